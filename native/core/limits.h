@@ -1,0 +1,41 @@
+// Every bound of the native side, with the relations between them.
+#ifndef FRESHET_CORE_LIMITS_H_
+#define FRESHET_CORE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace freshet {
+
+inline constexpr uint32_t kProtocolVersion = 1;  // frames between members
+inline constexpr uint32_t kDiskFormat = 1;       // segments
+
+inline constexpr size_t kMembersMax = 16;  // of one shard epoch
+inline constexpr size_t kShardsMax = 1024;  // held by one member
+
+inline constexpr size_t kKeySizeMax = 1024;
+inline constexpr size_t kMetaSizeMax = 4096;
+inline constexpr size_t kValueSizeMax = size_t{64} << 20;
+
+inline constexpr size_t kRecordAlignment = 64;
+inline constexpr size_t kRingSizeMin = size_t{64} << 10;
+inline constexpr size_t kRingSizeMax = size_t{8} << 20;
+inline constexpr size_t kRingInlineDivisor = 4;  // a record over ring / 4 travels as blocks
+
+inline constexpr size_t kSegmentSize = size_t{16} << 20;
+inline constexpr size_t kPairRingSize = size_t{1} << 20;  // member to member messages, one way
+inline constexpr size_t kCopySlice = size_t{256} << 10;  // bytes copied before others get a turn
+
+inline constexpr size_t kReadersMax = 64;  // threads that may read a store at once
+inline constexpr size_t kSubscriptionsMax = 1024;  // of one shard at one member
+inline constexpr size_t kSessionsMax = 4096;       // of one shard
+inline constexpr size_t kSessionWindow = 1024;     // unanswered requests of one session
+
+static_assert((kRingSizeMin & (kRingSizeMin - 1)) == 0 && (kRingSizeMax & (kRingSizeMax - 1)) == 0);
+static_assert(kKeySizeMax + kMetaSizeMax + 1024 <= kRingSizeMin / kRingInlineDivisor,
+              "a record's head always travels inline");
+static_assert(kSegmentSize >= kRingSizeMax / kRingInlineDivisor);
+
+}  // namespace freshet
+
+#endif  // FRESHET_CORE_LIMITS_H_

@@ -1,0 +1,65 @@
+// What one pass of the core asks of the world. Plain data, reused from pass to pass, so that a
+// pass allocates nothing once the vectors have grown.
+#ifndef FRESHET_CORE_OUTPUTS_H_
+#define FRESHET_CORE_OUTPUTS_H_
+
+#include <vector>
+
+#include "native/core/region.h"
+#include "native/core/status.h"
+#include "native/core/types.h"
+
+namespace freshet {
+
+struct RegionWrite {
+  NodeId peer;
+  RegionId region;
+  uint64_t offset;
+  Bytes bytes;  // owned by the core; valid until the next pass, longer if stable
+  bool stable;  // unchanged until the peer's counters show that it has it
+};
+
+// The answer to one caller of this member.
+struct Completion {
+  Token token;
+  Status status;
+  Epoch epoch;
+  Version version;                  // 0 with an error
+  Micros time;
+  Version previous_version_of_key;  // with kConditionFailed: the key's newest version
+};
+
+// A change under a subscribed prefix.
+struct SubscriptionEvent {
+  uint64_t subscription;
+  ShardId shard;
+  Epoch epoch;
+  Version version;
+  Micros time;
+};
+
+// A message from another member, whole. Owned by whoever takes it out.
+struct MemberMessage {
+  NodeId from;
+  std::vector<std::byte> bytes;
+};
+
+struct Outputs {
+  std::vector<RegionWrite> writes;
+  std::vector<Completion> completions;
+  std::vector<Token> released;  // borrowed values of these submissions are no longer read
+  std::vector<SubscriptionEvent> events;
+  std::vector<MemberMessage> messages;
+
+  void clear() {
+    writes.clear();
+    completions.clear();
+    released.clear();
+    events.clear();
+    messages.clear();
+  }
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_CORE_OUTPUTS_H_

@@ -1,0 +1,114 @@
+// One member's part in one epoch of one shard: byte rings in, one agreed order out.
+//
+// Senders multicast records through byte rings; members show in the shard's table how far they
+// have received; what all have received is stable and is delivered in round-robin order, message i
+// of sender r at sequence i * S + r (Derecho, ACM TOCS 36(2), 2019; batching and reactive nulls after
+// Spindle, arXiv 2110.00886).
+//
+// Thread: the agent's, but for frontiers(), which any thread may read.
+// Invariants
+//  1. delivered_seq <= min over members of received_seq.
+//  2. persisted_seq <= delivered_seq; the table shows persisted only after the sync.
+//  3. A byte of my ring is reused only after every member has delivered its record.
+//  4. A cell of the table never goes back.
+//  5. A null is sent in reaction to another's message only; nulls are not applied or logged.
+//  6. The frontier `received` that readers see is published before a peer can see the counter.
+#ifndef FRESHET_CORE_SHARD_REPLICA_H_
+#define FRESHET_CORE_SHARD_REPLICA_H_
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "native/core/hybrid_clock.h"
+#include "native/core/outputs.h"
+#include "native/core/record.h"
+#include "native/core/region.h"
+#include "native/core/types.h"
+
+namespace freshet {
+
+class Store;
+
+enum class Ack : uint8_t {
+  kNone = 0,       // answered when queued
+  kDelivered = 1,  // its place is fixed and every member of the shard has it in memory
+  kPersisted = 2,  // it is on disk at every member of the shard
+};
+
+struct ShardConfig {
+  ShardId shard = 0;
+  Epoch epoch = 0;
+  std::vector<NodeId> members;  // in rank order
+  std::vector<Rank> senders;    // ascending ranks; not empty
+  NodeId me = 0;
+  size_t ring_size = kRingSizeMin;  // power of two
+  bool persistent = false;
+  // A put is refused as OVERLOADED when the slowest dispatcher is this many versions behind.
+  Version dispatch_lag_max = UINT64_MAX;
+};
+
+// Read by other threads to answer reads; monotone within an epoch.
+struct Frontiers {
+  std::atomic<Sequence> received{-1};      // contiguous global sequence received here
+  std::atomic<Sequence> delivered{-1};     // applied here
+  std::atomic<Sequence> persisted{-1};     // synced at every member
+  std::atomic<Version> delivered_version{0};
+  std::atomic<Version> persisted_version{0};  // highest version synced at every member
+  std::atomic<uint8_t> stopped{0};         // a Status: why the epoch ended, kOk while it runs
+};
+
+struct GrantedRegion {
+  NodeId writer;
+  RegionId id;
+  MutableBytes memory;
+};
+
+class ShardReplica {
+ public:
+  ShardReplica(ShardConfig config, Store& store, HybridClock& clock);
+  ~ShardReplica();
+
+  // Memory that others write. To be granted at every member before anyone starts.
+  std::vector<GrantedRegion> regions();
+  const ShardConfig& config() const;
+
+  // Takes a change into the order. A record of at most ring / 4 is copied before this returns; a
+  // larger value is read until its token appears in Outputs::released, as room comes free.
+  //   kOverloaded     no room in ring or queue, or dispatchers too far behind: nothing was taken
+  //   kShardStopped   the epoch ended
+  //   kNotAMember     this member is no sender of the epoch
+  //   kValueTooLarge  over kValueSizeMax
+  // With kOk exactly one Completion with `token` follows, unless ack is kNone (then none).
+  Status submit(const Change& change, Ack ack, Token token);
+
+  // Completes `token` once everything received here up to now is delivered (and, if `persisted`,
+  // on disk everywhere): the wait of a linearizable read. May complete in the next pass.
+  void wait_current(Token token, bool persisted);
+
+  // One pass: take in what the rings hold, react, deliver, answer, queue writes. Never waits.
+  // Returns how much was done; 0 means that nothing will change without new input.
+  int step(Micros wall, Outputs& out);
+
+  // The local log is on disk up to the records of `sequence`. Between passes.
+  void on_synced(Sequence sequence);
+  // My dispatchers have taken everything up to `version`.
+  void set_dispatched(Version version);
+
+  // Ends the epoch here: everything waiting is answered with `reason`, nothing more is sent,
+  // received or delivered. Idempotent.
+  void stop(Status reason, Outputs& out);
+
+  const Frontiers& frontiers() const;
+
+  // Peers to which nothing but counters is to be sent, until their backlog has drained.
+  void set_congested(NodeId peer, bool congested);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_CORE_SHARD_REPLICA_H_

@@ -1,0 +1,192 @@
+// The versioned store of one shard at one member: one writer, many readers.
+//
+// Records lie in segments (anonymous memory, 16 MiB; larger ones for larger records), never change
+// once sealed, and are reached by key (hash index, ordered key list), by version (contiguous slots)
+// and by time (monotone in version). A key's versions form a chain with jump pointers, so that any of
+// n versions is found in O(log n) steps (Myers, "An applicative random-access stack", IPL 17, 1983).
+// A persistent store's segments are what the log thread writes to disk, byte for byte.
+//
+// Threads: apply, log and subscription calls from the agent thread only; reads from any thread that
+// holds a Reader. Readers never block the writer: what it unlinks is freed when no reader that could
+// see it is left (epoch-based reclamation: Fraser, "Practical lock-freedom", 2004).
+// Invariants
+//  1. Versions are 1, 2, 3 ... without a gap over all epochs; time(v) > time(v - 1).
+//  2. A reader sees version v only after its record, slot and chain are complete.
+//  3. The same records in the same order give the same state at every member.
+#ifndef FRESHET_CORE_STORE_STORE_H_
+#define FRESHET_CORE_STORE_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "native/core/outputs.h"
+#include "native/core/record.h"
+#include "native/core/status.h"
+#include "native/core/types.h"
+
+namespace freshet {
+
+struct StoreConfig {
+  ShardId shard = 0;
+  bool persistent = false;
+  size_t memory_max = size_t{1} << 30;  // resident segment bytes; beyond: refused as OVERLOADED
+                                        // (volatile) or sealed segments go cold (persistent)
+};
+
+// The rules of one pool in this shard; they arrive as ordered control records (kControl, key
+// "pool/<id>", value = this struct) so that every member changes them at the same place.
+struct PoolRules {
+  PoolId pool = 0;
+  uint32_t history = 128;       // volatile: newest versions of a key that are kept; 0: all
+  uint64_t value_size_max = kValueSizeMax;
+  uint8_t event_axis = 0;       // 1: reads `at` a time go by event time
+  uint8_t trigger_only = 0;     // 1: refuses everything but kTrigger
+  uint8_t closed = 0;           // 1: the pool was removed; changes are refused as kUnknownPool
+  uint8_t reserved[5] = {};
+};
+
+struct Applied {
+  Status status = Status::kOk;
+  Version version = 0;                  // 0: took none
+  Micros time = 0;
+  Version previous_version_of_key = 0;  // with kConditionFailed: the key's newest version
+  Epoch epoch = 0;                      // of the version: a session's repeat answers with the old one
+};
+
+// Bytes for the log thread. They stay valid and unchanged until on_batch_synced.
+struct LogBatch {
+  ShardId shard = 0;
+  uint64_t segment = 0;         // number of the segment, from 0
+  uint64_t offset = 0;          // within the segment's file
+  Bytes bytes;
+  Sequence last_sequence = -1;  // delivered when the batch was closed
+  Epoch epoch = 0;
+  bool seals_segment = false;   // nothing follows in this segment
+};
+
+// Which version of a key a read asks for.
+struct ReadPoint {
+  enum class Kind : uint8_t { kNewest, kAtVersion, kExactVersion, kAtTime };
+  Kind kind = Kind::kNewest;
+  uint64_t value = 0;            // version, or time in µs
+  Version newest_max = UINT64_MAX;  // nothing above this version is shown (a persisted frontier)
+};
+
+struct Found {
+  Status status = Status::kNotFound;  // kOk, kNotFound, kCompacted (existed, pruned), kCold
+  bool removed = false;               // the version is a remove: kOk with no value
+  Epoch epoch = 0;
+  Version version = 0;
+  Version previous_version_of_key = 0;
+  Micros time = 0;
+  Micros event_time = kNoTime;
+  uint32_t value_size = 0;
+  const std::byte* record = nullptr;  // valid while the Reader's guard is held; null if cold
+  uint64_t cold_segment = 0;          // where a cold record lies
+  uint64_t cold_offset = 0;
+  uint32_t cold_length = 0;
+};
+
+class Store {
+ public:
+  explicit Store(StoreConfig config);
+  ~Store();
+  const StoreConfig& config() const;
+
+  // --- writer side -----------------------------------------------------------------------------
+
+  // Applies the next record of the order: rules, session, conditions, then version and time, one copy
+  // into the segment, indexes, publication. `record` lies in a ring and holds the sender's stamp.
+  Applied apply(const RecordView& record, Epoch epoch, Sequence sequence);
+
+  // The same for a record that comes in pieces: room for all of it is taken when its first piece
+  // is delivered, filled piece by piece, applied with the last. At most one per `sender` at a time.
+  MutableBytes reserve_large(Rank sender, size_t record_length);
+  Applied apply_large(Rank sender, Epoch epoch, Sequence sequence);
+  void abandon_large(Rank sender);  // the rest will never come; idempotent
+
+  // Closes what was applied since the last batch into one, with its mark. False: nothing new.
+  bool close_batch(Sequence delivered, LogBatch& out);
+  void on_batch_synced(const LogBatch& batch);
+
+  Version newest_version() const;
+  Micros newest_time() const;
+  LogPosition last_position() const;  // of the last record that is or will be logged
+  uint64_t digest() const;            // of all applied records, in order
+
+  // Highest version that every member of the shard has on disk; set by the replica.
+  void publish_persisted(Version version);
+
+  // --- rebuilding ------------------------------------------------------------------------------
+
+  // Takes a record that already has its final header: from the log at start, or from another
+  // member. In order. With `durable` its bytes are in the file at (segment, offset) already.
+  struct DurableAt {
+    uint64_t segment;
+    uint64_t offset;
+  };
+  Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  // Drops everything after `position`: a tail that the group did not keep.
+  Status cut_back(LogPosition position);
+  // Copies whole records after `after` in order into `out`, up to its size. Sets `count` bytes used;
+  // kCold where they must be read from disk (see LogReader).
+  Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+
+  // --- subscriptions ---------------------------------------------------------------------------
+
+  enum class SubscriptionFrontier : uint8_t { kDelivered, kPersisted };
+  // Events for every version >= from under `prefix` (bytes; a whole-path match is the caller's
+  // matter), in order, no later than the frontier allows. kCompacted: `from` is gone or cold; read up
+  // to the returned version by scan() first.
+  Status subscribe(uint64_t id, std::string_view prefix, Version from, SubscriptionFrontier frontier);
+  void unsubscribe(uint64_t id);
+  // Appends at most `max` events; true if more are waiting.
+  bool collect_events(std::vector<SubscriptionEvent>& events, size_t max);
+  // Records of triggers (and pruned histories) up to this version are no longer needed here.
+  void release_up_to(Version version);
+
+  // --- readers ---------------------------------------------------------------------------------
+
+  // One per reading thread; creation may fail beyond kReadersMax (check valid()).
+  class Reader {
+   public:
+    explicit Reader(Store& store);
+    ~Reader();
+    bool valid() const;
+    void enter();  // pointers found after this stay valid ...
+    void leave();  // ... until this
+
+   private:
+    friend class Store;
+    Store& store_;
+    int slot_;
+  };
+
+  Found get(std::string_view key, const ReadPoint& point) const;
+  Found get_version(Version version) const;  // whatever record took it
+  Version version_at_time(Micros time) const;  // highest version with time <= `time`; 0: none
+  // Keys with `prefix` in byte order, after `after` (exclusive; empty: from the start), those that
+  // exist at `point`. Appends at most `max`; returns true if more follow.
+  bool list(std::string_view prefix, std::string_view after, const ReadPoint& point, size_t max,
+            std::vector<std::string_view>& keys) const;
+
+  struct Stats {
+    uint64_t keys = 0;
+    uint64_t versions = 0;  // retained
+    uint64_t resident_bytes = 0;
+    uint64_t copied_bytes = 0;
+    uint64_t sessions = 0;
+  };
+  Stats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_CORE_STORE_STORE_H_

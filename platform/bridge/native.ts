@@ -1,0 +1,266 @@
+/**
+ * The native surface, declared once: names and order mirror `native/binding/*.cc`.
+ *
+ * Rules: absent is `null` (or a stated number), never `undefined`; numbers are safe integers unless
+ * a comment says otherwise; a call returns 0 or a positive number, or the negated status code of
+ * `native/core/status.h`. Handles are opaque; closing is idempotent; use after close answers
+ * CLOSED. Bytes given to a call are copied before it returns unless its comment says "borrowed".
+ * Results that take time come as rows of {@link NativeAddon.drain}, under a token of the caller's.
+ */
+
+/** Opaque. One per process and member; worker threads get their own with `attachMember`. */
+export type MemberHandle = { readonly brand: 'member' };
+
+export interface MemberOptions {
+  readonly clusterId: Uint8Array; // 16 bytes
+  readonly secret: Uint8Array; // 32 bytes; proves that a peer belongs
+  readonly nodeId: number;
+  readonly listenHost: string;
+  readonly listenPort: number; // 0: any free one
+  readonly dataFolder: string | null; // null: no persistent shard can be opened
+  readonly spinMicros: number; // busy polling before sleeping; 0: none
+  readonly heartbeatMs: number;
+  readonly silenceMs: number; // a peer silent for longer is lost
+}
+
+export interface ShardOptions {
+  readonly shard: number;
+  readonly persistent: boolean;
+  readonly memoryMax: number; // bytes of resident segments
+}
+
+export interface EpochOptions {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly members: readonly number[]; // node ids in rank order
+  readonly senders: readonly number[]; // ranks, ascending
+  readonly ringSize: number; // bytes, a power of two
+  readonly dispatchLagMax: number; // versions; Infinity: no bound
+}
+
+/** Row kinds of `drain`; a row is `rowWidth` float64s: [kind, a, b, c, d, e, f, g]. */
+export const rowKinds = {
+  /** token, status, epoch, version, time µs, previous version of key */
+  completion: 1,
+  /** subscription id, shard, epoch, version, time µs */
+  event: 2,
+  /** node id, 1 up | 0 down | 2 refused, status */
+  peer: 3,
+  /** shard, status, node id that was lost or 0 */
+  shardStopped: 4,
+  /** from node id, bytes; fetch with `takeMessage`, in order */
+  message: 5,
+  /** token, status; bytes wait in `takeResult` unless the call has none */
+  result: 6,
+  /** token: a borrowed value is no longer read */
+  released: 7,
+  /** shard, status, segment, offset: damage found in a log */
+  damage: 8,
+  /** free bytes, 1 if puts are refused for want of space */
+  disk: 9,
+} as const;
+
+export const rowWidth = 8;
+
+/** Columns of `submit`'s `extra`, all float64; pass null when every one has its "none" value. */
+export const extraColumns = {
+  eventTime: 0, // µs; NaN: none
+  expectVersion: 1, // -1: any
+  expectVersionOfKey: 2, // -1: any; 0: absent
+  expectEpoch: 3, // -1: any
+  session: 4, // 0: none; < 2^53
+  request: 5,
+  lowestUnanswered: 6,
+} as const;
+export const extraWidth = 7;
+
+/** Columns of the `head` that point reads fill. */
+export const headColumns = {
+  status: 0, // 0, NOT_FOUND, COMPACTED, COLD, NOT_CURRENT ...
+  removed: 1,
+  epoch: 2,
+  version: 3,
+  previousVersionOfKey: 4,
+  time: 5,
+  eventTime: 6, // NaN: none
+  size: 7, // bytes of the value
+  coldSegment: 8,
+  coldOffset: 9,
+  coldLength: 10,
+} as const;
+export const headWidth = 11;
+
+/** Columns of `frontiers`' out. */
+export const frontierColumns = {
+  received: 0, // sequence, -1: none
+  delivered: 1,
+  persisted: 2,
+  deliveredVersion: 3,
+  persistedVersion: 4,
+  stopped: 5, // status
+  epoch: 6, // 0: no epoch started
+  newestTime: 7,
+} as const;
+export const frontierWidth = 8;
+
+export const recordKinds = { put: 1, remove: 2, trigger: 3, control: 4 } as const;
+export const acks = { none: 0, delivered: 1, persisted: 2 } as const;
+export const readPoints = { newest: 0, atVersion: 1, exactVersion: 2, atTime: 3 } as const;
+/** What a read may show: anything applied, or only what every member has (on disk, if persistent). */
+export const readFloors = { local: 0, stable: 1 } as const;
+
+/** A scan of one shard on its query thread, in version order (or reverse). */
+export interface ScanOptions {
+  readonly shard: number;
+  /** 'versions': every retained record; 'objects': the newest per key as of the cut, in key order. */
+  readonly kind: 'versions' | 'objects' | 'keys';
+  readonly prefix: string;
+  readonly fromVersion: number; // inclusive; 0: from the start
+  readonly toVersion: number; // inclusive; the cut; Infinity: the newest shown by `floor`
+  readonly floor: number; // readFloors
+  readonly fromTime: number; // µs, inclusive; -Infinity: no bound
+  readonly toTime: number; // µs, inclusive; Infinity: no bound
+  readonly reverse: boolean;
+  readonly limit: number; // records in all; Infinity: no bound
+  readonly wantValues: boolean;
+  readonly wantRemoved: boolean; // removes too
+  readonly program: Uint8Array | null; // filter program of platform/expression
+  readonly batchBytes: number; // a result is cut at about this size
+  /** From an earlier result: where to go on. */
+  readonly resume: Uint8Array | null;
+}
+
+/**
+ * A result of `scan` and `getVersions` is packed: records as native/core/record.h lays them out,
+ * back to back, 64-byte aligned (value absent if not wanted: then header.length ends after meta and
+ * `value size` stands in header.sequence). `scan` appends a trailer: resume bytes, their u32 length
+ * (0: the scan is complete), and the u32 number of records.
+ */
+export interface NativeAddon {
+  // --- constants.cc
+  readonly statusNames: readonly string[]; // index is the code
+  readonly limits: Readonly<Record<string, number>>; // limits.h, camelCase
+
+  // --- member.cc
+  /** Starts agent, log and query threads. `onWake` runs on the event loop when rows wait; one
+   *  call may stand for many rows. Throws an Error whose message starts with a status name. */
+  openMember(options: MemberOptions, onWake: () => void): MemberHandle;
+  /** The same member in a worker thread, for reads only. `key` is `memberKey` of the first. */
+  attachMember(key: number): MemberHandle;
+  memberKey(member: MemberHandle): number;
+  listenPort(member: MemberHandle): number;
+  /** Stops threads, syncs and closes logs, frees memory. Blocks shortly; idempotent. */
+  closeMember(member: MemberHandle): void;
+  /** Fills rows, returns how many. Call until it returns fewer than fit. */
+  drain(member: MemberHandle, rows: Float64Array): number;
+  takeResult(member: MemberHandle, token: number): Buffer | null;
+  counters(member: MemberHandle): Readonly<Record<string, number>>;
+
+  // --- peers.cc
+  addPeer(member: MemberHandle, nodeId: number, host: string, port: number): number;
+  forgetPeer(member: MemberHandle, nodeId: number): number;
+  /** Ordered, reliable while the peer stays up; up to the value limit. OVERLOADED: try later. */
+  sendMessage(member: MemberHandle, nodeId: number, bytes: Uint8Array): number;
+  takeMessage(member: MemberHandle): Buffer | null;
+
+  // --- shard.cc (results by token; `result` bytes of openShard and shardState are JSON:
+  //     {shard, epoch, sequence, version, time, digest (hex), persistent, pools: [...]})
+  openShard(member: MemberHandle, options: ShardOptions, token: number): number;
+  shardState(member: MemberHandle, shard: number, token: number): number;
+  /** Packed records after (epoch, sequence); empty: that was all. */
+  readLog(
+    member: MemberHandle,
+    shard: number,
+    epoch: number,
+    sequence: number,
+    maxBytes: number,
+    token: number,
+  ): number;
+  /** Takes packed records of another member, in order, and logs them; result once synced. */
+  appendLog(member: MemberHandle, shard: number, records: Uint8Array, token: number): number;
+  /** Forgets everything after (epoch, sequence), on disk too. */
+  cutBack(
+    member: MemberHandle,
+    shard: number,
+    epoch: number,
+    sequence: number,
+    token: number,
+  ): number;
+  /** Makes the epoch's memory and grants it; nothing is sent. */
+  prepareEpoch(member: MemberHandle, options: EpochOptions, token: number): number;
+  /** After every member has prepared it. */
+  startEpoch(member: MemberHandle, shard: number, epoch: number, token: number): number;
+  stopEpoch(member: MemberHandle, shard: number, token: number): number;
+
+  // --- put.cc
+  /** Queues a change; a completion row with `token` follows unless ack is none. Small values are
+   *  copied, those over `limits.borrowThreshold` are borrowed until a `released` row names the token.
+   *  `flags`: recordKinds | acks << 4. Returns 0 or a negated status (OVERLOADED: nothing queued). */
+  submit(
+    member: MemberHandle,
+    shard: number,
+    flags: number,
+    pool: number,
+    token: number,
+    key: string,
+    value: Uint8Array | null,
+    meta: Uint8Array | null,
+    extra: Float64Array | null,
+  ): number;
+  /** Many at once: `packed` holds `count` entries of u32 shard, u32 flags, u32 pool, u32 key length,
+   *  u32 meta length, u32 value length, f64 token, f64 x extraWidth, then key, meta, value, zeros up to 8.
+   *  Returns how many were queued; fewer than `count` means OVERLOADED for the rest. */
+  submitMany(member: MemberHandle, packed: Uint8Array, count: number): number;
+  /** Completes `token` when all that was received here is delivered (and persisted). */
+  waitCurrent(member: MemberHandle, shard: number, persisted: boolean, token: number): number;
+  setDispatched(member: MemberHandle, shard: number, version: number): number;
+
+  // --- read.cc (synchronous, on the calling thread, from memory)
+  /** Fills `head`; returns the value, or null: not found, removed, cold, or not wanted. */
+  get(
+    member: MemberHandle,
+    shard: number,
+    key: string,
+    point: number, // readPoints
+    value: number, // version or µs
+    floor: number, // readFloors
+    wantValue: boolean,
+    head: Float64Array,
+  ): Buffer | null;
+  /** True if a linearizable read may be answered at once: delivered (persisted) >= received. */
+  isCurrent(member: MemberHandle, shard: number, persisted: boolean): boolean;
+  /** Packed records of these versions, those in memory; cold or pruned ones are left out. */
+  getVersions(member: MemberHandle, shard: number, versions: Float64Array, count: number): Buffer;
+  frontiers(member: MemberHandle, shard: number, out: Float64Array): number;
+  versionAtTime(member: MemberHandle, shard: number, time: number): number;
+
+  // --- query.cc (on the query thread; results by token)
+  scan(member: MemberHandle, options: ScanOptions, token: number): number;
+  readCold(
+    member: MemberHandle,
+    shard: number,
+    segment: number,
+    offset: number,
+    length: number,
+    token: number,
+  ): number;
+
+  // --- subscription.cc
+  /** Events as rows, in version order, from `from` on. `frontier`: acks.delivered | acks.persisted.
+   *  Result COMPACTED: `from` is no longer in memory; scan up to the version in the result first. */
+  subscribe(
+    member: MemberHandle,
+    shard: number,
+    subscription: number,
+    prefix: string,
+    from: number,
+    frontier: number,
+    token: number,
+  ): number;
+  unsubscribe(member: MemberHandle, shard: number, subscription: number): number;
+
+  // --- hash.cc
+  /** XXH3, 64 bits, seed 0, as a BigInt (placement: key part modulo number of shards). */
+  xxh3(bytes: Uint8Array): bigint;
+  crc32c(bytes: Uint8Array): number;
+}
