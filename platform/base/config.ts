@@ -1,0 +1,171 @@
+import type { Static, TObject, TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { nearestName } from './edit-distance.ts';
+import { FreshetError } from './errors.ts';
+
+/** One thing wrong with a configuration. */
+export interface ConfigProblem {
+  /** Where: `gateway.http.port`, `members[0].address`; empty for the whole. */
+  readonly path: string;
+  /** What, to follow the path. */
+  readonly what: string;
+}
+
+export interface ParseConfigOptions {
+  /** What the configuration came from, to be named in errors: a file's path, `the command line`. */
+  readonly source: string;
+}
+
+/** A value whose every part is read-only. */
+export type Frozen<Type> = Type extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : Type extends object
+    ? { readonly [Name in keyof Type]: Frozen<Type[Name]> }
+    : Type;
+
+/**
+ * Reads a configuration once: fills in the defaults of the schema, refuses unknown names with the
+ * nearest known one, and freezes the result. Throws one INVALID_CONFIG that lists every problem.
+ * A property of the schema states its unit in its name or in `unit`, which the errors repeat.
+ */
+export function parseConfig<Schema extends TObject>(
+  schema: Schema,
+  input: unknown,
+  options: ParseConfigOptions,
+): Frozen<Static<Schema>> {
+  const given = structuredClone(input ?? {});
+  const unknown = findUnknownNames(schema, given, '');
+  const filled = Value.Default(schema, given);
+  const problems = [...unknown, ...findWrongValues(schema, filled)];
+  if (problems.length > 0) {
+    throw configError(problems, options.source);
+  }
+  return deepFreeze(filled) as Frozen<Static<Schema>>;
+}
+
+function configError(problems: readonly ConfigProblem[], source: string): FreshetError {
+  const lines = problems.map(({ path, what }) => (path === '' ? `it ${what}` : `${path} ${what}`));
+  return new FreshetError('INVALID_CONFIG', `In ${source}: ${lines.join('; ')}`, {
+    details: { source, problems: problems.length, first: problems[0]?.path ?? '' },
+  });
+}
+
+/** Only plain objects and arrays of the schema are walked; a union takes what one branch knows. */
+function findUnknownNames(schema: TSchema, value: unknown, path: string): ConfigProblem[] {
+  const shape = schema as SchemaShape;
+  if (Array.isArray(value)) {
+    const { items } = shape;
+    return items === undefined
+      ? []
+      : value.flatMap((item, i) => findUnknownNames(items, item, `${path}[${String(i)}]`));
+  }
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  if (shape.anyOf !== undefined) {
+    const found = shape.anyOf.filter(isObjectOrArray).map((s) => findUnknownNames(s, value, path));
+    return found.sort((a, b) => a.length - b.length)[0] ?? [];
+  }
+  const { properties } = shape;
+  if (properties === undefined) {
+    return [];
+  }
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    return known === undefined
+      ? [unknownName(joinPath(path, name), name, Object.keys(properties))]
+      : findUnknownNames(known, inner, joinPath(path, name));
+  });
+}
+
+function unknownName(path: string, name: string, known: readonly string[]): ConfigProblem {
+  const nearest = nearestName(name, known);
+  const hint = nearest === null ? `known are ${known.join(', ')}` : `did you mean ${nearest}?`;
+  return { path, what: `is not a known setting (${hint})` };
+}
+
+/** One problem a place: of a union's branches only the union's own line is told. */
+function findWrongValues(schema: TSchema, value: unknown): ConfigProblem[] {
+  const byPath = new Map<string, ConfigProblem>();
+  for (const error of Value.Errors(schema, value)) {
+    if (error.keyword === 'required') {
+      const { requiredProperties } = error.params;
+      for (const name of requiredProperties) {
+        const path = joinPath(pathOf(error.instancePath), name);
+        byPath.set(path, { path, what: 'is missing' });
+      }
+      continue;
+    }
+    const path = pathOf(error.instancePath);
+    byPath.set(path, { path, what: describeWrong(schema, value, error) });
+  }
+  return [...byPath.values()];
+}
+
+function describeWrong(
+  schema: TSchema,
+  value: unknown,
+  error: { readonly keyword: string; readonly instancePath: string; readonly message: string },
+): string {
+  const shape = schemaAt(schema, error.instancePath);
+  const given = JSON.stringify(valueAt(value, error.instancePath));
+  const unit = shape?.unit === undefined ? '' : ` ${shape.unit}`;
+  const choices = shape?.anyOf?.map((branch) => (branch as SchemaShape).const);
+  if (error.keyword === 'anyOf' && choices?.every((choice) => choice !== undefined) === true) {
+    return `must be one of ${choices.join(', ')}, not ${given}`;
+  }
+  return `${error.message}${unit}, not ${given}`;
+}
+
+interface SchemaShape {
+  readonly properties?: Readonly<Record<string, TSchema>>;
+  readonly items?: TSchema;
+  readonly anyOf?: readonly TSchema[];
+  readonly const?: string | number | boolean;
+  readonly unit?: string;
+}
+
+function isObjectOrArray(schema: TSchema): boolean {
+  const { properties, items } = schema as SchemaShape;
+  return properties !== undefined || items !== undefined;
+}
+
+function schemaAt(schema: TSchema, pointer: string): SchemaShape | null {
+  let shape: SchemaShape | undefined = schema;
+  for (const part of pointerParts(pointer)) {
+    shape = (shape?.properties?.[part] ?? shape?.items) as SchemaShape | undefined;
+  }
+  return shape ?? null;
+}
+
+function valueAt(value: unknown, pointer: string): unknown {
+  let inner = value;
+  for (const part of pointerParts(pointer)) {
+    inner = (inner as Record<string, unknown> | undefined)?.[part];
+  }
+  return inner;
+}
+
+function pathOf(pointer: string): string {
+  return pointerParts(pointer).reduce(joinPath, '');
+}
+
+function pointerParts(pointer: string): string[] {
+  const parts = pointer.split('/').slice(1);
+  return parts.map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function joinPath(path: string, name: string): string {
+  if (/^\d+$/.test(name)) {
+    return `${path}[${name}]`;
+  }
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function deepFreeze(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
+}

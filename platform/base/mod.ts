@@ -1,0 +1,25 @@
+export type { CancelTimer, Clock, TimeSource } from './clock.ts';
+export { ManualClock, SystemClock } from './clock.ts';
+export type { ConfigProblem, Frozen, ParseConfigOptions } from './config.ts';
+export { parseConfig } from './config.ts';
+export { editDistance, nearestName } from './edit-distance.ts';
+export type { ErrorCode, ErrorCodeEntry } from './error-codes.ts';
+export { errorCodeNames, errorCodes, isErrorCode } from './error-codes.ts';
+export type { ErrorDetails, ErrorObject, FreshetErrorOptions } from './errors.ts';
+export {
+  errorFromObject,
+  FreshetError,
+  isFreshetError,
+  messageOf,
+  toFreshetError,
+} from './errors.ts';
+export { check, InvariantError, unreachable } from './invariant.ts';
+export type { KeyProblem } from './key.ts';
+export { checkKey, checkPoolName, decodeKey, findKeyProblem, joinKey } from './key.ts';
+export { limitRelations, limits } from './limits.ts';
+export type { Logger, LoggerOptions, LogLevel } from './log.ts';
+export { createLogger, logLevels, silentLogger } from './log.ts';
+export type { Random } from './random.ts';
+export { SeededRandom, splitmix64, SystemRandom } from './random.ts';
+export type { Epoch, Micros, NodeId, ShardId, Version } from './units.ts';
+export { epoch, micros, nodeId, shardId, version } from './units.ts';
