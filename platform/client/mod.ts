@@ -1,0 +1,35 @@
+export { FreshetError, isFreshetError } from '../base/mod.ts';
+export type { ErrorCode } from '../base/mod.ts';
+export type { Codec } from './codec.ts';
+export { codecOfKind, image, json, msgpack, raw } from './codec.ts';
+export { Database } from './database.ts';
+export type {
+  Ack,
+  Door,
+  Expectation,
+  GetRequest,
+  HistoryOptions,
+  HistoryRequest,
+  ListRequest,
+  MemberInfo,
+  ObjectRecord,
+  PoolInfo,
+  PoolKind,
+  PoolOptions,
+  PutOptions,
+  PutRequest,
+  PutResult,
+  ReadLevel,
+  ReadOptions,
+  RemoveRequest,
+  SchemaKind,
+  ShardFrontier,
+  TriggerRequest,
+  TriggerResult,
+  ViewInfo,
+  WatchEvent,
+  WatchOptions,
+  WatchRequest,
+} from './door.ts';
+export type { PoolEvent, PoolTriggerOptions, PoolWatchOptions, Stored } from './pool.ts';
+export { Pool } from './pool.ts';

@@ -1,0 +1,141 @@
+import { joinKey } from '../base/mod.ts';
+import type { StoredObject } from '../expression/mod.ts';
+import type { Codec } from './codec.ts';
+import type {
+  Door,
+  HistoryOptions,
+  ObjectRecord,
+  PutOptions,
+  PutResult,
+  ReadOptions,
+  TriggerRequest,
+  TriggerResult,
+  WatchOptions,
+} from './door.ts';
+
+/** A value with its place in history. */
+export type Stored<T> = StoredObject<T>;
+
+/** A change under a pool; a remove has no object value. */
+export type PoolEvent<T> =
+  | { readonly kind: 'put' | 'trigger'; readonly object: Stored<T>; readonly token: string }
+  | { readonly kind: 'remove'; readonly object: Stored<null>; readonly token: string };
+
+export interface PoolWatchOptions extends WatchOptions {
+  /** Only keys that start with this, after the pool's name and its slash. */
+  readonly prefix?: string;
+}
+
+export type PoolTriggerOptions = Omit<TriggerRequest, 'key' | 'value'>;
+
+/** One object pool, with typed values. Names are relative: `cow_128` is `<pool>/cow_128`. */
+export class Pool<T> {
+  readonly name: string;
+  readonly #door: Door;
+  readonly #codec: Codec<T>;
+
+  constructor(name: string, door: Door, codec: Codec<T>) {
+    this.name = name;
+    this.#door = door;
+    this.#codec = codec;
+  }
+
+  async put(name: string, value: T, options: PutOptions = {}): Promise<PutResult> {
+    return this.#door.put(this.#putRequest(name, value, options));
+  }
+
+  /** Not atomic; results in order, an error where one failed. */
+  async putMany(
+    entries: readonly { readonly name: string; readonly value: T; readonly options?: PutOptions }[],
+  ): Promise<readonly (PutResult | Error)[]> {
+    return this.#door.putMany(
+      entries.map(({ name, value, options }) => this.#putRequest(name, value, options ?? {})),
+    );
+  }
+
+  async remove(name: string, options: Omit<PutOptions, 'store'> = {}): Promise<PutResult> {
+    return this.#door.remove({ ...options, key: joinKey(this.name, name) });
+  }
+
+  async get(name: string, options: ReadOptions = {}): Promise<Stored<T> | null> {
+    const found = await this.#door.get({ ...options, key: joinKey(this.name, name) });
+    return found === null ? null : this.#decode(found);
+  }
+
+  /** Size, version, times and meta, without the value. */
+  async stat(name: string, options: ReadOptions = {}): Promise<Stored<null> | null> {
+    const found = await this.#door.stat({ ...options, key: joinKey(this.name, name) });
+    return found === null ? null : withValue(found, null);
+  }
+
+  async *history(name: string, options: HistoryOptions = {}): AsyncGenerator<Stored<T | null>> {
+    const request = { ...options, key: joinKey(this.name, name) };
+    for await (const found of this.#door.history(request)) {
+      yield found.removed ? withValue(found, null) : this.#decode(found);
+    }
+  }
+
+  /** Names (without the pool) in byte order. */
+  async *list(
+    options: { prefix?: string; limit?: number; at?: number } = {},
+  ): AsyncGenerator<string> {
+    const { prefix, ...rest } = options;
+    const start = this.name.length + 1;
+    for await (const key of this.#door.list({ ...rest, prefix: `${this.name}/${prefix ?? ''}` })) {
+      yield key.slice(start);
+    }
+  }
+
+  async *watch(options: PoolWatchOptions = {}): AsyncGenerator<PoolEvent<T>> {
+    const { prefix, ...rest } = options;
+    const request = { ...rest, prefix: `${this.name}/${prefix ?? ''}` };
+    for await (const { kind, object, token } of this.#door.watch(request)) {
+      yield kind === 'remove'
+        ? { kind, object: withValue(object, null), token }
+        : { kind, object: this.#decode(object), token };
+    }
+  }
+
+  async triggerPut(
+    name: string,
+    value: T,
+    options: PoolTriggerOptions = {},
+  ): Promise<TriggerResult> {
+    const key = joinKey(this.name, name);
+    return this.#door.triggerPut({ ...options, key, value: this.#codec.encode(value) });
+  }
+
+  #putRequest(
+    name: string,
+    value: T,
+    options: PutOptions,
+  ): PutOptions & { key: string; value: Uint8Array } {
+    return {
+      ...options,
+      key: joinKey(this.name, name),
+      value: this.#codec.encode(value),
+      meta: { 'content-type': this.#codec.contentType, ...options.meta },
+    };
+  }
+
+  #decode(found: ObjectRecord): Stored<T> {
+    return withValue(found, this.#codec.decode(found.value ?? new Uint8Array(0)));
+  }
+}
+
+function withValue<T>(found: ObjectRecord, value: T): Stored<T> {
+  const { key, version, epoch, time, eventTime, previousVersionOfKey, size, meta } = found;
+  const previousVersion = version > 1 ? version - 1 : null;
+  return {
+    key,
+    value,
+    version,
+    epoch,
+    time,
+    eventTime,
+    previousVersion,
+    previousVersionOfKey,
+    size,
+    meta,
+  };
+}

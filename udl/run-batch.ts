@@ -1,0 +1,166 @@
+import type { TSchema } from 'typebox';
+import { FreshetError, isFreshetError, json, type Codec } from '../platform/client/mod.ts';
+import type {
+  Emit,
+  EmitOptions,
+  Lambda,
+  LambdaContext,
+  LambdaEvent,
+  Output,
+  Outputs,
+} from './lambda.ts';
+
+/** An arrival as the runtime hands it over. */
+export interface RawEvent {
+  readonly kind: 'put' | 'trigger' | 'remove';
+  readonly key: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly version: number | null;
+  readonly epoch: number | null;
+  readonly time: number;
+  readonly eventTime: number | null;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+export interface Emitted {
+  readonly output: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly eventTime: number | null;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/** What became of one event: its emits, or the error that sends it to the dead letters. */
+export interface ItemOutcome {
+  readonly emits: readonly Emitted[];
+  readonly error: FreshetError | null;
+}
+
+/** Emits of one event; beyond it the event fails. */
+export const emitsPerEventMax = 1024;
+
+/**
+ * Runs a lambda on a batch. Rejects if `run` threw: then nothing of the batch happened and the
+ * caller decides how to try again. Otherwise one outcome per event, in order.
+ */
+export async function runBatch<I, O extends Outputs, C extends TSchema, S>(
+  lambda: Lambda<I, O, C, S>,
+  arrivals: readonly RawEvent[],
+  context: LambdaContext<never, never>,
+): Promise<readonly ItemOutcome[]> {
+  const codecs = outputCodecs(lambda.emits);
+  const items = arrivals.map((arrival) => new BatchItem(lambda, arrival, codecs));
+  const readable = items.filter((item) => item.decode());
+  if (readable.length > 0) {
+    const events = readable.map((item) => item.event());
+    await lambda.run(events, context as unknown as Parameters<typeof lambda.run>[1]);
+  }
+  return items.map((item) => item.outcome());
+}
+
+/** The codec of every declared output; a bare schema means JSON values. */
+export function outputCodecs(outputs: Outputs): ReadonlyMap<string, Codec<unknown>> {
+  return new Map(Object.entries(outputs).map(([name, output]) => [name, codecOf(output)]));
+}
+
+function codecOf(output: Output): Codec<unknown> {
+  return 'encode' in output && typeof output.encode === 'function'
+    ? (output as Codec<unknown>)
+    : json(output as TSchema);
+}
+
+class BatchItem<I, O extends Outputs, C extends TSchema, S> {
+  readonly #lambda: Lambda<I, O, C, S>;
+  readonly #arrival: RawEvent;
+  readonly #codecs: ReadonlyMap<string, Codec<unknown>>;
+  readonly #emits: Emitted[] = [];
+  #value: I | undefined;
+  #error: FreshetError | null = null;
+
+  constructor(
+    lambda: Lambda<I, O, C, S>,
+    arrival: RawEvent,
+    codecs: ReadonlyMap<string, Codec<unknown>>,
+  ) {
+    this.#lambda = lambda;
+    this.#arrival = arrival;
+    this.#codecs = codecs;
+  }
+
+  /** False, with the error kept, if the value is not what the lambda takes in. */
+  decode(): boolean {
+    try {
+      const { kind, bytes } = this.#arrival;
+      this.#value = kind === 'remove' ? (null as I) : this.#lambda.input.decode(bytes);
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  event(): LambdaEvent<I, O> {
+    return {
+      ...this.#arrival,
+      value: this.#value as I,
+      emit: this.#emitter(),
+      fail: (error) => {
+        this.#fail(error);
+      },
+    };
+  }
+
+  outcome(): ItemOutcome {
+    return this.#error === null
+      ? { emits: this.#emits, error: null }
+      : { emits: [], error: this.#error };
+  }
+
+  #fail(error: unknown): void {
+    this.#error ??= isFreshetError(error)
+      ? error
+      : new FreshetError('LAMBDA_FAILED', error instanceof Error ? error.message : String(error), {
+          cause: error,
+        });
+  }
+
+  #emitter(): Emit<O> {
+    return new Proxy({} as Emit<O>, {
+      get: (_target, output) => {
+        const codec = typeof output === 'string' ? this.#codecs.get(output) : undefined;
+        if (codec === undefined) {
+          throw new FreshetError(
+            'UNDECLARED_EDGE',
+            `The lambda '${this.#lambda.name}' emits to '${String(output)}', which it does not declare`,
+          );
+        }
+        return (name: string, value: unknown, options: EmitOptions = {}) => {
+          this.#emit(output as string, codec, name, value, options);
+        };
+      },
+    });
+  }
+
+  #emit(
+    output: string,
+    codec: Codec<unknown>,
+    name: string,
+    value: unknown,
+    options: EmitOptions,
+  ): void {
+    if (this.#emits.length >= emitsPerEventMax) {
+      throw new FreshetError(
+        'LAMBDA_FAILED',
+        `The lambda '${this.#lambda.name}' emitted over ${String(emitsPerEventMax)} objects for one event`,
+      );
+    }
+    this.#emits.push({
+      output,
+      name,
+      bytes: codec.encode(value),
+      eventTime: options.eventTime ?? this.#arrival.eventTime,
+      meta: { 'content-type': codec.contentType, ...options.meta },
+    });
+  }
+}
