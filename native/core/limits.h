@@ -18,6 +18,7 @@ inline constexpr size_t kMetaSizeMax = 4096;
 inline constexpr size_t kValueSizeMax = size_t{64} << 20;
 
 inline constexpr size_t kRecordAlignment = 64;
+inline constexpr size_t kRecordSizeMax = kValueSizeMax + kKeySizeMax + kMetaSizeMax + 128;
 inline constexpr size_t kRingSizeMin = size_t{64} << 10;
 inline constexpr size_t kRingSizeMax = size_t{8} << 20;
 inline constexpr size_t kRingInlineDivisor = 4;  // a record over ring / 4 travels as blocks

@@ -31,8 +31,22 @@ enum class RecordKind : uint8_t {
   kRefused = 5,  // log only: a session's request that was refused; keeps the session's answer
   kBlock = 6,    // ring only: a piece of a record too large for the ring
   kWrap = 7,     // ring only: skip to the ring's start
-  kMark = 8,     // log only: ends a batch; `sequence` as delivered, `time` = offset synced before
+  kMark = 8,     // log only: ends a batch; its fields are told below
+  kIndex = 9,    // log only: ends a sealed segment; value = IndexEntry[], rebuildable
 };
+
+// How a kMark uses the header's fields. `sequence` and `epoch` are those last delivered.
+//   version     segment up to which, and
+//   time        offset within it up to which the log was synced when the batch was closed
+//   pool        low 32 bits of the segment that the mark lies in
+//   event_time  offset of the mark itself, so that a copy of it elsewhere is no mark
+// One entry of a kIndex: where a record of the segment begins.
+struct IndexEntry {
+  Sequence sequence;
+  Epoch epoch;
+  uint32_t offset;  // in units of kRecordAlignment
+};
+static_assert(sizeof(IndexEntry) == 16);
 
 enum RecordFlags : uint8_t {
   kHasCondition = 1,  // extension holds a Condition
