@@ -1,0 +1,52 @@
+// The few calls to the kernel's sockets that the transport needs; all non-blocking.
+#ifndef FRESHET_IO_TCP_SOCKET_H_
+#define FRESHET_IO_TCP_SOCKET_H_
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <utility>
+
+#include "native/core/status.h"
+
+namespace freshet::tcp {
+
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileDescriptor();
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  void close();
+
+ private:
+  int fd_ = -1;
+};
+
+struct SocketAddress {
+  sockaddr_storage storage = {};
+  socklen_t length = 0;
+};
+
+// Of a numeric IPv4 or IPv6 address; names are looked up elsewhere, since that blocks.
+Status numeric_address(const std::string& host, uint16_t port, SocketAddress& out);
+
+// kAddressInUse, kInvalidArgument (no address of this host), kPeerUnreachable (anything else).
+Status listen_at(const SocketAddress& address, FileDescriptor& out, uint16_t& port);
+// A connect that is under way; writable once it is decided.
+Status begin_connect(const SocketAddress& address, FileDescriptor& out);
+bool is_connected(int fd);
+// Accepts one; invalid if none waits.
+FileDescriptor accept_one(int listener);
+
+}  // namespace freshet::tcp
+
+#endif  // FRESHET_IO_TCP_SOCKET_H_
