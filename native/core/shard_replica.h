@@ -58,6 +58,12 @@ struct Frontiers {
   std::atomic<uint8_t> stopped{0};         // a Status: why the epoch ended, kOk while it runs
 };
 
+// Which peer broke the protocol and how, when that ended the epoch here (kLogCorrupt).
+struct ShardFault {
+  NodeId peer = 0;         // 0: nobody did
+  const char* what = "";   // a name of RingFault: "checksum", "row", ...
+};
+
 struct GrantedRegion {
   NodeId writer;
   RegionId id;
@@ -73,26 +79,33 @@ class ShardReplica {
   std::vector<GrantedRegion> regions();
   const ShardConfig& config() const;
 
-  // Takes a change into the order. A record of at most ring / 4 is copied before this returns; a
-  // larger value is read until its token appears in Outputs::released, as room comes free.
-  //   kOverloaded     no room in ring or queue, or dispatchers too far behind: nothing was taken
-  //   kShardStopped   the epoch ended
-  //   kNotAMember     this member is no sender of the epoch
-  //   kValueTooLarge  over kValueSizeMax
+  // Takes a change into the order. Its stamp is the greater of change.stamp, the last pass's wall
+  // clock and all that the hybrid clock has seen. A record of at most inline_max() bytes, padded, is
+  // copied before this returns; a larger one's value is read until its token appears in
+  // Outputs::released (also with Ack::kNone), as room comes free.
+  //   kOverloaded       no room in ring or queue, or dispatchers or disks too far behind: nothing
+  //                     was taken
+  //   kShardStopped     the epoch ended
+  //   kNotAMember       this member is no sender of the epoch
+  //   kValueTooLarge    over kValueSizeMax
+  //   kKeyTooLong       over kKeySizeMax
+  //   kInvalidArgument  over kMetaSizeMax, or kPersisted in a volatile shard
   // With kOk exactly one Completion with `token` follows, unless ack is kNone (then none).
   Status submit(const Change& change, Ack ack, Token token);
 
-  // Completes `token` once everything received here up to now is delivered (and, if `persisted`,
-  // on disk everywhere): the wait of a linearizable read. May complete in the next pass.
+  // Completes `token` once everything received here up to now is delivered (and, if `persisted` and
+  // the shard is persistent, on disk everywhere): the wait of a linearizable read. The Completion
+  // comes with a later pass and names the newest version; kOverloaded beyond kWaitersMax (answers.h).
   void wait_current(Token token, bool persisted);
 
   // One pass: take in what the rings hold, react, deliver, answer, queue writes. Never waits.
   // Returns how much was done; 0 means that nothing will change without new input.
   int step(Micros wall, Outputs& out);
 
-  // The local log is on disk up to the records of `sequence`. Between passes.
+  // The local log is on disk up to the records of `sequence` of this epoch. Between passes.
   void on_synced(Sequence sequence);
-  // My dispatchers have taken everything up to `version`.
+  // My dispatchers have taken everything up to `version`. With a dispatch_lag_max it is to be called
+  // once at start, as the count starts at 0.
   void set_dispatched(Version version);
 
   // Ends the epoch here: everything waiting is answered with `reason`, nothing more is sent,
@@ -100,8 +113,11 @@ class ShardReplica {
   void stop(Status reason, Outputs& out);
 
   const Frontiers& frontiers() const;
+  const ShardFault& fault() const;
+  size_t inline_max() const;
 
-  // Peers to which nothing but counters is to be sent, until their backlog has drained.
+  // While a peer is congested nothing is written to it; what it lacks is kept as one range of the
+  // ring and one of the row, and goes out in one piece when its backlog has drained.
   void set_congested(NodeId peer, bool congested);
 
  private:

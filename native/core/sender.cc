@@ -1,0 +1,164 @@
+#include "native/core/sender.h"
+
+#include <algorithm>
+
+#include "native/core/checksum.h"
+
+namespace freshet {
+namespace {
+
+RecordHeader& header_of(std::byte* record) { return *reinterpret_cast<RecordHeader*>(record); }
+
+}  // namespace
+
+Sender::Sender(ShardId shard, Epoch epoch, size_t ring_size)
+    : shard_(shard),
+      epoch_(epoch),
+      memory_(ring_size),
+      ring_(memory_.bytes()),
+      // Twice the longest that it takes, so that an empty stage has room wherever its tail is.
+      stage_memory_(2 * ring_size / kRingInlineDivisor),
+      stage_(stage_memory_.bytes()),
+      pending_(kPendingMax),
+      waiting_(std::max(kAnswersMin, ring_size / kRecordAlignment)) {}
+
+Status Sender::submit(const Change& change, Micros time, Ack ack, Token token) {
+  if (change.key.size() > kKeySizeMax) return Status::kKeyTooLong;
+  if (change.value.size() > kValueSizeMax) return Status::kValueTooLarge;
+  if (change.meta.size() > kMetaSizeMax) return Status::kInvalidArgument;
+  if (waiting_.size() + pending_.size() >= waiting_.capacity()) return Status::kOverloaded;
+  const size_t size = padded(record_length(change));
+  const bool large = size > inline_max();
+  if (large || !pending_.empty()) return stage(change, time, ack, token, large);
+
+  std::byte* place = ring_.reserve(size);
+  if (place == nullptr) return Status::kOverloaded;
+  encode_record(change, shard_, epoch_, place);
+  header_of(place).time = time;
+  header_of(place).sequence = static_cast<Sequence>(messages_);
+  ring_.commit(size);
+  add_message(ack, token);
+  return Status::kOk;
+}
+
+void Sender::add_message(Ack ack, Token token) {
+  if (ack != Ack::kNone) waiting_.push({messages_, token, ack});
+  messages_++;
+}
+
+Status Sender::stage(const Change& change, Micros time, Ack ack, Token token, bool large) {
+  if (pending_.full()) return Status::kOverloaded;
+  Change head = change;
+  if (large) head.value = {};
+  const size_t head_length = record_length(head);
+  const size_t size = padded(head_length);
+  std::byte* place = stage_.reserve(size);
+  if (place == nullptr) return Status::kOverloaded;
+  encode_record(head, shard_, epoch_, place);
+  header_of(place).time = time;
+  stage_.commit(size);
+
+  Pending item = {};
+  item.token = token;
+  item.ack = ack;
+  item.staged = static_cast<uint32_t>(size);
+  if (large) {
+    item.head_length = static_cast<uint32_t>(head_length);
+    item.whole_length = static_cast<uint32_t>(record_length(change));
+    item.value = change.value.data();
+    header_of(place).length = item.whole_length;
+  }
+  pending_.push(item);
+  return Status::kOk;
+}
+
+int Sender::feed(std::vector<Token>& released) {
+  const uint64_t before = messages_;
+  const uint64_t enough = ring_.tail() + kCopySlice;
+  while (!pending_.empty() && ring_.tail() < enough) {
+    Pending& item = pending_.front();
+    if (item.whole_length == 0 ? !feed_staged(item) : !feed_block(item)) break;
+    if (item.sent < item.whole_length) continue;
+    stage_.free_up_to(stage_.skip_wrap(stage_.head()) + item.staged);
+    if (item.whole_length != 0) released.push_back(item.token);
+    pending_.pop();
+  }
+  return static_cast<int>(messages_ - before);
+}
+
+bool Sender::feed_staged(const Pending& item) {
+  std::byte* place = ring_.reserve(item.staged);
+  if (place == nullptr) return false;
+  const uint64_t position = stage_.skip_wrap(stage_.head());
+  std::memcpy(place, &stage_.header_at(position), item.staged);
+  header_of(place).sequence = static_cast<Sequence>(messages_);
+  ring_.commit(item.staged);
+  add_message(item.ack, item.token);
+  return true;
+}
+
+bool Sender::feed_block(Pending& item) {
+  const size_t piece_max = std::min(inline_max(), kCopySlice) - sizeof(RecordHeader);
+  const size_t piece = std::min<size_t>(piece_max, item.whole_length - item.sent);
+  const size_t length = sizeof(RecordHeader) + piece;
+  std::byte* place = ring_.reserve(padded(length));
+  if (place == nullptr) return false;
+
+  const bool first = item.sent == 0;
+  const bool last = item.sent + piece == item.whole_length;
+  std::byte* at = place + sizeof(RecordHeader);
+  const size_t head = first ? item.head_length : 0;  // fits: a head is less than a block
+  if (first) std::memcpy(at, &stage_.header_at(stage_.skip_wrap(stage_.head())), head);
+  const size_t value_from = first ? 0 : item.sent - item.head_length;
+  std::memcpy(at + head, item.value + value_from, piece - head);
+  std::memset(at + piece, 0, padded(length) - length);
+  const size_t skip = first ? sizeof(RecordHeader) : 0;
+  item.crc = crc32c(at + skip, piece - skip, item.crc);
+
+  RecordHeader header = {};
+  header.payload_crc = item.crc;
+  header.length = static_cast<uint32_t>(length);
+  header.kind = RecordKind::kBlock;
+  header.flags = static_cast<uint8_t>((first ? kFirstBlock : 0) | (last ? kLastBlock : 0));
+  header.shard = shard_;
+  header.epoch = epoch_;
+  header.sequence = static_cast<Sequence>(messages_);
+  header.version = item.whole_length;
+  std::memcpy(place, &header, sizeof header);
+  ring_.commit(padded(length));
+  item.sent += static_cast<uint32_t>(piece);
+  add_message(last ? item.ack : Ack::kNone, item.token);
+  return true;
+}
+
+bool Sender::make_nulls(uint64_t owed) {
+  if (owed <= messages_) return false;
+  std::byte* place = ring_.reserve(sizeof(RecordHeader));
+  if (place == nullptr) return false;
+  RecordHeader header = {};
+  header.length = sizeof header;
+  header.kind = RecordKind::kNull;
+  header.shard = shard_;
+  header.epoch = epoch_;
+  header.sequence = static_cast<Sequence>(owed - messages_);
+  std::memcpy(place, &header, sizeof header);
+  ring_.commit(sizeof header);
+  messages_ = owed;
+  return true;
+}
+
+void Sender::free_delivered(uint64_t messages) {
+  uint64_t position = ring_.head();
+  while (freed_ < messages) {
+    const uint64_t start = ring_.skip_wrap(position);
+    const RecordHeader& header = ring_.header_at(start);
+    const uint64_t count =
+        header.kind == RecordKind::kNull ? static_cast<uint64_t>(header.sequence) : 1;
+    if (freed_ + count > messages) break;
+    freed_ += count;
+    position = start + padded(header.length);
+  }
+  ring_.free_up_to(position);
+}
+
+}  // namespace freshet

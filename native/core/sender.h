@@ -1,0 +1,98 @@
+// The sending half of a member in one shard epoch: its ring, and what waits for room in it.
+//
+// A record of at most ring / 4 is encoded straight into the ring. A larger one is sent as blocks (see
+// sender_stream.h), read from the caller's memory as room comes free; while one is under way, smaller
+// ones wait behind it in a bounded stage, so that one sender's changes keep their order.
+//
+// Thread: the agent's.
+// Invariants
+//  1. Messages have indexes 0, 1, 2 ... in the order of submission; a null takes one too.
+//  2. A record's bytes are free only after every member has delivered it.
+//  3. waiting() holds the answered submissions in the ring in index order.
+#ifndef FRESHET_CORE_SENDER_H_
+#define FRESHET_CORE_SENDER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "native/core/aligned_memory.h"
+#include "native/core/byte_ring.h"
+#include "native/core/fixed_queue.h"
+#include "native/core/shard_replica.h"
+
+namespace freshet {
+
+inline constexpr size_t kPendingMax = 256;    // submissions waiting for room behind a large one
+inline constexpr size_t kAnswersMin = 4096;   // unanswered submissions that always have a place
+
+class Sender {
+ public:
+  // A submission in the ring whose caller wants an answer.
+  struct Waiting {
+    uint64_t index;
+    Token token;
+    Ack ack;
+  };
+
+  Sender(ShardId shard, Epoch epoch, size_t ring_size);
+
+  // As ShardReplica::submit; `time` is the record's stamp.
+  Status submit(const Change& change, Micros time, Ack ack, Token token);
+  // Moves what waits into the ring while there is room, at most about kCopySlice bytes. Appends the
+  // tokens of large submissions that are read to their end. Returns how many messages were made.
+  int feed(std::vector<Token>& released);
+  // Makes nulls until this sender has produced `owed` messages. False: no room, or none owed.
+  bool make_nulls(uint64_t owed);
+  // Every member has delivered my first `messages` messages.
+  void free_delivered(uint64_t messages);
+
+  const ByteRingWriter& ring() const { return ring_; }
+  const std::byte* memory() const { return memory_.data(); }
+  uint64_t messages() const { return messages_; }
+  size_t inline_max() const { return ring_.size() / kRingInlineDivisor; }
+  FixedQueue<Waiting>& waiting() { return waiting_; }
+  size_t answers_max() const { return waiting_.capacity(); }
+
+  // Forgets what waits for room: calls `unsent(token, ack)` for each and appends the tokens of large
+  // ones to `released`.
+  template <typename Unsent>
+  void abandon(std::vector<Token>& released, Unsent unsent) {
+    for (; !pending_.empty(); pending_.pop()) {
+      const Pending& item = pending_.front();
+      if (item.whole_length != 0) released.push_back(item.token);
+      unsent(item.token, item.ack);
+    }
+  }
+
+ private:
+  struct Pending {
+    Token token;
+    Ack ack;
+    uint32_t staged;         // padded bytes in the stage: the record, or a large one's head
+    uint32_t head_length;    // of a large one: header, extension, key, meta
+    uint32_t whole_length;   // of a large one; 0: not large
+    uint32_t sent;           // bytes of the whole record that are in the ring
+    uint32_t crc;            // of the payload among them
+    const std::byte* value;  // borrowed until released
+  };
+
+  Status stage(const Change& change, Micros time, Ack ack, Token token, bool large);
+  bool feed_staged(const Pending& item);
+  bool feed_block(Pending& item);
+  void add_message(Ack ack, Token token);
+
+  ShardId shard_;
+  Epoch epoch_;
+  AlignedMemory memory_;
+  ByteRingWriter ring_;
+  AlignedMemory stage_memory_;
+  ByteRingWriter stage_;
+  FixedQueue<Pending> pending_;
+  FixedQueue<Waiting> waiting_;
+  uint64_t messages_ = 0;  // made so far
+  uint64_t freed_ = 0;     // of them, freed
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_CORE_SENDER_H_

@@ -1,0 +1,436 @@
+#include "native/core/shard_replica.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "native/core/answers.h"
+#include "native/core/block_assembly.h"
+#include "native/core/check.h"
+#include "native/core/order.h"
+#include "native/core/sender.h"
+#include "native/core/sender_stream.h"
+#include "native/core/shard_table.h"
+#include "native/core/store/store.h"
+
+namespace freshet {
+namespace {
+
+// What a pass takes from one sender, and what it delivers: about this many bytes, so that others
+// get a turn. A delivery costs as much as copying kDeliveryCost bytes, whatever its size.
+constexpr size_t kPassBytes = kCopySlice;
+constexpr size_t kDeliveryCost = 256;
+constexpr size_t kNullCost = 16;
+// Passes whose versions are remembered until they are on all disks; more are merged.
+constexpr size_t kCheckpointsMax = 1024;
+
+Rank rank_of(const std::vector<NodeId>& members, NodeId node) {
+  const auto found = std::find(members.begin(), members.end(), node);
+  FRESHET_CHECK_VALUES(found != members.end(), node, members.size());
+  return static_cast<Rank>(found - members.begin());
+}
+
+constexpr size_t kNoSender = SIZE_MAX;
+
+size_t sender_index(const std::vector<Rank>& senders, Rank rank) {
+  const auto found = std::find(senders.begin(), senders.end(), rank);
+  return found == senders.end() ? kNoSender : static_cast<size_t>(found - senders.begin());
+}
+
+}  // namespace
+
+class ShardReplica::Impl {
+ public:
+  Impl(ShardConfig config, Store& store, HybridClock& clock);
+
+  std::vector<GrantedRegion> regions();
+  Status submit(const Change& change, Ack ack, Token token);
+  void wait_current(Token token, bool persisted);
+  int step(Micros wall, Outputs& out);
+  void on_synced(Sequence sequence);
+  void set_dispatched(Version version);
+  void stop(Status reason, Outputs& out);
+  void set_congested(NodeId peer, bool congested);
+
+  const ShardConfig config_;
+  Frontiers frontiers_;
+  ShardFault fault_;
+
+ private:
+  struct Peer {
+    NodeId node;
+    bool congested = false;
+    uint64_t pushed = 0;  // position in my ring up to which it was written
+    CellRange behind;     // cells of my row that it lacks
+  };
+
+  bool is_sender() const { return sender_ != nullptr; }
+  int take(Outputs& out);
+  int make_messages(Outputs& out);
+  void show_received();
+  int deliver(Outputs& out);
+  RingFault deliver_message(size_t s, const std::byte* record, Outputs& out);
+  void answer_own(Sequence sequence, const Applied& applied, Outputs& out);
+  int show_persisted();
+  int answer(Outputs& out);
+  int push(Outputs& out);
+  void fail(Rank member, RingFault what, Outputs& out);
+
+  Store& store_;
+  HybridClock& clock_;
+  const Rank me_;
+  const size_t my_sender_;  // my place among the senders, or kNoSender
+  ShardTable table_;
+  std::vector<AlignedMemory> rings_;  // of the other senders
+  std::unique_ptr<Sender> sender_;    // null: I send nothing
+  std::vector<SenderStream> streams_;
+  std::vector<BlockAssembly> assemblies_;
+  Answers answers_;
+  std::vector<Peer> peers_;
+  std::array<uint64_t, kMembersMax> received_{};  // messages by sender
+
+  struct Checkpoint {
+    uint64_t sequences;
+    Version version;
+  };
+  FixedQueue<Checkpoint> checkpoints_{kCheckpointsMax};
+
+  uint64_t delivered_ = 0;  // sequences
+  size_t turn_ = 0;         // the sender whose message is next
+  uint64_t synced_ = 0;     // sequences whose log records are on my disk
+  uint64_t persisted_ = 0;  // sequences that are on every disk
+  Version dispatched_ = 0;
+  Micros wall_ = 0;
+  Status stopped_ = Status::kOk;
+};
+
+ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
+    : config_(std::move(config)),
+      store_(store),
+      clock_(clock),
+      me_(rank_of(config_.members, config_.me)),
+      my_sender_(sender_index(config_.senders, me_)),
+      table_(config_.members.size(), config_.senders.size(), me_),
+      assemblies_(config_.senders.size()),
+      answers_(std::max(kAnswersMin, config_.ring_size / kRecordAlignment)) {
+  FRESHET_CHECK_VALUES(std::has_single_bit(config_.ring_size) &&
+                           config_.ring_size >= kRingSizeMin && config_.ring_size <= kRingSizeMax,
+                       config_.ring_size, kRingSizeMin);
+  FRESHET_CHECK(std::is_sorted(config_.senders.begin(), config_.senders.end()));
+  FRESHET_CHECK_VALUES(config_.senders.back() < config_.members.size(), config_.senders.back(),
+                       config_.members.size());
+  for (size_t s = 0; s < config_.senders.size(); s++) {
+    const bool own = s == my_sender_;
+    if (own) sender_ = std::make_unique<Sender>(config_.shard, config_.epoch, config_.ring_size);
+    rings_.push_back(own ? AlignedMemory() : AlignedMemory(config_.ring_size));
+    const std::byte* ring = own ? sender_->memory() : rings_[s].data();
+    streams_.emplace_back(ring, config_.ring_size, config_.shard, config_.epoch, own);
+  }
+  for (Rank rank = 0; rank < config_.members.size(); rank++) {
+    if (rank != me_) peers_.push_back({config_.members[rank], false, 0, {}});
+  }
+  frontiers_.delivered_version = store_.newest_version();
+  // What earlier epochs left is on every disk: the view that began this one made sure of it.
+  frontiers_.persisted_version = store_.newest_version();
+  if (config_.persistent) store_.publish_persisted(store_.newest_version());
+  clock_.observe(store_.newest_time());
+}
+
+std::vector<GrantedRegion> ShardReplica::Impl::regions() {
+  std::vector<GrantedRegion> result;
+  for (Rank rank = 0; rank < config_.members.size(); rank++) {
+    if (rank == me_) continue;
+    const auto owner = static_cast<uint16_t>(rank);
+    const NodeId writer = config_.members[rank];
+    result.push_back({writer, {RegionKind::kShardRow, owner, config_.shard, config_.epoch},
+                      table_.row(rank)});
+    const size_t s = sender_index(config_.senders, rank);
+    if (s == kNoSender) continue;
+    result.push_back({writer, {RegionKind::kRing, owner, config_.shard, config_.epoch},
+                      rings_[s].bytes()});
+  }
+  return result;
+}
+
+Status ShardReplica::Impl::submit(const Change& change, Ack ack, Token token) {
+  if (stopped_ != Status::kOk) return Status::kShardStopped;
+  if (!is_sender()) return Status::kNotAMember;
+  if (ack == Ack::kPersisted && !config_.persistent) return Status::kInvalidArgument;
+  if (config_.dispatch_lag_max != UINT64_MAX) {
+    const Version newest = store_.newest_version();
+    const Version slowest = std::min(table_.least_dispatched(), dispatched_);
+    if (newest >= slowest && newest - slowest >= config_.dispatch_lag_max)
+      return Status::kOverloaded;
+  }
+  // What waits for the disks counts too, so that a slow disk is felt at admission.
+  const size_t waiting = sender_->waiting().size() + answers_.unsynced();
+  if (waiting + kPendingMax >= sender_->answers_max()) return Status::kOverloaded;
+  const Micros time = clock_.stamp(std::max(change.stamp, wall_));
+  return sender_->submit(change, time, ack, token);
+}
+
+void ShardReplica::Impl::wait_current(Token token, bool persisted) {
+  const uint64_t received = table_.mine(table_.layout().received_seq());
+  if (persisted && config_.persistent) {
+    answers_.await_persisted(token, received);
+  } else {
+    answers_.await_delivered(token, received);
+  }
+}
+
+int ShardReplica::Impl::step(Micros wall, Outputs& out) {
+  wall_ = std::max(wall_, wall);
+  if (stopped_ != Status::kOk) return answers_.fail(stopped_, out);
+  const Rank broken = table_.look();
+  if (broken < config_.members.size()) {
+    fail(broken, RingFault::kRow, out);
+    return 1;
+  }
+  int work = take(out);
+  if (stopped_ == Status::kOk) work += make_messages(out);
+  if (stopped_ == Status::kOk) show_received();
+  if (stopped_ == Status::kOk) work += deliver(out);
+  if (stopped_ != Status::kOk) return work + 1;
+  work += show_persisted();
+  work += answer(out);
+  return work + push(out);
+}
+
+// Counts what the others' rings hold.
+int ShardReplica::Impl::take(Outputs& out) {
+  uint64_t messages = 0;
+  Micros newest = 0;
+  for (size_t s = 0; s < streams_.size(); s++) {
+    SenderStream& stream = streams_[s];
+    const uint64_t tail = table_.seen(config_.senders[s]).tail;
+    if (stream.own() || tail == stream.taken()) continue;
+    const RingFault fault = stream.take(tail, kPassBytes);
+    if (fault != RingFault::kNone) {
+      fail(config_.senders[s], fault, out);
+      return 1;
+    }
+    messages += stream.received() - received_[s];
+    received_[s] = stream.received();
+    newest = std::max(newest, stream.newest_time());
+  }
+  if (newest > 0) clock_.observe(newest);
+  return static_cast<int>(std::min<uint64_t>(messages, INT32_MAX));
+}
+
+// Frees my ring, moves what waits into it, adds the nulls that I owe.
+int ShardReplica::Impl::make_messages(Outputs& out) {
+  if (!is_sender()) return 0;
+  const size_t senders = streams_.size();
+  sender_->free_delivered(
+      messages_among(table_.least_delivered_seq(), my_sender_, senders));
+  int work = sender_->feed(out.released);
+  if (sender_->make_nulls(messages_owed({received_.data(), senders}, my_sender_))) work++;
+  received_[my_sender_] = sender_->messages();
+  streams_[my_sender_].take_own(sender_->ring().tail(), sender_->messages());
+  table_.set(RowLayout::tail(), sender_->ring().tail());
+  table_.set(RowLayout::index(), sender_->messages());
+  return work;
+}
+
+void ShardReplica::Impl::show_received() {
+  const size_t senders = streams_.size();
+  const RowLayout& layout = table_.layout();
+  for (size_t s = 0; s < senders; s++) table_.set(layout.received(s), received_[s]);
+  const uint64_t sequences = contiguous_sequences({received_.data(), senders});
+  // Readers here first: a read that begins after a peer saw the counter must wait for it.
+  frontiers_.received.store(static_cast<Sequence>(sequences) - 1, std::memory_order_release);
+  table_.set(layout.received_seq(), sequences);
+}
+
+int ShardReplica::Impl::deliver(Outputs& out) {
+  const uint64_t stable = table_.least_received_seq();
+  const uint64_t before = delivered_;
+  const size_t senders = streams_.size();
+  size_t cost = 0;
+  while (delivered_ < stable && cost < kPassBytes) {
+    const std::byte* record = nullptr;
+    RingFault fault = streams_[turn_].next(record);
+    if (record != nullptr && fault == RingFault::kNone) {
+      cost += kDeliveryCost + padded(RecordView(record).header().length);
+      fault = deliver_message(turn_, record, out);
+    }
+    if (fault != RingFault::kNone) {
+      fail(config_.senders[turn_], fault, out);
+      return 1;
+    }
+    cost += kNullCost;
+    delivered_++;
+    if (++turn_ == senders) turn_ = 0;
+  }
+  if (delivered_ == before) return 0;
+  FRESHET_CHECK_VALUES(delivered_ <= stable, delivered_, stable);
+  const Version newest = store_.newest_version();
+  clock_.observe(store_.newest_time());
+  frontiers_.delivered_version.store(newest, std::memory_order_release);
+  frontiers_.delivered.store(static_cast<Sequence>(delivered_) - 1, std::memory_order_release);
+  table_.set(table_.layout().delivered_seq(), delivered_);
+  if (config_.persistent) {
+    if (checkpoints_.full()) {
+      checkpoints_.back() = {delivered_, newest};
+    } else {
+      checkpoints_.push({delivered_, newest});
+    }
+  }
+  return static_cast<int>(std::min<uint64_t>(delivered_ - before, INT32_MAX));
+}
+
+RingFault ShardReplica::Impl::deliver_message(size_t s, const std::byte* record, Outputs& out) {
+  const auto sequence = static_cast<Sequence>(delivered_);
+  const RecordView view(record);
+  Applied applied;
+  if (view.header().kind == RecordKind::kBlock) [[unlikely]] {
+    bool done = false;
+    const RingFault fault = assemblies_[s].deliver(store_, config_.senders[s], record,
+                                                   config_.epoch, sequence, done, applied);
+    if (fault != RingFault::kNone || !done) return fault;
+  } else {
+    applied = store_.apply(view, config_.epoch, sequence);
+  }
+  if (s == my_sender_) answer_own(sequence, applied, out);
+  return RingFault::kNone;
+}
+
+void ShardReplica::Impl::answer_own(Sequence sequence, const Applied& applied, Outputs& out) {
+  auto& waiting = sender_->waiting();
+  const uint64_t index = streams_[my_sender_].delivered() - 1;
+  if (waiting.empty() || waiting.front().index != index) return;  // nobody asked
+  const Sender::Waiting mine = waiting.front();
+  waiting.pop();
+  if (mine.ack == Ack::kPersisted && applied.status == Status::kOk) {
+    answers_.await_sync(mine.token, sequence, applied);
+    return;
+  }
+  out.completions.push_back({mine.token, applied.status, applied.epoch, applied.version,
+                             applied.time, applied.previous_version_of_key});
+}
+
+int ShardReplica::Impl::show_persisted() {
+  if (!config_.persistent) return 0;
+  // Nulls and refusals leave nothing in the log: with nothing unsynced, all that is delivered counts.
+  const LogPosition logged = store_.last_position();
+  const bool nothing_unsynced =
+      logged.epoch != config_.epoch || static_cast<uint64_t>(logged.sequence + 1) <= synced_;
+  if (nothing_unsynced) synced_ = delivered_;
+  FRESHET_CHECK_VALUES(synced_ <= delivered_, synced_, delivered_);
+  table_.set(table_.layout().persisted(), synced_);
+
+  const uint64_t everywhere = std::min(table_.least_persisted(), delivered_);
+  if (everywhere <= persisted_) return 0;
+  persisted_ = everywhere;
+  Version version = 0;
+  for (; !checkpoints_.empty() && checkpoints_.front().sequences <= persisted_; checkpoints_.pop())
+    version = checkpoints_.front().version;
+  if (version > frontiers_.persisted_version.load(std::memory_order_relaxed)) {
+    store_.publish_persisted(version);
+    frontiers_.persisted_version.store(version, std::memory_order_release);
+  }
+  frontiers_.persisted.store(static_cast<Sequence>(persisted_) - 1, std::memory_order_release);
+  return 1;
+}
+
+int ShardReplica::Impl::answer(Outputs& out) {
+  const Completion state{0, Status::kOk, config_.epoch, store_.newest_version(),
+                         store_.newest_time(), 0};
+  return answers_.release(delivered_, persisted_, state, out);
+}
+
+// Ring bytes first, then the row that guards them.
+int ShardReplica::Impl::push(Outputs& out) {
+  const CellRange changed = table_.take_changed();
+  const size_t before = out.writes.size();
+  const RegionId row{RegionKind::kShardRow, static_cast<uint16_t>(me_), config_.shard,
+                     config_.epoch};
+  for (Peer& peer : peers_) {
+    peer.behind.add(changed);
+    if (peer.congested || peer.behind.empty()) continue;
+    if (is_sender() && peer.pushed < sender_->ring().tail()) {
+      const RegionId ring{RegionKind::kRing, row.owner, row.shard, row.epoch};
+      RingPiece pieces[2];
+      // A peer that claims delivery of what it was not sent yet is not waited for.
+      const int count =
+          sender_->ring().pieces(std::max(peer.pushed, sender_->ring().head()), pieces);
+      for (int i = 0; i < count; i++)
+        out.writes.push_back({peer.node, ring, pieces[i].offset, pieces[i].bytes, true});
+      peer.pushed = sender_->ring().tail();
+    }
+    out.writes.push_back({peer.node, row, peer.behind.begin * sizeof(uint64_t),
+                          table_.bytes_of(peer.behind), false});
+    peer.behind = {};
+  }
+  return static_cast<int>(out.writes.size() - before);
+}
+
+void ShardReplica::Impl::on_synced(Sequence sequence) {
+  if (stopped_ != Status::kOk) return;
+  const auto sequences = static_cast<uint64_t>(sequence + 1);
+  FRESHET_CHECK_VALUES(sequences <= delivered_, sequences, delivered_);
+  synced_ = std::max(synced_, sequences);
+}
+
+void ShardReplica::Impl::set_dispatched(Version version) {
+  dispatched_ = std::max(dispatched_, version);
+  if (stopped_ == Status::kOk) table_.set(table_.layout().dispatched(), dispatched_);
+}
+
+void ShardReplica::Impl::set_congested(NodeId peer, bool congested) {
+  for (Peer& item : peers_) {
+    if (item.node == peer) item.congested = congested;
+  }
+}
+
+void ShardReplica::Impl::fail(Rank member, RingFault what, Outputs& out) {
+  fault_ = {config_.members[member], ring_fault_name(what)};
+  stop(Status::kLogCorrupt, out);
+}
+
+void ShardReplica::Impl::stop(Status reason, Outputs& out) {
+  if (stopped_ != Status::kOk) return;
+  FRESHET_CHECK(reason != Status::kOk);
+  stopped_ = reason;
+  frontiers_.stopped.store(static_cast<uint8_t>(reason), std::memory_order_release);
+  const auto refuse = [&](Token token, Ack ack) {
+    if (ack != Ack::kNone) out.completions.push_back({token, reason, 0, 0, 0, 0});
+  };
+  if (is_sender()) {
+    for (auto& waiting = sender_->waiting(); !waiting.empty(); waiting.pop())
+      refuse(waiting.front().token, waiting.front().ack);
+    sender_->abandon(out.released, refuse);
+  }
+  answers_.fail(reason, out);
+  for (size_t s = 0; s < assemblies_.size(); s++)
+    assemblies_[s].abandon(store_, config_.senders[s]);
+}
+
+// --- the seam ----------------------------------------------------------------------------------
+
+ShardReplica::ShardReplica(ShardConfig config, Store& store, HybridClock& clock)
+    : impl_(std::make_unique<Impl>(std::move(config), store, clock)) {}
+ShardReplica::~ShardReplica() = default;
+
+std::vector<GrantedRegion> ShardReplica::regions() { return impl_->regions(); }
+const ShardConfig& ShardReplica::config() const { return impl_->config_; }
+Status ShardReplica::submit(const Change& change, Ack ack, Token token) {
+  return impl_->submit(change, ack, token);
+}
+void ShardReplica::wait_current(Token token, bool persisted) {
+  impl_->wait_current(token, persisted);
+}
+int ShardReplica::step(Micros wall, Outputs& out) { return impl_->step(wall, out); }
+void ShardReplica::on_synced(Sequence sequence) { impl_->on_synced(sequence); }
+void ShardReplica::set_dispatched(Version version) { impl_->set_dispatched(version); }
+void ShardReplica::stop(Status reason, Outputs& out) { impl_->stop(reason, out); }
+const Frontiers& ShardReplica::frontiers() const { return impl_->frontiers_; }
+const ShardFault& ShardReplica::fault() const { return impl_->fault_; }
+size_t ShardReplica::inline_max() const {
+  return impl_->config_.ring_size / kRingInlineDivisor;
+}
+void ShardReplica::set_congested(NodeId peer, bool congested) {
+  impl_->set_congested(peer, congested);
+}
+
+}  // namespace freshet
