@@ -1,0 +1,13 @@
+export { coatOf, undecidedShare } from './coat.ts';
+export type { Coat, CoatColour } from './coat.ts';
+export type { Box } from './geometry.ts';
+export type { Difficulty } from './pose.ts';
+export { Random } from './random.ts';
+export { renderFrame } from './render.ts';
+export type { FrameRequest, FrameTruth, RenderedFrame } from './render.ts';
+export { cowSeedFor, frameSeedFor, seedFieldSize, seedRangeOf, seedRanges } from './seeds.ts';
+export type { SeedRange } from './seeds.ts';
+export { enrolmentPictures, enrolmentRequests, herdOf, herdSizeMax } from './herd.ts';
+export type { HerdCow } from './herd.ts';
+export { SceneCamera } from './scene-camera.ts';
+export type { CameraFrame, FramePlan, SceneCameraOptions } from './scene-camera.ts';
