@@ -9,35 +9,35 @@
  * INVALID_CONFIG: a description of a model, or what is done with it, is wrong in itself.
  * CLOSED: a model was used after it was closed.
  */
-export type VisionErrorCode = 'IMAGE_INVALID' | 'MODEL_INVALID' | 'INVALID_CONFIG' | 'CLOSED'
+export type VisionErrorCode = 'IMAGE_INVALID' | 'MODEL_INVALID' | 'INVALID_CONFIG' | 'CLOSED';
 
 export interface VisionErrorDetails {
   /** What was found, where, and what was expected. */
-  readonly message: string
+  readonly message: string;
   /** What to do about it. */
-  readonly mend: string
-  readonly cause?: unknown
+  readonly mend: string;
+  readonly cause?: unknown;
 }
 
 /** A coded refusal; none of them goes away by trying again, so `retryable` is always false. */
 export class VisionError extends Error {
-  readonly code: VisionErrorCode
-  readonly mend: string
-  readonly retryable = false
+  readonly code: VisionErrorCode;
+  readonly mend: string;
+  readonly retryable = false;
 
   constructor(code: VisionErrorCode, details: VisionErrorDetails) {
-    super(details.message, { cause: details.cause })
-    this.name = 'VisionError'
-    this.code = code
-    this.mend = details.mend
+    super(details.message, { cause: details.cause });
+    this.name = 'VisionError';
+    this.code = code;
+    this.mend = details.mend;
   }
 }
 
 export function visionError(code: VisionErrorCode, details: VisionErrorDetails): VisionError {
-  return new VisionError(code, details)
+  return new VisionError(code, details);
 }
 
 /** The message of whatever was thrown, without its stack. */
 export function reasonOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

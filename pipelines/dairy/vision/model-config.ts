@@ -3,21 +3,16 @@
  * A node of a pipeline names one, so that another detector or embedding is a change of
  * configuration, never of code.
  */
-import { Type } from 'typebox'
-import type { Static, TNumberOptions } from 'typebox'
-import { parseAs } from './parse-config.ts'
+import { Type } from 'typebox';
+import type { Static, TNumberOptions } from 'typebox';
+import { parseAs } from './parse-config.ts';
 
-const closed = { additionalProperties: false } as const
+const closed = { additionalProperties: false } as const;
 const triple = (value: number, options: TNumberOptions = {}) =>
-  Type.Array(Type.Number(options), { minItems: 3, maxItems: 3, default: [value, value, value] })
+  Type.Array(Type.Number(options), { minItems: 3, maxItems: 3, default: [value, value, value] });
 
-export const resizeModes = [
-  'letterbox-top-left',
-  'letterbox-center',
-  'stretch',
-  'cover',
-] as const
-export type ResizeMode = (typeof resizeModes)[number]
+export const resizeModes = ['letterbox-top-left', 'letterbox-center', 'stretch', 'cover'] as const;
+export type ResizeMode = (typeof resizeModes)[number];
 
 /** How a pixel becomes a number: (pixel * scale - mean[c]) / std[c], c in the model's order. */
 export const InputConfig = Type.Object(
@@ -37,7 +32,7 @@ export const InputConfig = Type.Object(
     dtype: Type.Enum(['float32', 'float16'], { default: 'float32' }),
   },
   closed,
-)
+);
 
 const detectorFields = {
   strides: Type.Array(Type.Integer({ minimum: 1, maximum: 1024 }), {
@@ -55,10 +50,10 @@ const detectorFields = {
   scoreThreshold: Type.Number({ minimum: 0, maximum: 1, default: 0.35 }),
   nms: Type.Number({ minimum: 0, maximum: 1, default: 0.45 }),
   detectionsMax: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
-}
+};
 
 /** Output [1, cells, 5 + classes]: x, y, log w, log h in strides, objectness, class scores. */
-export const YoloxConfig = Type.Object({ type: Type.Literal('yolox'), ...detectorFields }, closed)
+export const YoloxConfig = Type.Object({ type: Type.Literal('yolox'), ...detectorFields }, closed);
 
 /** A stride each: class scores [1, cells, classes], and 4 sides * `bins` distance logits. */
 export const NanodetConfig = Type.Object(
@@ -68,7 +63,7 @@ export const NanodetConfig = Type.Object(
     bins: Type.Integer({ minimum: 2, maximum: 64, default: 8 }),
   },
   closed,
-)
+);
 
 /** Output [1, channels, rows, columns] or [1, channels, 1, 1] or [1, channels]. */
 export const EmbeddingConfig = Type.Object(
@@ -102,7 +97,7 @@ export const EmbeddingConfig = Type.Object(
     normalize: Type.Boolean({ default: true }),
   },
   closed,
-)
+);
 
 /**
  * The repository's own filter: one output [1, 5] of [cow, cx, cy, w, h], each 0 to 1 of the
@@ -121,16 +116,16 @@ export const CowBoxConfig = Type.Object(
     cowThreshold: Type.Number({ minimum: 0, maximum: 1, default: 0.5 }),
   },
   closed,
-)
+);
 
 const decoders = {
   yolox: YoloxConfig,
   nanodet: NanodetConfig,
   embedding: EmbeddingConfig,
   'cow-box': CowBoxConfig,
-} as const
+} as const;
 
-const decoderTypes = ['yolox', 'nanodet', 'embedding', 'cow-box'] as const
+const decoderTypes = ['yolox', 'nanodet', 'embedding', 'cow-box'] as const;
 
 /** The decoder is checked by its own schema, so that an error speaks of that one alone. */
 const ModelShell = Type.Object(
@@ -144,17 +139,17 @@ const ModelShell = Type.Object(
     decoder: Type.Object({ type: Type.Enum([...decoderTypes]) }, { additionalProperties: true }),
   },
   closed,
-)
+);
 
-export type InputConfig = Static<typeof InputConfig>
-export type YoloxConfig = Static<typeof YoloxConfig>
-export type NanodetConfig = Static<typeof NanodetConfig>
-export type EmbeddingConfig = Static<typeof EmbeddingConfig>
-export type CowBoxConfig = Static<typeof CowBoxConfig>
-export type DecoderConfig = YoloxConfig | NanodetConfig | EmbeddingConfig | CowBoxConfig
+export type InputConfig = Static<typeof InputConfig>;
+export type YoloxConfig = Static<typeof YoloxConfig>;
+export type NanodetConfig = Static<typeof NanodetConfig>;
+export type EmbeddingConfig = Static<typeof EmbeddingConfig>;
+export type CowBoxConfig = Static<typeof CowBoxConfig>;
+export type DecoderConfig = YoloxConfig | NanodetConfig | EmbeddingConfig | CowBoxConfig;
 export type ModelConfig = Omit<Static<typeof ModelShell>, 'decoder'> & {
-  readonly decoder: DecoderConfig
-}
+  readonly decoder: DecoderConfig;
+};
 
 /**
  * Fills in the defaults and checks every field.
@@ -162,8 +157,8 @@ export type ModelConfig = Omit<Static<typeof ModelShell>, 'decoder'> & {
  * @throws INVALID_CONFIG naming each wrong field, what it holds and what it may hold
  */
 export function parseModelConfig(value: unknown): ModelConfig {
-  const shell = parseAs(ModelShell, value, 'the description of a model')
-  const where = `the decoder of model ${shell.name}`
-  const decoder: DecoderConfig = parseAs(decoders[shell.decoder.type], shell.decoder, where)
-  return Object.freeze({ ...shell, decoder })
+  const shell = parseAs(ModelShell, value, 'the description of a model');
+  const where = `the decoder of model ${shell.name}`;
+  const decoder: DecoderConfig = parseAs(decoders[shell.decoder.type], shell.decoder, where);
+  return Object.freeze({ ...shell, decoder });
 }
