@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { FreshetError, limits, messageOf } from '../base/mod.ts';
+import { type LoadedLambda, loadBundle, suppliedModules } from './load-bundle.ts';
+
+/** A lambda's code as members run it. */
+export interface Bundle {
+  /** SHA-256 of `code`, hex. */
+  readonly sha256: string;
+  readonly code: string;
+  readonly lambda: LoadedLambda;
+}
+
+/**
+ * Bundles a lambda's module with esbuild to one CommonJS file, members' modules left out, and loads
+ * it once to learn what it declares. Throws INVALID_PIPELINE naming the module and what is wrong.
+ */
+export async function bundleLambda(module: string): Promise<Bundle> {
+  const code = await bundleCode(module);
+  if (Buffer.byteLength(code) > limits.bundleBytes) {
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `The bundle of '${module}' has ${String(Buffer.byteLength(code))} bytes; the limit is ${String(limits.bundleBytes)}`,
+    );
+  }
+  const sha256 = createHash('sha256').update(code).digest('hex');
+  return { sha256, code, lambda: loadBundle(code, module) };
+}
+
+async function bundleCode(module: string): Promise<string> {
+  try {
+    const result = await build({
+      entryPoints: [module],
+      bundle: true,
+      write: false,
+      format: 'cjs',
+      platform: 'node',
+      target: 'node20',
+      external: [...suppliedModules],
+      plugins: [suppliedUdl],
+      logLevel: 'silent',
+      // The same sources give the same bundle wherever they lie.
+      absWorkingDir: fileURLToPath(new URL('../..', import.meta.url)),
+      legalComments: 'none',
+    });
+    return result.outputFiles[0]?.text ?? '';
+  } catch (error) {
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `The lambda '${module}' does not build: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** `freshet/udl`, and the same module by its path inside this repository, come from the member. */
+const suppliedUdl: Plugin = {
+  name: 'supplied-udl',
+  setup(context) {
+    context.onResolve({ filter: /(^freshet\/udl$|\/udl\/mod\.(ts|js)$)/ }, () => ({
+      path: 'freshet/udl',
+      external: true,
+    }));
+  },
+};

@@ -1,0 +1,63 @@
+import { Level } from 'level';
+import type { Position } from './arrivals.ts';
+
+/**
+ * Where each lambda goes on in each shard after a restart of this member, kept on its own disk: which
+ * member acts on a key does not change while the membership does not. A crash between an emit and
+ * the next save repeats the events of that while: at least once.
+ */
+export class CursorStore {
+  readonly #level: Level<string, string>;
+  readonly #positions: Map<string, Position>;
+  readonly #dirty = new Set<string>();
+
+  private constructor(level: Level<string, string>, positions: Map<string, Position>) {
+    this.#level = level;
+    this.#positions = positions;
+  }
+
+  static async open(folder: string): Promise<CursorStore> {
+    const level = new Level<string, string>(folder);
+    await level.open();
+    const positions = new Map<string, Position>();
+    for await (const [key, value] of level.iterator()) {
+      positions.set(key, JSON.parse(value) as Position);
+    }
+    return new CursorStore(level, positions);
+  }
+
+  get(stage: string, shard: number): Position | null {
+    return this.#positions.get(keyOf(stage, shard)) ?? null;
+  }
+
+  set(stage: string, shard: number, position: Position): void {
+    const key = keyOf(stage, shard);
+    const old = this.#positions.get(key);
+    if (old?.epoch === position.epoch && old.version === position.version) return;
+    this.#positions.set(key, position);
+    this.#dirty.add(key);
+  }
+
+  /** Writes what changed since the last save. */
+  async save(): Promise<void> {
+    const keys = [...this.#dirty];
+    this.#dirty.clear();
+    if (keys.length === 0) return;
+    await this.#level.batch(
+      keys.map((key) => ({
+        type: 'put' as const,
+        key,
+        value: JSON.stringify(this.#positions.get(key)),
+      })),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.save();
+    await this.#level.close();
+  }
+}
+
+function keyOf(stage: string, shard: number): string {
+  return `${stage}#${String(shard)}`;
+}

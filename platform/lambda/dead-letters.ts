@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import {
+  type Clock,
+  type FreshetError,
+  isFreshetError,
+  type Logger,
+  messageOf,
+} from '../base/mod.ts';
+import { Database, json, type Pool } from '../client/mod.ts';
+import { deadLetterPool } from './catalog.ts';
+import type { LambdaNode } from './pipeline.ts';
+import type { WorkItem } from './worker-protocol.ts';
+
+/** Why an event was given up, with what is needed to run it again. */
+export interface DeadLetter {
+  readonly pipeline: string;
+  readonly prefix: string;
+  readonly lambda: string;
+  readonly version: string;
+  readonly error: ReturnType<FreshetError['toJSON']>;
+  readonly input: {
+    readonly kind: WorkItem['kind'];
+    readonly key: string;
+    readonly shard: number;
+    readonly epoch: number | null;
+    readonly version: number | null;
+    readonly time: number;
+    readonly eventTime: number | null;
+    readonly meta: Readonly<Record<string, string>>;
+    /** Base64; of a trigger only, as nothing else keeps its bytes. null if over the limit. */
+    readonly value: string | null;
+  };
+  readonly member: number;
+  readonly at: number;
+}
+
+/** Bytes of a trigger's value that a dead letter keeps. */
+const keptValueBytesMax = 8 * 1024 * 1024;
+const retryMs = 500;
+
+/** Writes dead letters to their pool, again and again until it takes them or the member stops. */
+export class DeadLetters {
+  readonly #pool: Pool<DeadLetter>;
+  readonly #member: number;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #closed = false;
+
+  constructor(db: Database, member: number, clock: Clock, log: Logger) {
+    this.#pool = db.pool<DeadLetter>(deadLetterPool, json<DeadLetter>());
+    this.#member = member;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  async write(
+    pipeline: string,
+    node: LambdaNode,
+    item: WorkItem,
+    error: FreshetError,
+  ): Promise<void> {
+    const letter = this.#letter(pipeline, node, item, error);
+    this.#log.warn(
+      { pipeline, lambda: node.lambda, key: item.key, error: letter.error },
+      'dead letter',
+    );
+    const name = `${pipeline}/${node.lambda.replaceAll('/', '.')}/${identity(item)}`;
+    while (!this.#closed) {
+      try {
+        await this.#pool.put(name, letter);
+        return;
+      } catch (failure) {
+        if (isFreshetError(failure) && !failure.retryable) {
+          this.#log.error({ name, error: messageOf(failure) }, 'dead letter not written');
+          return;
+        }
+        await new Promise<void>((resolve) => {
+          this.#clock.after(retryMs, resolve);
+        });
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #letter(pipeline: string, node: LambdaNode, item: WorkItem, error: FreshetError): DeadLetter {
+    const { kind, key, shard, epoch, version, time, eventTime, meta, bytes } = item;
+    const isKept = bytes !== null && bytes.byteLength <= keptValueBytesMax;
+    const value = isKept ? Buffer.from(bytes).toString('base64') : null;
+    return {
+      pipeline,
+      prefix: node.prefix,
+      lambda: node.lambda,
+      version: node.version,
+      error: error.toJSON(),
+      input: { kind, key, shard, epoch, version, time, eventTime, meta, value },
+      member: this.#member,
+      at: this.#clock.wallUs(),
+    };
+  }
+}
+
+/** The same event gives the same name, so that one given up twice is one letter. */
+function identity({ key, shard, epoch, version, time }: WorkItem): string {
+  if (version !== null) return `${String(shard)}-${String(epoch)}-${String(version)}`;
+  return `t-${String(time)}-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`;
+}

@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { FreshetError, isFreshetError, messageOf, nearestName } from '../base/mod.ts';
+import type { Door, PoolInfo, PoolOptions } from '../client/mod.ts';
+import { outputCodecs, parseLambdaConfig } from '../../udl/mod.ts';
+import { type Bundle, bundleLambda } from './bundle.ts';
+import {
+  type DeployedPipeline,
+  type LambdaNode,
+  parsePipeline,
+  type PipelineDocument,
+} from './pipeline.ts';
+
+/** A pipeline read, checked and bundled: everything that a deploy sends. */
+export interface PreparedPipeline {
+  readonly name: string;
+  readonly pools: readonly PoolOptions[];
+  readonly nodes: readonly LambdaNode[];
+  readonly assets: Readonly<Record<string, string>>;
+  /** SHA-256 -> content, of bundles and assets. */
+  readonly bundles: ReadonlyMap<string, Uint8Array>;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** An asset travels as one object of the catalog. */
+export const assetBytesMax = 32 * 1024 * 1024;
+
+/** Reads a pipeline file and all it names. Throws INVALID_PIPELINE; asks no cluster. */
+export async function preparePipeline(path: string): Promise<PreparedPipeline> {
+  const folder = dirname(resolve(path));
+  const document = parsePipeline(await readJson(path), path);
+  const bundles = new Map<string, Uint8Array>();
+  const nodes: LambdaNode[] = [];
+  for (const { prefix, lambdas } of document.nodes) {
+    for (const use of lambdas) {
+      const bundle = await bundleLambda(resolve(folder, use.module));
+      bundles.set(bundle.sha256, new TextEncoder().encode(bundle.code));
+      nodes.push(nodeOf(prefix, use, bundle, path));
+    }
+  }
+  const { assets, files } = await readAssets(document, folder, path);
+  return {
+    name: document.name,
+    pools: (document.pools ?? []) as PoolOptions[],
+    nodes,
+    assets,
+    bundles,
+    files,
+  };
+}
+
+/** Creates the pools that are missing; every prefix and target must then lie in one. */
+export async function ensurePools(
+  door: Door,
+  pipeline: PreparedPipeline,
+): Promise<readonly PoolInfo[]> {
+  const existing = new Map((await door.pools()).map((pool) => [pool.name, pool]));
+  for (const options of pipeline.pools) {
+    const found = existing.get(options.name);
+    if (found === undefined) existing.set(options.name, await createOrFind(door, options));
+    else checkSame(found, options);
+  }
+  const names = [...existing.keys()];
+  for (const place of placesOf(pipeline)) {
+    if (names.some((name) => place === name || place.startsWith(`${name}/`))) continue;
+    const near = nearestName(place, names);
+    const hint = near === null ? '' : ` (did you mean '${near}'?)`;
+    throw new FreshetError('INVALID_PIPELINE', `No pool holds '${place}'${hint}`, {
+      mend: "Create the pool, or list it under 'pools'",
+    });
+  }
+  return [...existing.values()];
+}
+
+/** What members are told, given where every shard stands now. */
+export function deployedForm(
+  pipeline: PreparedPipeline,
+  starts: DeployedPipeline['starts'],
+  deployedAt: number,
+): DeployedPipeline {
+  const { name, nodes, assets } = pipeline;
+  return { v: 1, name, nodes, assets, starts, deployedAt };
+}
+
+/** Two prepared forms differ in these lines; empty: nothing would change. */
+export function describeChange(
+  before: DeployedPipeline | null,
+  after: PreparedPipeline,
+): readonly string[] {
+  const old = new Map((before?.nodes ?? []).map((node) => [`${node.prefix} ${node.lambda}`, node]));
+  const lines: string[] = [];
+  for (const node of after.nodes) {
+    const id = `${node.prefix} ${node.lambda}`;
+    const was = old.get(id);
+    old.delete(id);
+    if (was === undefined) lines.push(`+ ${id}`);
+    else if (JSON.stringify(was) !== JSON.stringify(node)) lines.push(`~ ${id}`);
+  }
+  return [...lines, ...[...old.keys()].map((id) => `- ${id}`)];
+}
+
+type LambdaUse = PipelineDocument['nodes'][number]['lambdas'][number];
+
+function nodeOf(
+  prefix: string,
+  use: LambdaUse,
+  { lambda, sha256 }: Bundle,
+  path: string,
+): LambdaNode {
+  const outputs = [...outputCodecs(lambda.emits).keys()];
+  const edges = use.edges ?? {};
+  for (const name of Object.keys(edges)) {
+    if (outputs.includes(name)) continue;
+    const near = nearestName(name, outputs);
+    const hint = near === null ? '' : ` (did you mean '${near}'?)`;
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `${path}: '${lambda.name}' at '${prefix}' has no output '${name}'${hint}`,
+    );
+  }
+  for (const name of outputs) {
+    if (edges[name] !== undefined) continue;
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `${path}: '${lambda.name}' at '${prefix}' emits to '${name}', for which there is no edge`,
+      {
+        mend: `Add "${name}" to its edges; [] drops what it emits there`,
+      },
+    );
+  }
+  const { name, version, on, order, dispatch, batch, retries } = lambda;
+  return {
+    prefix,
+    lambda: name,
+    version,
+    bundle: sha256,
+    config: parseLambdaConfig(lambda, use.config),
+    edges,
+    on,
+    order,
+    dispatch,
+    batch,
+    retries,
+    timeoutMs: use.timeoutMs ?? lambda.timeoutMs,
+    workers: use.workers ?? 1,
+    eager: use.eager ?? false,
+  };
+}
+
+async function readAssets(document: PipelineDocument, folder: string, path: string) {
+  const assets: Record<string, string> = {};
+  const files = new Map<string, Uint8Array>();
+  for (const [name, file] of Object.entries(document.assets ?? {})) {
+    const content = await readFile(resolve(folder, file)).catch((cause: unknown) => {
+      throw new FreshetError(
+        'INVALID_PIPELINE',
+        `${path}: the asset '${name}' cannot be read: ${messageOf(cause)}`,
+        { cause },
+      );
+    });
+    if (content.byteLength > assetBytesMax) {
+      throw new FreshetError(
+        'INVALID_PIPELINE',
+        `${path}: the asset '${name}' has ${String(content.byteLength)} bytes; the limit is ${String(assetBytesMax)}`,
+      );
+    }
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    assets[name] = sha256;
+    files.set(sha256, content);
+  }
+  return { assets, files };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (cause) {
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `'${path}' is not a readable JSON file: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+async function createOrFind(door: Door, options: PoolOptions): Promise<PoolInfo> {
+  try {
+    return await door.createPool(options);
+  } catch (error) {
+    const found = (await door.pools()).find(({ name }) => name === options.name);
+    if (!isFreshetError(error, 'POOL_EXISTS') || found === undefined) throw error;
+    return found;
+  }
+}
+
+function checkSame(found: PoolInfo, wanted: PoolOptions): void {
+  for (const [field, value] of Object.entries(wanted)) {
+    const is = found[field as keyof PoolInfo];
+    if (is === value) continue;
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `The pool '${wanted.name}' exists with ${field} ${JSON.stringify(is)}, the pipeline wants ${JSON.stringify(value)}`,
+    );
+  }
+}
+
+function placesOf({ nodes }: PreparedPipeline): readonly string[] {
+  return nodes.flatMap(({ prefix, edges }) => [
+    prefix,
+    ...Object.values(edges)
+      .flat()
+      .map(({ to }) => to),
+  ]);
+}

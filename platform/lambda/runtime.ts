@@ -1,0 +1,282 @@
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Clock,
+  FreshetError,
+  isFreshetError,
+  type Logger,
+  toFreshetError,
+} from '../base/mod.ts';
+import { Database, type Door } from '../client/mod.ts';
+import type { Arrival, ArrivalSource, Position } from './arrivals.ts';
+import { catalogKeys, deadLetterPool, type LambdaCatalog } from './catalog.ts';
+import { CursorStore } from './cursor-store.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { deployedForm, ensurePools, type PreparedPipeline } from './deploy.ts';
+import type { DeployedPipeline, LambdaNode } from './pipeline.ts';
+import { Stage } from './stage.ts';
+import { WorkerHost, type WorkerLimits, workerLimits } from './worker-host.ts';
+
+export interface RuntimeOptions {
+  readonly node: number;
+  readonly source: ArrivalSource;
+  readonly catalog: LambdaCatalog;
+  readonly door: Door;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** For bundles, assets and cursors. */
+  readonly folder: string;
+  /** JavaScript file of worker-main. */
+  readonly workerEntry: string;
+  readonly limits?: WorkerLimits;
+}
+
+interface Running {
+  readonly pipeline: DeployedPipeline;
+  readonly stages: readonly Stage[];
+}
+
+const saveEveryMs = 200;
+const workerNiceness = 5;
+
+/**
+ * Purpose: keeps the stages of this member in step with the pipelines in the catalog.
+ * Thread: the event loop's.
+ * Invariants
+ *  1. What a stage has not finished is not passed by its saved cursor.
+ *  2. `setDispatched` of a shard never passes the slowest stage that reads it.
+ *  3. Changes of the catalog are taken one after another, in the order they were applied.
+ */
+export class LambdaRuntime {
+  readonly #options: RuntimeOptions;
+  readonly #cursors: CursorStore;
+  readonly #deadLetters: DeadLetters;
+  readonly #running = new Map<string, Running>();
+  #changes: Promise<void> = Promise.resolve();
+  #endWatch: (() => void) | null = null;
+  #closed = false;
+
+  private constructor(options: RuntimeOptions, cursors: CursorStore) {
+    this.#options = options;
+    this.#cursors = cursors;
+    const { door, node, clock, log } = options;
+    this.#deadLetters = new DeadLetters(new Database(door), node, clock, log);
+  }
+
+  static async start(options: RuntimeOptions): Promise<LambdaRuntime> {
+    await mkdir(join(options.folder, 'bundles'), { recursive: true });
+    const runtime = new LambdaRuntime(
+      options,
+      await CursorStore.open(join(options.folder, 'cursors')),
+    );
+    runtime.#endWatch = options.catalog.onChange((key) => {
+      if (key.startsWith(catalogKeys.pipelines)) runtime.#enqueue(key);
+    });
+    for (const key of await options.catalog.list(catalogKeys.pipelines)) runtime.#enqueue(key);
+    await runtime.#changes;
+    runtime.#saveLater();
+    return runtime;
+  }
+
+  /** Makes a pipeline the law: its code and files first, then its entry. */
+  async deploy(prepared: PreparedPipeline): Promise<DeployedPipeline> {
+    const { catalog, door, clock } = this.#options;
+    await this.#ensureDeadLetterPool();
+    const pools = await ensurePools(door, prepared);
+    for (const [sha, code] of prepared.bundles)
+      await this.#keep(`${catalogKeys.lambdas}${sha}`, code);
+    for (const [sha, file] of prepared.files) await this.#keep(`${catalogKeys.assets}${sha}`, file);
+    const starts: Record<string, Position> = {};
+    for (const { name } of pools) {
+      for (const { shard, epoch, delivered } of await door.frontier(name)) {
+        starts[String(shard)] = { epoch, version: delivered };
+      }
+    }
+    const deployed = deployedForm(prepared, starts, clock.wallUs());
+    const key = `${catalogKeys.pipelines}${prepared.name}`;
+    await catalog.put(key, new TextEncoder().encode(JSON.stringify(deployed)));
+    await this.#changes;
+    return deployed;
+  }
+
+  async undeploy(name: string): Promise<void> {
+    await this.#options.catalog.remove(`${catalogKeys.pipelines}${name}`);
+    await this.#changes;
+  }
+
+  pipelines(): readonly DeployedPipeline[] {
+    return [...this.#running.values()].map(({ pipeline }) => pipeline);
+  }
+
+  stages(): readonly Stage[] {
+    return [...this.#running.values()].flatMap(({ stages }) => stages);
+  }
+
+  /** Hands a trigger put to every lambda it is for. Throws OVERLOADED when one has no room. */
+  onTrigger(arrival: Arrival): void {
+    for (const stage of this.stages()) {
+      const { prefix } = stage.node;
+      if (arrival.key.startsWith(`${prefix}/`)) stage.onTrigger(arrival);
+    }
+  }
+
+  /** The view changed: shards have new members or new epochs. */
+  onView(): void {
+    for (const stage of this.stages()) stage.attach();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#endWatch?.();
+    this.#deadLetters.close();
+    await this.#changes;
+    await Promise.all(this.stages().map(async (stage) => stage.close()));
+    this.#noteCursors();
+    await this.#cursors.close();
+  }
+
+  #enqueue(key: string): void {
+    this.#changes = this.#changes
+      .then(async () => this.#apply(key))
+      .catch((error: unknown) => {
+        this.#options.log.error(
+          { key, error: toFreshetError(error).toJSON() },
+          'pipeline not taken up',
+        );
+      });
+  }
+
+  async #apply(key: string): Promise<void> {
+    if (this.#closed) return;
+    const name = key.slice(catalogKeys.pipelines.length);
+    const bytes = await this.#options.catalog.get(key);
+    const next =
+      bytes === null ? null : (JSON.parse(new TextDecoder().decode(bytes)) as DeployedPipeline);
+    const old = this.#running.get(name);
+    if (old !== undefined) {
+      this.#noteCursors();
+      await Promise.all(old.stages.map(async (stage) => stage.close()));
+      this.#running.delete(name);
+    }
+    if (next === null) return;
+    const assets = await this.#writeAssets(next);
+    const stages: Stage[] = [];
+    for (const node of next.nodes) stages.push(await this.#makeStage(next, node, assets));
+    this.#running.set(name, { pipeline: next, stages });
+    for (const stage of stages) stage.attach();
+    this.#options.log.info(
+      { pipeline: name, lambdas: stages.map((stage) => stage.name) },
+      'pipeline runs',
+    );
+  }
+
+  async #makeStage(
+    pipeline: DeployedPipeline,
+    node: LambdaNode,
+    assets: Readonly<Record<string, string>>,
+  ): Promise<Stage> {
+    const { source, door, clock, log, workerEntry, limits } = this.#options;
+    const code = await this.#materialize(
+      `${catalogKeys.lambdas}${node.bundle}`,
+      `${node.bundle}.cjs`,
+    );
+    const start = {
+      lambda: node.lambda,
+      code,
+      config: node.config,
+      assets,
+      node: this.#options.node,
+      memberKey: source.memberKey,
+      niceness: workerNiceness,
+    };
+    const stage: Stage = new Stage({
+      pipeline: pipeline.name,
+      node,
+      source,
+      door,
+      clock,
+      log,
+      deadLetters: this.#deadLetters,
+      startOf: (shard) =>
+        this.#cursors.get(stage.name, shard) ?? pipeline.starts[String(shard)] ?? null,
+      makeWorker: (onChange, onBegan) =>
+        new WorkerHost({
+          start,
+          door,
+          clock,
+          log,
+          onChange,
+          onBegan,
+          entry: workerEntry,
+          limits: limits ?? workerLimits,
+        }),
+    });
+    return stage;
+  }
+
+  async #writeAssets(pipeline: DeployedPipeline): Promise<Record<string, string>> {
+    const files: Record<string, string> = {};
+    for (const [name, sha] of Object.entries(pipeline.assets)) {
+      files[name] = await this.#materialize(`${catalogKeys.assets}${sha}`, sha);
+    }
+    return files;
+  }
+
+  /** A catalog entry named by its hash, as a file; written once. */
+  async #materialize(key: string, fileName: string): Promise<string> {
+    const path = join(this.#options.folder, 'bundles', fileName);
+    if (
+      await stat(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+    const bytes = await this.#options.catalog.get(key);
+    if (bytes === null) throw new FreshetError('INVALID_PIPELINE', `The catalog has no '${key}'`);
+    await writeFile(`${path}.new`, bytes);
+    await rename(`${path}.new`, path);
+    return path;
+  }
+
+  async #keep(key: string, value: Uint8Array): Promise<void> {
+    if ((await this.#options.catalog.get(key)) === null)
+      await this.#options.catalog.put(key, value);
+  }
+
+  async #ensureDeadLetterPool(): Promise<void> {
+    try {
+      await this.#options.door.createPool({ name: deadLetterPool, kind: 'persistent' });
+    } catch (error) {
+      if (!isFreshetError(error, 'POOL_EXISTS')) throw error;
+    }
+  }
+
+  #saveLater(): void {
+    if (this.#closed) return;
+    this.#options.clock.after(saveEveryMs, () => {
+      this.#noteCursors();
+      this.#cursors.save().then(
+        () => {
+          this.#saveLater();
+        },
+        (error: unknown) => {
+          this.#options.log.error({ error: toFreshetError(error).toJSON() }, 'cursors not saved');
+          this.#saveLater();
+        },
+      );
+    });
+  }
+
+  #noteCursors(): void {
+    const slowest = new Map<number, number>();
+    for (const stage of this.stages()) {
+      for (const [shard, version] of stage.cursors()) {
+        const { epoch } = this.#options.source.newest(shard);
+        this.#cursors.set(stage.name, shard, { epoch, version });
+        slowest.set(shard, Math.min(slowest.get(shard) ?? Infinity, version));
+      }
+    }
+    for (const [shard, version] of slowest) this.#options.source.setDispatched(shard, version);
+  }
+}

@@ -1,0 +1,331 @@
+import { type Clock, FreshetError, limits, type Logger, toFreshetError } from '../base/mod.ts';
+import type { Door } from '../client/mod.ts';
+import type {
+  Arrival,
+  ArrivalSource,
+  ArrivalSubscription,
+  Position,
+  ShardPlace,
+} from './arrivals.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { sendEmits } from './emit.ts';
+import { type Batch, KeyQueue, type QueuedItem } from './key-queue.ts';
+import { LowWater } from './low-water.ts';
+import type { LambdaNode } from './pipeline.ts';
+import { StageMetrics } from './stage-metrics.ts';
+import type { WorkerHost } from './worker-host.ts';
+import type { WorkItem, WorkOutcome } from './worker-protocol.ts';
+
+/** An arrival on its way through the stage. */
+export interface StageItem extends QueuedItem, WorkItem {
+  attempts: number;
+  isAlone: boolean;
+}
+
+export interface StageOptions {
+  readonly pipeline: string;
+  readonly node: LambdaNode;
+  readonly source: ArrivalSource;
+  readonly door: Door;
+  readonly deadLetters: DeadLetters;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where to go on in a shard; null: with what comes from now on. */
+  readonly startOf: (shard: number) => Position | null;
+  readonly makeWorker: (onChange: () => void, onBegan: WorkerBegan) => WorkerHost;
+}
+
+type WorkerBegan = (at: number, items: readonly WorkItem[]) => void;
+
+interface Input {
+  readonly place: ShardPlace;
+  readonly done: LowWater;
+  subscription: ArrivalSubscription | null;
+}
+
+/**
+ * Purpose: one lambda of one pipeline node at this member: takes in arrivals that are this member's
+ * to act on, runs them in workers in the order asked for, sends the emits, moves the cursor.
+ * Thread: the event loop's; the lambda itself runs in worker threads.
+ * Invariants
+ *  1. A version's cursor passes only after its emits are answered or its dead letter is written.
+ *  2. What waits is bounded by `limits.lambdaQueueEvents`: beyond it a shard is read again later, and
+ *     a trigger is refused as OVERLOADED.
+ */
+export class Stage {
+  readonly name: string;
+  readonly node: LambdaNode;
+  readonly metrics = new StageMetrics();
+  readonly #options: StageOptions;
+  readonly #queue: KeyQueue<StageItem>;
+  readonly #workers: readonly WorkerHost[];
+  readonly #inputs = new Map<number, Input>();
+  #wake: NodeJS.Timeout | null = null;
+  #serial = 0;
+  #closed = false;
+
+  constructor(options: StageOptions) {
+    const { node, pipeline } = options;
+    this.name = `${pipeline}:${node.lambda}@${node.prefix}`;
+    this.node = node;
+    this.#options = options;
+    this.#queue = new KeyQueue({
+      sizeMax: limits.lambdaQueueEvents,
+      batchMax: node.batch.maxSize,
+      delayMs: node.batch.maxDelayMs,
+    });
+    this.#workers = Array.from({ length: node.workers }, () =>
+      options.makeWorker(
+        () => {
+          this.#pump();
+        },
+        (at, items) => {
+          this.metrics.onBegan(at, items);
+        },
+      ),
+    );
+  }
+
+  /** Takes up its shards: after the start, and after every change of the view. */
+  attach(): void {
+    if (this.node.on === 'trigger' || this.#closed) return;
+    const { source } = this.#options;
+    for (const place of source.places(this.node.prefix)) {
+      const old = this.#inputs.get(place.shard);
+      old?.subscription?.close();
+      const start = this.#options.startOf(place.shard) ?? source.newest(place.shard);
+      const input = { place, done: old?.done ?? new LowWater(start.version), subscription: null };
+      this.#inputs.set(place.shard, input);
+      this.#subscribe(input);
+    }
+  }
+
+  /** Every shard up to here is finished. */
+  cursors(): ReadonlyMap<number, number> {
+    return new Map([...this.#inputs].map(([shard, { done }]) => [shard, done.done]));
+  }
+
+  get waiting(): number {
+    return this.#queue.waiting;
+  }
+
+  get inFlight(): number {
+    return this.#queue.inFlight;
+  }
+
+  get workerErrors(): readonly FreshetError[] {
+    return this.#workers.flatMap(({ lastError }) => (lastError === null ? [] : [lastError]));
+  }
+
+  get restarts(): number {
+    return this.#workers.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  /** A trigger put that reached this member. Throws OVERLOADED when there is no room. */
+  onTrigger(arrival: Arrival): void {
+    if (this.node.on === 'put') return;
+    if (this.#push(arrival)) return;
+    this.metrics.refused++;
+    const text = `The lambda '${this.name}' has ${String(this.#queue.waiting)} events waiting at member`;
+    throw new FreshetError('OVERLOADED', text);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#wake !== null) clearTimeout(this.#wake);
+    for (const { subscription } of this.#inputs.values()) subscription?.close();
+    await Promise.all(this.#workers.map(async (worker) => worker.stop()));
+  }
+
+  #subscribe(input: Input): void {
+    const { source } = this.#options;
+    const { prefix, eager } = this.node;
+    const request = { shard: input.place.shard, prefix, from: input.done.seen + 1, eager };
+    const subscription = source.subscribe(
+      request,
+      (arrivals) => {
+        this.#onArrivals(input, subscription, arrivals);
+      },
+      (error) => {
+        this.#onEnded(input, subscription, error);
+      },
+    );
+    input.subscription = subscription;
+  }
+
+  #onEnded(input: Input, ended: ArrivalSubscription, error: FreshetError): void {
+    if (input.subscription !== ended) return;
+    input.subscription = null;
+    this.#options.log.warn({ stage: this.name, error: error.toJSON() }, 'input ended');
+    if (error.code !== 'COMPACTED') return;
+    // What was pruned before it could run is counted as lost to this lambda; go on with what is there.
+    const newest = this.#options.source.newest(input.place.shard).version;
+    this.metrics.skipped += newest - input.done.seen;
+    input.done.pass(newest);
+    this.#subscribe(input);
+  }
+
+  #onArrivals(input: Input, from: ArrivalSubscription, arrivals: readonly Arrival[]): void {
+    for (const arrival of arrivals) {
+      if (input.subscription !== from) return;
+      const version = arrival.version ?? 0;
+      if (version <= input.done.seen) continue;
+      if (!this.#isMine(input.place, arrival.key)) {
+        input.done.pass(version);
+      } else if (this.#push(arrival)) {
+        input.done.begin(version);
+      } else {
+        // No room: leave the rest in the log and come back for it.
+        from.close();
+        input.subscription = null;
+      }
+    }
+    this.#pump();
+  }
+
+  #isMine({ rank, size }: ShardPlace, key: string): boolean {
+    switch (this.node.dispatch) {
+      case 'all':
+        return true;
+      case 'primary':
+        return rank === 0;
+      case 'one':
+        return this.#options.source.hash(key) % BigInt(size) === BigInt(rank);
+    }
+  }
+
+  #push(arrival: Arrival): boolean {
+    const item: StageItem = {
+      ...arrival,
+      name: arrival.key.slice(this.node.prefix.length + 1),
+      orderKey: this.#orderKey(arrival),
+      isAlone: false,
+      attempts: 0,
+    };
+    if (!this.#queue.push(item, this.#options.clock.monotonicMs())) return false;
+    this.metrics.arrived++;
+    if (arrival.version === null) this.#pump();
+    return true;
+  }
+
+  #orderKey({ key }: Arrival): string {
+    switch (this.node.order) {
+      case 'key':
+        return key;
+      case 'single':
+        return '';
+      case 'none':
+        return String(this.#serial++);
+    }
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    const now = this.#options.clock.monotonicMs();
+    for (const worker of this.#workers) {
+      if (!worker.isIdle) continue;
+      const batch = this.#queue.take(now);
+      if (batch === null) break;
+      void this.#run(worker, batch);
+    }
+    this.#resumeInputs();
+    this.#planWake(now);
+  }
+
+  #resumeInputs(): void {
+    if (this.#queue.waiting > limits.lambdaQueueEvents / 2) return;
+    for (const input of this.#inputs.values()) {
+      if (input.subscription === null) this.#subscribe(input);
+    }
+  }
+
+  #planWake(now: number): void {
+    if (this.#wake !== null) clearTimeout(this.#wake);
+    this.#wake = null;
+    const due = this.#queue.nextWake(now);
+    if (due === null || (due <= now && !this.#workers.some(({ isIdle }) => isIdle))) return;
+    this.#wake = setTimeout(
+      () => {
+        this.#pump();
+      },
+      Math.max(1, due - now),
+    );
+  }
+
+  async #run(worker: WorkerHost, batch: Batch<StageItem>): Promise<void> {
+    const first = batch.items[0];
+    const place = (first === undefined ? undefined : this.#inputs.get(first.shard)?.place) ?? {
+      rank: 0,
+      size: 1,
+    };
+    const items = batch.items.map(workItem);
+    try {
+      const outcomes = await worker.run(
+        items,
+        { rank: place.rank, shardSize: place.size },
+        this.node.timeoutMs,
+      );
+      await Promise.all(batch.items.map(async (item, i) => this.#conclude(item, outcomes[i])));
+      this.#queue.finish(batch.items);
+    } catch (error) {
+      await this.#onThrown(batch, toFreshetError(error, 'LAMBDA_FAILED'));
+    }
+    this.#pump();
+  }
+
+  /** Sends the emits of one event or writes its dead letter; then the event is over. */
+  async #conclude(item: StageItem, outcome: WorkOutcome | undefined): Promise<void> {
+    try {
+      if (outcome === undefined)
+        throw new FreshetError('INTERNAL', 'A worker answered too few outcomes');
+      if (outcome.error !== null) throw new FreshetError(outcome.error.code, outcome.error.message);
+      await sendEmits(this.#options.door, this.node, outcome.emits, item);
+      this.metrics.succeeded++;
+    } catch (error) {
+      await this.#bury(item, toFreshetError(error, 'LAMBDA_FAILED'));
+    }
+    this.#finishVersion(item);
+  }
+
+  async #onThrown(batch: Batch<StageItem>, error: FreshetError): Promise<void> {
+    if (this.#closed) return;
+    this.metrics.thrown++;
+    const isIsolated = batch.items.length === 1;
+    const again: StageItem[] = [];
+    const over: StageItem[] = [];
+    for (const item of batch.items) {
+      // In a batch of several it is not known which one threw: each is tried alone before it counts.
+      if (isIsolated) item.attempts++;
+      item.isAlone = true;
+      (item.attempts > this.node.retries.max ? over : again).push(item);
+    }
+    for (const item of over) {
+      await this.#bury(item, error);
+      this.#finishVersion(item);
+    }
+    this.#queue.finish(over);
+    if (again.length > 0)
+      this.#queue.retry(again, this.#options.clock.monotonicMs() + this.#backoff(again));
+  }
+
+  #backoff(items: readonly StageItem[]): number {
+    const [first, longest] = this.node.retries.backoffMs;
+    const attempts = Math.max(0, ...items.map((item) => item.attempts - 1));
+    return Math.min(longest, first * 2 ** Math.min(attempts, 16));
+  }
+
+  async #bury(item: StageItem, error: FreshetError): Promise<void> {
+    this.metrics.failed++;
+    await this.#options.deadLetters.write(this.#options.pipeline, this.node, item, error);
+  }
+
+  #finishVersion({ shard, version }: StageItem): void {
+    const input = this.#inputs.get(shard);
+    if (version !== null) input?.done.finish(version);
+  }
+}
+
+function workItem(item: StageItem): WorkItem {
+  const { kind, key, name, shard, version, epoch, time, eventTime, meta, bytes } = item;
+  return { kind, key, name, shard, version, epoch, time, eventTime, meta, bytes };
+}

@@ -1,0 +1,253 @@
+import { Worker } from 'node:worker_threads';
+import {
+  type Clock,
+  errorFromObject,
+  FreshetError,
+  type Logger,
+  toFreshetError,
+} from '../base/mod.ts';
+import type { Door } from '../client/mod.ts';
+import { answerCall } from './worker-calls.ts';
+import type {
+  FromWorker,
+  ToWorker,
+  WorkItem,
+  WorkOutcome,
+  WorkerStart,
+} from './worker-protocol.ts';
+
+export interface WorkerLimits {
+  readonly heapMegabytes: number;
+  /** Buffers and native memory; the thread is replaced after a batch that leaves it above this. */
+  readonly offHeapBytes: number;
+  readonly startTimeoutMs: number;
+  /** First and longest wait before a broken thread is started again. */
+  readonly restartBackoffMs: readonly [number, number];
+}
+
+export const workerLimits: WorkerLimits = {
+  heapMegabytes: 256,
+  offHeapBytes: 1024 * 1024 * 1024,
+  startTimeoutMs: 30_000,
+  restartBackoffMs: [100, 10_000],
+};
+
+export interface WorkerHostOptions {
+  readonly start: WorkerStart;
+  /** JavaScript file of worker-main. */
+  readonly entry: string;
+  readonly door: Door;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: WorkerLimits;
+  /** A thread is ready, or was lost: ask `isIdle` again. */
+  readonly onChange: () => void;
+  /** ms since the Unix epoch at which a run took its first line. */
+  readonly onBegan: (at: number, items: readonly WorkItem[]) => void;
+}
+
+interface Running {
+  readonly id: number;
+  readonly items: readonly WorkItem[];
+  readonly resolve: (outcomes: readonly WorkOutcome[]) => void;
+  readonly reject: (error: FreshetError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+type State = 'starting' | 'idle' | 'running' | 'waiting' | 'stopped';
+
+/**
+ * Purpose: one worker thread of one lambda, started again whenever it breaks.
+ * Thread: the event loop's.
+ * Invariants
+ *  1. At most one batch runs in a thread.
+ *  2. Every `run` settles: with outcomes, with what the lambda threw, with LAMBDA_TIMEOUT when its time
+ *     is over (the thread is ended then), or with LAMBDA_FAILED when the thread died under it.
+ */
+export class WorkerHost {
+  readonly #options: WorkerHostOptions;
+  #state: State = 'starting';
+  #worker: Worker | null = null;
+  #running: Running | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #failures = 0;
+  #nextId = 1;
+  #restarts = 0;
+  #lastError: FreshetError | null = null;
+
+  constructor(options: WorkerHostOptions) {
+    this.#options = options;
+    this.#spawn();
+  }
+
+  get isIdle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Why the thread is not there; null while it is. */
+  get lastError(): FreshetError | null {
+    return this.#lastError;
+  }
+
+  async run(
+    items: readonly WorkItem[],
+    place: { readonly rank: number; readonly shardSize: number },
+    timeoutMs: number,
+  ): Promise<readonly WorkOutcome[]> {
+    const worker = this.#worker;
+    if (this.#state !== 'idle' || worker === null) {
+      throw new FreshetError(
+        'LAMBDA_FAILED',
+        `The worker of '${this.#options.start.lambda}' is not ready`,
+      );
+    }
+    const id = this.#nextId++;
+    this.#state = 'running';
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#onTimeout(timeoutMs);
+      }, timeoutMs);
+      this.#running = { id, items, resolve, reject, timer };
+      worker.postMessage({ type: 'run', id, items, ...place } satisfies ToWorker);
+    });
+  }
+
+  /** Ends the thread; a batch under way is rejected. Idempotent. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const worker = this.#worker;
+    this.#worker = null;
+    this.#settle((running) => {
+      running.reject(new FreshetError('CLOSED', 'The member stops'));
+    });
+    if (worker === null) return;
+    worker.postMessage({ type: 'abort' } satisfies ToWorker);
+    await worker.terminate();
+  }
+
+  #spawn(): void {
+    const { start, entry, limits } = this.#options;
+    const worker = new Worker(entry, {
+      workerData: start,
+      name: start.lambda,
+      resourceLimits: { maxOldGenerationSizeMb: limits.heapMegabytes },
+    });
+    this.#worker = worker;
+    this.#state = 'starting';
+    this.#timer = setTimeout(() => {
+      const text = `The lambda '${start.lambda}' was not ready within ${String(limits.startTimeoutMs)} ms`;
+      this.#onLost(worker, new FreshetError('LAMBDA_TIMEOUT', text));
+    }, limits.startTimeoutMs);
+    worker.on('message', (message: FromWorker) => {
+      if (worker === this.#worker) this.#onMessage(worker, message);
+    });
+    worker.on('error', (error) => {
+      this.#onLost(worker, toFreshetError(error, 'LAMBDA_FAILED'));
+    });
+    worker.on('exit', (code) => {
+      const text = `The worker of '${start.lambda}' ended by itself with code ${String(code)}`;
+      this.#onLost(worker, new FreshetError('LAMBDA_FAILED', text));
+    });
+  }
+
+  #onMessage(worker: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        return this.#onReady();
+      case 'broken':
+        return this.#onLost(worker, errorFromObject(message.error));
+      case 'began':
+        return this.#options.onBegan(message.at, this.#running?.items ?? []);
+      case 'done':
+        return this.#onDone(worker, message);
+      case 'threw':
+        this.#failures = 0;
+        this.#settle((running) => {
+          running.reject(errorFromObject(message.error));
+        });
+        return;
+      case 'call':
+        void answerCall(this.#options.door, message, (answer) => {
+          worker.postMessage(answer);
+        });
+        return;
+      case 'log':
+        this.#options.log[message.level](
+          { ...message.fields, lambda: this.#options.start.lambda },
+          message.message,
+        );
+    }
+  }
+
+  #onReady(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#state = 'idle';
+    this.#lastError = null;
+    this.#options.onChange();
+  }
+
+  #onDone(
+    worker: Worker,
+    { id, outcomes, offHeapBytes }: Extract<FromWorker, { type: 'done' }>,
+  ): void {
+    if (this.#running?.id !== id) return;
+    this.#failures = 0;
+    if (offHeapBytes > this.#options.limits.offHeapBytes) {
+      const text = `The worker of '${this.#options.start.lambda}' held ${String(offHeapBytes)} bytes outside its heap`;
+      this.#settle((running) => {
+        running.resolve(outcomes);
+      });
+      this.#onLost(worker, new FreshetError('LAMBDA_FAILED', text));
+      return;
+    }
+    this.#settle((running) => {
+      running.resolve(outcomes);
+    });
+  }
+
+  #onTimeout(timeoutMs: number): void {
+    const worker = this.#worker;
+    if (worker === null) return;
+    const text = `The lambda '${this.#options.start.lambda}' did not end within ${String(timeoutMs)} ms`;
+    this.#onLost(worker, new FreshetError('LAMBDA_TIMEOUT', text));
+  }
+
+  /** The thread is gone or is to go: settle its batch, start another after a while. */
+  #onLost(worker: Worker, error: FreshetError): void {
+    if (worker !== this.#worker) return;
+    this.#worker = null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    void worker.terminate();
+    this.#lastError = error;
+    this.#restarts++;
+    this.#options.log.warn(
+      { lambda: this.#options.start.lambda, error: error.toJSON() },
+      'worker lost',
+    );
+    this.#state = 'waiting';
+    this.#settle((running) => {
+      running.reject(error);
+    });
+    const [first, longest] = this.#options.limits.restartBackoffMs;
+    const wait = Math.min(longest, first * 2 ** Math.min(this.#failures++, 16));
+    this.#timer = setTimeout(() => {
+      this.#spawn();
+    }, wait);
+    this.#options.onChange();
+  }
+
+  #settle(how: (running: Running) => void): void {
+    const running = this.#running;
+    this.#running = null;
+    if (this.#state === 'running') this.#state = 'idle';
+    if (running === null) return;
+    clearTimeout(running.timer);
+    how(running);
+    this.#options.onChange();
+  }
+}

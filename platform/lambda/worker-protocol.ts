@@ -1,0 +1,83 @@
+import type { ErrorObject } from '../base/mod.ts';
+
+/** What a worker is started with. Code and assets are names of files on this member's disk. */
+export interface WorkerStart {
+  readonly lambda: string;
+  /** A CommonJS bundle; its `default` is the lambda. */
+  readonly code: string;
+  readonly config: unknown;
+  readonly assets: Readonly<Record<string, string>>;
+  readonly node: number;
+  /** Key of the native member, for reading values in place; null: every item brings its bytes. */
+  readonly memberKey: number | null;
+  readonly niceness: number;
+}
+
+export interface WorkItem {
+  readonly kind: 'put' | 'trigger' | 'remove';
+  readonly key: string;
+  readonly name: string;
+  readonly shard: number;
+  readonly version: number | null;
+  readonly epoch: number | null;
+  readonly time: number;
+  readonly eventTime: number | null;
+  readonly meta: Readonly<Record<string, string>>;
+  /** null: read it by (shard, version). */
+  readonly bytes: Uint8Array | null;
+}
+
+export interface EmittedBytes {
+  readonly output: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly eventTime: number | null;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+export interface WorkOutcome {
+  readonly emits: readonly EmittedBytes[];
+  readonly error: ErrorObject | null;
+}
+
+export type ToWorker =
+  | {
+      readonly type: 'run';
+      readonly id: number;
+      readonly rank: number;
+      readonly shardSize: number;
+      readonly items: readonly WorkItem[];
+    }
+  | {
+      readonly type: 'answer';
+      readonly id: number;
+      readonly value: unknown;
+      readonly error: ErrorObject | null;
+    }
+  | { readonly type: 'abort' }
+  | { readonly type: 'stop' };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'broken'; readonly error: ErrorObject }
+  | {
+      readonly type: 'done';
+      readonly id: number;
+      readonly outcomes: readonly WorkOutcome[];
+      readonly offHeapBytes: number;
+    }
+  | { readonly type: 'threw'; readonly id: number; readonly error: ErrorObject }
+  /** The run took its first line: how long the arrival had been under way is measured to here. */
+  | { readonly type: 'began'; readonly id: number; readonly at: number }
+  | {
+      readonly type: 'call';
+      readonly id: number;
+      readonly method: string;
+      readonly args: readonly unknown[];
+    }
+  | {
+      readonly type: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    };
