@@ -133,7 +133,7 @@ function isObjectOrArray(schema: TSchema): boolean {
 function schemaAt(schema: TSchema, pointer: string): SchemaShape | null {
   let shape: SchemaShape | undefined = schema;
   for (const part of pointerParts(pointer)) {
-    shape = (shape?.properties?.[part] ?? shape?.items) as SchemaShape | undefined;
+    shape = shape?.properties?.[part] ?? shape?.items;
   }
   return shape ?? null;
 }

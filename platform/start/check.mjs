@@ -71,7 +71,7 @@ function describeChecks(root) {
       'warn',
       '.',
     ]),
-    node('arrows', [config('check-arrows.mjs')].concat(cruise)),
+    node('arrows', ['--import', 'tsx', config('check-arrows.ts')].concat(cruise)),
     node('unused', [tool(root, 'knip/bin/knip.js'), '--config', config('knip.json')]),
   ];
   const sources = nativeSources(root);

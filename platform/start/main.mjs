@@ -1,14 +1,14 @@
 // The commands of the start script.
 import fs from 'fs';
 import path from 'path';
-import { fileURLToPath } from 'url';
 import { build } from './build.mjs';
 import { check, format } from './check.mjs';
 import { findMachineProblem } from './machine.mjs';
 import { runProgram } from './programs.mjs';
 import { now, say, Stop } from './report.mjs';
 
-const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
+// Not import.meta, which is newer than ES2019.
+const root = path.dirname(path.dirname(fs.realpathSync(process.argv[1])));
 
 const commands = {
   start: async (args) => {

@@ -10,7 +10,9 @@ const keepImports = {
   name: 'keep-imports',
   setup(context) {
     context.onResolve({ filter: /.*/ }, ({ kind, path }) =>
-      kind === 'entry-point' ? null : { path: path.replace(/^(\..*)\.ts$/, '$1.js'), external: true },
+      kind === 'entry-point'
+        ? null
+        : { path: path.replace(/^(\..*)\.ts$/, '$1.js'), external: true },
     );
   },
 };

@@ -1,0 +1,61 @@
+/**
+ * The rooms of the house and the arrows between them. A room may import what its row names and, unless
+ * it is `strict`, whatever those may import in turn. Nobody but test/ itself imports test/, nobody at
+ * all imports examples/. This table is the rule; sources that differ from it are wrong.
+ */
+export interface Room {
+  /** Folder, or single file, relative to the repository. */
+  readonly path: string;
+  readonly imports: readonly string[];
+  /** Only what the row names: these see the public surface alone. */
+  readonly strict?: true;
+}
+
+export const rooms: readonly Room[] = [
+  { path: 'platform/base', imports: [] },
+  { path: 'platform/bridge', imports: ['platform/base'] },
+  { path: 'platform/wire', imports: [] },
+  { path: 'platform/expression', imports: ['platform/base'] },
+  { path: 'platform/group', imports: ['platform/bridge'] },
+  { path: 'platform/store', imports: ['platform/bridge'] },
+  { path: 'platform/query', imports: ['platform/expression', 'platform/store'] },
+  {
+    path: 'platform/client',
+    imports: ['platform/base', 'platform/expression', 'platform/bridge', 'platform/wire'],
+  },
+  { path: 'platform/lambda', imports: ['platform/store', 'platform/query', 'udl'] },
+  {
+    path: 'platform/gateway',
+    imports: ['platform/group', 'platform/query', 'platform/lambda', 'platform/client'],
+  },
+  { path: 'platform/node.ts', imports: ['platform/gateway'] },
+  { path: 'platform/cli', imports: ['platform/client', 'platform/node.ts'] },
+  { path: 'udl', imports: ['platform/client', 'platform/expression'], strict: true },
+  { path: 'pipelines', imports: ['udl', 'platform/client'], strict: true },
+  { path: 'examples', imports: ['udl', 'platform/client'], strict: true },
+];
+
+/** The only file of a room that others import. */
+export const publicFile = 'mod.ts';
+
+/** Packages that one room alone may import. */
+export const ownedPackages: Readonly<Record<string, string>> = {
+  'node-gyp-build': 'platform/bridge',
+};
+
+/** The rooms that a room may import, itself not among them. */
+export function reachableRooms(path: string): ReadonlySet<string> {
+  const room = rooms.find((candidate) => candidate.path === path);
+  if (room === undefined) {
+    throw new Error(`There is no room ${path}`);
+  }
+  if (room.strict === true) {
+    return new Set(room.imports);
+  }
+  return new Set(room.imports.flatMap((next) => [next, ...reachableRooms(next)]));
+}
+
+/** The room that a file lies in, or null. */
+export function roomOf(file: string): Room | null {
+  return rooms.find(({ path }) => file === path || file.startsWith(`${path}/`)) ?? null;
+}

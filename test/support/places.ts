@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+/** A folder that is removed with all it holds. */
+export interface TemporaryFolder {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+/** A fresh empty folder, removed when the running test ends. Returns its absolute path. */
+export async function tempFolder(name = 'test'): Promise<string> {
+  const folder = await makeTempFolder(name);
+  onTestFinished(() => folder.remove());
+  return folder.path;
+}
+
+/** The same for hooks: the caller removes it. */
+export async function makeTempFolder(name = 'test'): Promise<TemporaryFolder> {
+  const path = await mkdtemp(join(tmpdir(), `freshet-${name}-`));
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+/**
+ * A TCP port of 127.0.0.1 that was free a moment ago. Prefer port 0 where the program tells what it
+ * got: between this and the use another program may take it.
+ */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') {
+    throw new Error('The system gave no port');
+  }
+  return address.port;
+}
