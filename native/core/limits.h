@@ -31,6 +31,12 @@ inline constexpr size_t kReadersMax = 64;  // threads that may read a store at o
 inline constexpr size_t kSubscriptionsMax = 1024;  // of one shard at one member
 inline constexpr size_t kSessionsMax = 4096;       // of one shard
 inline constexpr size_t kSessionWindow = 1024;     // unanswered requests of one session
+inline constexpr size_t kEvictedSessionsMax = 65536;  // evicted sessions whose ids are remembered
+inline constexpr size_t kPoolsMax = 65536;            // pool ids of one shard are below it
+inline constexpr size_t kTransientsMax = 65536;  // triggers of one shard kept for slow consumers
+inline constexpr size_t kEventQueueMax = 65536;  // matched versions waiting for collect_events
+inline constexpr size_t kDiskHeaderSize = 4096;  // of a segment file
+inline constexpr size_t kIndexStep = size_t{64} << 10;  // bytes of a segment per index entry
 
 static_assert((kRingSizeMin & (kRingSizeMin - 1)) == 0 && (kRingSizeMax & (kRingSizeMax - 1)) == 0);
 static_assert(kKeySizeMax + kMetaSizeMax + 1024 <= kRingSizeMin / kRingInlineDivisor,

@@ -32,8 +32,10 @@ namespace freshet {
 struct StoreConfig {
   ShardId shard = 0;
   bool persistent = false;
-  size_t memory_max = size_t{1} << 30;  // resident segment bytes; beyond: refused as OVERLOADED
-                                        // (volatile) or sealed segments go cold (persistent)
+  // Bytes in memory. Volatile: a put that would bring the retained records over 3/4 of it is refused
+  // as OVERLOADED (the rest is the cleaner's room). Persistent: above it sealed segments go cold.
+  size_t memory_max = size_t{1} << 30;
+  size_t segment_size = kSegmentSize;  // smaller in tests
 };
 
 // The rules of one pool in this shard; they arrive as ordered control records (kControl, key
@@ -108,9 +110,23 @@ class Store {
   Applied apply_large(Rank sender, Epoch epoch, Sequence sequence);
   void abandon_large(Rank sender);  // the rest will never come; idempotent
 
-  // Closes what was applied since the last batch into one, with its mark. False: nothing new.
+  // Would a new request be taken now? kOverloaded: memory is short at this member or its disk is
+  // behind. kDiskFull, kDiskFailed: as told by on_log_state. To be asked before a request is
+  // ordered; apply() itself refuses only for reasons that are the same at every member.
+  Status admission() const;
+
+  // Closes what was applied since the last batch into one, with its mark; a batch lies within one
+  // segment, so call it until it returns false. False: nothing new.
   bool close_batch(Sequence delivered, LogBatch& out);
+  // The same when the log is idle: a batch of a mark alone, if the synced offset of the last batch is
+  // not on disk yet. False: nothing to say.
+  bool close_idle(LogBatch& out);
   void on_batch_synced(const LogBatch& batch);
+  void on_log_state(Status state);  // kOk, kDiskFull (until kOk), kDiskFailed (for good)
+
+  // Frees what no reader holds, drops or cleans segments, copying at most `bytes_max` (256 KiB are
+  // about 50 µs). Call it when idle, and once a pass. Returns true if more is to be done.
+  bool maintain(size_t bytes_max);
 
   Version newest_version() const;
   Micros newest_time() const;
@@ -129,23 +145,30 @@ class Store {
     uint64_t offset;
   };
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
-  // Drops everything after `position`: a tail that the group did not keep.
+  // Drops everything after `position`: a tail that the group did not keep. Before anyone reads or
+  // subscribes. Persistent stores only. kCold: not all of it is in memory; recover with a cut instead
+  // (LogRecovery). The file is cut by LogRecovery::cut_files.
   Status cut_back(LogPosition position);
-  // Copies whole records after `after` in order into `out`, up to its size. Sets `count` bytes used;
-  // kCold where they must be read from disk (see LogReader).
+  // Copies whole records after `after` in order into `out`, up to its size, without marks. Sets
+  // `used` bytes (0: nothing follows) and `last`. kCold: they must be read from disk (see LogReader);
+  // kOverloaded: not even the first fits.
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
 
   // --- subscriptions ---------------------------------------------------------------------------
 
   enum class SubscriptionFrontier : uint8_t { kDelivered, kPersisted };
   // Events for every version >= from under `prefix` (bytes; a whole-path match is the caller's
-  // matter), in order, no later than the frontier allows. kCompacted: `from` is gone or cold; read up
-  // to the returned version by scan() first.
-  Status subscribe(uint64_t id, std::string_view prefix, Version from, SubscriptionFrontier frontier);
+  // matter), in order, no later than the frontier allows. kCompacted: `from` is gone; the lowest
+  // version that can be subscribed from is set in `from_min` if given. kOverloaded: too many.
+  // An event may name a version whose record get_version then finds compacted or cold.
+  Status subscribe(uint64_t id, std::string_view prefix, Version from, SubscriptionFrontier frontier,
+                   Version* from_min = nullptr);
   void unsubscribe(uint64_t id);
   // Appends at most `max` events; true if more are waiting.
   bool collect_events(std::vector<SubscriptionEvent>& events, size_t max);
-  // Records of triggers (and pruned histories) up to this version are no longer needed here.
+  // Records of triggers (and pruned histories) up to this version are no longer needed here. From
+  // the first call on, records above the released version stay reachable by get_version although
+  // their key's history has moved on (at most kTransientsMax of them, and a quarter of memory_max).
   void release_up_to(Version version);
 
   // --- readers ---------------------------------------------------------------------------------
@@ -163,10 +186,12 @@ class Store {
     friend class Store;
     Store& store_;
     int slot_;
+    int depth_ = 0;
   };
 
   Found get(std::string_view key, const ReadPoint& point) const;
-  Found get_version(Version version) const;  // whatever record took it
+  // Whatever record took it. kCompacted: it was pruned; kNotFound: no such version yet.
+  Found get_version(Version version) const;
   Version version_at_time(Micros time) const;  // highest version with time <= `time`; 0: none
   // Keys with `prefix` in byte order, after `after` (exclusive; empty: from the start), those that
   // exist at `point`. Appends at most `max`; returns true if more follow.
@@ -177,7 +202,8 @@ class Store {
     uint64_t keys = 0;
     uint64_t versions = 0;  // retained
     uint64_t resident_bytes = 0;
-    uint64_t copied_bytes = 0;
+    uint64_t live_bytes = 0;    // of retained records
+    uint64_t copied_bytes = 0;  // by the cleaner
     uint64_t sessions = 0;
   };
   Stats stats() const;

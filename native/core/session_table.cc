@@ -1,0 +1,194 @@
+#include "native/core/session_table.h"
+
+#include <algorithm>
+
+#include "native/core/check.h"
+
+namespace freshet {
+namespace {
+
+// Ids are chosen by clients; this spreads those that are not random (SplitMix64's finalizer).
+uint64_t spread(uint64_t x) {
+  x ^= x >> 30;
+  x *= 0xBF58476D1CE4E5B9;
+  x ^= x >> 27;
+  x *= 0x94D049BB133111EB;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+struct SessionTable::Session {
+  uint64_t id = 0;
+  uint64_t floor = 1;  // requests below are answered and forgotten
+  uint32_t newer = kNone;
+  uint32_t older = kNone;
+  size_t first = 0;                    // answers before it are forgotten
+  std::vector<SessionAnswer> answers;  // ascending by request
+
+  size_t kept() const { return answers.size() - first; }
+  void forget_below(uint64_t request) {
+    while (first < answers.size() && answers[first].request < request) first++;
+    if (first * 2 > answers.size() || first == answers.size()) {
+      answers.erase(answers.begin(), answers.begin() + static_cast<ptrdiff_t>(first));
+      first = 0;
+    }
+  }
+};
+
+// Open addressing over ids, sized once, with backward-shift deletion (Knuth, TAOCP 3, 6.4, R).
+class SessionTable::IdMap {
+ public:
+  explicit IdMap(size_t entries_max) {
+    size_t size = 64;
+    while (size < entries_max * 2) size *= 2;
+    cells_.resize(size);
+  }
+  uint32_t find(uint64_t id) const {
+    for (size_t i = home(id); cells_[i].value != kNone; i = next(i)) {
+      if (cells_[i].id == id) return cells_[i].value;
+    }
+    return kNone;
+  }
+  void insert(uint64_t id, uint32_t value) {
+    size_t i = home(id);
+    while (cells_[i].value != kNone) i = next(i);
+    cells_[i] = {id, value};
+  }
+  void erase(uint64_t id) {
+    size_t hole = home(id);
+    while (cells_[hole].value != kNone && cells_[hole].id != id) hole = next(hole);
+    if (cells_[hole].value == kNone) return;
+    for (size_t i = next(hole); cells_[i].value != kNone; i = next(i)) {
+      const size_t distance = (i - home(cells_[i].id)) & (cells_.size() - 1);
+      if (distance < ((i - hole) & (cells_.size() - 1))) continue;
+      cells_[hole] = cells_[i];
+      hole = i;
+    }
+    cells_[hole] = {};
+  }
+
+ private:
+  struct Cell {
+    uint64_t id = 0;
+    uint32_t value = kNone;
+  };
+  size_t home(uint64_t id) const { return spread(id) & (cells_.size() - 1); }
+  size_t next(size_t i) const { return (i + 1) & (cells_.size() - 1); }
+  std::vector<Cell> cells_;
+};
+
+SessionTable::SessionTable(size_t sessions_max, size_t evicted_max)
+    : sessions_max_(sessions_max),
+      ids_(std::make_unique<IdMap>(sessions_max)),
+      evicted_(std::make_unique<IdMap>(evicted_max)),
+      evicted_ring_(evicted_max) {
+  FRESHET_CHECK(sessions_max > 0 && evicted_max > 0);
+}
+
+SessionTable::~SessionTable() = default;
+
+SessionTable::Seen SessionTable::look_up(const SessionStamp& stamp, SessionAnswer& answer) const {
+  const uint32_t index = ids_->find(stamp.session);
+  if (index == kNone)
+    return evicted_->find(stamp.session) == kNone && stamp.request > 0 ? Seen::kNew : Seen::kExpired;
+  const Session& session = sessions_[index];
+  if (stamp.request < session.floor) return Seen::kExpired;
+  const auto begin = session.answers.begin() + static_cast<ptrdiff_t>(session.first);
+  const auto found = std::lower_bound(
+      begin, session.answers.end(), stamp.request,
+      [](const SessionAnswer& kept, uint64_t request) { return kept.request < request; });
+  if (found == session.answers.end() || found->request != stamp.request) return Seen::kNew;
+  answer = *found;
+  return Seen::kRepeat;
+}
+
+void SessionTable::record(const SessionStamp& stamp, const SessionAnswer& answer) {
+  uint32_t index = ids_->find(stamp.session);
+  if (index == kNone) {
+    index = make_session(stamp.session);
+  } else {
+    unlink(index);
+  }
+  link_newest(index);
+
+  Session& session = sessions_[index];
+  // A client cannot have the answer to the request that it is making.
+  const uint64_t floor = std::min(stamp.lowest_unanswered, stamp.request);
+  if (floor > session.floor) {
+    session.floor = floor;
+    session.forget_below(floor);
+  }
+  const auto place = std::lower_bound(
+      session.answers.begin() + static_cast<ptrdiff_t>(session.first), session.answers.end(),
+      stamp.request,
+      [](const SessionAnswer& kept, uint64_t request) { return kept.request < request; });
+  FRESHET_CHECK(place == session.answers.end() || place->request != stamp.request);
+  const auto placed = session.answers.insert(place, answer);
+  placed->request = stamp.request;
+  if (session.kept() > kSessionWindow) {
+    session.floor = session.answers[session.first].request + 1;
+    session.forget_below(session.floor);
+  }
+}
+
+uint32_t SessionTable::make_session(uint64_t id) {
+  uint32_t index;
+  if (count_ < sessions_max_) {
+    index = static_cast<uint32_t>(sessions_.size());
+    sessions_.emplace_back();
+    count_++;
+  } else {
+    index = oldest_;
+    unlink(index);
+    const uint64_t evicted = sessions_[index].id;
+    ids_->erase(evicted);
+    uint64_t& place = evicted_ring_[evicted_count_ % evicted_ring_.size()];
+    if (evicted_count_ >= evicted_ring_.size()) evicted_->erase(place);
+    place = evicted;
+    evicted_count_++;
+    evicted_->insert(evicted, 0);
+  }
+  Session& session = sessions_[index];
+  session.id = id;
+  session.floor = 1;
+  session.first = 0;
+  session.answers.clear();
+  ids_->insert(id, index);
+  return index;
+}
+
+void SessionTable::unlink(uint32_t index) {
+  const Session& session = sessions_[index];
+  (session.newer == kNone ? newest_ : sessions_[session.newer].older) = session.older;
+  (session.older == kNone ? oldest_ : sessions_[session.older].newer) = session.newer;
+}
+
+void SessionTable::link_newest(uint32_t index) {
+  Session& session = sessions_[index];
+  session.newer = kNone;
+  session.older = newest_;
+  (newest_ == kNone ? oldest_ : sessions_[newest_].newer) = index;
+  newest_ = index;
+}
+
+uint64_t SessionTable::digest() const {
+  uint64_t sum = count_;
+  const auto add = [&sum](uint64_t word) { sum = spread(sum ^ word) + 0x9E3779B97F4A7C15; };
+  for (uint32_t i = newest_; i != kNone; i = sessions_[i].older) {
+    const Session& session = sessions_[i];
+    add(session.id);
+    add(session.floor);
+    for (size_t n = session.first; n < session.answers.size(); n++) {
+      const SessionAnswer& answer = session.answers[n];
+      add(answer.request);
+      add(answer.version);
+      add(static_cast<uint64_t>(answer.time));
+      add((uint64_t{answer.epoch} << 8) | static_cast<uint64_t>(answer.status));
+    }
+  }
+  for (size_t i = 0; i < std::min(evicted_count_, evicted_ring_.size()); i++) add(evicted_ring_[i]);
+  return sum;
+}
+
+}  // namespace freshet

@@ -1,0 +1,100 @@
+#include "native/core/store/key_index.h"
+
+#include "native/core/check.h"
+#include "native/core/store/mapped_memory.h"
+
+namespace freshet {
+namespace {
+
+// A table's cell: the hash's top 16 bits beside a pointer of 48, so that most probes that miss
+// touch no entry.
+constexpr uint64_t kPointerMask = (uint64_t{1} << 48) - 1;
+
+uint64_t make_cell(const KeyEntry* entry) {
+  const auto pointer = reinterpret_cast<uint64_t>(entry);
+  FRESHET_CHECK((pointer & ~kPointerMask) == 0);
+  return pointer | (entry->hash & ~kPointerMask);
+}
+
+KeyEntry* entry_of(uint64_t cell) { return reinterpret_cast<KeyEntry*>(cell & kPointerMask); }
+
+}  // namespace
+
+struct KeyIndex::Table {
+  size_t mask;
+  LazyArray<std::atomic<uint64_t>> cells;
+  explicit Table(size_t size) : mask(size - 1), cells(size) {}
+};
+
+KeyIndex::KeyIndex(Reclaimer& reclaimer)
+    : reclaimer_(reclaimer), view_(new View{new Table(kSizeMin), nullptr}) {}
+
+KeyIndex::~KeyIndex() {
+  View* view = view_.load(std::memory_order_relaxed);
+  delete view->current;
+  delete view->previous;
+  delete view;
+}
+
+KeyEntry* KeyIndex::find_in(const Table& table, std::string_view key, uint64_t hash) {
+  for (size_t i = hash & table.mask;; i = (i + 1) & table.mask) {
+    const uint64_t cell = table.cells[i].load(std::memory_order_acquire);
+    if (cell == 0) return nullptr;
+    if (((cell ^ hash) & ~kPointerMask) != 0) continue;
+    KeyEntry* entry = entry_of(cell);
+    if (entry->hash == hash && entry->key() == key) return entry;
+  }
+}
+
+KeyEntry* KeyIndex::find(std::string_view key, uint64_t hash) const {
+  const View* view = view_.load(std::memory_order_acquire);
+  KeyEntry* entry = find_in(*view->current, key, hash);
+  if (entry == nullptr && view->previous != nullptr) entry = find_in(*view->previous, key, hash);
+  return entry;
+}
+
+void KeyIndex::put(Table& table, KeyEntry* entry) {
+  size_t i = entry->hash & table.mask;
+  while (table.cells[i].load(std::memory_order_relaxed) != 0) i = (i + 1) & table.mask;
+  table.cells[i].store(make_cell(entry), std::memory_order_release);
+}
+
+void KeyIndex::insert(KeyEntry* entry) {
+  const View* view = view_.load(std::memory_order_relaxed);
+  if (view->previous != nullptr) {
+    migrate();
+  } else if ((count_ + 1) * 4 > (view->current->mask + 1) * 3) {
+    grow();
+  }
+  put(*view_.load(std::memory_order_relaxed)->current, entry);
+  count_++;
+}
+
+void KeyIndex::publish(View next) {
+  View* old = view_.exchange(new View(next), std::memory_order_acq_rel);
+  reclaimer_.retire([](void*, void* object) { delete static_cast<View*>(object); }, nullptr, old);
+}
+
+void KeyIndex::grow() {
+  Table* old = view_.load(std::memory_order_relaxed)->current;
+  migrated_ = 0;
+  publish({new Table((old->mask + 1) * 4), old});
+}
+
+// The new table is four times as large, so the old one is copied long before it fills up.
+void KeyIndex::migrate() {
+  const View* view = view_.load(std::memory_order_relaxed);
+  Table* current = view->current;
+  Table* previous = view->previous;
+  const size_t size = previous->mask + 1;
+  for (size_t n = 0; n < kMigrateStep && migrated_ < size; n++) {
+    const uint64_t cell = previous->cells[migrated_++].load(std::memory_order_relaxed);
+    if (cell != 0) put(*current, entry_of(cell));
+  }
+  if (migrated_ < size) return;
+  publish({current, nullptr});
+  reclaimer_.retire([](void*, void* object) { delete static_cast<Table*>(object); }, nullptr,
+                    previous);
+}
+
+}  // namespace freshet

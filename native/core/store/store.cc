@@ -1,0 +1,102 @@
+#include "native/core/store/store.h"
+
+#include "native/core/check.h"
+#include "native/core/store/store_impl.h"
+
+namespace freshet {
+
+Store::Store(StoreConfig config) : impl_(std::make_unique<Impl>(config)) {}
+Store::~Store() = default;
+const StoreConfig& Store::config() const { return impl_->config; }
+
+Applied Store::apply(const RecordView& record, Epoch epoch, Sequence sequence) {
+  return impl_->apply(record, epoch, sequence, nullptr);
+}
+MutableBytes Store::reserve_large(Rank sender, size_t record_length) {
+  return impl_->reserve_large(sender, record_length);
+}
+Applied Store::apply_large(Rank sender, Epoch epoch, Sequence sequence) {
+  return impl_->apply_large(sender, epoch, sequence);
+}
+void Store::abandon_large(Rank sender) { impl_->abandon_large(sender); }
+Status Store::admission() const { return impl_->admission(); }
+
+bool Store::close_batch(Sequence delivered, LogBatch& out) {
+  return impl_->close_batch(delivered, out);
+}
+bool Store::close_idle(LogBatch& out) { return impl_->close_idle(out); }
+void Store::on_batch_synced(const LogBatch& batch) { impl_->on_batch_synced(batch); }
+void Store::on_log_state(Status state) {
+  if (impl_->log_state != Status::kDiskFailed) impl_->log_state = state;
+}
+bool Store::maintain(size_t bytes_max) { return impl_->maintain(bytes_max); }
+
+Version Store::newest_version() const { return impl_->newest_version(); }
+Micros Store::newest_time() const { return impl_->newest_time; }
+LogPosition Store::last_position() const { return impl_->last_position; }
+uint64_t Store::digest() const { return impl_->digest; }
+void Store::publish_persisted(Version version) {
+  impl_->persisted.store(version, std::memory_order_release);
+}
+
+Status Store::restore(const RecordView& record, std::optional<DurableAt> durable) {
+  return impl_->restore(record, durable);
+}
+
+Status Store::cut_back(LogPosition position) {
+  if (!impl_->config.persistent) return Status::kInvalidArgument;
+  if (impl_->last_position <= position) return Status::kOk;
+  auto cut = std::make_unique<Impl>(impl_->config);
+  const Status status = impl_->replay_until(position, *cut);
+  if (is_ok(status)) impl_ = std::move(cut);
+  return status;
+}
+
+Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last) {
+  return impl_->read_log(after, out, used, last);
+}
+
+Status Store::subscribe(uint64_t id, std::string_view prefix, Version from,
+                        SubscriptionFrontier frontier, Version* from_min) {
+  const Version lowest = impl_->slots.compacted() + 1;
+  if (from_min != nullptr) *from_min = lowest;
+  if (from < lowest && lowest > 1) return Status::kCompacted;
+  return impl_->subscriptions.add(id, prefix, from, frontier);
+}
+void Store::unsubscribe(uint64_t id) { impl_->subscriptions.remove(id); }
+bool Store::collect_events(std::vector<SubscriptionEvent>& events, size_t max) {
+  return impl_->subscriptions.collect(*impl_, impl_->newest_version(),
+                                      impl_->persisted.load(std::memory_order_acquire), events, max,
+                                      impl_->config.shard);
+}
+void Store::release_up_to(Version version) { impl_->release_up_to(version); }
+
+Store::Reader::Reader(Store& store)
+    : store_(store), slot_(store.impl_->reclaimer.open_reader()) {}
+Store::Reader::~Reader() {
+  if (slot_ >= 0) store_.impl_->reclaimer.close_reader(slot_);
+}
+bool Store::Reader::valid() const { return slot_ >= 0; }
+void Store::Reader::enter() {
+  FRESHET_CHECK(slot_ >= 0);
+  if (depth_++ == 0) store_.impl_->reclaimer.enter(slot_);
+}
+void Store::Reader::leave() {
+  FRESHET_CHECK(depth_ > 0);
+  if (--depth_ == 0) store_.impl_->reclaimer.leave(slot_);
+}
+
+Found Store::get(std::string_view key, const ReadPoint& point) const {
+  return impl_->get(key, point);
+}
+Found Store::get_version(Version version) const { return impl_->get_version(version); }
+Version Store::version_at_time(Micros time) const {
+  return impl_->slots.at_time(time, impl_->newest_version());
+}
+bool Store::list(std::string_view prefix, std::string_view after, const ReadPoint& point,
+                 size_t max, std::vector<std::string_view>& keys) const {
+  return impl_->list(prefix, after, point, max, keys);
+}
+Store::Stats Store::stats() const { return impl_->stats(); }
+
+}  // namespace freshet

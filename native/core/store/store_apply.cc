@@ -1,0 +1,348 @@
+// Taking a record into the order: what is refused, what it changes, where it lies.
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "native/core/check.h"
+#include "native/core/store/store_impl.h"
+#include "native/core/xxh3.h"
+
+namespace freshet {
+namespace {
+
+// A large record up to this size is copied behind the others; a larger one begins a segment where
+// it was put together.
+constexpr size_t kCopyMax = size_t{2} << 20;
+
+constexpr std::string_view kFloorKey = "floor";
+
+bool takes_version(RecordKind kind) {
+  return kind == RecordKind::kPut || kind == RecordKind::kRemove || kind == RecordKind::kTrigger;
+}
+
+// Is the refusal the same at every try, so that a session may keep it as its answer?
+bool is_final(Status status) { return status != Status::kOverloaded; }
+
+}  // namespace
+
+Store::Impl::Impl(StoreConfig given)
+    : config(given),
+      slots(reclaimer),
+      segments_(reclaimer, given.segment_size, given.persistent ? kDiskHeaderSize : 0),
+      index_(reclaimer),
+      transients_(kTransientsMax) {
+  FRESHET_CHECK(config.segment_size >= 4 * kDiskHeaderSize);
+  synced_ = claimed_ = records_end_ = {0, config.persistent ? kDiskHeaderSize : 0};
+  epochs_.store(new std::vector<EpochStart>, std::memory_order_release);
+}
+
+Store::Impl::~Impl() {
+  for (Large& large : large_) segments_.discard(large.staged);
+  delete epochs_.load(std::memory_order_relaxed);
+  reclaimer.collect_all();
+}
+
+Status Store::Impl::admission() const {
+  if (log_state != Status::kOk) return log_state;
+  if (is_volatile()) {
+    const uint64_t limit = config.memory_max + 2 * config.segment_size;
+    return segments_.resident_bytes() > limit ? Status::kOverloaded : Status::kOk;
+  }
+  // What waits for the disk cannot leave memory.
+  const uint64_t waiting = head_ == nullptr ? 0 : head_->id - synced_.segment;
+  return waiting * config.segment_size > config.memory_max ? Status::kOverloaded : Status::kOk;
+}
+
+MutableBytes Store::Impl::reserve_large(Rank sender, size_t record_length) {
+  FRESHET_CHECK_VALUES(sender < kMembersMax && record_length <= kRecordSizeMax, sender,
+                       record_length);
+  Large& large = large_[sender];
+  FRESHET_CHECK(large.staged.memory == nullptr);
+  const size_t size = padded(record_length);
+  // Room for the marks and the index that end a segment.
+  large.staged = segments_.stage(size + size / kIndexStep * sizeof(IndexEntry) + 1024);
+  large.length = record_length;
+  return {large.staged.memory + segments_.start(), size};
+}
+
+Applied Store::Impl::apply_large(Rank sender, Epoch epoch, Sequence sequence) {
+  Large& large = large_[sender];
+  FRESHET_CHECK(large.staged.memory != nullptr);
+  const RecordView record(large.staged.memory + segments_.start());
+  FRESHET_CHECK_VALUES(record.header().length == large.length, record.header().length,
+                       large.length);
+  const Applied applied = apply(record, epoch, sequence, &large);
+  segments_.discard(large.staged);
+  large = {};
+  return applied;
+}
+
+void Store::Impl::abandon_large(Rank sender) {
+  segments_.discard(large_[sender].staged);
+  large_[sender] = {};
+}
+
+Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large) {
+  const RecordHeader& incoming = record.header();
+  FRESHET_CHECK_VALUES((LogPosition{epoch, sequence} > last_position), epoch, sequence);
+
+  const SessionStamp session = record.session();
+  if (session.session != 0) {
+    SessionAnswer answer;
+    const auto seen = sessions_.look_up(session, answer);
+    if (seen == SessionTable::Seen::kExpired) return {.status = Status::kSessionExpired};
+    if (seen == SessionTable::Seen::kRepeat) {
+      const bool accepted = answer.status == Status::kOk;
+      return {.status = answer.status,
+              .version = accepted ? answer.version : 0,
+              .time = answer.time,
+              .previous_version_of_key = accepted ? 0 : answer.version,
+              .epoch = answer.epoch};
+    }
+  }
+
+  const uint64_t hash = xxh3_64(record.key());
+  KeyEntry* entry =
+      incoming.kind == RecordKind::kControl ? nullptr : index_.find(record.key(), hash);
+  PoolRules control;
+  const Status status = check(record, entry, control);
+  if (!is_ok(status)) return refuse(record, session, status, entry, epoch, sequence);
+
+  Applied applied;
+  applied.epoch = epoch;
+  if (entry != nullptr)
+    applied.previous_version_of_key = entry->newest.load(std::memory_order_relaxed);
+  if (takes_version(incoming.kind)) {
+    applied.version = newest_.load(std::memory_order_relaxed) + 1;
+    applied.time = std::max(newest_time + 1, incoming.time);
+  } else {
+    applied.time = newest_time;
+  }
+
+  Location location;
+  RecordHeader& header = place(record, large, location);
+  header.epoch = epoch;
+  header.sequence = sequence;
+  header.version = applied.version;
+  header.time = applied.time;
+  seal_header(header);
+  const RecordView sealed(reinterpret_cast<const std::byte*>(&header));
+  note_logged(header);
+  if (session.session != 0) {
+    sessions_.record(session, {.version = applied.version, .time = applied.time, .epoch = epoch});
+    session_count_.store(sessions_.count(), std::memory_order_relaxed);
+  }
+  if (header.kind == RecordKind::kControl) {
+    take_control(sealed, control);
+  } else {
+    add_version(sealed, entry, hash, location);
+  }
+  return applied;
+}
+
+Status Store::Impl::check(const RecordView& record, const KeyEntry* entry,
+                          PoolRules& control) const {
+  const RecordHeader& header = record.header();
+  if (header.kind == RecordKind::kControl) return check_control(record, control);
+  if (!takes_version(header.kind)) return Status::kInvalidArgument;
+  const PoolRules* rules = pools_.find(header.pool);
+  if (rules == nullptr) return Status::kUnknownPool;
+  if (header.key_length == 0) return Status::kInvalidKey;
+  if (header.key_length > kKeySizeMax) return Status::kKeyTooLong;
+  const size_t value_size = record.value().size();
+  if (value_size > rules->value_size_max || value_size > kValueSizeMax)
+    return Status::kValueTooLarge;
+  if (header.kind == RecordKind::kRemove && value_size > 0) return Status::kInvalidArgument;
+  if (rules->trigger_only != 0 && header.kind != RecordKind::kTrigger)
+    return Status::kInvalidArgument;
+  if ((header.flags & kHasCondition) && !condition_holds(record.condition(), entry))
+    return Status::kConditionFailed;
+  if (is_volatile() && header.kind == RecordKind::kPut &&
+      logical_bytes_ + record.size() > config.memory_max / 4 * 3)
+    return Status::kOverloaded;
+  return Status::kOk;
+}
+
+Status Store::Impl::check_control(const RecordView& record, PoolRules& control) const {
+  if (record.key() == kFloorKey)
+    return record.value().size() == sizeof(Micros) ? Status::kOk : Status::kInvalidArgument;
+  return PoolTable::check(record, control);
+}
+
+bool Store::Impl::condition_holds(const Condition& condition, const KeyEntry* entry) const {
+  const Version newest = newest_.load(std::memory_order_relaxed);
+  const Version of_key = entry == nullptr ? 0 : entry->newest.load(std::memory_order_relaxed);
+  if (condition.version != Condition::kAny && condition.version != newest) return false;
+  bool names_key_version = false;
+  if (condition.version_of_key == 0) {
+    if (of_key != 0 && !slots.read(*slots.find(of_key)).removed()) return false;
+  } else if (condition.version_of_key != Condition::kAny) {
+    if (condition.version_of_key != of_key) return false;
+    names_key_version = true;
+  }
+  if (condition.epoch == Condition::kAny) return true;
+  return epoch_of(names_key_version ? of_key : newest) == condition.epoch;
+}
+
+Applied Store::Impl::refuse(const RecordView& record, const SessionStamp& session, Status status,
+                            const KeyEntry* entry, Epoch epoch, Sequence sequence) {
+  Applied applied;
+  applied.status = status;
+  applied.epoch = epoch;
+  applied.time = newest_time;
+  if (status == Status::kConditionFailed && entry != nullptr)
+    applied.previous_version_of_key = entry->newest.load(std::memory_order_relaxed);
+  if (session.session == 0 || !is_final(status)) return applied;
+
+  append_refused(session, status, entry, epoch, sequence, record.header().shard);
+  sessions_.record(session, {.version = applied.previous_version_of_key,
+                             .time = applied.time,
+                             .epoch = epoch,
+                             .status = status});
+  session_count_.store(sessions_.count(), std::memory_order_relaxed);
+  return applied;
+}
+
+void Store::Impl::append_refused(const SessionStamp& session, Status status, const KeyEntry* entry,
+                                 Epoch epoch, Sequence sequence, ShardId shard) {
+  RefusedAnswer answer{};
+  answer.status = static_cast<uint32_t>(status);
+  if (status == Status::kConditionFailed && entry != nullptr)
+    answer.previous_version_of_key = entry->newest.load(std::memory_order_relaxed);
+  Change change;
+  change.kind = RecordKind::kRefused;
+  change.session = session;
+  change.stamp = newest_time;
+  change.value = std::as_bytes(std::span(&answer, 1));
+  alignas(8) std::byte record[192] = {};
+  static_assert(sizeof record >= sizeof(RecordHeader) + sizeof(SessionStamp) + sizeof answer);
+  encode_record(change, shard, epoch, record);
+  auto& header = *reinterpret_cast<RecordHeader*>(record);
+  header.sequence = sequence;
+  seal_header(header);
+  if (config.persistent) {
+    Location location;
+    (void)place(RecordView(record), nullptr, location);
+  }
+  note_logged(header);
+}
+
+void Store::Impl::take_control(const RecordView& record, const PoolRules& rules) {
+  if (record.key() == kFloorKey) {
+    Micros floor;
+    std::memcpy(&floor, record.value().data(), sizeof floor);
+    newest_time = std::max(newest_time, floor);
+  } else {
+    pools_.set(rules);
+  }
+  if (config.persistent) return;
+  const RecordHeader& header = record.header();
+  ControlRecord kept{std::string(record.key()), {header.epoch, header.sequence}, {}};
+  kept.bytes.assign(record.start(), record.start() + record.size());
+  std::erase_if(controls_, [&](const ControlRecord& other) { return other.key == kept.key; });
+  controls_.push_back(std::move(kept));
+}
+
+// Copies `record` into the log. The header is the caller's to finish; controls of a volatile store
+// are kept beside the segments, but pass through them like the others.
+RecordHeader& Store::Impl::place(const RecordView& record, Large* large, Location& location) {
+  const RecordHeader& incoming = record.header();
+  const size_t size = record.size();
+  const bool removed = incoming.kind == RecordKind::kRemove;
+  if (large != nullptr && size > kCopyMax) {
+    seal_head();
+    head_ = &segments_.adopt(large->staged);
+    large->staged = {};
+  } else {
+    Segment& segment = room_for(size);
+    std::byte* to = segment.memory + segment.used;
+    std::memcpy(to, record.start(), incoming.length);
+    std::memset(to + incoming.length, 0, size - incoming.length);
+  }
+  location = Location(head_->id, head_->used, size, removed);
+  auto* header = reinterpret_cast<RecordHeader*>(head_->memory + head_->used);
+  head_->used += size;
+  return *header;
+}
+
+// The header is final: the record is part of history.
+void Store::Impl::note_logged(const RecordHeader& header) {
+  last_position = {header.epoch, header.sequence};
+  const uint64_t made = (uint64_t{header.header_crc} << 32) | header.payload_crc;
+  digest = (digest ^ made) * 0x9E3779B97F4A7C15;
+  digest ^= digest >> 29;
+  if (!config.persistent || head_ == nullptr) return;
+  note_index(*head_, header, head_->used - padded(header.length));
+}
+
+KeyEntry* Store::Impl::make_entry(std::string_view key, uint64_t hash) {
+  const uint8_t height = KeyOrder::height_of(hash);
+  const size_t size =
+      sizeof(KeyEntry) + (height - size_t{1}) * sizeof(std::atomic<KeyEntry*>) + key.size();
+  auto* entry = new (arena_.take(size)) KeyEntry{};
+  entry->hash = hash;
+  entry->height = height;
+  entry->key_length = static_cast<uint16_t>(key.size());
+  std::memcpy(const_cast<char*>(entry->key().data()), key.data(), key.size());
+  return entry;
+}
+
+// `sealed` lies in its segment. The order of the stores below is what readers rely on: slot, then
+// the key's newest version, then the key in the indexes, then the shard's newest version.
+void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash,
+                              Location location) {
+  const RecordHeader& header = sealed.header();
+  const Version version = header.version;
+  newest_time = header.time;
+  const auto* epochs = epochs_.load(std::memory_order_relaxed);
+  if (epochs->empty() || epochs->back().epoch != header.epoch) {
+    auto* longer = new std::vector<EpochStart>(*epochs);
+    longer->push_back({version, header.epoch});
+    auto* old = epochs_.exchange(longer, std::memory_order_acq_rel);
+    reclaimer.retire([](void*, void* o) { delete static_cast<std::vector<EpochStart>*>(o); },
+                     nullptr, old);
+  }
+
+  const bool is_trigger = header.kind == RecordKind::kTrigger;
+  const bool is_new = entry == nullptr && !is_trigger;
+  if (is_new) entry = make_entry(sealed.key(), hash);
+
+  VersionSlot& slot = slots.push(version, header.time);
+  slot.time = header.time;
+  slot.entry = is_trigger ? nullptr : entry;
+  slot.next_gap = 0;
+  const Version previous = is_trigger || is_new ? 0 : entry->newest.load(std::memory_order_relaxed);
+  link_slot(slot, version, previous);
+  slot.location.store(location.bits(), std::memory_order_release);
+  segments_.at(location.segment()).live += location.size();
+  count_live(static_cast<int64_t>(location.size()));
+  retained_.store(retained_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+
+  if (is_trigger) {
+    hold_transient(version);
+  } else {
+    logical_bytes_ += location.size();
+    entry->pool.store(header.pool, std::memory_order_relaxed);
+    if (entry->oldest == 0) entry->oldest = version;
+    entry->retained++;
+    entry->newest.store(version, std::memory_order_release);
+    if (is_new) {
+      index_.insert(entry);
+      order_.insert(entry);
+      keys_.store(keys_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    if (is_volatile()) {
+      const PoolRules* rules = pools_.find(header.pool);
+      uint32_t history = rules == nullptr ? 0 : rules->history;
+      // When memory is short, a remove frees the key's past too.
+      if (header.kind == RecordKind::kRemove && logical_bytes_ > config.memory_max / 2) history = 1;
+      if (history != 0) keep_history(*entry, history);
+    }
+  }
+  newest_.store(version, std::memory_order_release);
+  if (!subscriptions.empty())
+    subscriptions.on_applied(sealed.key(), slot.entry, version, header.epoch, header.time);
+  release_some(4);
+}
+
+}  // namespace freshet

@@ -1,0 +1,100 @@
+// Chains of versions per key, and which of them are kept.
+#include <algorithm>
+
+#include "native/core/check.h"
+#include "native/core/store/store_impl.h"
+
+namespace freshet {
+
+// Jump pointers after Myers (1983): with a version's depth in the chain as its index, the jump goes
+// as far as two jumps of equal length before it went together.
+void Store::Impl::link_slot(VersionSlot& slot, Version version, Version previous) {
+  slot.previous = previous;
+  slot.jump = previous;
+  slot.depth = 1;
+  if (previous == 0) return;
+  VersionSlot* before = slots.find(previous);
+  FRESHET_CHECK(before != nullptr);
+  const Version gap = version - previous;
+  before->next_gap = gap <= UINT32_MAX ? static_cast<uint32_t>(gap) : 0;
+  slot.depth = before->depth + 1;
+  if (before->jump == 0) return;  // no two jumps to compare: the chain's end has depth 0
+  const VersionSlot* jumped = slots.find(before->jump);
+  if (jumped == nullptr) return;
+  const VersionSlot* twice = jumped->jump == 0 ? nullptr : slots.find(jumped->jump);
+  if (jumped->jump != 0 && twice == nullptr) return;
+  const uint32_t twice_depth = twice == nullptr ? 0 : twice->depth;
+  if (before->depth - jumped->depth == jumped->depth - twice_depth) slot.jump = jumped->jump;
+}
+
+// The version of the key that follows `version`.
+Version Store::Impl::next_of_key(const KeyEntry& entry, Version version) const {
+  const VersionSlot* slot = slots.find(version);
+  if (slot->next_gap != 0) return version + slot->next_gap;
+  Version at = entry.newest.load(std::memory_order_relaxed);
+  for (;;) {
+    const VersionSlot* later = slots.find(at);
+    if (later->previous == version) return at;
+    at = later->jump > version ? later->jump : later->previous;
+  }
+}
+
+void Store::Impl::keep_history(KeyEntry& entry, uint32_t history) {
+  while (entry.retained > history) {
+    const Version pruned = entry.oldest;
+    entry.oldest = next_of_key(entry, pruned);
+    entry.retained--;
+    logical_bytes_ -= slots.read(*slots.find(pruned)).size();
+    hide(pruned);
+  }
+}
+
+// No longer part of its key's history; consumers that are behind may still ask for it by version.
+void Store::Impl::hide(Version version) {
+  if (!has_consumer_ || version <= released_) {
+    drop(version);
+    return;
+  }
+  VersionSlot* slot = slots.find(version);
+  slot->location.store(slots.read(*slot).as_hidden().bits(), std::memory_order_release);
+  hold_transient(version);
+}
+
+void Store::Impl::hold_transient(Version version) {
+  const size_t size = slots.read(*slots.find(version)).size();
+  const size_t bytes_max = config.memory_max / 4;
+  while (transients_.full() || (!transients_.empty() && transient_bytes_ + size > bytes_max)) {
+    const Version oldest = transients_.pop();
+    transient_bytes_ -= slots.read(*slots.find(oldest)).size();
+    drop(oldest);
+  }
+  transients_.push(version);
+  transient_bytes_ += size;
+}
+
+void Store::Impl::drop(Version version) {
+  VersionSlot* slot = slots.find(version);
+  const Location location = slots.read(*slot);
+  FRESHET_CHECK(location.has_record());
+  slot->location.store(location.as_pruned().bits(), std::memory_order_release);
+  segments_.at(location.segment()).live -= location.size();
+  count_live(-static_cast<int64_t>(location.size()));
+  retained_.store(retained_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  // A persistent store's slots stay: history there is bounded by the disk.
+  if (is_volatile()) slots.release(version);
+}
+
+void Store::Impl::release_up_to(Version version) {
+  has_consumer_ = true;
+  released_ = std::max(released_, version);
+}
+
+void Store::Impl::release_some(size_t count) {
+  for (; count > 0 && has_releasable(); count--) {
+    const Version version = transients_.pop();
+    transient_bytes_ -= slots.read(*slots.find(version)).size();
+    drop(version);
+  }
+}
+
+}  // namespace freshet

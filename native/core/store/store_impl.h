@@ -1,0 +1,210 @@
+// The inside of Store, shared by its parts: store_apply.cc, store_history.cc, store_read.cc,
+// store_log.cc, store_restore.cc and store_clean.cc.
+//
+// Thread: the writer, but for what store_read.cc defines.
+#ifndef FRESHET_CORE_STORE_STORE_IMPL_H_
+#define FRESHET_CORE_STORE_STORE_IMPL_H_
+
+#include <array>
+#include <atomic>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "native/core/session_table.h"
+#include "native/core/store/key_entry.h"
+#include "native/core/store/key_index.h"
+#include "native/core/store/key_order.h"
+#include "native/core/store/pool_table.h"
+#include "native/core/store/reclaimer.h"
+#include "native/core/store/segment_list.h"
+#include "native/core/store/store.h"
+#include "native/core/store/subscriptions.h"
+#include "native/core/store/version_queue.h"
+#include "native/core/store/version_slots.h"
+
+namespace freshet {
+
+// What a kRefused record holds as its value.
+struct RefusedAnswer {
+  Version previous_version_of_key;
+  uint32_t status;
+  uint32_t reserved;
+};
+static_assert(sizeof(RefusedAnswer) == 16);
+
+class Store::Impl final : public Subscriptions::Source {
+ public:
+  explicit Impl(StoreConfig config);
+  ~Impl() override;
+
+  // store_apply.cc
+  struct Large {
+    SegmentList::Staged staged;
+    size_t length = 0;
+  };
+  Applied apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large);
+  MutableBytes reserve_large(Rank sender, size_t record_length);
+  Applied apply_large(Rank sender, Epoch epoch, Sequence sequence);
+  void abandon_large(Rank sender);
+  Status admission() const;
+
+  // store_history.cc
+  void release_up_to(Version version);
+  void release_some(size_t count);
+  bool has_releasable() const { return !transients_.empty() && transients_.front() <= released_; }
+
+  // store_log.cc
+  bool close_batch(Sequence delivered, LogBatch& out);
+  bool close_idle(LogBatch& out);
+  void on_batch_synced(const LogBatch& batch);
+  Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+
+  // store_restore.cc
+  Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  Status replay_until(LogPosition position, Impl& into);
+
+  // store_clean.cc
+  bool maintain(size_t bytes_max);
+
+  // store_read.cc: any thread inside a guard, or the writer
+  Found get(std::string_view key, const ReadPoint& point) const;
+  Found get_version(Version version) const;
+  bool list(std::string_view prefix, std::string_view after, const ReadPoint& point, size_t max,
+            std::vector<std::string_view>& keys) const;
+  Stats stats() const;
+  Subscriptions::VersionFacts facts(Version version) override;
+
+  Version newest_version() const { return newest_.load(std::memory_order_acquire); }
+
+  StoreConfig config;
+  Status log_state = Status::kOk;
+  std::atomic<Version> persisted{0};
+  Micros newest_time = 0;
+  LogPosition last_position;
+  uint64_t digest = 0;
+  Reclaimer reclaimer;  // emptied by ~Impl, while what it frees into is still there
+  VersionSlots slots;
+  Subscriptions subscriptions;
+
+ private:
+  struct Located {
+    Status status = Status::kNotFound;
+    Version version = 0;
+    const VersionSlot* slot = nullptr;
+    Location location;
+  };
+  struct EpochStart {
+    Version first;  // version given first in the epoch
+    Epoch epoch;
+  };
+  struct LogEnd {
+    uint64_t segment = 0;
+    uint64_t offset = 0;
+    friend auto operator<=>(const LogEnd&, const LogEnd&) = default;
+  };
+  struct ControlRecord {  // volatile stores keep the newest one of each key beside the segments
+    std::string key;
+    LogPosition position;
+    std::vector<std::byte> bytes;
+  };
+
+  // store_apply.cc
+  Status check(const RecordView& record, const KeyEntry* entry, PoolRules& control) const;
+  Status check_control(const RecordView& record, PoolRules& control) const;
+  bool condition_holds(const Condition& condition, const KeyEntry* entry) const;
+  Applied refuse(const RecordView& record, const SessionStamp& session, Status status,
+                 const KeyEntry* entry, Epoch epoch, Sequence sequence);
+  void take_control(const RecordView& record, const PoolRules& rules);
+  KeyEntry* make_entry(std::string_view key, uint64_t hash);
+  RecordHeader& place(const RecordView& record, Large* large, Location& location);
+  void add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
+  void note_logged(const RecordHeader& header);
+  void append_refused(const SessionStamp& session, Status status, const KeyEntry* entry, Epoch epoch,
+                      Sequence sequence, ShardId shard);
+
+  // store_history.cc
+  void link_slot(VersionSlot& slot, Version version, Version previous);
+  void keep_history(KeyEntry& entry, uint32_t history);
+  void hide(Version version);
+  void drop(Version version);
+  void hold_transient(Version version);
+  Version next_of_key(const KeyEntry& entry, Version version) const;
+
+  // store_log.cc
+  Segment& room_for(size_t size);
+  size_t tail_reserve(const Segment& segment) const;
+  void note_index(Segment& segment, const RecordHeader& header, size_t offset);
+  void append_mark(Segment& segment, LogPosition delivered);
+  void append_index(Segment& segment);
+  void seal_head();
+  void drop_cold_memory();
+  bool find_in_memory(LogPosition after, uint32_t& segment, size_t& offset) const;
+  Status read_log_volatile(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+
+  // store_restore.cc
+  Status restore_version(const RecordView& record, Location location);
+  Location place_restored(const RecordView& record, std::optional<DurableAt> durable);
+
+  // store_clean.cc
+  bool choose_victim();
+  size_t clean_some(size_t bytes_max);
+  std::byte* survivor_room(size_t size, Location from, Location& to);
+
+  // store_read.cc
+  Located locate(const KeyEntry& entry, const ReadPoint& point) const;
+  Located locate_by_event_time(Version newest, Micros time) const;
+  Found describe(const Located& located) const;
+  const std::byte* record_at(Location location) const { return segments_.address(location); }
+  Epoch epoch_of(Version version) const;
+
+  bool is_volatile() const { return !config.persistent; }
+  void count_live(int64_t bytes) {
+    live_bytes_.store(live_bytes_.load(std::memory_order_relaxed) + static_cast<uint64_t>(bytes),
+                      std::memory_order_relaxed);
+  }
+
+  SegmentList segments_;
+  KeyArena arena_;
+  KeyIndex index_;
+  KeyOrder order_;
+  PoolTable pools_;
+  SessionTable sessions_;
+  std::array<Large, kMembersMax> large_;
+  std::atomic<Version> newest_{0};
+  std::atomic<std::vector<EpochStart>*> epochs_{nullptr};
+
+  Segment* head_ = nullptr;
+  uint64_t logical_bytes_ = 0;  // of puts and removes within their pool's history: alike everywhere
+  std::atomic<uint64_t> keys_{0};
+  std::atomic<uint64_t> retained_{0};
+  std::atomic<uint64_t> live_bytes_{0};
+  std::atomic<uint64_t> copied_{0};
+  std::atomic<uint64_t> session_count_{0};
+
+  // Records reachable by version only.
+  VersionQueue transients_;
+  uint64_t transient_bytes_ = 0;
+  Version released_ = 0;
+  bool has_consumer_ = false;
+
+  // The log.
+  uint32_t closing_ = 0;          // the first segment that may have bytes not in a batch
+  uint32_t resident_from_ = 0;    // segments before it are cold
+  LogEnd synced_;
+  LogEnd claimed_;                // by the last mark
+  LogEnd records_end_;            // end of the last batch that held records
+  LogPosition read_hint_;         // where read_log stopped
+  uint32_t read_hint_segment_ = 0;
+  size_t read_hint_offset_ = 0;
+  std::vector<ControlRecord> controls_;
+
+  // The cleaner.
+  Segment* victim_ = nullptr;
+  size_t victim_offset_ = 0;
+  Segment* survivor_ = nullptr;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_CORE_STORE_STORE_IMPL_H_

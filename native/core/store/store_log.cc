@@ -1,0 +1,252 @@
+// The segments as a log: batches with their marks, sealing, what leaves memory, reading it in order.
+#include <algorithm>
+#include <cstring>
+
+#include "native/core/check.h"
+#include "native/core/store/store_impl.h"
+
+namespace freshet {
+namespace {
+
+constexpr size_t kMarkSize = sizeof(RecordHeader);
+
+size_t index_size(size_t entries) {
+  return padded(sizeof(RecordHeader) + entries * sizeof(IndexEntry));
+}
+
+bool is_log_only(RecordKind kind) { return kind == RecordKind::kMark || kind == RecordKind::kIndex; }
+
+}  // namespace
+
+// A segment ends with the mark of an open batch, its index, and a last mark.
+size_t Store::Impl::tail_reserve(const Segment& segment) const {
+  if (is_volatile()) return 0;
+  return 2 * kMarkSize + index_size(segment.capacity / kIndexStep + 2);
+}
+
+Segment& Store::Impl::room_for(size_t size) {
+  if (head_ != nullptr && head_->used + size + tail_reserve(*head_) <= head_->capacity)
+    return *head_;
+  seal_head();
+  head_ = &segments_.open(size + size / kIndexStep * sizeof(IndexEntry) + 1024);
+  return *head_;
+}
+
+void Store::Impl::note_index(Segment& segment, const RecordHeader& header, size_t offset) {
+  const LogPosition position{header.epoch, header.sequence};
+  if (segment.first.sequence < 0) segment.first = position;
+  segment.last = position;
+  if (!segment.index.empty() &&
+      offset - size_t{segment.index.back().offset} * kRecordAlignment < kIndexStep)
+    return;
+  segment.index.push_back(
+      {header.sequence, header.epoch, static_cast<uint32_t>(offset / kRecordAlignment)});
+}
+
+void Store::Impl::append_mark(Segment& segment, LogPosition delivered) {
+  RecordHeader mark{};
+  mark.length = kMarkSize;
+  mark.kind = RecordKind::kMark;
+  mark.shard = config.shard;
+  mark.pool = segment.id;
+  mark.epoch = delivered.epoch;
+  mark.sequence = delivered.sequence;
+  mark.version = synced_.segment;
+  mark.time = static_cast<Micros>(synced_.offset);
+  mark.event_time = static_cast<Micros>(segment.used);
+  seal_header(mark);
+  FRESHET_CHECK(segment.used + kMarkSize <= segment.capacity);
+  std::memcpy(segment.memory + segment.used, &mark, sizeof mark);
+  segment.used += kMarkSize;
+  claimed_ = synced_;
+}
+
+void Store::Impl::append_index(Segment& segment) {
+  const Bytes entries = std::as_bytes(std::span(segment.index));
+  Change change;
+  change.kind = RecordKind::kIndex;
+  change.value = entries;
+  const size_t size = padded(record_length(change));
+  FRESHET_CHECK(segment.used + size + kMarkSize <= segment.capacity);
+  std::byte* at = segment.memory + segment.used;
+  encode_record(change, config.shard, segment.last.epoch, at);
+  auto& header = *reinterpret_cast<RecordHeader*>(at);
+  header.sequence = segment.last.sequence;
+  header.pool = segment.id;
+  seal_header(header);
+  segment.used += size;
+  segment.ending = true;
+}
+
+void Store::Impl::seal_head() {
+  if (head_ == nullptr) return;
+  if (config.persistent) {
+    append_index(*head_);
+    append_mark(*head_, head_->last);
+  }
+  head_->sealed = true;
+  head_ = nullptr;
+}
+
+bool Store::Impl::close_batch(Sequence delivered, LogBatch& out) {
+  if (is_volatile()) return false;
+  for (; closing_ < segments_.count(); closing_++) {
+    Segment& segment = segments_.at(closing_);
+    if (segment.closed == segment.used) {
+      if (segment.sealed) continue;
+      return false;
+    }
+    out.shard = config.shard;
+    out.segment = segment.id;
+    out.offset = segment.closed;
+    out.seals_segment = segment.sealed;
+    if (segment.sealed) {
+      out.epoch = segment.last.epoch;
+      out.last_sequence = segment.last.sequence;
+    } else {
+      out.epoch = last_position.epoch;
+      out.last_sequence = std::max(delivered, last_position.sequence);
+      append_mark(segment, {out.epoch, out.last_sequence});
+    }
+    out.bytes = {segment.memory + segment.closed, segment.used - segment.closed};
+    segment.closed = segment.used;
+    records_end_ = {segment.id, segment.used};
+    return true;
+  }
+  return false;
+}
+
+bool Store::Impl::close_idle(LogBatch& out) {
+  if (is_volatile() || head_ == nullptr || closing_ != head_->id) return false;
+  if (head_->closed != head_->used || synced_ < records_end_ || claimed_ >= records_end_)
+    return false;
+  if (head_->used + kMarkSize + tail_reserve(*head_) > head_->capacity) return false;
+  out.shard = config.shard;
+  out.segment = head_->id;
+  out.offset = head_->closed;
+  out.seals_segment = false;
+  out.epoch = last_position.epoch;
+  out.last_sequence = last_position.sequence;
+  append_mark(*head_, last_position);
+  out.bytes = {head_->memory + head_->closed, head_->used - head_->closed};
+  head_->closed = head_->used;
+  return true;
+}
+
+void Store::Impl::on_batch_synced(const LogBatch& batch) {
+  FRESHET_CHECK(segments_.has(static_cast<uint32_t>(batch.segment)));
+  Segment& segment = segments_.at(static_cast<uint32_t>(batch.segment));
+  const size_t end = batch.offset + batch.bytes.size();
+  FRESHET_CHECK_VALUES(end <= segment.closed, end, segment.closed);
+  segment.synced = std::max(segment.synced, end);
+  synced_ = std::max(synced_, LogEnd{batch.segment, end});
+  drop_cold_memory();
+}
+
+void Store::Impl::drop_cold_memory() {
+  while (segments_.resident_bytes() > config.memory_max && resident_from_ < segments_.count()) {
+    Segment& segment = segments_.at(resident_from_);
+    if (!segment.sealed || segment.synced < segment.used) return;
+    segments_.drop_memory(segment);
+    resident_from_++;
+    reclaimer.collect();
+  }
+}
+
+// Where the first record after `after` may begin; false: that segment is not in memory.
+bool Store::Impl::find_in_memory(LogPosition after, uint32_t& id, size_t& offset) const {
+  uint32_t low = 0;
+  uint32_t high = static_cast<uint32_t>(segments_.count());
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (segments_.at(middle).last > after) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  FRESHET_CHECK(low < segments_.count());
+  const Segment& segment = segments_.at(low);
+  id = low;
+  offset = segments_.start();
+  if (segment.memory == nullptr) return false;
+  const auto entry = std::upper_bound(
+      segment.index.begin(), segment.index.end(), after,
+      [](LogPosition p, const IndexEntry& e) { return p < LogPosition{e.epoch, e.sequence}; });
+  if (entry != segment.index.begin())
+    offset = size_t{std::prev(entry)->offset} * kRecordAlignment;
+  return true;
+}
+
+Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last) {
+  used = 0;
+  last = after;
+  if (after >= last_position) return Status::kOk;
+  if (is_volatile()) return read_log_volatile(after, out, used, last);
+
+  uint32_t id = read_hint_segment_;
+  size_t offset = read_hint_offset_;
+  const bool hinted = read_hint_ == after && read_hint_offset_ != 0;
+  if (!hinted && !find_in_memory(after, id, offset)) return Status::kCold;
+  while (id < segments_.count()) {
+    const Segment& segment = segments_.at(id);
+    if (offset >= segment.used) {
+      id++;
+      offset = segments_.start();
+      continue;
+    }
+    if (segment.memory == nullptr) break;
+    const RecordView record(segment.memory + offset);
+    const RecordHeader& header = record.header();
+    const LogPosition position{header.epoch, header.sequence};
+    if (!is_log_only(header.kind) && position > after) {
+      if (used + record.size() > out.size()) break;
+      std::memcpy(out.data() + used, record.start(), record.size());
+      used += record.size();
+      last = position;
+    }
+    offset += record.size();
+  }
+  read_hint_ = last;
+  read_hint_segment_ = id;
+  read_hint_offset_ = offset;
+  if (used > 0) return Status::kOk;
+  FRESHET_CHECK(id < segments_.count());
+  return segments_.at(id).memory == nullptr ? Status::kCold : Status::kOverloaded;
+}
+
+// Volatile stores give what they retain: controls that are in force, and versions of keys.
+Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_t& used,
+                                      LogPosition& last) {
+  const auto give = [&](const RecordView& record) {
+    if (used + record.size() > out.size()) return false;
+    std::memcpy(out.data() + used, record.start(), record.size());
+    used += record.size();
+    last = {record.header().epoch, record.header().sequence};
+    return true;
+  };
+  auto control = controls_.begin();
+  while (control != controls_.end() && control->position <= after) control++;
+  Version version = read_hint_ == after ? read_hint_offset_ : 0;
+  bool full = false;
+  for (version = std::max<Version>(version, 1); version <= newest_version() && !full; version++) {
+    const VersionSlot* slot = slots.find(version);
+    if (slot == nullptr) continue;
+    const Location location = slots.read(*slot);
+    if (!location.has_record() || location.hidden()) continue;
+    const RecordView record(record_at(location));
+    const LogPosition position{record.header().epoch, record.header().sequence};
+    if (position <= after) continue;
+    for (; !full && control != controls_.end() && control->position < position; control++)
+      full = !give(RecordView(control->bytes.data()));
+    full = full || !give(record);
+    if (full) break;
+  }
+  for (; !full && control != controls_.end(); control++)
+    full = !give(RecordView(control->bytes.data()));
+  read_hint_ = last;
+  read_hint_offset_ = version;
+  return full && used == 0 ? Status::kOverloaded : Status::kOk;
+}
+
+}  // namespace freshet
