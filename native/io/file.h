@@ -26,17 +26,26 @@ class File {
   virtual Status truncate(uint64_t size) = 0;
 };
 
+// Held while this lives; gone with the process.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  enum class Mode : uint8_t { kRead, kReadWrite, kCreate };
+  enum class Mode : uint8_t { kRead, kReadWrite, kCreate };  // kCreate: read and write, made if need be
+  // kNotFound: no such file (or folder).
   virtual Status open(const std::string& path, Mode mode, std::unique_ptr<File>& out) = 0;
   virtual Status list(const std::string& folder, std::vector<std::string>& names) = 0;
-  virtual Status make_folder(const std::string& path) = 0;  // with parents; ok if there
+  virtual Status make_folder(const std::string& path) = 0;  // with parents, durable; ok if there
   virtual Status remove(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status sync_folder(const std::string& path) = 0;
   virtual Status free_space(const std::string& path, uint64_t& bytes) = 0;
+  // Makes the file if need be. kDataInUse: someone else holds it.
+  virtual Status lock(const std::string& path, std::unique_ptr<FileLock>& out) = 0;
 };
 
 }  // namespace freshet

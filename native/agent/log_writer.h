@@ -1,0 +1,81 @@
+// The log thread: takes batches of all shards of a member to disk.
+//
+// Each turn takes every batch that waits, writes them into preallocated, zeroed files, syncs every
+// file touched once (group commit), and reports. A second thread of its own keeps zeroed room ahead
+// of the writes.
+//
+//   <data>/shard-<id>/<number>.log      one file per segment; see log_format.h
+//
+// Threads: submit, collect and the getters from the agent thread only; start and stop from whoever owns
+// it, before the first and after the last of those.
+// Invariants
+//  1. A batch is reported kOk only after its bytes, all before it, and the file's name are on disk.
+//  2. After a write or sync of a shard failed nothing more of that shard is written (kDiskFailed, for
+//     good): what the file holds is unknown (Rebello et al., "Can applications recover from fsync
+//     failures?", ATC 2020).
+//  3. Reports of one shard come in the order of its batches.
+#ifndef FRESHET_AGENT_LOG_WRITER_H_
+#define FRESHET_AGENT_LOG_WRITER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "native/core/status.h"
+#include "native/core/store/store.h"
+#include "native/core/types.h"
+#include "native/io/file.h"
+
+namespace freshet {
+
+struct LogWriterConfig {
+  std::string data;                                // folder of this member
+  uint64_t cluster = 0;
+  uint64_t disk = 0;                               // identity of the data folder (see DataFolder)
+  uint64_t free_space_min = uint64_t{256} << 20;   // below: kDiskFull is reported
+  uint64_t prepare_step = uint64_t{2} << 20;       // bytes zeroed ahead at once
+};
+
+struct LogReport {
+  LogBatch batch;             // as submitted; its bytes are on disk if status is kOk
+  Status status = Status::kOk;  // or kDiskFailed
+};
+
+class LogWriter {
+ public:
+  // `wake` is called on the log thread after reports were queued; it must not block.
+  LogWriter(FileSystem& files, LogWriterConfig config, std::function<void()> wake);
+  ~LogWriter();  // as stop()
+
+  Status start();
+  // Writes and syncs what was submitted, then ends the threads. Idempotent.
+  void stop();
+
+  // Hands over a batch; false: kLogQueueMax wait, try again in the next pass (keep the batch).
+  bool submit(const LogBatch& batch);
+  // The next report; false: none. The agent calls Store::on_batch_synced(report.batch) and, once
+  // all batches of a shard are reported, may take everything delivered as synced.
+  bool collect(LogReport& report);
+
+  // kOk, or kDiskFull while free space is below the minimum: for Store::on_log_state.
+  Status space_state() const;
+  uint64_t free_space() const;  // bytes, as last seen
+
+  struct Stats {
+    uint64_t turns = 0;
+    uint64_t batches = 0;
+    uint64_t bytes = 0;
+    uint64_t syncs = 0;
+  };
+  Stats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_LOG_WRITER_H_
