@@ -1,0 +1,49 @@
+import { decode } from '@msgpack/msgpack';
+import { check, FreshetError, messageOf } from '../base/mod.ts';
+import type { StoredObject } from '../expression/mod.ts';
+import type { ScannedRecord, ValueKind } from './source.ts';
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The object that a record stands for; `value` is null where it was not wanted. */
+export function toStoredObject(record: ScannedRecord, value: unknown): StoredObject<unknown> {
+  return {
+    key: record.key,
+    value,
+    version: record.version,
+    epoch: record.epoch,
+    time: record.time,
+    eventTime: record.eventTime,
+    // Versions of a shard have no gaps.
+    previousVersion: record.version > 1 ? record.version - 1 : null,
+    previousVersionOfKey: record.previousVersionOfKey,
+    size: record.size,
+    meta: record.meta ?? {},
+  };
+}
+
+/** The value of a record. Throws INVALID_VALUE with key and version where it cannot be decoded. */
+export function decodeValue(record: ScannedRecord, kind: ValueKind): unknown {
+  const { key, version, value } = record;
+  check(value !== null, 'a scan gives the values that were wanted', { key, version });
+  try {
+    switch (kind) {
+      case 'json':
+        return JSON.parse(strictUtf8.decode(value)) as unknown;
+      case 'msgpack':
+        return decode(value);
+      case 'raw':
+        return value;
+    }
+  } catch (cause) {
+    throw new FreshetError(
+      'INVALID_VALUE',
+      `The value of ${key} at version ${String(version)} is not ${kind}: ${messageOf(cause)}`,
+      {
+        mend: 'Correct the value schema of the pool, or leave the version out with where()',
+        details: { key, version },
+        cause,
+      },
+    );
+  }
+}
