@@ -56,7 +56,8 @@ const erasable = [
   { selector: 'TSParameterProperty', message: 'Declare the field.' },
   { selector: 'Decorator', message: 'Call a function.' },
   {
-    selector: ':matches(MethodDefinition, PropertyDefinition)[accessibility="private"]',
+    selector:
+      ':matches(MethodDefinition[kind!="constructor"], PropertyDefinition)[accessibility="private"]',
     message: 'Use #private.',
   },
 ];

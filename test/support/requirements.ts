@@ -14,6 +14,7 @@ const packageOf = {
   ctest: 'cmake',
   git: 'git',
   ip: 'iproute2',
+  make: 'make',
   ninja: 'ninja-build',
   openssl: 'openssl',
   python3: 'python3',
