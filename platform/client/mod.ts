@@ -33,3 +33,9 @@ export type {
 } from './door.ts';
 export type { PoolEvent, PoolTriggerOptions, PoolWatchOptions, Stored } from './pool.ts';
 export { Pool } from './pool.ts';
+export type { ConnectOptions } from './connect.ts';
+export { connect, defaultTimeoutMs } from './connect.ts';
+export * as wireConvert from './grpc/convert.ts';
+export type { DeployParcel, GrpcDoorOptions } from './grpc/grpc-door.ts';
+export { GrpcDoor } from './grpc/grpc-door.ts';
+export { errorTrailer } from './grpc/status.ts';

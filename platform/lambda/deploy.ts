@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { Value } from 'typebox/value';
 import { FreshetError, isFreshetError, messageOf, nearestName } from '../base/mod.ts';
 import type { Door, PoolInfo, PoolOptions } from '../client/mod.ts';
 import { outputCodecs, parseLambdaConfig } from '../../udl/mod.ts';
@@ -9,6 +10,7 @@ import {
   type DeployedPipeline,
   type LambdaNode,
   parsePipeline,
+  PreparedSchema,
   type PipelineDocument,
 } from './pipeline.ts';
 
@@ -44,6 +46,35 @@ export async function preparePipeline(path: string): Promise<PreparedPipeline> {
     name: document.name,
     pools: (document.pools ?? []) as PoolOptions[],
     nodes,
+    assets,
+    bundles,
+    files,
+  };
+}
+
+/** A prepared pipeline as it came over the network: form, hashes and sizes are checked here. */
+export function parsePrepared(
+  name: string,
+  document: unknown,
+  bundles: ReadonlyMap<string, Uint8Array>,
+  files: ReadonlyMap<string, Uint8Array>,
+): PreparedPipeline {
+  if (!Value.Check(PreparedSchema, document)) {
+    const first = Value.Errors(PreparedSchema, document)[0];
+    const place = first?.instancePath ?? '';
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `The pipeline '${name}' is malformed at '${place}': ${first?.message ?? ''}`,
+    );
+  }
+  const { pools, nodes, assets } = document;
+  checkHashes(name, [...bundles, ...files]);
+  for (const sha of nodes.map(({ bundle }) => bundle)) checkPresent(name, bundles, sha);
+  for (const sha of Object.values(assets)) checkPresent(name, files, sha);
+  return {
+    name,
+    pools: pools as PoolOptions[],
+    nodes: nodes as LambdaNode[],
     assets,
     bundles,
     files,
@@ -98,6 +129,24 @@ export function describeChange(
     else if (JSON.stringify(was) !== JSON.stringify(node)) lines.push(`~ ${id}`);
   }
   return [...lines, ...[...old.keys()].map((id) => `- ${id}`)];
+}
+
+function checkHashes(name: string, blobs: readonly (readonly [string, Uint8Array])[]): void {
+  for (const [sha256, content] of blobs) {
+    if (createHash('sha256').update(content).digest('hex') === sha256) continue;
+    throw new FreshetError(
+      'INVALID_PIPELINE',
+      `A file of the pipeline '${name}' does not have the hash ${sha256}`,
+    );
+  }
+}
+
+function checkPresent(name: string, blobs: ReadonlyMap<string, Uint8Array>, sha256: string): void {
+  if (blobs.has(sha256)) return;
+  throw new FreshetError(
+    'INVALID_PIPELINE',
+    `The pipeline '${name}' names ${sha256}, which it does not bring`,
+  );
 }
 
 type LambdaUse = PipelineDocument['nodes'][number]['lambdas'][number];

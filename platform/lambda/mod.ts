@@ -9,7 +9,7 @@ export { catalogKeys, deadLetterPool } from './catalog.ts';
 export type { LambdaCatalog } from './catalog.ts';
 export type { DeadLetter } from './dead-letters.ts';
 export type { PreparedPipeline } from './deploy.ts';
-export { describeChange, preparePipeline } from './deploy.ts';
+export { describeChange, parsePrepared, preparePipeline } from './deploy.ts';
 export type { DeployedPipeline, LambdaNode } from './pipeline.ts';
 export { PipelineSchema } from './pipeline.ts';
 export type { RuntimeOptions } from './runtime.ts';

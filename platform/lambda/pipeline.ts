@@ -64,6 +64,49 @@ export const PipelineSchema = Type.Object(
   Strict,
 );
 
+/** The part of a prepared pipeline that is neither bundle nor asset. */
+export const PreparedSchema = Type.Object(
+  {
+    pools: Type.Array(PoolSchema),
+    nodes: Type.Array(
+      Type.Object(
+        {
+          prefix: Type.String(),
+          lambda: Type.String(),
+          version: Type.String(),
+          bundle: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+          config: Type.Unknown(),
+          edges: Type.Record(Type.String(), Type.Array(EdgeSchema)),
+          on: Type.Union([Type.Literal('put'), Type.Literal('trigger'), Type.Literal('both')]),
+          order: Type.Union([Type.Literal('key'), Type.Literal('none'), Type.Literal('single')]),
+          dispatch: Type.Union([Type.Literal('one'), Type.Literal('all'), Type.Literal('primary')]),
+          batch: Type.Object(
+            {
+              maxSize: Type.Integer({ minimum: 1, maximum: 1024 }),
+              maxDelayMs: Type.Integer({ minimum: 0, maximum: 10_000 }),
+            },
+            Strict,
+          ),
+          timeoutMs: Type.Integer({ minimum: 1, maximum: 600_000 }),
+          retries: Type.Object(
+            {
+              max: Type.Integer({ minimum: 0, maximum: 100 }),
+              backoffMs: Type.Tuple([Type.Number({ minimum: 0 }), Type.Number({ minimum: 0 })]),
+            },
+            Strict,
+          ),
+          workers: Type.Integer({ minimum: 1, maximum: 64 }),
+          eager: Type.Boolean(),
+        },
+        Strict,
+      ),
+      { minItems: 1, maxItems: 256 },
+    ),
+    assets: Type.Record(Type.String(), Type.String({ pattern: '^[0-9a-f]{64}$' })),
+  },
+  Strict,
+);
+
 export type PipelineDocument = Static<typeof PipelineSchema>;
 export type Edge = Static<typeof EdgeSchema>;
 

@@ -1,0 +1,312 @@
+import { errorFromObject, FreshetError } from '../../base/mod.ts';
+import {
+  Ack as WireAck,
+  type PutOutcome,
+  type PutReply,
+  ReadLevel as WireReadLevel,
+  WatchEvent_Kind,
+  type WireExpectation,
+  type WireGetRequest,
+  type WireObject,
+  type WirePoolInfo,
+  type WirePoolOptions,
+  type WirePutRequest,
+  type WireRemoveRequest,
+  type WireTriggerRequest,
+  type WireView,
+  type WireWatchEvent,
+} from '../../wire/mod.ts';
+import type {
+  Ack,
+  Expectation,
+  GetRequest,
+  ObjectRecord,
+  PoolInfo,
+  PoolKind,
+  PoolOptions,
+  PutOptions,
+  PutRequest,
+  PutResult,
+  ReadLevel,
+  RemoveRequest,
+  SchemaKind,
+  TriggerRequest,
+  ViewInfo,
+  WatchEvent,
+} from '../door.ts';
+
+/**
+ * Between the door's types and the wire's, both ways. Pairs `xToWire` and `xFromWire`; what comes from
+ * the wire is complete, and unknown enum numbers are refused as INVALID_ARGUMENT.
+ */
+
+const acks = {
+  none: WireAck.ACK_NONE,
+  delivered: WireAck.ACK_DELIVERED,
+  persisted: WireAck.ACK_PERSISTED,
+} as const;
+
+const readLevels = {
+  local: WireReadLevel.READ_LEVEL_LOCAL,
+  stable: WireReadLevel.READ_LEVEL_STABLE,
+  linearizable: WireReadLevel.READ_LEVEL_LINEARIZABLE,
+} as const;
+
+const eventKinds = {
+  put: WatchEvent_Kind.KIND_PUT,
+  remove: WatchEvent_Kind.KIND_REMOVE,
+  trigger: WatchEvent_Kind.KIND_TRIGGER,
+} as const;
+
+export function putToWire(request: PutRequest): WirePutRequest {
+  return {
+    key: request.key,
+    value: asBuffer(request.value),
+    triggerOnly: request.store === false,
+    meta: { ...request.meta },
+    ...changeToWire(request),
+  };
+}
+
+export function putFromWire(wire: WirePutRequest): PutRequest {
+  return {
+    key: wire.key,
+    value: wire.value,
+    meta: wire.meta,
+    store: !wire.triggerOnly,
+    ...changeFromWire(wire),
+  };
+}
+
+export function removeToWire(request: RemoveRequest): WireRemoveRequest {
+  return { key: request.key, ...changeToWire(request) };
+}
+
+export function removeFromWire(wire: WireRemoveRequest): RemoveRequest {
+  return { key: wire.key, ...changeFromWire(wire) };
+}
+
+export function putResultToWire(result: PutResult): PutReply {
+  const { version, epoch, time, previousVersionOfKey } = result;
+  return { version, epoch, time, previousVersionOfKey: previousVersionOfKey ?? undefined };
+}
+
+export function putResultFromWire(wire: PutReply): PutResult {
+  const { version, epoch, time } = wire;
+  return { version, epoch, time, previousVersionOfKey: wire.previousVersionOfKey ?? null };
+}
+
+export function outcomeToWire(sequence: number, result: PutResult | FreshetError): PutOutcome {
+  if (!(result instanceof FreshetError)) {
+    return { sequence, result: { $case: 'reply', value: putResultToWire(result) } };
+  }
+  const { code, message, mend, retryable } = result;
+  return { sequence, result: { $case: 'error', value: { code, message, mend, retryable } } };
+}
+
+export function outcomeFromWire({ result }: PutOutcome): PutResult | FreshetError {
+  if (result?.$case === 'reply') return putResultFromWire(result.value);
+  return errorFromObject(result?.value ?? null);
+}
+
+export function getToWire(request: GetRequest): WireGetRequest {
+  const { key, version, at } = request;
+  return {
+    key,
+    read:
+      request.read === undefined ? WireReadLevel.READ_LEVEL_UNSPECIFIED : readLevels[request.read],
+    version,
+    exact: request.exact ?? false,
+    at,
+    timeoutMs: request.timeoutMs ?? 0,
+  };
+}
+
+export function getFromWire(wire: WireGetRequest): GetRequest {
+  const read = nameOf<ReadLevel>(readLevels, wire.read, 'read level');
+  return {
+    key: wire.key,
+    ...(read === null ? {} : { read }),
+    ...(wire.version === undefined ? {} : { version: wire.version }),
+    ...(wire.exact ? { exact: true } : {}),
+    ...(wire.at === undefined ? {} : { at: wire.at }),
+    ...timeoutFromWire(wire.timeoutMs),
+  };
+}
+
+export function objectToWire(object: ObjectRecord): WireObject {
+  const { key, value, removed, size, version, epoch, time, eventTime, meta } = object;
+  return {
+    key,
+    value: value === null ? undefined : asBuffer(value),
+    removed,
+    size,
+    version,
+    epoch,
+    time,
+    eventTime: eventTime ?? undefined,
+    previousVersionOfKey: object.previousVersionOfKey ?? undefined,
+    meta: { ...meta },
+  };
+}
+
+export function objectFromWire(wire: WireObject): ObjectRecord {
+  const { key, removed, size, version, epoch, time, meta } = wire;
+  return {
+    key,
+    value: wire.value ?? null,
+    removed,
+    size,
+    version,
+    epoch,
+    time,
+    eventTime: wire.eventTime ?? null,
+    previousVersionOfKey: wire.previousVersionOfKey ?? null,
+    meta,
+  };
+}
+
+export function triggerToWire(request: TriggerRequest): WireTriggerRequest {
+  const { key, value, to = 'one', meta, eventTime, timeoutMs } = request;
+  return {
+    key,
+    value: asBuffer(value),
+    toAll: to === 'all',
+    toMembers: typeof to === 'string' ? [] : [...to],
+    meta: { ...meta },
+    eventTime,
+    timeoutMs: timeoutMs ?? 0,
+  };
+}
+
+export function triggerFromWire(wire: WireTriggerRequest): TriggerRequest {
+  const { key, value, toAll, toMembers, meta, eventTime, timeoutMs } = wire;
+  return {
+    key,
+    value,
+    meta,
+    to: toAll ? 'all' : toMembers.length > 0 ? toMembers : 'one',
+    ...(eventTime === undefined ? {} : { eventTime }),
+    ...timeoutFromWire(timeoutMs),
+  };
+}
+
+export function watchEventToWire({ kind, object, token }: WatchEvent): WireWatchEvent {
+  return { kind: eventKinds[kind], object: objectToWire(object), token };
+}
+
+export function watchEventFromWire(wire: WireWatchEvent): WatchEvent {
+  const kind = nameOf<WatchEvent['kind']>(eventKinds, wire.kind, 'kind of event');
+  if (kind === null || wire.object === undefined) {
+    throw new FreshetError('INVALID_ARGUMENT', 'A watch event came without its kind or its object');
+  }
+  return { kind, object: objectFromWire(wire.object), token: wire.token };
+}
+
+export function poolOptionsToWire(options: PoolOptions): WirePoolOptions {
+  const { name, kind, history, maxValueBytes, timeAxis, schema, subgroup } = options;
+  return { name, kind, history, maxValueBytes, timeAxis, schema, subgroup };
+}
+
+/** The names are checked where pools are made; here they are only carried. */
+export function poolOptionsFromWire(wire: WirePoolOptions): PoolOptions {
+  const { name, kind, history, maxValueBytes, timeAxis, schema, subgroup } = wire;
+  return {
+    name,
+    kind: kind as PoolKind,
+    ...(history === undefined ? {} : { history }),
+    ...(maxValueBytes === undefined ? {} : { maxValueBytes }),
+    ...(timeAxis === undefined ? {} : { timeAxis: timeAxis as 'commit' | 'event' }),
+    ...(schema === undefined ? {} : { schema: schema as SchemaKind }),
+    ...(subgroup === undefined ? {} : { subgroup }),
+  };
+}
+
+export function poolInfoToWire(info: PoolInfo): WirePoolInfo {
+  return { options: poolOptionsToWire(info), id: info.id, shards: [...info.shards] };
+}
+
+export function poolInfoFromWire(wire: WirePoolInfo): PoolInfo {
+  if (wire.options === undefined) {
+    throw new FreshetError('INVALID_ARGUMENT', 'A pool came without its options');
+  }
+  const options = poolOptionsFromWire(wire.options) as Required<PoolOptions>;
+  return { ...options, id: wire.id, shards: wire.shards };
+}
+
+export function viewToWire({ view, me, members, waitingFor }: ViewInfo): WireView {
+  return {
+    view,
+    me,
+    members: members.map(({ nodeId, host, ports, up }) => ({
+      nodeId,
+      host,
+      ports: { ...ports },
+      up,
+    })),
+    waitingFor: waitingFor ?? '',
+  };
+}
+
+export function viewFromWire({ view, me, members, waitingFor }: WireView): ViewInfo {
+  return { view, me, members, waitingFor: waitingFor === '' ? null : waitingFor };
+}
+
+type ChangeOptions = Pick<PutOptions, 'ack' | 'expect' | 'eventTime' | 'timeoutMs'>;
+type WireChange = Pick<WirePutRequest, 'ack' | 'expect' | 'timeoutMs'> & {
+  eventTime?: number | undefined;
+};
+
+function changeToWire({ ack, expect, eventTime, timeoutMs }: ChangeOptions): WireChange {
+  return {
+    ack: ack === undefined ? WireAck.ACK_UNSPECIFIED : acks[ack],
+    expect: expect === undefined ? undefined : { ...expect },
+    eventTime,
+    timeoutMs: timeoutMs ?? 0,
+  };
+}
+
+function changeFromWire(wire: WireChange): ChangeOptions {
+  const ack = nameOf<Ack>(acks, wire.ack, 'acknowledgement');
+  return {
+    ...(ack === null ? {} : { ack }),
+    ...(wire.expect === undefined ? {} : { expect: expectationFromWire(wire.expect) }),
+    ...(wire.eventTime === undefined ? {} : { eventTime: wire.eventTime }),
+    ...timeoutFromWire(wire.timeoutMs),
+  };
+}
+
+function expectationFromWire({ version, versionOfKey, epoch }: WireExpectation): Expectation {
+  return {
+    ...(version === undefined ? {} : { version }),
+    ...(versionOfKey === undefined ? {} : { versionOfKey }),
+    ...(epoch === undefined ? {} : { epoch }),
+  };
+}
+
+function timeoutFromWire(timeoutMs: number): { timeoutMs?: number } {
+  return timeoutMs === 0 ? {} : { timeoutMs };
+}
+
+/** null: unspecified. */
+function nameOf<N extends string>(
+  names: Readonly<Record<N, number>>,
+  value: number,
+  what: string,
+): N | null {
+  if (value === 0) return null;
+  for (const [name, number] of Object.entries(names)) {
+    if (number === value) return name as N;
+  }
+  throw new FreshetError(
+    'INVALID_ARGUMENT',
+    `There is no ${what} with the number ${String(value)}`,
+  );
+}
+
+/** The same bytes as a Buffer, without a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,287 @@
+import { type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { FreshetError, limits } from '../../base/mod.ts';
+import {
+  ClusterClient,
+  type DeployReply,
+  type FrontierReply,
+  type GetReply,
+  type KeyBatch,
+  type ObjectBatch,
+  ObjectsClient,
+  type PipelineList,
+  type PipelineRemoveReply,
+  PipelinesClient,
+  type PoolList,
+  type PoolRemoveReply,
+  PoolsClient,
+  type PutReply,
+  type RowBatch,
+  type TriggerReply,
+  type WatchBatch,
+  type WirePoolInfo,
+  type WireView,
+} from '../../wire/mod.ts';
+import type {
+  Door,
+  GetRequest,
+  HistoryRequest,
+  ListRequest,
+  ObjectRecord,
+  PoolInfo,
+  PoolOptions,
+  PutRequest,
+  PutResult,
+  RemoveRequest,
+  ShardFrontier,
+  TriggerRequest,
+  TriggerResult,
+  ViewInfo,
+  WatchEvent,
+  WatchRequest,
+} from '../door.ts';
+import * as convert from './convert.ts';
+import { PutStream } from './put-stream.ts';
+import { errorOfCall } from './status.ts';
+
+export interface GrpcDoorOptions {
+  /** Sent with every call as `authorization: Bearer …`. */
+  readonly token: string | null;
+  /** For calls that name no time limit of their own. */
+  readonly timeoutMs: number;
+}
+
+/** What a deploy sends; made by the pipeline tools of the member's side. */
+export interface DeployParcel {
+  readonly name: string;
+  readonly document: Uint8Array;
+  readonly bundles: ReadonlyMap<string, Uint8Array>;
+  readonly assets: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Room for the largest value and what travels around it. */
+const messageBytesMax = limits.valueBytesMax + 1024 * 1024;
+
+type Callback<R> = (error: ServiceError | null, reply: R) => void;
+
+/** The way in over gRPC: puts as batched streams, the rest as calls. Reconnects by itself. */
+export class GrpcDoor implements Door {
+  readonly #address: string;
+  readonly #options: GrpcDoorOptions;
+  readonly #metadata: Metadata;
+  readonly #objects: ObjectsClient;
+  readonly #pools: PoolsClient;
+  readonly #pipelines: PipelinesClient;
+  readonly #cluster: ClusterClient;
+  readonly #puts: PutStream;
+
+  constructor(address: string, options: GrpcDoorOptions) {
+    this.#address = address;
+    this.#options = options;
+    this.#metadata = new Metadata();
+    if (options.token !== null) this.#metadata.set('authorization', `Bearer ${options.token}`);
+    const channel = {
+      'grpc.max_receive_message_length': messageBytesMax,
+      'grpc.max_send_message_length': messageBytesMax,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 2000,
+    };
+    const insecure = credentials.createInsecure();
+    this.#objects = new ObjectsClient(address, insecure, channel);
+    this.#pools = new PoolsClient(address, insecure, channel);
+    this.#pipelines = new PipelinesClient(address, insecure, channel);
+    this.#cluster = new ClusterClient(address, insecure, channel);
+    this.#puts = new PutStream(() => this.#objects.putStream(this.#metadata), address);
+  }
+
+  async put(request: PutRequest): Promise<PutResult> {
+    const result = await this.#putOrError(request);
+    if (result instanceof FreshetError) throw result;
+    return result;
+  }
+
+  async putMany(requests: readonly PutRequest[]): Promise<readonly (PutResult | FreshetError)[]> {
+    return Promise.all(requests.map(async (request) => this.#putOrError(request)));
+  }
+
+  async remove(request: RemoveRequest): Promise<PutResult> {
+    const wire = convert.removeToWire(request);
+    const reply = await this.#call<PutReply>(request, (options, done) =>
+      this.#objects.remove(wire, this.#metadata, options, done),
+    );
+    return convert.putResultFromWire(reply);
+  }
+
+  async get(request: GetRequest): Promise<ObjectRecord | null> {
+    const wire = convert.getToWire(request);
+    const { object } = await this.#call<GetReply>(request, (options, done) =>
+      this.#objects.get(wire, this.#metadata, options, done),
+    );
+    return object === undefined ? null : convert.objectFromWire(object);
+  }
+
+  async stat(request: GetRequest): Promise<ObjectRecord | null> {
+    const wire = convert.getToWire(request);
+    const { object } = await this.#call<GetReply>(request, (options, done) =>
+      this.#objects.stat(wire, this.#metadata, options, done),
+    );
+    return object === undefined ? null : convert.objectFromWire(object);
+  }
+
+  async *history({ key, reverse, limit, fromVersion, toVersion, signal }: HistoryRequest) {
+    const wire = { key, reverse: reverse ?? false, limit: limit ?? 0, fromVersion, toVersion };
+    const stream = this.#objects.history(wire, this.#metadata);
+    for await (const { objects } of this.#read<ObjectBatch>(stream, signal)) {
+      for (const object of objects) yield convert.objectFromWire(object);
+    }
+  }
+
+  async *list({ prefix, after, limit, at, signal }: ListRequest): AsyncGenerator<string> {
+    const wire = { prefix, after: after ?? '', limit: limit ?? 0, at };
+    const stream = this.#objects.list(wire, this.#metadata);
+    for await (const { keys } of this.#read<KeyBatch>(stream, signal)) yield* keys;
+  }
+
+  async *watch({ prefix, from, frontier, signal }: WatchRequest): AsyncGenerator<WatchEvent> {
+    const wire = {
+      prefix,
+      from: from ?? '',
+      persistedOnly: frontier === 'persisted',
+      delivered: frontier === 'delivered',
+    };
+    const stream = this.#objects.watch(wire, this.#metadata);
+    for await (const { events } of this.#read<WatchBatch>(stream, signal)) {
+      for (const event of events) yield convert.watchEventFromWire(event);
+    }
+  }
+
+  async triggerPut(request: TriggerRequest): Promise<TriggerResult> {
+    const wire = convert.triggerToWire(request);
+    return this.#call<TriggerReply>(request, (options, done) =>
+      this.#objects.triggerPut(wire, this.#metadata, options, done),
+    );
+  }
+
+  async *query(plan: unknown, signal?: AbortSignal): AsyncGenerator {
+    const wire = { plan: Buffer.from(JSON.stringify(plan)) };
+    const stream = this.#objects.query(wire, this.#metadata);
+    for await (const { rows } of this.#read<RowBatch>(stream, signal)) {
+      for (const row of rows) yield JSON.parse(row.toString()) as unknown;
+    }
+  }
+
+  async frontier(pool: string): Promise<readonly ShardFrontier[]> {
+    const { shards } = await this.#call<FrontierReply>({}, (options, done) =>
+      this.#pools.frontier({ pool }, this.#metadata, options, done),
+    );
+    return shards;
+  }
+
+  async pools(): Promise<readonly PoolInfo[]> {
+    const { pools } = await this.#call<PoolList>({}, (options, done) =>
+      this.#pools.list({}, this.#metadata, options, done),
+    );
+    return pools.map(convert.poolInfoFromWire);
+  }
+
+  async createPool(options: PoolOptions): Promise<PoolInfo> {
+    const wire = convert.poolOptionsToWire(options);
+    const info = await this.#call<WirePoolInfo>({}, (call, done) =>
+      this.#pools.create(wire, this.#metadata, call, done),
+    );
+    return convert.poolInfoFromWire(info);
+  }
+
+  async removePool(name: string): Promise<void> {
+    await this.#call<PoolRemoveReply>({}, (options, done) =>
+      this.#pools.remove({ name }, this.#metadata, options, done),
+    );
+  }
+
+  async members(): Promise<ViewInfo> {
+    const view = await this.#call<WireView>({}, (options, done) =>
+      this.#cluster.members({}, this.#metadata, options, done),
+    );
+    return convert.viewFromWire(view);
+  }
+
+  /** Sends a prepared pipeline; returns what it changes, a line each. */
+  async deploy({ name, document, bundles, assets }: DeployParcel): Promise<readonly string[]> {
+    const blobs = (files: ReadonlyMap<string, Uint8Array>) =>
+      [...files].map(([sha256, content]) => ({ sha256, content: convert.asBuffer(content) }));
+    const request = {
+      name,
+      document: convert.asBuffer(document),
+      bundles: blobs(bundles),
+      assets: blobs(assets),
+    };
+    const { changes } = await this.#call<DeployReply>({}, (options, done) =>
+      this.#pipelines.deploy(request, this.#metadata, options, done),
+    );
+    return changes;
+  }
+
+  async pipelines(): Promise<readonly unknown[]> {
+    const { pipelines } = await this.#call<PipelineList>({}, (options, done) =>
+      this.#pipelines.list({}, this.#metadata, options, done),
+    );
+    return pipelines.map((bytes) => JSON.parse(bytes.toString()) as unknown);
+  }
+
+  async removePipeline(name: string): Promise<void> {
+    await this.#call<PipelineRemoveReply>({}, (options, done) =>
+      this.#pipelines.remove({ name }, this.#metadata, options, done),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#puts.close();
+    for (const client of [this.#objects, this.#pools, this.#pipelines, this.#cluster])
+      client.close();
+    return Promise.resolve();
+  }
+
+  async #putOrError(request: PutRequest): Promise<PutResult | FreshetError> {
+    const wire = convert.putToWire({ timeoutMs: this.#options.timeoutMs, ...request });
+    return new Promise((resolve) => {
+      this.#puts.put(wire, resolve);
+    });
+  }
+
+  async #call<R>(
+    { timeoutMs, signal }: { timeoutMs?: number; signal?: AbortSignal },
+    start: (options: { deadline: number }, done: Callback<R>) => { cancel: () => void },
+  ): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const deadline = Date.now() + (timeoutMs ?? this.#options.timeoutMs);
+      const cancel = () => {
+        call.cancel();
+      };
+      const call = start({ deadline }, (error, reply) => {
+        signal?.removeEventListener('abort', cancel);
+        if (error === null) resolve(reply);
+        else reject(errorOfCall(error, this.#address));
+      });
+      signal?.addEventListener('abort', cancel, { once: true });
+      if (signal?.aborted === true) cancel();
+    });
+  }
+
+  /** Reads a stream with its own back-pressure; leaving the loop cancels the call. */
+  async *#read<B>(stream: ClientReadableStream<B>, signal?: AbortSignal): AsyncGenerator<B> {
+    const cancel = () => {
+      stream.cancel();
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    if (signal?.aborted === true) cancel();
+    try {
+      for await (const batch of stream) yield batch as B;
+    } catch (failure) {
+      if (signal?.aborted === true) return;
+      throw errorOfCall(failure, this.#address);
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      stream.on('error', () => undefined);
+      stream.cancel();
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import type { Logger } from '../base/mod.ts';
+import type { Door } from '../client/mod.ts';
+import type { DeployedPipeline, LambdaRuntime } from '../lambda/mod.ts';
+
+/** What the doors of a member stand on. */
+export interface Backend {
+  readonly door: Door;
+  readonly lambdas: LambdaRuntime;
+  /** Numbers for /metrics and the views, taken when asked. */
+  readonly sample: () => MemberSample;
+  readonly log: Logger;
+}
+
+/** A member at one moment. Counters grow from its start; rates are the reader's difference. */
+export interface MemberSample {
+  readonly node: number;
+  readonly view: number;
+  /** ms since the Unix epoch. */
+  readonly at: number;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly shards: readonly ShardSample[];
+  readonly pipelines: readonly DeployedPipeline[];
+}
+
+export interface ShardSample {
+  readonly shard: number;
+  readonly subgroup: string;
+  readonly epoch: number;
+  readonly deliveredVersion: number;
+  readonly persistedVersion: number;
+  /** Coded reason, or null while it runs. */
+  readonly stopped: string | null;
+}
