@@ -2,6 +2,7 @@
  * The one place where the vision code makes its errors: a code, a sentence that says what was
  * found and where, and the mend. Every other file of this folder throws through `visionError`.
  */
+import { FreshetError } from '../../../udl/mod.ts';
 
 /**
  * IMAGE_INVALID: the bytes are no picture that can be decoded within the limits.
@@ -19,22 +20,9 @@ export interface VisionErrorDetails {
   readonly cause?: unknown;
 }
 
-/** A coded refusal; none of them goes away by trying again, so `retryable` is always false. */
-export class VisionError extends Error {
-  readonly code: VisionErrorCode;
-  readonly mend: string;
-  readonly retryable = false;
-
-  constructor(code: VisionErrorCode, details: VisionErrorDetails) {
-    super(details.message, { cause: details.cause });
-    this.name = 'VisionError';
-    this.code = code;
-    this.mend = details.mend;
-  }
-}
-
-export function visionError(code: VisionErrorCode, details: VisionErrorDetails): VisionError {
-  return new VisionError(code, details);
+export function visionError(code: VisionErrorCode, details: VisionErrorDetails): FreshetError {
+  const { message, mend, cause } = details;
+  return new FreshetError(code, message, { mend, cause });
 }
 
 /** The message of whatever was thrown, without its stack. */

@@ -5,7 +5,6 @@ export type { Coat } from './decode-cow-box.ts';
 export type { ImageLimits, RawImage } from './decode-image.ts';
 export { ImageDecoder, imageLimits } from './decode-image.ts';
 export type { VisionErrorCode } from './errors.ts';
-export { VisionError } from './errors.ts';
 export type { CowFinding } from './find-cow.ts';
 export { findCow } from './find-cow.ts';
 export type { GalleryLimits, Match } from './gallery.ts';
