@@ -84,7 +84,7 @@ export type BytesExpression<T> = Expression<T>;
 type NullOf<T> = null extends T ? null : undefined extends T ? null : never;
 
 /** Whether a field may be missing altogether. */
-type MissingOf<O, K extends keyof O> = Record<never, never> extends Pick<O, K> ? null : never;
+type MissingOf<O, K extends keyof O> = [O] extends [Record<K, unknown>] ? never : null;
 
 export type ObjectExpression<O, N> = Expression<O | N> & {
   readonly [K in keyof O]-?: Recorded<O[K] | MissingOf<O, K> | N>;

@@ -47,7 +47,7 @@ const put = fc.record({
 const logs = fc.array(put, { maxLength: 40 }).map((puts): readonly (readonly LogRecord[])[] => {
   const shards: LogRecord[][] = [[], [], []];
   for (const one of puts) {
-    const home = [...one.key].reduce((sum, c) => sum + (c.codePointAt(0) ?? 0), 0) % 3;
+    const home = Buffer.from(one.key).reduce((sum, byte) => sum + byte, 0) % 3;
     const shard = shards[home] as LogRecord[];
     const last = shard.at(-1);
     const sharers = shard.filter(({ version }) => version === last?.version);
