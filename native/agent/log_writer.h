@@ -36,6 +36,7 @@ struct LogWriterConfig {
   uint64_t disk = 0;                               // identity of the data folder (see DataFolder)
   uint64_t free_space_min = uint64_t{256} << 20;   // below: kDiskFull is reported
   uint64_t prepare_step = uint64_t{2} << 20;       // bytes zeroed ahead at once
+  bool threads = true;  // false: no thread is made, the owner calls do_work() (simulation)
 };
 
 struct LogReport {
@@ -58,6 +59,9 @@ class LogWriter {
   // The next report; false: none. The agent calls Store::on_batch_synced(report.batch) and, once
   // all batches of a shard are reported, may take everything delivered as synced.
   bool collect(LogReport& report);
+
+  // One turn of the log thread, for an owner that configured no threads. Returns batches done.
+  int do_work();
 
   // kOk, or kDiskFull while free space is below the minimum: for Store::on_log_state.
   Status space_state() const;

@@ -1,0 +1,131 @@
+#include "native/agent/log_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "native/core/log_format.h"
+
+namespace freshet {
+
+LogReader::LogReader(FileSystem& files, std::string data, ShardId shard)
+    : files_(files), folder_(shard_folder(data, shard)), shard_(shard) {}
+LogReader::~LogReader() = default;
+
+Status LogReader::file_of(uint64_t segment, File*& out) {
+  const auto found = std::find_if(open_.begin(), open_.end(), [segment](const OpenFile& file) {
+    return file.segment == segment;
+  });
+  if (found != open_.end()) {
+    open_.splice(open_.begin(), open_, found);
+  } else {
+    std::unique_ptr<File> file;
+    const Status status =
+        files_.open(folder_ + "/" + segment_name(segment), FileSystem::Mode::kRead, file);
+    if (!is_ok(status)) return status;
+    if (open_.size() == kOpenFilesMax) open_.pop_back();
+    open_.push_front({segment, std::move(file)});
+  }
+  out = open_.front().file.get();
+  return Status::kOk;
+}
+
+Status LogReader::read(uint64_t segment, uint64_t offset, uint32_t length,
+                       std::vector<std::byte>& out) {
+  File* file = nullptr;
+  Status status = file_of(segment, file);
+  if (!is_ok(status)) return status;
+  out.resize(length);
+  status = file->read_at(offset, out);
+  if (status == Status::kNotFound) return Status::kLogCorrupt;
+  if (!is_ok(status)) return status;
+  if (!is_well_formed(out)) return Status::kLogCorrupt;
+  const RecordView record(out.data());
+  const bool sound = record.size() == length && record.header().shard == shard_ &&
+                     header_crc_matches(record.header()) && payload_crc_matches(record);
+  return sound ? Status::kOk : Status::kLogCorrupt;
+}
+
+Status LogReader::first_position(uint64_t segment, LogPosition& out) {
+  File* file = nullptr;
+  Status status = file_of(segment, file);
+  if (!is_ok(status)) return status;
+  SegmentHeader header;
+  status = file->read_at(0, std::as_writable_bytes(std::span(&header, 1)));
+  if (!is_ok(status)) return status;
+  if (header.magic != kSegmentMagic) return Status::kNotFound;  // prepared, not begun
+  out = {header.first_epoch, header.first_sequence};
+  return Status::kOk;
+}
+
+Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last) {
+  used = 0;
+  last = after;
+  uint64_t segment = hint_segment_;
+  uint64_t offset = hint_offset_;
+  if (hint_ != after || hint_offset_ == 0) {
+    // The last segment that begins at or before the record wanted: found by binary search.
+    std::vector<std::string> names;
+    Status status = files_.list(folder_, names);
+    if (!is_ok(status)) return status;
+    uint64_t low = 0;
+    uint64_t high = 0;
+    for (const std::string& name : names) {
+      uint64_t number = 0;
+      if (parse_segment_name(name, number)) high = std::max(high, number + 1);
+    }
+    while (low + 1 < high) {
+      const uint64_t middle = low + (high - low) / 2;
+      LogPosition first;
+      status = first_position(middle, first);
+      if (status != Status::kNotFound && !is_ok(status)) return status;
+      if (is_ok(status) && first <= after) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    segment = low;
+    offset = kDiskHeaderSize;
+  }
+  for (;;) {
+    File* file = nullptr;
+    Status status = file_of(segment, file);
+    if (status == Status::kNotFound) break;
+    if (!is_ok(status)) return status;
+    RecordHeader header;
+    status = file->read_at(offset, std::as_writable_bytes(std::span(&header, 1)));
+    if (status == Status::kDiskFailed) return status;
+    const bool ended = status == Status::kNotFound || header.length == 0;
+    if (ended) {
+      if (offset == kDiskHeaderSize) break;  // not begun
+      segment++;
+      offset = kDiskHeaderSize;
+      continue;
+    }
+    if (!header_crc_matches(header) || header.length > kRecordSizeMax) return Status::kLogCorrupt;
+    const size_t size = padded(header.length);
+    const LogPosition position{header.epoch, header.sequence};
+    const bool log_only = header.kind == RecordKind::kMark || header.kind == RecordKind::kIndex;
+    if (!log_only && position > after) {
+      if (used + size > out.size()) {
+        if (used == 0) return Status::kOverloaded;
+        break;
+      }
+      status = file->read_at(offset, out.subspan(used, size));
+      if (status == Status::kNotFound) return Status::kLogCorrupt;
+      if (!is_ok(status)) return status;
+      if (!is_well_formed(out.subspan(used, size)) ||
+          !payload_crc_matches(RecordView(out.data() + used)))
+        return Status::kLogCorrupt;
+      used += size;
+      last = position;
+    }
+    offset += size;
+  }
+  hint_ = last;
+  hint_segment_ = segment;
+  hint_offset_ = offset;
+  return Status::kOk;
+}
+
+}  // namespace freshet

@@ -1,0 +1,72 @@
+// Goes through a shard's segment files in order and finds where the log ends, or is damaged.
+//
+// Thread: any that may block.
+#ifndef FRESHET_AGENT_LOG_WALK_H_
+#define FRESHET_AGENT_LOG_WALK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "native/core/record.h"
+#include "native/core/status.h"
+#include "native/core/types.h"
+#include "native/io/file.h"
+
+namespace freshet {
+
+class LogWalk {
+ public:
+  LogWalk(FileSystem& files, std::string folder, uint64_t cluster, ShardId shard);
+
+  enum class Verdict : uint8_t { kGoOn, kStop, kDamaged };
+  using Take = std::function<Verdict(const RecordView& record, uint64_t segment, uint64_t offset)>;
+
+  // kNotFound: there is no such folder. kLogCorrupt: a segment is missing.
+  Status open();
+  // Gives every sound record in order to `take`, marks and indexes too, until the end or kStop.
+  // kLogCorrupt: damage at (segment(), offset()), below what a mark says was synced.
+  // kNewerFormat, kWrongCluster: as a segment's header says.
+  Status run(const Take& take);
+  // Syncs the segments that a crash may have left in the cache.
+  Status sync_last();
+
+  const std::vector<uint64_t>& segments() const { return segments_; }
+  // Where the log ends, or is damaged. An offset below kDiskHeaderSize: the segment is not begun.
+  uint64_t segment() const { return segment_; }
+  uint64_t offset() const { return offset_; }
+  bool has_tail() const { return has_tail_; }  // bytes other than zeros, or files, after the end
+
+ private:
+  struct Place {
+    uint64_t segment = 0;
+    uint64_t offset = 0;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  enum class End : uint8_t { kSealed, kOpen, kStopped };
+
+  Status load(uint64_t segment);
+  bool is_sound(uint64_t offset) const;
+  Status walk_segment(const Take& take, End& end);
+  void note_claim(const RecordHeader& mark);
+  void look_behind(uint64_t offset);
+  Status settle(size_t index, bool stopped);
+
+  FileSystem& files_;
+  const std::string folder_;
+  const uint64_t cluster_;
+  const ShardId shard_;
+  std::vector<uint64_t> segments_;
+  std::vector<std::byte> bytes_;  // of the segment at hand
+  size_t size_ = 0;
+  uint64_t segment_ = 0;
+  uint64_t offset_ = 0;
+  bool has_tail_ = false;
+  Place claimed_;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_LOG_WALK_H_
