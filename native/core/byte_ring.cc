@@ -24,6 +24,7 @@ std::byte* ByteRingWriter::reserve(size_t size) {
     RecordHeader wrap = {};
     wrap.length = sizeof wrap;
     wrap.kind = RecordKind::kWrap;
+    seal_header(wrap);
     std::memcpy(start_ + offset, &wrap, sizeof wrap);
     last_wrap_ = tail_;
     tail_ += skip;

@@ -106,6 +106,7 @@ bool PairChannel::put_piece(Bytes message, size_t& sent, uint32_t& crc) {
   if (piece > 0) std::memcpy(place + sizeof header, message.data() + sent, piece);
   crc = crc32c(place + sizeof header, piece, crc);
   header.payload_crc = crc;
+  seal_header(header);
   std::memcpy(place, &header, sizeof header);
   std::memset(place + length, 0, padded(length) - length);
   writer_.commit(padded(length));
@@ -179,6 +180,7 @@ bool PairChannel::take_record(Outputs& out, uint64_t tail) {
   const RecordHeader header = reader_.header();
   if (header.length < sizeof header || padded(header.length) > reader_.available(tail))
     return false;
+  if (!header_crc_matches(header)) return false;
   if (header.kind == RecordKind::kWrap) {
     if (reader_.next_start() > tail) return false;
     reader_.move_to(reader_.next_start());

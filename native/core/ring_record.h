@@ -23,7 +23,7 @@ enum class RingFault : uint8_t {
   kNulls = 7,     // more nulls than a ring can owe
   kBlock = 8,     // blocks that do not form a record
   kTime = 9,      // not a time
-  kChecksum = 10,  // payload_crc does not match
+  kChecksum = 10,  // header_crc or payload_crc does not match
 };
 
 const char* ring_fault_name(RingFault fault);

@@ -9,6 +9,13 @@ namespace {
 
 RecordHeader& header_of(std::byte* record) { return *reinterpret_cast<RecordHeader*>(record); }
 
+// The record becomes message `index`, sealed.
+void number(std::byte* record, uint64_t index) {
+  RecordHeader& header = header_of(record);
+  header.sequence = static_cast<Sequence>(index);
+  seal_header(header);
+}
+
 }  // namespace
 
 Sender::Sender(ShardId shard, Epoch epoch, size_t ring_size)
@@ -35,7 +42,7 @@ Status Sender::submit(const Change& change, Micros time, Ack ack, Token token) {
   if (place == nullptr) return Status::kOverloaded;
   encode_record(change, shard_, epoch_, place);
   header_of(place).time = time;
-  header_of(place).sequence = static_cast<Sequence>(messages_);
+  number(place, messages_);
   ring_.commit(size);
   add_message(ack, token);
   return Status::kOk;
@@ -67,6 +74,8 @@ Status Sender::stage(const Change& change, Micros time, Ack ack, Token token, bo
     item.whole_length = static_cast<uint32_t>(record_length(change));
     item.value = change.value.data();
     header_of(place).length = item.whole_length;
+    header_of(place).payload_crc = 0;  // known when all of it is in the ring: the last block's
+    seal_header(header_of(place));
   }
   pending_.push(item);
   return Status::kOk;
@@ -91,7 +100,7 @@ bool Sender::feed_staged(const Pending& item) {
   if (place == nullptr) return false;
   const uint64_t position = stage_.skip_wrap(stage_.head());
   std::memcpy(place, &stage_.header_at(position), item.staged);
-  header_of(place).sequence = static_cast<Sequence>(messages_);
+  number(place, messages_);
   ring_.commit(item.staged);
   add_message(item.ack, item.token);
   return true;
@@ -122,9 +131,9 @@ bool Sender::feed_block(Pending& item) {
   header.flags = static_cast<uint8_t>((first ? kFirstBlock : 0) | (last ? kLastBlock : 0));
   header.shard = shard_;
   header.epoch = epoch_;
-  header.sequence = static_cast<Sequence>(messages_);
   header.version = item.whole_length;
   std::memcpy(place, &header, sizeof header);
+  number(place, messages_);
   ring_.commit(padded(length));
   item.sent += static_cast<uint32_t>(piece);
   add_message(last ? item.ack : Ack::kNone, item.token);
@@ -140,8 +149,8 @@ bool Sender::make_nulls(uint64_t owed) {
   header.kind = RecordKind::kNull;
   header.shard = shard_;
   header.epoch = epoch_;
-  header.sequence = static_cast<Sequence>(owed - messages_);
   std::memcpy(place, &header, sizeof header);
+  number(place, owed - messages_);  // a null's number is how many it stands for
   ring_.commit(sizeof header);
   messages_ = owed;
   return true;

@@ -31,6 +31,7 @@ RingFault SenderStream::take(uint64_t tail, size_t bytes_max) {
     const RecordHeader header = take_.header();  // a copy: the peer may write over it
     const RingFault fault = judge_header(header, available, shard_, epoch_);
     if (fault != RingFault::kNone) return fault;
+    if (!header_crc_matches(header)) return RingFault::kChecksum;
     if (header.kind == RecordKind::kWrap) {
       if (take_.next_start() > tail) return RingFault::kLength;
       take_.move_to(take_.next_start());
@@ -73,6 +74,7 @@ RingFault SenderStream::start_blocks(const RecordHeader& header) {
   if (header.length < 2 * sizeof(RecordHeader)) return RingFault::kBlock;
   RecordHeader whole;
   std::memcpy(&whole, take_.data() + sizeof(RecordHeader), sizeof whole);
+  if (!header_crc_matches(whole)) return RingFault::kChecksum;
   if (whole.length != header.version || !is_change(whole.kind) || !parts_fit(whole))
     return RingFault::kBlock;
   if (whole.shard != shard_ || whole.epoch != epoch_) return RingFault::kEpoch;
