@@ -31,7 +31,13 @@ export type {
   WatchOptions,
   WatchRequest,
 } from './door.ts';
-export type { PoolEvent, PoolTriggerOptions, PoolWatchOptions, Stored } from './pool.ts';
+export type {
+  PoolEvent,
+  PoolQueryOptions,
+  PoolTriggerOptions,
+  PoolWatchOptions,
+  Stored,
+} from './pool.ts';
 export { Pool } from './pool.ts';
 export type { ConnectOptions } from './connect.ts';
 export { connect, defaultTimeoutMs } from './connect.ts';

@@ -1,5 +1,12 @@
 import { joinKey } from '../base/mod.ts';
 import type { StoredObject } from '../expression/mod.ts';
+import {
+  type Query,
+  type QueryExecutor,
+  queryKeys,
+  queryObjects,
+  queryVersions,
+} from '../query/mod.ts';
 import type { Codec } from './codec.ts';
 import type {
   Door,
@@ -24,6 +31,14 @@ export type PoolEvent<T> =
 export interface PoolWatchOptions extends WatchOptions {
   /** Only keys that start with this, after the pool's name and its slash. */
   readonly prefix?: string;
+}
+
+/** As of when a query sees the pool; without it: now. */
+export interface PoolQueryOptions {
+  /** µs, on the pool's time axis. */
+  readonly at?: number;
+  readonly axis?: 'commit' | 'event';
+  readonly signal?: AbortSignal;
 }
 
 export type PoolTriggerOptions = Omit<TriggerRequest, 'key' | 'value'>;
@@ -103,6 +118,39 @@ export class Pool<T> {
   ): Promise<TriggerResult> {
     const key = joinKey(this.name, name);
     return this.#door.triggerPut({ ...options, key, value: this.#codec.encode(value) });
+  }
+
+  /** LINQ over every kept version of every key, without removes; runs at the shards. */
+  versions(options: PoolQueryOptions = {}): Query<Stored<T>> {
+    return queryVersions<T>(this.#executor(), this.#queryStart(options));
+  }
+
+  /** LINQ over the newest object of each key. */
+  objects(options: PoolQueryOptions = {}): Query<Stored<T>> {
+    return queryObjects<T>(this.#executor(), this.#queryStart(options));
+  }
+
+  /** LINQ over the keys that have an object. */
+  keys(options: PoolQueryOptions = {}): Query<string> {
+    return queryKeys(this.#executor(), this.#queryStart(options));
+  }
+
+  #queryStart({ at, axis = 'commit', signal }: PoolQueryOptions) {
+    return {
+      pool: this.name,
+      at: at === undefined ? null : { time: at },
+      axis,
+      ...(signal === undefined ? {} : { signal }),
+    };
+  }
+
+  #executor(): QueryExecutor {
+    const door = this.#door;
+    return {
+      run: async function* run(plan, signal) {
+        for await (const row of door.query(plan, signal)) yield [row];
+      },
+    };
   }
 
   #putRequest(
