@@ -1,0 +1,55 @@
+import { check } from '../base/mod.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** The named maxima of the group room. Units stand last. */
+const table = {
+  /** Calls of this member that wait for the native side. A power of two: tokens are cut by it. */
+  waitingTokens: 1 << 18,
+  /** Rows taken from the native side at once, and how often before others get a turn. */
+  drainRows: 512,
+  drainRounds: 16,
+  /** A message to a member travels in parts of this size, so that small ones get between. */
+  messagePartBytes: 256 * KiB,
+  /** A message put together from parts: the largest value and what is around it. */
+  messageBytes: 72 * MiB,
+  /** Bytes that wait for one member. */
+  outboxBytes: 160 * MiB,
+  /** Calls to other members without an answer, and calls of others being served. */
+  openCalls: 16_384,
+  servedCalls: 8192,
+  /** How long the outbox pauses when the way to a member is full. */
+  outboxPauseMs: 1,
+  callTimeoutMs: 10_000,
+  /** Bytes of log in one step of filling a member that is behind. */
+  fillChunkBytes: 4 * MiB,
+  fillTimeoutMs: 30_000,
+  /** A step of the start protocol that takes longer is given up and tried anew. */
+  stepTimeoutMs: 20_000,
+  fillStepTimeoutMs: 600_000,
+  /** Pause before the next try. */
+  retryPauseMs: 200,
+  /** Rounds of filling in one try; more means that histories do not come together. */
+  fillRounds: 4,
+  /** How often the start protocol says whom it waits for. */
+  waitingNoticeMs: 5000,
+  tickMs: 200,
+  /** View events that wait for one watcher. */
+  viewEvents: 1024,
+  ringSizeMin: 64 * KiB,
+  ringSizeMax: 8 * MiB,
+  ringBudgetDefault: 512 * MiB,
+  shardMemoryDefault: 256 * MiB,
+  subgroups: 64,
+};
+
+export const groupLimits: Readonly<typeof table> = Object.freeze(table);
+
+check(
+  Number.isInteger(Math.log2(groupLimits.waitingTokens)),
+  'the number of tokens is a power of two',
+);
+check(groupLimits.messagePartBytes <= groupLimits.messageBytes, 'a part fits a message');
+check(groupLimits.messageBytes * 2 <= groupLimits.outboxBytes, 'two messages fit the outbox');
+check(groupLimits.ringSizeMin <= groupLimits.ringSizeMax, 'ring sizes are in order');

@@ -1,0 +1,354 @@
+/**
+ * Messages between members above the native pair rings: parts, channels, and calls with an answer.
+ *
+ *   part: u8 channel | u8 flags (1: last part) | bytes
+ *   call and answer: MessagePack [id, method, argument] and [id, error or null, result]
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. The parts of one message to a peer are not mixed with others of its channel.
+ *  2. What a lost connection left half sent or half received is dropped on both sides.
+ *  3. What is malformed is counted and ignored; it never throws into the drain loop.
+ */
+import { decode, encode } from '@msgpack/msgpack';
+import {
+  type CancelTimer,
+  type Clock,
+  errorFromObject,
+  FreshetError,
+  type Logger,
+  toFreshetError,
+} from '../base/mod.ts';
+import { groupLimits } from './group-limits.ts';
+import type { MemberCore } from './member-core.ts';
+
+export const channels = { group: 1, call: 2, answer: 3 } as const;
+
+const lastPart = 1;
+const partHead = 2;
+
+/** Answers a call of another member. What it throws goes back as a coded error. */
+export type CallHandler = (from: number, argument: unknown) => Promise<unknown>;
+
+export interface CallOptions {
+  readonly timeoutMs: number | null;
+  readonly signal: AbortSignal | null;
+}
+
+interface OpenCall {
+  readonly node: number;
+  readonly method: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: FreshetError) => void;
+  readonly cancelTimer: CancelTimer;
+}
+
+interface Outbox {
+  readonly parts: Uint8Array[];
+  bytes: number;
+  pausing: boolean;
+}
+
+interface Inbox {
+  readonly parts: Buffer[];
+  bytes: number;
+}
+
+export class PeerMessages {
+  readonly #core: MemberCore;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #overloaded: number;
+  readonly #outboxes = new Map<number, Outbox>();
+  readonly #inboxes = new Map<string, Inbox>();
+  readonly #calls = new Map<number, OpenCall>();
+  readonly #handlers = new Map<string, CallHandler>();
+  readonly #up = new Set<number>();
+  #onGroup: (from: number, message: unknown) => void = () => undefined;
+  #nextCall = 1;
+  #served = 0;
+  #ignored = 0;
+  #closed = false;
+
+  constructor(core: MemberCore, clock: Clock, log: Logger) {
+    this.#core = core;
+    this.#clock = clock;
+    this.#log = log;
+    this.#overloaded = core.addon.statusNames.indexOf('OVERLOADED');
+    core.listen({
+      onPeer: (node, state) => {
+        if (state === 'up') {
+          this.#forget(node);
+          this.#up.add(node);
+        } else if (state === 'down') {
+          this.#up.delete(node);
+          this.#forget(node);
+        }
+      },
+      onMessage: (from, bytes) => {
+        this.#onPart(from, bytes);
+      },
+    });
+  }
+
+  /** Members connected to this one. */
+  get up(): ReadonlySet<number> {
+    return this.#up;
+  }
+
+  /** Messages that made no sense. */
+  get ignored(): number {
+    return this.#ignored;
+  }
+
+  onGroupMessage(handler: (from: number, message: unknown) => void): void {
+    this.#onGroup = handler;
+  }
+
+  handle(method: string, handler: CallHandler): void {
+    this.#handlers.set(method, handler);
+  }
+
+  sendGroup(node: number, message: unknown): void {
+    const sent = this.#send(node, channels.group, encode(message, encoding));
+    if (!sent) {
+      this.#log.warn({ node }, 'the way to a member is full; a group message was dropped');
+    }
+  }
+
+  /** Calls a method of another member. Rejects UNREACHABLE, OVERLOADED, TIMEOUT, or as it did. */
+  call(node: number, method: string, argument: unknown, options: CallOptions): Promise<unknown> {
+    if (this.#closed) {
+      return Promise.reject(new FreshetError('CLOSED', `${method} of a closed member`));
+    }
+    if (node === this.#core.nodeId) {
+      return this.#serveLocally(method, argument);
+    }
+    if (!this.#up.has(node)) {
+      return Promise.reject(unreachable(node, method));
+    }
+    if (this.#calls.size >= groupLimits.openCalls) {
+      const message = `${String(this.#calls.size)} calls to other members have no answer yet`;
+      return Promise.reject(new FreshetError('OVERLOADED', message));
+    }
+    return this.#openCall(node, method, argument, options);
+  }
+
+  #openCall(
+    node: number,
+    method: string,
+    argument: unknown,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const id = this.#nextCall++;
+    const timeoutMs = options.timeoutMs ?? groupLimits.callTimeoutMs;
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      const giveUp = (error: FreshetError): void => {
+        const open = this.#calls.get(id);
+        this.#calls.delete(id);
+        open?.cancelTimer();
+        signal?.removeEventListener('abort', onAbort);
+        reject(error);
+      };
+      const onAbort = (): void => {
+        giveUp(new FreshetError('CANCELLED', `${method} at member ${String(node)} was given up`));
+      };
+      const cancelTimer = this.#clock.after(timeoutMs, () => {
+        const message = `Member ${String(node)} did not answer ${method} in ${String(timeoutMs)} ms`;
+        giveUp(new FreshetError('TIMEOUT', message, { details: { node, method, timeoutMs } }));
+      });
+      const done = (result: unknown): void => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve(result);
+      };
+      this.#calls.set(id, { node, method, resolve: done, reject: giveUp, cancelTimer });
+      if (signal?.aborted === true) {
+        onAbort();
+        return;
+      }
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (!this.#send(node, channels.call, encode([id, method, argument], encoding))) {
+        giveUp(new FreshetError('OVERLOADED', `The way to member ${String(node)} is full`));
+      }
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const open of [...this.#calls.values()]) {
+      open.reject(new FreshetError('CLOSED', `${open.method} was cut off: the member was closed`));
+    }
+    this.#outboxes.clear();
+    this.#inboxes.clear();
+  }
+
+  async #serveLocally(method: string, argument: unknown): Promise<unknown> {
+    const handler = this.#handlers.get(method);
+    if (handler === undefined) {
+      throw new FreshetError('UNSUPPORTED', `This member knows no call ${method}`);
+    }
+    return handler(this.#core.nodeId, argument);
+  }
+
+  #send(node: number, channel: number, bytes: Uint8Array): boolean {
+    const outbox = this.#outboxOf(node);
+    if (outbox.bytes + bytes.byteLength > groupLimits.outboxBytes) {
+      return false;
+    }
+    const size = groupLimits.messagePartBytes - partHead;
+    for (let start = 0; start === 0 || start < bytes.byteLength; start += size) {
+      const piece = bytes.subarray(start, start + size);
+      const part = new Uint8Array(partHead + piece.byteLength);
+      part[0] = channel;
+      part[1] = start + size >= bytes.byteLength ? lastPart : 0;
+      part.set(piece, partHead);
+      outbox.parts.push(part);
+      outbox.bytes += part.byteLength;
+    }
+    this.#flush(node, outbox);
+    return true;
+  }
+
+  #flush(node: number, outbox: Outbox): void {
+    let sent = 0;
+    while (sent < outbox.parts.length && !outbox.pausing && !this.#core.closed) {
+      const part = outbox.parts[sent] as Uint8Array;
+      const status = -this.#core.addon.sendMessage(this.#core.handle, node, part);
+      if (status === this.#overloaded) {
+        outbox.pausing = true;
+        this.#clock.after(groupLimits.outboxPauseMs, () => {
+          outbox.pausing = false;
+          this.#flush(node, outbox);
+        });
+        break;
+      }
+      // Anything else but success means that the peer is gone: a `down` row tells the callers.
+      sent++;
+      outbox.bytes -= part.byteLength;
+    }
+    outbox.parts.splice(0, sent);
+  }
+
+  #onPart(from: number, bytes: Buffer): void {
+    const channel = bytes[0];
+    const flags = bytes[1];
+    if (channel === undefined || flags === undefined || channel < 1 || channel > 3) {
+      this.#ignored++;
+      return;
+    }
+    const name = `${String(from)}/${String(channel)}`;
+    const waiting = this.#inboxes.get(name);
+    const piece = bytes.subarray(partHead);
+    if (waiting === undefined && flags === lastPart) {
+      this.#onMessage(from, channel, piece);
+      return;
+    }
+    const inbox = waiting ?? { parts: [], bytes: 0 };
+    inbox.parts.push(piece);
+    inbox.bytes += piece.byteLength;
+    this.#inboxes.set(name, inbox);
+    if (inbox.bytes > groupLimits.messageBytes) {
+      this.#ignored++;
+      this.#inboxes.delete(name);
+    } else if (flags === lastPart) {
+      this.#inboxes.delete(name);
+      this.#onMessage(from, channel, Buffer.concat(inbox.parts, inbox.bytes));
+    }
+  }
+
+  #onMessage(from: number, channel: number, bytes: Buffer): void {
+    let message: unknown;
+    try {
+      message = decode(bytes, decoding);
+    } catch {
+      this.#ignored++;
+      return;
+    }
+    if (channel === channels.group) {
+      this.#onGroup(from, message);
+    } else if (!Array.isArray(message) || typeof message[0] !== 'number') {
+      this.#ignored++;
+    } else if (channel === channels.call) {
+      void this.#onCall(from, message[0], message[1], message[2]);
+    } else {
+      this.#onAnswer(from, message[0], message[1], message[2]);
+    }
+  }
+
+  async #onCall(from: number, id: number, method: unknown, argument: unknown): Promise<void> {
+    const handler = typeof method === 'string' ? this.#handlers.get(method) : undefined;
+    let answer: unknown[];
+    if (handler === undefined) {
+      this.#ignored++;
+      const error = new FreshetError('UNSUPPORTED', `This member knows no call ${String(method)}`);
+      answer = [id, error.toJSON(), null];
+    } else if (this.#served >= groupLimits.servedCalls) {
+      answer = [id, new FreshetError('OVERLOADED', 'This member serves many calls').toJSON(), null];
+    } else {
+      this.#served++;
+      try {
+        answer = [id, null, await handler(from, argument)];
+      } catch (caught) {
+        answer = [id, toFreshetError(caught).toJSON(), null];
+      } finally {
+        this.#served--;
+      }
+    }
+    if (!this.#closed && this.#up.has(from)) {
+      const sent = this.#send(from, channels.answer, encode(answer, encoding));
+      if (!sent) {
+        this.#log.warn({ from, method }, 'the way back is full; an answer was dropped');
+      }
+    }
+  }
+
+  #onAnswer(from: number, id: number, error: unknown, result: unknown): void {
+    const open = this.#calls.get(id);
+    if (open === undefined || open.node !== from) {
+      this.#ignored++;
+      return;
+    }
+    if (error !== null) {
+      open.reject(errorFromObject(error));
+      return;
+    }
+    this.#calls.delete(id);
+    open.cancelTimer();
+    open.resolve(result);
+  }
+
+  /** The connection to the peer is new or gone: nothing of the old one goes on. */
+  #forget(node: number): void {
+    // A pausing flush still holds the outbox: it must find it empty.
+    this.#outboxes.get(node)?.parts.splice(0);
+    this.#outboxes.delete(node);
+    for (const channel of Object.values(channels)) {
+      this.#inboxes.delete(`${String(node)}/${String(channel)}`);
+    }
+    for (const open of [...this.#calls.values()]) {
+      if (open.node === node) {
+        open.reject(unreachable(node, open.method));
+      }
+    }
+  }
+
+  #outboxOf(node: number): Outbox {
+    let outbox = this.#outboxes.get(node);
+    if (outbox === undefined) {
+      outbox = { parts: [], bytes: 0, pausing: false };
+      this.#outboxes.set(node, outbox);
+    }
+    return outbox;
+  }
+}
+
+const encoding = { ignoreUndefined: true, initialBufferSize: 512 };
+const decoding = { maxStrLength: 1 << 20, maxBinLength: groupLimits.messageBytes };
+
+function unreachable(node: number, method: string): FreshetError {
+  return new FreshetError('UNREACHABLE', `Member ${String(node)} is not connected, for ${method}`, {
+    mend: `Start member ${String(node)} again, or check the network to it`,
+    details: { node, method },
+  });
+}
