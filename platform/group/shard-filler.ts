@@ -1,0 +1,202 @@
+/**
+ * Fills a shard of this member from another one: finds the newest point that both histories have in
+ * common, forgets what lies behind it here, and fetches the rest in bounded chunks.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. Nothing is appended after a record that the donor does not have.
+ *  2. What lies before the common point is never touched.
+ */
+import { FreshetError } from '../base/mod.ts';
+import { groupLimits } from './group-limits.ts';
+import type { Fill } from './group-messages.ts';
+import type { MemberCore } from './member-core.ts';
+import type { PeerMessages } from './peer-messages.ts';
+import { lastHead, readHead } from './record.ts';
+
+/** A place in a log: after the record of this epoch and sequence. */
+interface Place {
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+/** A record by its place and checksum. */
+interface Mark extends Place {
+  readonly crc: number;
+}
+
+const beyondEverySequence = 2 ** 52;
+const start: Place = { epoch: 0, sequence: -1 };
+const readLogCall = 'group.readLog';
+const markCall = 'group.mark';
+/** A record is at most this long: the largest value, key and meta. */
+const recordBytesMax = groupLimits.messageBytes - groupLimits.messagePartBytes;
+
+export class ShardFiller {
+  readonly #core: MemberCore;
+  readonly #messages: PeerMessages;
+
+  constructor(core: MemberCore, messages: PeerMessages) {
+    this.#core = core;
+    this.#messages = messages;
+    messages.handle(readLogCall, (_from, argument) => {
+      const [shard, epoch, sequence, maxBytes] = numbers(argument, 4);
+      return core.readLog(shard as number, epoch as number, sequence as number, maxBytes as number);
+    });
+    messages.handle(markCall, (_from, argument) => {
+      const [shard, epoch, sequence] = numbers(argument, 3);
+      return this.#myMark(shard as number, {
+        epoch: epoch as number,
+        sequence: sequence as number,
+      });
+    });
+  }
+
+  /** `mine` is where this member stands. Throws when donor or disk fails, or when aborted. */
+  async fill(fill: Fill, mine: Place, signal: AbortSignal): Promise<void> {
+    const { shard, donor } = fill;
+    const common = await this.#commonPlace(shard, donor, mine, signal);
+    if (common.epoch !== mine.epoch || common.sequence !== mine.sequence) {
+      await this.#core.cutBack(shard, common.epoch, common.sequence);
+    }
+    for (let place: Place | null = common; place !== null;) {
+      place = await this.#fetchChunk(shard, donor, place, signal);
+    }
+  }
+
+  /** Returns where the chunk ended; null: the donor has no more. */
+  async #fetchChunk(
+    shard: number,
+    donor: number,
+    place: Place,
+    signal: AbortSignal,
+  ): Promise<Place | null> {
+    let chunk = await this.#readDonor(shard, donor, place, groupLimits.fillChunkBytes, signal);
+    if (chunk.byteLength === 0) {
+      // One record may be larger than a chunk.
+      chunk = await this.#readDonor(shard, donor, place, recordBytesMax, signal);
+    }
+    const last = lastHead(chunk);
+    if (last === null) {
+      return null;
+    }
+    await this.#core.appendLog(shard, chunk);
+    return { epoch: last.epoch, sequence: last.sequence };
+  }
+
+  async #readDonor(
+    shard: number,
+    donor: number,
+    { epoch, sequence }: Place,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const argument = [shard, epoch, sequence, maxBytes];
+    const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
+    const chunk = await this.#messages.call(donor, readLogCall, argument, options);
+    if (chunk === null) {
+      return Buffer.alloc(0);
+    }
+    if (!(chunk instanceof Uint8Array)) {
+      throw new FreshetError('INTERNAL', `Member ${String(donor)} sent no log of a shard`);
+    }
+    return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+
+  /**
+   * The newest place that both have. Usually my end; else searched by halving, first over epochs
+   * newest first, then over the sequences of the epoch in which the histories part.
+   */
+  async #commonPlace(
+    shard: number,
+    donor: number,
+    mine: Place,
+    signal: AbortSignal,
+  ): Promise<Place> {
+    if (mine.sequence < 0) {
+      return mine.epoch === 0 ? mine : start;
+    }
+    const before = { epoch: mine.epoch, sequence: mine.sequence - 1 };
+    const shared = await this.#sharedMark(shard, donor, before, signal);
+    if (shared !== null) {
+      return shared;
+    }
+    for (let epoch = mine.epoch; epoch > 0; epoch--) {
+      const first = await this.#sharedMark(shard, donor, { epoch, sequence: -1 }, signal);
+      if (first?.epoch === epoch) {
+        return this.#commonWithin(shard, donor, first, mine, signal);
+      }
+    }
+    return start;
+  }
+
+  /** `low` is common; the place sought is at or after it, before `mine`. */
+  async #commonWithin(
+    shard: number,
+    donor: number,
+    low: Place,
+    mine: Place,
+    signal: AbortSignal,
+  ): Promise<Place> {
+    let common = low;
+    let high = low.epoch === mine.epoch ? mine.sequence : beyondEverySequence;
+    while (common.sequence + 1 < high) {
+      const middle = Math.floor((common.sequence + high) / 2);
+      const place = { epoch: low.epoch, sequence: middle - 1 };
+      const shared = await this.#sharedMark(shard, donor, place, signal);
+      if (shared?.epoch === low.epoch) {
+        common = shared;
+      } else {
+        high = middle;
+      }
+    }
+    return common;
+  }
+
+  /** The record after `place` here and there, when it is one and the same; else null. */
+  async #sharedMark(
+    shard: number,
+    donor: number,
+    place: Place,
+    signal: AbortSignal,
+  ): Promise<Mark | null> {
+    const mine = await this.#myMark(shard, place);
+    const argument = [shard, place.epoch, place.sequence];
+    const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
+    const theirs = await this.#messages.call(donor, markCall, argument, options);
+    return mine !== null && isMark(theirs) && sameMark(mine, theirs) ? mine : null;
+  }
+
+  async #myMark(shard: number, { epoch, sequence }: Place): Promise<Mark | null> {
+    const small = 256 * 1024;
+    let bytes = await this.#core.readLog(shard, epoch, sequence, small);
+    if (bytes === null || bytes.byteLength === 0) {
+      bytes = await this.#core.readLog(shard, epoch, sequence, recordBytesMax);
+    }
+    if (bytes === null || bytes.byteLength === 0) {
+      return null;
+    }
+    const head = readHead(bytes, 0);
+    return { epoch: head.epoch, sequence: head.sequence, crc: head.crc };
+  }
+}
+
+function sameMark(a: Mark, b: Mark): boolean {
+  return a.epoch === b.epoch && a.sequence === b.sequence && a.crc === b.crc;
+}
+
+function isMark(value: unknown): value is Mark {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  const { epoch, sequence, crc } = value as Record<string, unknown>;
+  return typeof epoch === 'number' && typeof sequence === 'number' && typeof crc === 'number';
+}
+
+function numbers(value: unknown, count: number): readonly number[] {
+  const given = Array.isArray(value) ? (value as unknown[]) : [];
+  if (given.length !== count || !given.every((item) => Number.isSafeInteger(item))) {
+    throw new FreshetError('INVALID_ARGUMENT', `A call needs ${String(count)} whole numbers`);
+  }
+  return given as number[];
+}

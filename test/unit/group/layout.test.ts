@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { FreshetError } from '../../../platform/base/mod.ts';
+import { groupLimits } from '../../../platform/group/group-limits.ts';
+import { defaultSubgroups, Layout } from '../../../platform/group/layout.ts';
+
+const MiB = 1024 * 1024;
+
+function refusal(run: () => unknown): FreshetError {
+  try {
+    run();
+  } catch (caught) {
+    if (caught instanceof FreshetError) {
+      return caught;
+    }
+  }
+  throw new Error('It was not refused');
+}
+
+describe('the default layout', () => {
+  test('has the catalog first and numbers shards from 1', () => {
+    const layout = new Layout([3, 1, 2], defaultSubgroups);
+    expect(layout.members).toEqual([1, 2, 3]);
+    expect(layout.subgroups.map(({ name }) => name)).toEqual([
+      'catalog',
+      'volatile',
+      'persistent',
+      'trigger',
+    ]);
+    expect(layout.shards.map(({ shard }) => shard)).toEqual(
+      Array.from({ length: 13 }, (_, nth) => nth + 1),
+    );
+    expect(layout.shard(1)).toMatchObject({ subgroup: 'catalog', persistent: true });
+    expect(layout.subgroup('trigger').shards.every(({ persistent }) => !persistent)).toBe(true);
+  });
+
+  test('spreads shards evenly, alike wherever it is computed', () => {
+    const members = [5, 9, 2, 7, 11];
+    const layout = new Layout(members, defaultSubgroups);
+    const again = new Layout([...members].reverse(), defaultSubgroups);
+    expect(again.fingerprint()).toBe(layout.fingerprint());
+    for (const { shards } of layout.subgroups.slice(1)) {
+      for (const shard of shards) {
+        expect(shard.members).toHaveLength(3);
+        expect(new Set(shard.members).size).toBe(3);
+      }
+    }
+    const counts = layout.members.map((node) => layout.heldBy(node).length);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(2);
+  });
+
+  test('keeps its numbers: shards of three members', () => {
+    expect(new Layout([1, 2, 3], defaultSubgroups).fingerprint()).toBe(
+      [
+        '1:catalog:p:1,2,3',
+        '2:volatile:v:2,3,1;3:volatile:v:3,1,2;4:volatile:v:1,2,3;5:volatile:v:2,3,1',
+        '6:persistent:p:3,1,2;7:persistent:p:1,2,3;8:persistent:p:2,3,1;9:persistent:p:3,1,2',
+        '10:trigger:v:1,2,3;11:trigger:v:2,3,1;12:trigger:v:3,1,2;13:trigger:v:1,2,3',
+      ].join(';'),
+    );
+  });
+});
+
+describe('ring sizes', () => {
+  const layout = new Layout([1, 2, 3], defaultSubgroups);
+
+  test('share the budget of the member, as powers of two', () => {
+    // 13 shards of three senders are 39 rings.
+    expect(layout.ringSize(1, 512 * MiB)).toBe(8 * MiB);
+    expect(layout.ringSize(1, 96 * MiB)).toBe(2 * MiB);
+    expect(layout.ringSize(1, 39 * groupLimits.ringSizeMin)).toBe(groupLimits.ringSizeMin);
+  });
+
+  test('refuse a budget that has no room, with the least that has', () => {
+    const error = refusal(() => layout.ringSize(1, MiB));
+    expect(error.code).toBe('INVALID_CONFIG');
+    expect(error.mend).toContain(String(39 * groupLimits.ringSizeMin));
+  });
+
+  test('are those of the member that holds most', () => {
+    const uneven = new Layout(
+      [1, 2, 3],
+      [{ name: 'pairs', kind: 'volatile', shards: 1, replicas: 1 }],
+    );
+    const sizes = uneven.members.map((node) => uneven.ringSize(node, MiB));
+    expect(uneven.commonRingSize(MiB)).toBe(Math.min(...sizes));
+  });
+});
+
+describe('impossible layouts name the nearest fix', () => {
+  const cases: readonly [string, () => unknown, RegExp][] = [
+    ['no members', () => new Layout([], []), /every member of the cluster once/],
+    ['an id twice', () => new Layout([1, 2, 2], []), /such as 3/],
+    ['an id of 0', () => new Layout([0], []), /from 1/],
+    [
+      'too many replicas',
+      () => new Layout([1, 2], [{ name: 'a', kind: 'volatile', shards: 1, replicas: 3 }]),
+      /1 to 2 replicas, or add members/,
+    ],
+    [
+      'no shards',
+      () => new Layout([1], [{ name: 'a', kind: 'volatile', shards: 0, replicas: 1 }]),
+      /Give 1 to 1024/,
+    ],
+    [
+      'a name twice',
+      () =>
+        new Layout(
+          [1],
+          [
+            { name: 'a', kind: 'volatile', shards: 1, replicas: 1 },
+            { name: 'a', kind: 'persistent', shards: 1, replicas: 1 },
+          ],
+        ),
+      /Call it a-/,
+    ],
+    [
+      'the name of the catalog',
+      () => new Layout([1], [{ name: 'catalog', kind: 'persistent', shards: 1, replicas: 1 }]),
+      /Call it catalog-/,
+    ],
+  ];
+  test.each(cases)('%s', (_name, run, mend) => {
+    const error = refusal(run);
+    expect(error.code).toBe('INVALID_CONFIG');
+    expect(error.mend).toMatch(mend);
+  });
+
+  test('an unknown subgroup names the nearest', () => {
+    const layout = new Layout(
+      [1],
+      defaultSubgroups.map((one) => ({ ...one, replicas: 1 })),
+    );
+    const error = refusal(() => layout.subgroup('persistant'));
+    expect(error.message).toContain('did you mean persistent?');
+  });
+});

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import type { MemberCore } from '../../../platform/group/member-core.ts';
+import type { CallHandler, PeerMessages } from '../../../platform/group/peer-messages.ts';
+import { ShardFiller } from '../../../platform/group/shard-filler.ts';
+
+/** A record that is only its head: place and what tells two of one place apart. */
+interface Mark {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly crc: number;
+}
+
+function encode({ epoch, sequence, crc }: Mark): Buffer {
+  const record = Buffer.alloc(64);
+  record.writeUInt32LE(crc, 0);
+  record.writeUInt32LE(64, 8);
+  record.writeUInt8(1, 12);
+  record.writeUInt32LE(epoch, 24);
+  record.writeBigInt64LE(BigInt(sequence), 32);
+  return record;
+}
+
+/** The log calls of a member's native side over a list of records. */
+class ListLog {
+  records: Mark[];
+  cuts = 0;
+  largestChunk = 0;
+
+  constructor(records: readonly Mark[]) {
+    this.records = [...records];
+  }
+
+  readLog(_shard: number, epoch: number, sequence: number, maxBytes: number): Promise<Buffer> {
+    const after = this.records.filter((mark) => isAfter(mark, epoch, sequence));
+    const chunk = Buffer.concat(after.slice(0, Math.floor(maxBytes / 64)).map(encode));
+    this.largestChunk = Math.max(this.largestChunk, chunk.byteLength);
+    return Promise.resolve(chunk);
+  }
+
+  appendLog(_shard: number, bytes: Uint8Array): Promise<null> {
+    const buffer = Buffer.from(bytes);
+    for (let at = 0; at < buffer.byteLength; at += 64) {
+      this.records.push({
+        epoch: buffer.readUInt32LE(at + 24),
+        sequence: Number(buffer.readBigInt64LE(at + 32)),
+        crc: buffer.readUInt32LE(at),
+      });
+    }
+    return Promise.resolve(null);
+  }
+
+  cutBack(_shard: number, epoch: number, sequence: number): Promise<null> {
+    this.cuts++;
+    this.records = this.records.filter((mark) => !isAfter(mark, epoch, sequence));
+    return Promise.resolve(null);
+  }
+}
+
+function isAfter(mark: Mark, epoch: number, sequence: number): boolean {
+  return mark.epoch > epoch || (mark.epoch === epoch && mark.sequence > sequence);
+}
+
+async function fill(mine: ListLog, donor: ListLog): Promise<void> {
+  const handlers = new Map<string, CallHandler>();
+  const served = { handle: (name: string, run: CallHandler) => handlers.set(name, run) };
+  new ShardFiller(donor as unknown as MemberCore, served as unknown as PeerMessages);
+  const messages = {
+    handle: () => undefined,
+    call: (_node: number, name: string, argument: unknown) =>
+      (handlers.get(name) as CallHandler)(2, argument),
+  };
+  const filler = new ShardFiller(
+    mine as unknown as MemberCore,
+    messages as unknown as PeerMessages,
+  );
+  const last = mine.records.at(-1) ?? { epoch: 0, sequence: -1 };
+  await filler.fill({ shard: 1, donor: 2 }, last, new AbortController().signal);
+}
+
+/** `count` records of each epoch, sequences with gaps as nulls leave them. */
+function history(epochs: readonly [number, number][], crc = 1): Mark[] {
+  return epochs.flatMap(([epoch, count]) =>
+    Array.from({ length: count }, (_, nth) => ({ epoch, sequence: nth * 3, crc })),
+  );
+}
+
+describe('filling a shard', () => {
+  test('an empty one gets everything, in bounded chunks', async () => {
+    const donor = new ListLog(history([[1, 70_000]]));
+    const mine = new ListLog([]);
+    await fill(mine, donor);
+    expect(mine.records).toEqual(donor.records);
+    expect(mine.cuts).toBe(0);
+    expect(donor.largestChunk).toBeLessThanOrEqual(4 * 1024 * 1024);
+  });
+
+  test('one that is behind gets the tail only', async () => {
+    const donor = new ListLog(
+      history([
+        [1, 5],
+        [3, 9],
+      ]),
+    );
+    const mine = new ListLog(
+      history([
+        [1, 5],
+        [3, 2],
+      ]),
+    );
+    await fill(mine, donor);
+    expect(mine.records).toEqual(donor.records);
+    expect(mine.cuts).toBe(0);
+  });
+
+  test('one whose history went another way is cut back to the common point', async () => {
+    const common = history([
+      [1, 4],
+      [2, 11],
+    ]);
+    const fork = { epoch: 2, sequence: 33 };
+    const donor = new ListLog([...common, { ...fork, crc: 7 }, ...history([[4, 3]])]);
+    const mine = new ListLog([...common, { ...fork, crc: 8 }, ...history([[3, 6]], 8)]);
+    await fill(mine, donor);
+    expect(mine.records).toEqual(donor.records);
+    expect(mine.cuts).toBe(1);
+  });
+
+  test.each([0, 1, 5, 10, 11])('the common point after %d records is found', async (shared) => {
+    const all = history([
+      [1, 5],
+      [2, 6],
+    ]);
+    const other = (mark: Mark): Mark => ({ ...mark, crc: 9 });
+    const donor = new ListLog(all);
+    const mine = new ListLog([...all.slice(0, shared), ...all.slice(shared).map(other)]);
+    await fill(mine, donor);
+    expect(mine.records).toEqual(all);
+    expect(mine.cuts).toBe(shared === all.length ? 0 : 1);
+  });
+});
