@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "native/agent/log_files.h"
-#include "native/agent/spsc_ring.h"
+#include "native/agent/log_queue.h"
 #include "native/core/check.h"
 #include "native/core/log_format.h"
 
@@ -91,8 +91,8 @@ class LogWriter::Impl {
   const LogWriterConfig config_;
   const std::function<void()> wake_;
   LogFiles log_files_;
-  SpscRing<LogBatch, kLogQueueMax> batches_;
-  SpscRing<LogReport, kLogQueueMax> reports_;
+  LogQueue<LogBatch, kLogQueueMax> batches_;
+  LogQueue<LogReport, kLogQueueMax> reports_;
   size_t outstanding_ = 0;  // agent thread
   std::atomic<uint32_t> signal_{0};
   std::atomic<bool> stopping_{false};

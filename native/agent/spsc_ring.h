@@ -1,44 +1,56 @@
-// A bounded ring between one producing and one consuming thread; neither ever waits.
+// A bounded ring of variable-length records between two threads, one writing, one reading.
 //
-// Threads: push from one, pop from one other.
-// Invariant: tail - head <= kCount; a cell is written before tail passes it and read before head does.
+// Threads: reserve and commit from the writer, front, pop and empty from the reader. Neither waits.
+// Invariants
+//  1. tail - head <= the capacity; both only grow.
+//  2. A record lies in one piece; type 0 in its place means: go on at the ring's start.
 #ifndef FRESHET_AGENT_SPSC_RING_H_
 #define FRESHET_AGENT_SPSC_RING_H_
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+
+#include "native/core/aligned_memory.h"
+#include "native/core/types.h"
 
 namespace freshet {
 
-template <typename T, size_t kCount>
 class SpscRing {
-  static_assert((kCount & (kCount - 1)) == 0);
-
  public:
-  SpscRing() : cells_(std::make_unique<std::array<T, kCount>>()) {}
+  explicit SpscRing(size_t capacity);  // a power of two
 
-  bool push(const T& item) {
-    const uint64_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail - head_.load(std::memory_order_acquire) == kCount) return false;
-    (*cells_)[tail % kCount] = item;
-    tail_.store(tail + 1, std::memory_order_release);
-    return true;
-  }
-  bool pop(T& item) {
-    const uint64_t head = head_.load(std::memory_order_relaxed);
-    if (head == tail_.load(std::memory_order_acquire)) return false;
-    item = (*cells_)[head % kCount];
-    head_.store(head + 1, std::memory_order_release);
-    return true;
-  }
+  // Writer: room for a record of `size` bytes and a type other than 0; null: full.
+  std::byte* reserve(uint32_t type, size_t size);
+  void commit();  // shows what was reserved to the reader
+  size_t body_max() const { return memory_.size() / 2 - kHeadSize; }
+
+  // Reader: the oldest record, which stays until pop(); false: none.
+  bool front(uint32_t& type, MutableBytes& body);
+  void pop();
+  bool empty() const;
 
  private:
-  alignas(64) std::atomic<uint64_t> head_{0};
+  static constexpr size_t kAlignment = 8;
+  struct Head {
+    uint32_t type;
+    uint32_t size;
+  };
+  static constexpr size_t kHeadSize = sizeof(Head);
+  static constexpr size_t whole(size_t size) {
+    return (kHeadSize + size + kAlignment - 1) & ~(kAlignment - 1);
+  }
+  Head* head_at(uint64_t position) const {
+    return reinterpret_cast<Head*>(memory_.data() + (position & mask_));
+  }
+
+  AlignedMemory memory_;
+  const uint64_t mask_;
   alignas(64) std::atomic<uint64_t> tail_{0};
-  alignas(64) std::unique_ptr<std::array<T, kCount>> cells_;
+  uint64_t reserved_ = 0;   // writer
+  uint64_t head_seen_ = 0;  // writer
+  alignas(64) std::atomic<uint64_t> head_{0};
+  uint64_t tail_seen_ = 0;  // reader
 };
 
 }  // namespace freshet
