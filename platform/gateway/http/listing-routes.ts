@@ -1,0 +1,166 @@
+import { Readable } from 'node:stream';
+import { type Static, Type } from 'typebox';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { toFreshetError } from '../../base/mod.ts';
+import type { Door, ObjectRecord, WatchEvent } from '../../client/mod.ts';
+import { parseJson } from '../grpc/parse-json.ts';
+import { keyOfUrl } from './object-key.ts';
+
+const Strict = { additionalProperties: false } as const;
+const KeysQuery = Type.Object(
+  {
+    prefix: Type.String(),
+    after: Type.Optional(Type.String()),
+    limit: Type.Optional(Type.Integer({ minimum: 1 })),
+    at: Type.Optional(Type.Integer()),
+  },
+  Strict,
+);
+const HistoryQuery = Type.Object(
+  {
+    reverse: Type.Optional(Type.Boolean()),
+    limit: Type.Optional(Type.Integer({ minimum: 1 })),
+    from: Type.Optional(Type.Integer({ minimum: 0 })),
+    to: Type.Optional(Type.Integer({ minimum: 0 })),
+  },
+  Strict,
+);
+const WatchQuery = Type.Object(
+  {
+    prefix: Type.String(),
+    from: Type.Optional(Type.String({ description: 'token of the last event seen' })),
+    values: Type.Optional(Type.Boolean({ description: 'false: without the values' })),
+  },
+  Strict,
+);
+
+/** Keys, histories, watches (Server-Sent Events) and queries (JSON lines). */
+export function addListingRoutes(app: FastifyInstance, door: Door): void {
+  app.get(
+    '/v1/keys',
+    { schema: { summary: 'Keys under a prefix', querystring: KeysQuery } },
+    (request, reply) => {
+      const { prefix, after, limit, at } = request.query as Static<typeof KeysQuery>;
+      return sendLines(request, reply, (signal) =>
+        door.list({
+          prefix,
+          signal,
+          ...(after === undefined ? {} : { after }),
+          ...(limit === undefined ? {} : { limit }),
+          ...(at === undefined ? {} : { at }),
+        }),
+      );
+    },
+  );
+  app.get(
+    '/v1/history/*',
+    { schema: { summary: 'Versions of an object', querystring: HistoryQuery } },
+    (request, reply) => {
+      const { reverse, limit, from, to } = request.query as Static<typeof HistoryQuery>;
+      const key = keyOfUrl(request.raw.url ?? '', '/v1/history');
+      return sendLines(request, reply, (signal) =>
+        mapped(
+          door.history({
+            key,
+            signal,
+            ...(reverse === undefined ? {} : { reverse }),
+            ...(limit === undefined ? {} : { limit }),
+            ...(from === undefined ? {} : { fromVersion: from }),
+            ...(to === undefined ? {} : { toVersion: to }),
+          }),
+          (object) => objectJson(object, true),
+        ),
+      );
+    },
+  );
+  app.get(
+    '/v1/watch',
+    { schema: { summary: 'Changes as Server-Sent Events', querystring: WatchQuery } },
+    (request, reply) => {
+      const { prefix, from, values = true } = request.query as Static<typeof WatchQuery>;
+      const resumed = request.headers['last-event-id'];
+      const start = typeof resumed === 'string' && resumed !== '' ? resumed : from;
+      const signal = abortedWith(request);
+      const events = door.watch({
+        prefix,
+        signal,
+        ...(start === undefined ? {} : { from: start }),
+      });
+      return reply
+        .header('cache-control', 'no-store')
+        .type('text/event-stream')
+        .send(Readable.from(serverSentEvents(events, values)));
+    },
+  );
+  app.post(
+    '/v1/query',
+    { schema: { summary: 'Rows of a query plan, as JSON lines' } },
+    (request, reply) => {
+      const plan = parseJson((request.body ?? new Uint8Array(0)) as Uint8Array, 'The query plan');
+      return sendLines(request, reply, (signal) => door.query(plan, signal));
+    },
+  );
+}
+
+/**
+ * JSON lines as they come. The first is waited for, so that a refusal has its status; a failure
+ * after that is a last line `{"error": …}`.
+ */
+async function sendLines(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  open: (signal: AbortSignal) => AsyncIterable<unknown>,
+): Promise<FastifyReply> {
+  const iterator = open(abortedWith(request))[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return reply.type('application/x-ndjson').send(Readable.from(lines(first, iterator)));
+}
+
+async function* lines(first: IteratorResult<unknown>, iterator: AsyncIterator<unknown>) {
+  try {
+    for (let next = first; next.done !== true; next = await iterator.next()) {
+      yield `${JSON.stringify(next.value)}\n`;
+    }
+  } catch (error) {
+    yield `${JSON.stringify({ error: toFreshetError(error) })}\n`;
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function* serverSentEvents(events: AsyncIterable<WatchEvent>, values: boolean) {
+  yield ': open\n\n';
+  try {
+    for await (const { kind, object, token } of events) {
+      yield `event: ${kind}\nid: ${token}\ndata: ${JSON.stringify(objectJson(object, values))}\n\n`;
+    }
+  } catch (error) {
+    yield `event: error\ndata: ${JSON.stringify(toFreshetError(error))}\n\n`;
+  }
+}
+
+async function* mapped<T, U>(source: AsyncIterable<T>, to: (item: T) => U): AsyncGenerator<U> {
+  for await (const item of source) yield to(item);
+}
+
+/** JSON values as they are, other bytes in base64. */
+function objectJson({ value, ...rest }: ObjectRecord, values: boolean): unknown {
+  if (value === null || !values) return rest;
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if ((rest.meta['content-type'] ?? '').startsWith('application/json')) {
+    try {
+      return { ...rest, value: JSON.parse(bytes.toString()) as unknown };
+    } catch {
+      // What says that it is JSON and is not goes as the bytes that it is.
+    }
+  }
+  return { ...rest, valueBase64: bytes.toString('base64') };
+}
+
+function abortedWith(request: FastifyRequest): AbortSignal {
+  const abort = new AbortController();
+  request.raw.once('close', () => {
+    abort.abort();
+  });
+  return abort.signal;
+}

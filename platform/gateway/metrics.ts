@@ -1,0 +1,155 @@
+import { delayBucketsMicros, type Stage } from '../lambda/mod.ts';
+import type { Backend, ShardSample } from './backend.ts';
+
+type Labels = Readonly<Record<string, string | number>>;
+
+/**
+ * The member's numbers in Prometheus text format 0.0.4, made when asked: the data path counts in
+ * native code, so nothing is kept twice.
+ */
+export function metricsText({ sample, lambdas }: Backend): string {
+  const { node, view, counters, shards } = sample();
+  const text = new MetricsText({ member: node });
+  text.add('freshet_view', 'gauge', 'Number of the installed view', [[{}, view]]);
+  for (const [name, value] of Object.entries(counters)) {
+    text.add(`freshet_${snakeCase(name)}_total`, 'counter', `Native counter ${name}`, [
+      [{}, value],
+    ]);
+  }
+  const perShard = (name: string, help: string, of: (shard: ShardSample) => number) => {
+    text.add(
+      name,
+      'gauge',
+      help,
+      shards.map((shard) => [{ shard: shard.shard, subgroup: shard.subgroup }, of(shard)]),
+    );
+  };
+  perShard('freshet_shard_epoch', 'Epoch of the shard', ({ epoch }) => epoch);
+  perShard(
+    'freshet_shard_delivered_version',
+    'Newest version applied here',
+    (s) => s.deliveredVersion,
+  );
+  perShard(
+    'freshet_shard_persisted_version',
+    'Newest version on every disk',
+    (s) => s.persistedVersion,
+  );
+  perShard('freshet_shard_stopped', '1 while the shard does not answer', (s) =>
+    s.stopped === null ? 0 : 1,
+  );
+  addStages(text, lambdas.stages());
+  return text.toString();
+}
+
+function addStages(text: MetricsText, stages: readonly Stage[]): void {
+  const perStage = (
+    name: string,
+    type: 'counter' | 'gauge',
+    help: string,
+    of: (stage: Stage) => number,
+  ) => {
+    text.add(
+      `freshet_lambda_${name}`,
+      type,
+      help,
+      stages.map((stage) => [labelsOf(stage), of(stage)]),
+    );
+  };
+  perStage('arrived_total', 'counter', 'Events taken in', ({ metrics }) => metrics.arrived);
+  perStage('succeeded_total', 'counter', 'Events done', ({ metrics }) => metrics.succeeded);
+  perStage(
+    'failed_total',
+    'counter',
+    'Events given up as dead letters',
+    ({ metrics }) => metrics.failed,
+  );
+  perStage(
+    'thrown_total',
+    'counter',
+    'Runs that threw or ran out of time',
+    ({ metrics }) => metrics.thrown,
+  );
+  perStage(
+    'refused_total',
+    'counter',
+    'Triggers refused for want of room',
+    ({ metrics }) => metrics.refused,
+  );
+  perStage(
+    'skipped_total',
+    'counter',
+    'Versions pruned before they ran',
+    ({ metrics }) => metrics.skipped,
+  );
+  perStage('restarts_total', 'counter', 'Workers started again', ({ restarts }) => restarts);
+  perStage('waiting', 'gauge', 'Events that wait', ({ waiting }) => waiting);
+  perStage('in_flight', 'gauge', 'Events that run', ({ inFlight }) => inFlight);
+  text.histogram(
+    'freshet_lambda_start_delay_seconds',
+    "From the input's commit to the lambda's first line",
+    delayBucketsMicros.map((micros) => micros / 1e6),
+    stages.map((stage) => [labelsOf(stage), stage.metrics.startDelay]),
+  );
+}
+
+function labelsOf({ node }: Stage): Labels {
+  return { lambda: node.lambda, prefix: node.prefix };
+}
+
+class MetricsText {
+  readonly #common: Labels;
+  readonly #lines: string[] = [];
+
+  constructor(common: Labels) {
+    this.#common = common;
+  }
+
+  add(
+    name: string,
+    type: string,
+    help: string,
+    values: readonly (readonly [Labels, number])[],
+  ): void {
+    this.#head(name, type, help);
+    for (const [labels, value] of values) this.#value(name, labels, value);
+  }
+
+  /** `counts` per bucket, the last above every bound; Prometheus wants them summed up. */
+  histogram(
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    values: readonly (readonly [Labels, readonly number[]])[],
+  ): void {
+    this.#head(name, 'histogram', help);
+    for (const [labels, counts] of values) {
+      let total = 0;
+      counts.forEach((count, i) => {
+        total += count;
+        this.#value(`${name}_bucket`, { ...labels, le: bounds[i] ?? '+Inf' }, total);
+      });
+      this.#value(`${name}_count`, labels, total);
+    }
+  }
+
+  toString(): string {
+    return `${this.#lines.join('\n')}\n`;
+  }
+
+  #head(name: string, type: string, help: string): void {
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+  }
+
+  #value(name: string, labels: Labels, value: number): void {
+    const pairs = Object.entries({ ...this.#common, ...labels }).map(
+      ([label, text]) =>
+        `${label}="${String(text).replaceAll(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`,
+    );
+    this.#lines.push(`${name}{${pairs.join(',')}} ${String(value)}`);
+  }
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
