@@ -21,51 +21,15 @@ import {
   type ShardOptions,
 } from '../bridge/mod.ts';
 import { coreError, thrownCoreError } from './core-error.ts';
+import type {
+  Completion,
+  CoreChange,
+  CoreListener,
+  CoreResult,
+  SubscriptionHandler,
+} from './core-types.ts';
 import { groupLimits } from './group-limits.ts';
 import { TokenTable } from './token-table.ts';
-
-/** The answer to one change. `status` 0: accepted. */
-export interface Completion {
-  readonly status: number;
-  readonly epoch: number;
-  readonly version: number;
-  readonly time: number;
-  /** With CONDITION_FAILED: the key's newest version. 0: none. */
-  readonly previousVersionOfKey: number;
-}
-
-export interface CoreResult {
-  readonly status: number;
-  readonly bytes: Buffer | null;
-}
-
-/** What a change is, in the native side's terms (see `NativeAddon.submit`). */
-export interface CoreChange {
-  readonly shard: number;
-  readonly kind: number;
-  readonly ack: number;
-  readonly pool: number;
-  readonly key: string;
-  readonly value: Uint8Array | null;
-  readonly meta: Uint8Array | null;
-  readonly extra: Float64Array | null;
-}
-
-/** Whoever wants to hear of rows that answer no call. */
-export interface CoreListener {
-  onPeer?(node: number, state: 'up' | 'down' | 'refused', status: number): void;
-  onShardStopped?(shard: number, status: number, lostNode: number): void;
-  onMessage?(from: number, bytes: Buffer): void;
-  onDisk?(freeBytes: number, full: boolean): void;
-  onDamage?(shard: number, status: number, segment: number, offset: number): void;
-}
-
-export type SubscriptionHandler = (
-  shard: number,
-  epoch: number,
-  version: number,
-  time: number,
-) => void;
 
 interface Waiter {
   readonly complete: ((completion: Completion) => void) | null;

@@ -21,7 +21,7 @@ export type {
   CoreListener,
   CoreResult,
   SubscriptionHandler,
-} from './member-core.ts';
+} from './core-types.ts';
 export { MemberCore } from './member-core.ts';
 export type { CallHandler, CallOptions } from './peer-messages.ts';
 export { PeerMessages } from './peer-messages.ts';
