@@ -1,0 +1,128 @@
+import { FreshetError, toFreshetError } from '../base/mod.ts';
+import type { Group, MemberCore, ShardLayout } from '../group/mod.ts';
+import { LocalFeed, newestShown } from './local-feed.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { Position } from './resume-token.ts';
+import type { FeedEvent } from './shard-access.ts';
+import { storeLimits } from './store-limits.ts';
+import type { Meta } from './types.ts';
+
+/** What lambdas get their work from: changes under a prefix in the shards that this member holds. */
+export interface StoredArrival {
+  readonly kind: 'put' | 'trigger' | 'remove';
+  readonly shard: number;
+  readonly key: string;
+  readonly version: number;
+  readonly epoch: number;
+  readonly time: number;
+  readonly eventTime: number | null;
+  readonly meta: Meta;
+  readonly bytes: Uint8Array | null;
+}
+
+export interface ArrivalRequest {
+  readonly shard: number;
+  readonly prefix: string;
+  /** First version wanted. */
+  readonly from: number;
+  /** At delivery already, on a persistent pool too. */
+  readonly eager: boolean;
+}
+
+export class StoreArrivals {
+  readonly #store: ObjectStore;
+  readonly #core: MemberCore;
+  readonly #group: Group;
+
+  constructor(store: ObjectStore, core: MemberCore, group: Group) {
+    this.#store = store;
+    this.#core = core;
+    this.#group = group;
+  }
+
+  /** For reading values in worker threads of this process. */
+  get memberKey(): number {
+    return this.#core.addon.memberKey(this.#core.handle);
+  }
+
+  /** Shards held here of the pool that `prefix` is or lies in; none when there is no such pool. */
+  places(prefix: string): readonly { shard: number; rank: number; size: number }[] {
+    const { directory } = this.#store;
+    const pool = directory.get(prefix) ?? directory.find(prefix);
+    return (pool?.shards ?? [])
+      .map((shard) => this.#group.layout.shard(shard))
+      .filter(({ members }) => members.includes(this.#core.nodeId))
+      .map(({ shard, members }) => ({
+        shard,
+        rank: members.indexOf(this.#core.nodeId),
+        size: members.length,
+      }));
+  }
+
+  /** The newest version applied here, and the epoch that runs (0: none). */
+  newest(shard: number): Position {
+    return {
+      epoch: this.#group.runningEpoch(shard),
+      version: newestShown(this.#core, shard, false),
+    };
+  }
+
+  subscribe(
+    request: ArrivalRequest,
+    onArrivals: (arrivals: readonly StoredArrival[]) => void,
+    onEnd: (error: FreshetError) => void,
+  ): { close(): void } {
+    const layout = this.#heldShard(request.shard);
+    const feed = new LocalFeed(this.#core, layout, {
+      prefix: `${request.prefix}/`,
+      from: request.from,
+      frontier: request.eager ? 'delivered' : 'persisted',
+    });
+    let open = true;
+    const run = async (): Promise<void> => {
+      try {
+        while (open) {
+          const events = await feed.next(storeLimits.feedBatchRecords);
+          if (open) {
+            onArrivals(events.map((event) => toArrival(request.shard, event)));
+          }
+        }
+      } catch (caught) {
+        if (open) {
+          open = false;
+          feed.close();
+          onEnd(toFreshetError(caught));
+        }
+      }
+    };
+    void run();
+    return {
+      close: () => {
+        open = false;
+        feed.close();
+      },
+    };
+  }
+
+  /** Everything up to `version` has been taken in; admission of changes looks at it. */
+  setDispatched(shard: number, version: number): void {
+    this.#core.addon.setDispatched(this.#core.handle, shard, version);
+  }
+
+  hash(key: string): bigint {
+    return this.#store.placement.hash(key);
+  }
+
+  #heldShard(shard: number): ShardLayout {
+    const layout = this.#group.layout.shard(shard);
+    if (!layout.members.includes(this.#core.nodeId)) {
+      throw new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
+    }
+    return layout;
+  }
+}
+
+function toArrival(shard: number, { kind, object }: FeedEvent): StoredArrival {
+  const { key, version, epoch, time, eventTime, meta, value } = object;
+  return { kind, shard, key, version, epoch, time, eventTime, meta, bytes: value };
+}

@@ -1,0 +1,397 @@
+/**
+ * The cluster's intent: pools, pipelines, lambda bundles, settings. It is a replicated persistent
+ * shard of its own; this is the state that its records make, kept in `level` on every member together
+ * with the position up to which they are applied, so that a restart reads only what is new.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. Entries and applied position are written in one batch.
+ *  2. Entries are those of the shard's persisted history up to `applied`, at every member alike.
+ */
+import { decode, encode } from '@msgpack/msgpack';
+import { Level } from 'level';
+import {
+  type Clock,
+  FreshetError,
+  isFreshetError,
+  type Logger,
+  messageOf,
+  toFreshetError,
+} from '../base/mod.ts';
+import type { FeedEvent, ShardAccess, ShardFeed } from './shard-access.ts';
+import type { Position } from './resume-token.ts';
+import { storeLimits } from './store-limits.ts';
+
+/** Folders of the catalog; every key begins with one of them. */
+export const catalogFolders = {
+  pools: '/system/pools',
+  pipelines: '/system/pipelines/',
+  lambdas: '/system/lambdas/',
+  assets: '/system/assets/',
+  settings: '/system/settings/',
+} as const;
+
+export interface CatalogEntry {
+  readonly key: string;
+  readonly version: number;
+  readonly epoch: number;
+  readonly time: number;
+  readonly size: number;
+}
+
+interface Held extends CatalogEntry {
+  /** null: too large to be kept in memory. */
+  readonly value: Uint8Array | null;
+}
+
+/** The pool id of the catalog's entries within its shard. */
+export const catalogPoolId = 1;
+
+const prefix = '/system/';
+const entryMark = 'entry:';
+const appliedKey = 'applied';
+const changeTimeoutMs = 10_000;
+
+export class Catalog {
+  readonly #shard: ShardAccess;
+  readonly #level: Level<string, Uint8Array>;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #entries = new Map<string, Held>();
+  readonly #handlers = new Set<(key: string) => void>();
+  readonly #waiters = new Set<{ readonly version: number; readonly resolve: () => void }>();
+  #applied: Position = { epoch: 0, version: 0 };
+  #feed: ShardFeed | null = null;
+  #following: Promise<void> = Promise.resolve();
+  #catchingUp: Promise<void> | null = null;
+  #closed = false;
+
+  private constructor(shard: ShardAccess, level: Level<string, Uint8Array>, options: Options) {
+    this.#shard = shard;
+    this.#level = level;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  /** Reads what the folder has. Throws DATA_IN_USE when another process has it open. */
+  static async open(shard: ShardAccess, folder: string, options: Options): Promise<Catalog> {
+    const level = new Level<string, Uint8Array>(folder, { valueEncoding: 'view' });
+    try {
+      await level.open();
+    } catch (caught) {
+      const cause = (caught as { readonly cause?: { readonly code?: unknown } }).cause;
+      const code = cause?.code === 'LEVEL_LOCKED' ? 'DATA_IN_USE' : 'DISK_FAILED';
+      throw new FreshetError(code, `The catalog ${folder} cannot be opened`, { cause: caught });
+    }
+    const catalog = new Catalog(shard, level, options);
+    await catalog.#load();
+    return catalog;
+  }
+
+  get applied(): Position {
+    return this.#applied;
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  entry(key: string): CatalogEntry | null {
+    return this.#entries.get(key) ?? null;
+  }
+
+  /** The value of an entry, or null. */
+  async get(key: string): Promise<Uint8Array | null> {
+    const held = this.#entries.get(key);
+    if (held === undefined) {
+      return null;
+    }
+    if (held.value !== null) {
+      return held.value;
+    }
+    const packed = await this.#level.get(entryMark + key);
+    return packed === undefined ? null : unpack(key, packed).value;
+  }
+
+  /** A value that is small enough to be in memory; null: absent or large. */
+  peek(key: string): Uint8Array | null {
+    return this.#entries.get(key)?.value ?? null;
+  }
+
+  /** Keys that begin with `start`, in order. */
+  keys(start: string): string[] {
+    return [...this.#entries.keys()].filter((key) => key.startsWith(start)).sort();
+  }
+
+  list(start: string): Promise<readonly string[]> {
+    return Promise.resolve(this.keys(start));
+  }
+
+  /** Calls back after a change was applied here. Returns how to end it. */
+  onChange(handler: (key: string) => void): () => void {
+    this.#handlers.add(handler);
+    return () => {
+      this.#handlers.delete(handler);
+    };
+  }
+
+  /** Resolves to the entry's version once it is durable everywhere and applied here. */
+  async write(key: string, value: Uint8Array, expectVersion: number | null): Promise<number> {
+    if (value.byteLength > storeLimits.catalogValueBytes) {
+      const most = String(storeLimits.catalogValueBytes);
+      throw new FreshetError('VALUE_TOO_LARGE', `${key} is larger than ${most} bytes`);
+    }
+    return this.#change('put', key, value, expectVersion);
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    await this.write(key, value, null);
+  }
+
+  async remove(key: string): Promise<void> {
+    if (this.#entries.has(key)) {
+      await this.#change('remove', key, null, null);
+    }
+  }
+
+  /** Everything that was durable when this was called is applied here when it resolves. */
+  async catchUp(timeoutMs: number): Promise<void> {
+    const running = this.#catchingUp ?? this.#catchUpNow(timeoutMs);
+    this.#catchingUp = running;
+    try {
+      await running;
+    } finally {
+      if (this.#catchingUp === running) {
+        this.#catchingUp = null;
+      }
+    }
+  }
+
+  /** Begins to apply what is new. */
+  follow(): void {
+    this.#following = this.#followOn();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#feed?.close();
+    for (const waiter of this.#waiters) {
+      waiter.resolve();
+    }
+    await this.#following;
+    await this.#level.close();
+  }
+
+  async #load(): Promise<void> {
+    for await (const [key, packed] of this.#level.iterator()) {
+      if (key.startsWith(entryMark)) {
+        const held = unpack(key.slice(entryMark.length), packed);
+        this.#entries.set(held.key, resident(held));
+      } else if (key === appliedKey) {
+        const [epoch, version] = decode(packed) as [number, number];
+        this.#applied = { epoch, version };
+      }
+    }
+  }
+
+  async #change(
+    kind: 'put' | 'remove',
+    key: string,
+    value: Uint8Array | null,
+    expectVersion: number | null,
+  ): Promise<number> {
+    const change = {
+      kind,
+      pool: catalogPoolId,
+      key,
+      value,
+      meta: null,
+      ack: 'persisted',
+      expect: expectVersion === null ? null : { version: expectVersion },
+      eventTime: null,
+      session: null,
+    } as const;
+    const call = { timeoutMs: changeTimeoutMs, signal: null };
+    const { version } = await this.#withRules(() => this.#shard.put(change, call));
+    await this.#untilApplied(version);
+    return version;
+  }
+
+  /** The shard's rule for its own entries is made by whoever needs it first. */
+  async #withRules<Result>(run: () => Promise<Result>): Promise<Result> {
+    try {
+      return await run();
+    } catch (caught) {
+      if (!isFreshetError(caught, 'UNKNOWN_POOL')) {
+        throw caught;
+      }
+    }
+    const rules = Buffer.alloc(24);
+    rules.writeUInt32LE(catalogPoolId, 0);
+    rules.writeBigUInt64LE(BigInt(storeLimits.catalogValueBytes), 8);
+    const change = {
+      kind: 'control',
+      pool: 0,
+      key: `pool/${String(catalogPoolId)}`,
+      value: rules,
+      meta: null,
+      ack: 'delivered',
+      expect: null,
+      eventTime: null,
+      session: null,
+    } as const;
+    await this.#shard.put(change, { timeoutMs: changeTimeoutMs, signal: null });
+    return run();
+  }
+
+  async #catchUpNow(timeoutMs: number): Promise<void> {
+    const read = {
+      key: `${prefix}none`,
+      read: 'linearizable',
+      version: null,
+      exact: false,
+      at: null,
+      wantValue: false,
+    } as const;
+    await this.#shard.read(read, { timeoutMs, signal: null });
+    const { persisted } = await this.#shard.frontier();
+    await this.#untilApplied(persisted);
+  }
+
+  #untilApplied(version: number): Promise<void> {
+    if (this.#applied.version >= version || this.#closed) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const waiter = {
+        version,
+        resolve: () => {
+          this.#waiters.delete(waiter);
+          resolve();
+        },
+      };
+      this.#waiters.add(waiter);
+    });
+  }
+
+  async #followOn(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#checkHistory();
+        await this.#applyFeed();
+      } catch (caught) {
+        if (this.#closed) {
+          return;
+        }
+        const error = toFreshetError(caught);
+        if (error.code === 'COMPACTED') {
+          this.#log.warn({ applied: this.#applied }, 'the catalog is read anew');
+          await this.#forgetAll();
+        } else {
+          this.#log.error({ error: messageOf(error) }, 'following the catalog failed; again');
+          await new Promise<void>((resolve) => {
+            this.#clock.after(storeLimits.stoppedPauseMs * 10, resolve);
+          });
+        }
+      }
+    }
+  }
+
+  /** Applied records that the shard does not have (another history) void what is here. */
+  async #checkHistory(): Promise<void> {
+    const { epoch, version } = this.#applied;
+    if (version > 0 && (await this.#shard.epochOf(version)) !== epoch) {
+      this.#log.warn({ epoch, version }, 'the catalog here is of another history');
+      await this.#forgetAll();
+    }
+  }
+
+  async #applyFeed(): Promise<void> {
+    const from = this.#applied.version + 1;
+    const feed = this.#shard.feed({ prefix, from, frontier: 'persisted' });
+    this.#feed = feed;
+    try {
+      for (;;) {
+        await this.#apply(await feed.next(storeLimits.feedBatchRecords));
+      }
+    } finally {
+      feed.close();
+    }
+  }
+
+  async #apply(events: readonly FeedEvent[]): Promise<void> {
+    const last = events.at(-1);
+    if (last === undefined) {
+      return;
+    }
+    const applied = { epoch: last.object.epoch, version: last.object.version };
+    const batch = this.#level.batch();
+    for (const { kind, object } of events) {
+      if (kind === 'put' && object.value !== null) {
+        batch.put(entryMark + object.key, pack(object.value, object));
+      } else if (kind === 'remove') {
+        batch.del(entryMark + object.key);
+      }
+    }
+    batch.put(appliedKey, encode([applied.epoch, applied.version]));
+    await batch.write();
+    for (const { kind, object } of events) {
+      if (kind === 'put' && object.value !== null) {
+        const value = Uint8Array.from(object.value);
+        this.#entries.set(object.key, resident({ ...object, value }));
+      } else if (kind === 'remove') {
+        this.#entries.delete(object.key);
+      }
+    }
+    this.#applied = applied;
+    this.#tell(events.map(({ object }) => object.key));
+  }
+
+  #tell(keys: readonly string[]): void {
+    for (const key of keys) {
+      for (const handler of this.#handlers) {
+        try {
+          handler(key);
+        } catch (caught) {
+          this.#log.error({ key, error: messageOf(caught) }, 'a catalog handler threw');
+        }
+      }
+    }
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.version <= this.#applied.version) {
+        waiter.resolve();
+      }
+    }
+  }
+
+  async #forgetAll(): Promise<void> {
+    const keys = [...this.#entries.keys()];
+    await this.#level.clear();
+    this.#entries.clear();
+    this.#applied = { epoch: 0, version: 0 };
+    this.#tell(keys);
+  }
+}
+
+interface Options {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+function resident(held: Held): Held {
+  const { key, version, epoch, time, size, value } = held;
+  const small = size <= storeLimits.catalogResidentBytes;
+  return { key, version, epoch, time, size, value: small ? value : null };
+}
+
+function pack(
+  value: Uint8Array,
+  { version, epoch, time }: Position & { time: number },
+): Uint8Array {
+  return encode([version, epoch, time, value]);
+}
+
+function unpack(key: string, packed: Uint8Array): Held {
+  const [version, epoch, time, value] = decode(packed) as [number, number, number, Uint8Array];
+  return { key, version, epoch, time, size: value.byteLength, value };
+}

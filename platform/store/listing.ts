@@ -1,0 +1,62 @@
+import type { ShardAccess, ShardCallLimits, ShardScan } from './shard-access.ts';
+
+/** Keys of several shards merged into byte order, read page by page as they are asked for. */
+export async function* mergeKeys(
+  shards: readonly ShardAccess[],
+  scanOf: (shard: ShardAccess) => Promise<ShardScan>,
+  call: ShardCallLimits,
+): AsyncGenerator<string, undefined> {
+  const scans = await Promise.all(shards.map(scanOf));
+  const streams = shards.map((shard, nth) => keysOf(shard, scans[nth] as ShardScan, call));
+  const heads = await Promise.all(streams.map((stream) => stream.next()));
+  for (;;) {
+    let least: string | null = null;
+    let from = -1;
+    heads.forEach((head, nth) => {
+      if (head.done !== true && (least === null || compareBytes(head.value, least) < 0)) {
+        least = head.value;
+        from = nth;
+      }
+    });
+    const stream = streams[from];
+    if (least === null || stream === undefined) {
+      return undefined;
+    }
+    yield least;
+    heads[from] = await stream.next();
+  }
+}
+
+async function* keysOf(
+  shard: ShardAccess,
+  scan: ShardScan,
+  call: ShardCallLimits,
+): AsyncGenerator<string, undefined> {
+  let resume: Uint8Array | null = null;
+  do {
+    const page = await shard.scan(scan, resume, call);
+    for (const { key } of page.records) {
+      yield key;
+    }
+    ({ resume } = page);
+  } while (resume !== null);
+  return undefined;
+}
+
+/** Order of the UTF-8 bytes, which is that of code points, not of UTF-16 units. */
+export function compareBytes(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const left = a.charCodeAt(at);
+    const right = b.charCodeAt(at);
+    if (left !== right) {
+      return rank(left) - rank(right);
+    }
+  }
+  return a.length - b.length;
+}
+
+/** Surrogates stand for code points above all others. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x1_0000 : unit;
+}

@@ -1,0 +1,296 @@
+/**
+ * The records of a shard that this member holds, in version order, as they come under the frontier.
+ * The native side says which versions match; the records are read when they are asked for. What it
+ * says ahead is bounded: when the reader is too far behind, the subscription ends and begins anew
+ * where the reader is, from memory or (persistent) from disk.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. Every matching version from `from` on is handed out once, in order, or next() rejects.
+ *  2. At most `limits.watchEvents` versions wait here.
+ */
+import { FreshetError, limits } from '../base/mod.ts';
+import {
+  acks,
+  frontierColumns,
+  frontierWidth,
+  headColumns,
+  readFloors,
+  readPoints,
+  recordKinds,
+} from '../bridge/mod.ts';
+import type { MemberCore, PackedRecord, ShardLayout } from '../group/mod.ts';
+import { readRecords } from '../group/mod.ts';
+import { toObjectRecord } from './object-record.ts';
+import { readScanPage } from './scan-page.ts';
+import type { FeedEvent, FeedOptions, ShardFeed } from './shard-access.ts';
+import { storeLimits } from './store-limits.ts';
+
+type State = 'idle' | 'subscribing' | 'subscribed' | 'closed';
+
+export class LocalFeed implements ShardFeed {
+  readonly #core: MemberCore;
+  readonly #layout: ShardLayout;
+  readonly #prefix: string;
+  readonly #frontier: number;
+  /** Versions that the native side named, not handed out yet. */
+  #named: number[] = [];
+  #next: number;
+  /** Read from disk, not handed out yet. */
+  #behind: FeedEvent[] = [];
+  /** A scan of what is not in memory, under way. */
+  #catchUp: { from: number; to: number; resume: Uint8Array | null } | null = null;
+  #subscribeFrom = 0;
+  #state: State = 'idle';
+  #subscription = 0;
+  #averageBytes = 1024;
+  #wake: (() => void) | null = null;
+  #failure: FreshetError | null = null;
+
+  constructor(core: MemberCore, layout: ShardLayout, options: FeedOptions) {
+    this.#core = core;
+    this.#layout = layout;
+    this.#prefix = options.prefix;
+    const persisted = layout.persistent && options.frontier === 'persisted';
+    this.#frontier = persisted ? acks.persisted : acks.delivered;
+    this.#next = options.from ?? newestShown(core, layout.shard, persisted) + 1;
+  }
+
+  get position(): number {
+    return this.#next;
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async next(max: number): Promise<readonly FeedEvent[]> {
+    for (;;) {
+      if (this.#failure !== null) {
+        throw this.#failure;
+      }
+      if (this.#state === 'closed') {
+        throw new FreshetError('CLOSED', 'The watch was closed');
+      }
+      if (this.#behind.length > 0) {
+        return this.#handOut(this.#behind.splice(0, max));
+      }
+      if (this.#catchUp !== null) {
+        await this.#readBehind();
+      } else if (this.#named.length > 0) {
+        const events = await this.#readNamed(max);
+        if (events.length > 0) {
+          return this.#handOut(events);
+        }
+      } else if (this.#state === 'idle') {
+        await this.#subscribe();
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#state === 'subscribed' || this.#state === 'subscribing') {
+      this.#core.unsubscribe(this.#layout.shard, this.#subscription);
+    }
+    this.#state = 'closed';
+    this.#named = [];
+    this.#behind = [];
+    this.#awake();
+  }
+
+  #handOut(events: readonly FeedEvent[]): readonly FeedEvent[] {
+    const last = events.at(-1);
+    if (last !== undefined) {
+      this.#next = Math.max(this.#next, last.object.version + 1);
+    }
+    return events;
+  }
+
+  async #subscribe(): Promise<void> {
+    const { shard, persistent } = this.#layout;
+    this.#state = 'subscribing';
+    this.#next = Math.max(this.#next, this.#subscribeFrom);
+    const { id, started } = this.#core.subscribe(
+      shard,
+      this.#prefix,
+      this.#next,
+      this.#frontier,
+      (_shard, _epoch, version) => {
+        this.#onVersion(version);
+      },
+    );
+    this.#subscription = id;
+    const { status, bytes } = await started;
+    if (this.#isClosed()) {
+      return;
+    }
+    if (status === 0) {
+      this.#state = 'subscribed';
+      return;
+    }
+    this.#core.unsubscribe(shard, id);
+    this.#state = 'idle';
+    if (this.#core.statusName(status) !== 'COMPACTED') {
+      this.#failure = this.#core.error(status, `Watching shard ${String(shard)}`, { shard });
+      return;
+    }
+    if (!persistent) {
+      this.#failure = this.#compacted();
+      return;
+    }
+    const to = scanFirst(bytes, newestShown(this.#core, shard, true));
+    if (to < this.#next) {
+      this.#failure = this.#compacted();
+      return;
+    }
+    this.#catchUp = { from: this.#next, to, resume: null };
+  }
+
+  #onVersion(version: number): void {
+    if (this.#isClosed() || version < this.#next) {
+      return;
+    }
+    if (this.#named.length >= limits.watchEvents) {
+      // Too far behind: what comes now is asked for again once the reader is there.
+      this.#core.unsubscribe(this.#layout.shard, this.#subscription);
+      this.#state = 'idle';
+      return;
+    }
+    this.#named.push(version);
+    this.#awake();
+  }
+
+  /** Reads the next named versions from memory; those no longer there from disk. */
+  async #readNamed(max: number): Promise<FeedEvent[]> {
+    const { shard, persistent } = this.#layout;
+    const fitting = Math.ceil(storeLimits.feedBatchBytes / this.#averageBytes);
+    const count = Math.max(1, Math.min(max, storeLimits.feedBatchRecords, fitting));
+    const versions = this.#named.splice(0, count);
+    const bytes = this.#core.addon.getVersions(
+      this.#core.handle,
+      shard,
+      Float64Array.from(versions),
+      versions.length,
+    );
+    this.#averageBytes = Math.max(64, bytes.byteLength / versions.length);
+    const found = new Map<number, PackedRecord>();
+    for (const record of readRecords(bytes)) {
+      found.set(record.head.version, record);
+    }
+    const missing = versions.filter((version) => !found.has(version));
+    if (missing.length > 0 && !persistent) {
+      this.#failure = this.#compacted();
+      return [];
+    }
+    for (const version of missing) {
+      for (const record of await this.#readColdVersion(version)) {
+        found.set(version, record);
+      }
+    }
+    this.#next = Math.max(this.#next, (versions.at(-1) ?? 0) + 1);
+    const records = versions.flatMap((version) => found.get(version) ?? []);
+    return records.map((record) => this.#toEvent(record));
+  }
+
+  async #readColdVersion(version: number): Promise<readonly PackedRecord[]> {
+    const bytes = await this.#core.scan({
+      ...this.#scanOptions(),
+      fromVersion: version,
+      toVersion: version,
+    });
+    return bytes === null ? [] : readScanPage(bytes).records;
+  }
+
+  /** One step of reading what the native side has no longer in memory. */
+  async #readBehind(): Promise<void> {
+    const step = this.#catchUp;
+    if (step === null) {
+      return;
+    }
+    const bytes = await this.#core.scan({
+      ...this.#scanOptions(),
+      fromVersion: step.from,
+      toVersion: step.to,
+      resume: step.resume,
+    });
+    const page = bytes === null ? null : readScanPage(bytes);
+    this.#behind = (page?.records ?? []).map((record) => this.#toEvent(record));
+    step.resume = page?.resume ?? null;
+    if (step.resume === null) {
+      // The subscription goes on after it; what is in `behind` is handed out before.
+      this.#catchUp = null;
+      this.#subscribeFrom = step.to + 1;
+    }
+  }
+
+  #scanOptions(): Parameters<MemberCore['scan']>[0] {
+    return {
+      shard: this.#layout.shard,
+      kind: 'versions',
+      prefix: this.#prefix,
+      fromVersion: 0,
+      toVersion: Infinity,
+      floor: this.#frontier === acks.persisted ? readFloors.stable : readFloors.local,
+      fromTime: -Infinity,
+      toTime: Infinity,
+      reverse: false,
+      limit: Infinity,
+      wantValues: true,
+      wantRemoved: true,
+      program: null,
+      batchBytes: storeLimits.scanBatchBytes,
+      resume: null,
+    };
+  }
+
+  #toEvent(record: PackedRecord): FeedEvent {
+    const { kind, version } = record.head;
+    const { shard } = this.#layout;
+    if (kind === recordKinds.trigger) {
+      return { kind: 'trigger', object: toObjectRecord(record, null, true) };
+    }
+    this.#core.get(shard, record.key, readPoints.exactVersion, version, readFloors.local, false);
+    const previous = this.#core.head[headColumns.previousVersionOfKey] as number;
+    const object = toObjectRecord(record, previous > 0 ? previous : null, true);
+    return { kind: object.removed ? 'remove' : 'put', object };
+  }
+
+  #compacted(): FreshetError {
+    const { shard } = this.#layout;
+    const message = `Version ${String(this.#next)} of shard ${String(shard)} is no longer kept`;
+    return new FreshetError('COMPACTED', message, { details: { shard, version: this.#next } });
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  #awake(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}
+
+/** The newest version that a frontier shows at this member; 0: none. */
+export function newestShown(core: MemberCore, shard: number, persisted: boolean): number {
+  const frontiers = new Float64Array(frontierWidth);
+  core.addon.frontiers(core.handle, shard, frontiers);
+  const column = persisted ? frontierColumns.persistedVersion : frontierColumns.deliveredVersion;
+  return frontiers[column] as number;
+}
+
+/** The version up to which a COMPACTED subscription wants a scan first. */
+function scanFirst(bytes: Buffer | null, otherwise: number): number {
+  if (bytes === null || bytes.byteLength === 0) {
+    return otherwise;
+  }
+  const told: unknown = JSON.parse(bytes.toString('utf8'));
+  const version =
+    typeof told === 'object' && told !== null && 'version' in told ? told.version : told;
+  return typeof version === 'number' ? version : otherwise;
+}

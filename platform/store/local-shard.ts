@@ -1,0 +1,404 @@
+/**
+ * One shard that this member holds: changes, point reads, scans and feeds on its native side.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. `stable` and `linearizable` reads of a persistent shard show persisted versions only.
+ *  2. A linearizable read begins after everything received here when it was called is shown.
+ */
+import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
+import {
+  acks,
+  extraColumns,
+  extraWidth,
+  frontierColumns,
+  frontierWidth,
+  headColumns,
+  readFloors,
+  readPoints,
+  recordKinds,
+} from '../bridge/mod.ts';
+import {
+  type Completion,
+  type CoreChange,
+  type Group,
+  type MemberCore,
+  type PackedRecord,
+  readRecord,
+  type ShardLayout,
+} from '../group/mod.ts';
+import { LocalFeed } from './local-feed.ts';
+import { submitPacked } from './packed-puts.ts';
+import { toObjectRecord, toValuelessRecord } from './object-record.ts';
+import { readScanPage } from './scan-page.ts';
+import type {
+  FeedOptions,
+  ScanPage,
+  ShardAccess,
+  ShardCallLimits,
+  ShardChange,
+  ShardFeed,
+  ShardRead,
+  ShardScan,
+} from './shard-access.ts';
+import { ShardWriter } from './shard-writer.ts';
+import { storeLimits } from './store-limits.ts';
+import type { ObjectRecord, PutOutcome, PutResult, ShardFrontier } from './types.ts';
+
+const nothingKnown: PutResult = Object.freeze({
+  version: 0,
+  epoch: 0,
+  time: 0,
+  previousVersionOfKey: null,
+});
+
+/** Where a version was found: the native head, copied out. */
+interface Head {
+  readonly version: number;
+  readonly previousVersionOfKey: number | null;
+  readonly size: number;
+  readonly removed: boolean;
+  readonly cold: {
+    readonly segment: number;
+    readonly offset: number;
+    readonly length: number;
+  } | null;
+}
+
+export class LocalShard implements ShardAccess {
+  readonly shard: number;
+  readonly #layout: ShardLayout;
+  readonly #core: MemberCore;
+  readonly #group: Group;
+  readonly #clock: Clock;
+  readonly #writer: ShardWriter;
+
+  constructor(layout: ShardLayout, core: MemberCore, group: Group, clock: Clock) {
+    this.shard = layout.shard;
+    this.#layout = layout;
+    this.#core = core;
+    this.#group = group;
+    this.#clock = clock;
+    this.#writer = new ShardWriter(layout.shard, core, group, clock);
+  }
+
+  async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+    const completion = await this.#writer.submit(this.#toCore(change), call.timeoutMs, call.signal);
+    return completion === null ? nothingKnown : this.#toResult(change, completion);
+  }
+
+  async putMany(
+    changes: readonly ShardChange[],
+    call: ShardCallLimits,
+  ): Promise<readonly PutOutcome[]> {
+    // What waits already goes first; and a borrowed value cannot be packed.
+    const threshold = this.#core.borrowThreshold;
+    const packable =
+      !this.#writer.isBacklogged &&
+      changes.every(({ value, ack }) => (value?.byteLength ?? 0) <= threshold && ack !== 'none');
+    if (!packable) {
+      return Promise.all(changes.map((change) => this.#outcome(this.put(change, call))));
+    }
+    const native = changes.map((change) => this.#toCore(change));
+    const answers = submitPacked(this.#core, native);
+    return Promise.all(
+      changes.map((change, nth) => {
+        const answer = answers[nth];
+        return this.#outcome(
+          answer === undefined
+            ? this.put(change, call)
+            : answer.then((completion) => this.#toResult(change, completion)),
+        );
+      }),
+    );
+  }
+
+  async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
+    if (read.read === 'linearizable') {
+      await this.#becomeCurrent(call);
+    }
+    const head = this.#find(read);
+    if (head === null) {
+      return null;
+    }
+    const { key, wantValue } = read;
+    const large = !wantValue && head.size > storeLimits.statCopyBytes;
+    const record = large
+      ? await this.#readWithoutValue(key, head.version)
+      : await this.#readVersion(key, head);
+    if (record === null) {
+      return null;
+    }
+    return large
+      ? toValuelessRecord(record, head.previousVersionOfKey)
+      : toObjectRecord(record, head.previousVersionOfKey, wantValue);
+  }
+
+  async scan(scan: ShardScan, resume: Uint8Array | null): Promise<ScanPage> {
+    const batchBytes = storeLimits.scanBatchBytes;
+    const bytes = await this.#core.scan({ ...scan, shard: this.shard, batchBytes, resume });
+    return bytes === null ? { records: [], resume: null } : readScanPage(bytes);
+  }
+
+  async history(
+    key: string,
+    from: number,
+    to: number,
+    limit: number,
+    call: ShardCallLimits,
+  ): Promise<readonly ObjectRecord[]> {
+    await this.#becomeCurrent(call);
+    const found: ObjectRecord[] = [];
+    let next: number | null = to;
+    while (next !== null && next >= from && found.length < limit) {
+      const point = { key, read: 'stable', version: next, exact: false, at: null } as const;
+      const record = await this.#readKept({ ...point, wantValue: false }, call);
+      if (record === null || record.version < from) {
+        break;
+      }
+      found.push(record);
+      next = record.previousVersionOfKey;
+    }
+    return found;
+  }
+
+  feed(options: FeedOptions): ShardFeed {
+    return new LocalFeed(this.#core, this.#layout, options);
+  }
+
+  frontier(): Promise<ShardFrontier> {
+    const columns = this.#frontiers();
+    const delivered = columns[frontierColumns.deliveredVersion] as number;
+    const persisted = columns[frontierColumns.persistedVersion] as number;
+    return Promise.resolve({
+      shard: this.shard,
+      epoch: columns[frontierColumns.epoch] as number,
+      delivered,
+      stable: this.#layout.persistent ? persisted : delivered,
+      persisted: this.#layout.persistent ? persisted : 0,
+    });
+  }
+
+  epochOf(version: number): Promise<number | null> {
+    const bytes = this.#core.addon.getVersions(
+      this.#core.handle,
+      this.shard,
+      Float64Array.of(version),
+      1,
+    );
+    if (bytes.byteLength > 0) {
+      return Promise.resolve(readRecord(bytes, 0).head.epoch);
+    }
+    return this.#epochOnDisk(version);
+  }
+
+  versionAtTime(time: number): Promise<number> {
+    return Promise.resolve(this.#core.addon.versionAtTime(this.#core.handle, this.shard, time));
+  }
+
+  async #epochOnDisk(version: number): Promise<number | null> {
+    const record = await this.#scanVersion('', version, false);
+    return record?.head.epoch ?? null;
+  }
+
+  /** A version that was pruned ends a history; it is no failure. */
+  async #readKept(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
+    try {
+      return await this.read(read, call);
+    } catch (caught) {
+      if (caught instanceof FreshetError && caught.code === 'COMPACTED') {
+        return null;
+      }
+      throw caught;
+    }
+  }
+
+  #find(read: ShardRead): Head | null {
+    const { key, version, exact, at } = read;
+    const byVersion = exact ? readPoints.exactVersion : readPoints.atVersion;
+    const byTime = at === null ? readPoints.newest : readPoints.atTime;
+    const point = version === null ? byTime : byVersion;
+    const stable = read.read === 'stable' || (read.read !== 'local' && this.#layout.persistent);
+    const floor = stable ? readFloors.stable : readFloors.local;
+    this.#core.get(this.shard, key, point, version ?? at ?? 0, floor, false);
+    const { head } = this.#core;
+    const status = head[headColumns.status] as number;
+    const name = this.#core.statusName(status);
+    if (name === 'NOT_FOUND') {
+      return null;
+    }
+    if (name !== 'OK' && name !== 'COLD') {
+      throw this.#core.error(status, `The read of ${key}`, { key, shard: this.shard });
+    }
+    const previous = head[headColumns.previousVersionOfKey] as number;
+    return {
+      version: head[headColumns.version] as number,
+      previousVersionOfKey: previous > 0 ? previous : null,
+      size: head[headColumns.size] as number,
+      removed: head[headColumns.removed] === 1,
+      cold:
+        name === 'OK'
+          ? null
+          : {
+              segment: head[headColumns.coldSegment] as number,
+              offset: head[headColumns.coldOffset] as number,
+              length: head[headColumns.coldLength] as number,
+            },
+    };
+  }
+
+  async #readVersion(key: string, head: Head): Promise<PackedRecord | null> {
+    if (head.cold !== null) {
+      const { segment, offset, length } = head.cold;
+      const bytes = await this.#core.readCold(this.shard, segment, offset, length);
+      return bytes === null ? null : readRecord(bytes, 0);
+    }
+    const bytes = this.#core.addon.getVersions(
+      this.#core.handle,
+      this.shard,
+      Float64Array.of(head.version),
+      1,
+    );
+    // It may have gone to disk between the two calls.
+    return bytes.byteLength > 0 ? readRecord(bytes, 0) : this.#scanVersion(key, head.version, true);
+  }
+
+  #readWithoutValue(key: string, version: number): Promise<PackedRecord | null> {
+    return this.#scanVersion(key, version, false);
+  }
+
+  async #scanVersion(
+    prefix: string,
+    version: number,
+    wantValues: boolean,
+  ): Promise<PackedRecord | null> {
+    const page = await this.scan(
+      {
+        kind: 'versions',
+        prefix,
+        fromVersion: version,
+        toVersion: version,
+        floor: readFloors.local,
+        fromTime: -Infinity,
+        toTime: Infinity,
+        reverse: false,
+        limit: 1,
+        wantValues,
+        wantRemoved: true,
+        program: null,
+      },
+      null,
+    );
+    return page.records[0] ?? null;
+  }
+
+  /** Waits until what was received here is shown; retries while the shard stands still. */
+  async #becomeCurrent({ timeoutMs, signal }: ShardCallLimits): Promise<void> {
+    const { persistent } = this.#layout;
+    if (this.#core.addon.isCurrent(this.#core.handle, this.shard, persistent)) {
+      return;
+    }
+    const deadline = this.#clock.monotonicMs() + timeoutMs;
+    for (;;) {
+      if (signal?.aborted === true) {
+        throw new FreshetError('CANCELLED', 'The read was given up');
+      }
+      const failed = await this.#waitCurrent(deadline);
+      if (failed === null) {
+        return;
+      }
+      const waits = failed.code === 'SHARD_STOPPED' || failed.code === 'NOT_CURRENT';
+      if (!waits) {
+        throw failed;
+      }
+      if (this.#clock.monotonicMs() >= deadline) {
+        throw this.#group.stoppedError(this.shard, 'The read cannot be current');
+      }
+      await new Promise<void>((resolve) => {
+        this.#clock.after(storeLimits.stoppedPauseMs, resolve);
+      });
+    }
+  }
+
+  async #waitCurrent(deadlineMs: number): Promise<FreshetError | null> {
+    return new Promise((resolve) => {
+      const left = Math.max(1, deadlineMs - this.#clock.monotonicMs());
+      const cancel = this.#clock.after(left, () => {
+        resolve(new FreshetError('TIMEOUT', 'The read did not become current in time'));
+      });
+      this.#core.waitCurrent(this.shard, this.#layout.persistent).then(
+        () => {
+          cancel();
+          resolve(null);
+        },
+        (caught: unknown) => {
+          cancel();
+          resolve(toFreshetError(caught));
+        },
+      );
+    });
+  }
+
+  #frontiers(): Float64Array {
+    const out = new Float64Array(frontierWidth);
+    this.#core.addon.frontiers(this.#core.handle, this.shard, out);
+    return out;
+  }
+
+  #toCore(change: ShardChange): CoreChange {
+    return {
+      shard: this.shard,
+      kind: recordKinds[change.kind],
+      ack: acks[change.ack],
+      pool: change.pool,
+      key: change.key,
+      value: change.value,
+      meta: change.meta,
+      extra: encodeExtra(change),
+    };
+  }
+
+  #toResult(change: ShardChange, completion: Completion): PutResult {
+    const { status, version, epoch, time, previousVersionOfKey } = completion;
+    const previous = previousVersionOfKey > 0 ? previousVersionOfKey : null;
+    if (status === 0) {
+      return { version, epoch, time, previousVersionOfKey: previous };
+    }
+    const { key } = change;
+    const name = this.#core.statusName(status);
+    if (name === 'CONDITION_FAILED') {
+      const newest = previous === null ? 'has no version' : `is at version ${String(previous)}`;
+      throw new FreshetError('CONDITION_FAILED', `${key} ${newest}, which is not as expected`, {
+        details: { key, versionOfKey: previousVersionOfKey },
+      });
+    }
+    if (name === 'SHARD_STOPPED') {
+      const what = `The change of ${key} may or may not have been made`;
+      throw this.#group.stoppedError(this.shard, what);
+    }
+    throw this.#core.error(status, `The change of ${key}`, { key, shard: this.shard });
+  }
+
+  async #outcome(result: Promise<PutResult>): Promise<PutOutcome> {
+    try {
+      return await result;
+    } catch (caught) {
+      return toFreshetError(caught);
+    }
+  }
+}
+
+function encodeExtra({ expect, eventTime, session }: ShardChange): Float64Array | null {
+  if (expect === null && eventTime === null && session === null) {
+    return null;
+  }
+  const extra = new Float64Array(extraWidth);
+  extra[extraColumns.eventTime] = eventTime ?? NaN;
+  extra[extraColumns.expectVersion] = expect?.version ?? -1;
+  extra[extraColumns.expectVersionOfKey] = expect?.versionOfKey ?? -1;
+  extra[extraColumns.expectEpoch] = expect?.epoch ?? -1;
+  extra[extraColumns.session] = session?.session ?? 0;
+  extra[extraColumns.request] = session?.request ?? 0;
+  extra[extraColumns.lowestUnanswered] = session?.lowestUnanswered ?? 0;
+  return extra;
+}

@@ -1,0 +1,103 @@
+import path from 'node:path';
+import { type Clock, FreshetError, type Logger } from '../base/mod.ts';
+import { catalogSubgroup, type Group, type MemberCore, type PeerMessages } from '../group/mod.ts';
+import { StoreArrivals } from './arrivals.ts';
+import { Catalog } from './catalog.ts';
+import { LocalShard } from './local-shard.ts';
+import { ObjectStore } from './object-store.ts';
+import { RemoteShard, serveShards } from './remote-shard.ts';
+import type { ShardAccess } from './shard-access.ts';
+import { StoreShardSource } from './shard-source.ts';
+import { TriggerRouter } from './trigger-router.ts';
+import type { TriggerHandler } from './types.ts';
+
+export interface MemberStoreOptions {
+  readonly core: MemberCore;
+  readonly messages: PeerMessages;
+  readonly group: Group;
+  readonly dataFolder: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly maxClockSkewUs: number;
+}
+
+/** Everything of the store at one member, put together. */
+export class MemberStore {
+  readonly objects: ObjectStore;
+  readonly catalog: Catalog;
+  readonly arrivals: StoreArrivals;
+  readonly shardSource: StoreShardSource;
+  readonly #triggers: TriggerRouter;
+
+  private constructor(options: MemberStoreOptions, catalog: Catalog, access: Access) {
+    const { core, messages, group, clock, maxClockSkewUs } = options;
+    this.catalog = catalog;
+    this.#triggers = new TriggerRouter(messages, group, clock, core.nodeId);
+    this.objects = new ObjectStore({
+      core,
+      group,
+      catalog,
+      triggers: this.#triggers,
+      access,
+      clock,
+      maxClockSkewUs,
+    });
+    this.arrivals = new StoreArrivals(this.objects, core, group);
+    this.shardSource = new StoreShardSource(this.objects, access);
+  }
+
+  /** The shards have to be open. Throws DATA_IN_USE, DISK_FAILED. */
+  static async open(options: MemberStoreOptions): Promise<MemberStore> {
+    const { group, messages, clock, dataFolder, log } = options;
+    const access = makeAccess(options);
+    serveShards(messages, onlyLocal(access), (delayMs, run) => {
+      clock.after(delayMs, run);
+    });
+    const [shard] = group.layout.subgroup(catalogSubgroup).shards;
+    const catalog = await Catalog.open(
+      access(shard?.shard ?? 0),
+      path.join(dataFolder, 'catalog'),
+      { clock, log },
+    );
+    const store = new MemberStore(options, catalog, access);
+    catalog.follow();
+    return store;
+  }
+
+  /** Who takes trigger puts that arrive here; null: nobody. */
+  onTrigger(handler: TriggerHandler | null): void {
+    this.#triggers.setHandler(handler);
+  }
+
+  async close(): Promise<void> {
+    await this.catalog.close();
+  }
+}
+
+type Access = (shard: number) => ShardAccess;
+
+/** A request of another member goes no further than here. */
+function onlyLocal(access: Access): Access {
+  return (shard) => {
+    const found = access(shard);
+    if (!(found instanceof LocalShard)) {
+      throw new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
+    }
+    return found;
+  };
+}
+
+function makeAccess({ core, messages, group, clock }: MemberStoreOptions): Access {
+  const made = new Map<number, ShardAccess>();
+  return (shard) => {
+    let access = made.get(shard);
+    if (access === undefined) {
+      const layout = group.layout.shard(shard);
+      access = layout.members.includes(core.nodeId)
+        ? new LocalShard(layout, core, group, clock)
+        : new RemoteShard(layout, messages, group);
+      made.set(shard, access);
+    }
+    return access;
+  };
+}

@@ -1,0 +1,52 @@
+import { decode, encode } from '@msgpack/msgpack';
+import { FreshetError, limits } from '../base/mod.ts';
+import type { Meta } from './types.ts';
+
+const noMeta: Meta = Object.freeze({});
+
+/** Meta as it lies in a record: a MessagePack map of strings; null when empty. */
+export function encodeMeta(meta: Meta | undefined): Uint8Array | null {
+  if (meta === undefined) {
+    return null;
+  }
+  const names = Object.keys(meta);
+  if (names.length === 0) {
+    return null;
+  }
+  if (names.length > limits.metaEntries) {
+    throw tooLarge(`${String(names.length)} entries, ${String(limits.metaEntries)} are allowed`);
+  }
+  for (const name of names) {
+    if (typeof meta[name] !== 'string') {
+      throw new FreshetError('INVALID_ARGUMENT', `The meta entry ${name} is not a string`);
+    }
+  }
+  const bytes = encode(meta);
+  if (bytes.byteLength > limits.metaBytes) {
+    throw tooLarge(`${String(bytes.byteLength)} bytes, ${String(limits.metaBytes)} are allowed`);
+  }
+  return bytes;
+}
+
+/** Never throws: what is no map of strings is left out. */
+export function decodeMeta(bytes: Uint8Array): Meta {
+  if (bytes.byteLength === 0) {
+    return noMeta;
+  }
+  try {
+    const value = decode(bytes);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      const entries = Object.entries(value).filter(
+        (entry): entry is [string, string] => typeof entry[1] === 'string',
+      );
+      return Object.fromEntries(entries);
+    }
+  } catch {
+    // Another writer's bytes: the value is good without them.
+  }
+  return noMeta;
+}
+
+function tooLarge(has: string): FreshetError {
+  return new FreshetError('META_TOO_LARGE', `The meta map has ${has}`);
+}

@@ -1,0 +1,464 @@
+/**
+ * The store as a member, a door or a lambda uses it: any key, wherever its shard lies. Checks what it
+ * is asked, finds the pool and the shard, and hands on to the shard here or at another member.
+ *
+ * Thread: event loop.
+ */
+import {
+  checkKey,
+  type Clock,
+  FreshetError,
+  isFreshetError,
+  limits,
+  toFreshetError,
+} from '../base/mod.ts';
+import { readFloors } from '../bridge/mod.ts';
+import type { Group, MemberCore } from '../group/mod.ts';
+import type { Catalog } from './catalog.ts';
+import { compareBytes, mergeKeys } from './listing.ts';
+import { encodeMeta } from './meta.ts';
+import { Placement } from './placement.ts';
+import type { PoolInfo, PoolOptions } from './pool.ts';
+import { PoolDirectory } from './pool-directory.ts';
+import { PoolManager } from './pool-manager.ts';
+import { decodeToken, type Position } from './resume-token.ts';
+import type {
+  ShardAccess,
+  ShardCallLimits,
+  ShardChange,
+  ShardFeed,
+  ShardScan,
+} from './shard-access.ts';
+import type { TriggerRouter } from './trigger-router.ts';
+import type {
+  CallLimits,
+  GetRequest,
+  HistoryRequest,
+  ListRequest,
+  ObjectRecord,
+  PutOutcome,
+  PutRequest,
+  PutResult,
+  RemoveRequest,
+  ShardFrontier,
+  TriggerRequest,
+  TriggerResult,
+  WatchEvent,
+  WatchRequest,
+} from './types.ts';
+import { Watch } from './watch.ts';
+
+export interface ObjectStoreOptions {
+  readonly core: MemberCore;
+  readonly group: Group;
+  readonly catalog: Catalog;
+  readonly triggers: TriggerRouter;
+  readonly access: (shard: number) => ShardAccess;
+  readonly clock: Clock;
+  /** µs that a time asked for may lie ahead of this member's clock. */
+  readonly maxClockSkewUs: number;
+}
+
+export class ObjectStore {
+  readonly directory: PoolDirectory;
+  readonly placement: Placement;
+  readonly #options: ObjectStoreOptions;
+  readonly #pools: PoolManager;
+
+  constructor(options: ObjectStoreOptions) {
+    const { catalog, group, access, core } = options;
+    this.#options = options;
+    this.directory = new PoolDirectory(catalog, group.layout);
+    this.#pools = new PoolManager(catalog, this.directory, group.layout, access);
+    this.placement = new Placement(core.addon);
+  }
+
+  /** Rejects CONDITION_FAILED, VALUE_TOO_LARGE, UNKNOWN_POOL, OVERLOADED, SHARD_STOPPED, TIMEOUT … */
+  async put(request: PutRequest): Promise<PutResult> {
+    const pool = await this.#poolOf(request.key, request);
+    const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
+    return this.#change(pool, change, callLimits(request));
+  }
+
+  async remove(request: RemoveRequest): Promise<PutResult> {
+    const pool = await this.#poolOf(request.key, request);
+    return this.#change(pool, toChange('remove', request, pool), callLimits(request));
+  }
+
+  /** Many puts, not atomic: outcomes in order. Rejects only for too many, or too many bytes. */
+  async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
+    checkBatch(requests);
+    const outcomes: (PutOutcome | null)[] = requests.map(() => null);
+    const byShard = new Map<number, { pool: PoolInfo; change: ShardChange; nth: number }[]>();
+    await Promise.all(
+      requests.map(async (request, nth) => {
+        try {
+          const pool = await this.#poolOf(request.key, request);
+          const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
+          const shard = this.placement.shardOf(pool, request.key);
+          const group = byShard.get(shard) ?? [];
+          group.push({ pool, change, nth });
+          byShard.set(shard, group);
+        } catch (caught) {
+          outcomes[nth] = toFreshetError(caught);
+        }
+      }),
+    );
+    const call = callLimits(requests[0] ?? {});
+    await Promise.all(
+      [...byShard].map(async ([shard, group]) => {
+        const changes = group.map(({ change }) => change);
+        const answers = await this.#access(shard).putMany(changes, call);
+        await Promise.all(
+          group.map(async ({ pool, change, nth }, at) => {
+            const answer = answers[at] as PutOutcome;
+            outcomes[nth] = isFreshetError(answer, 'UNKNOWN_POOL')
+              ? await asOutcome(this.#change(pool, change, call))
+              : answer;
+          }),
+        );
+      }),
+    );
+    return outcomes as PutOutcome[];
+  }
+
+  /** null: there is no such object, or not at that point. */
+  async get(request: GetRequest): Promise<ObjectRecord | null> {
+    return this.#read(request, true);
+  }
+
+  /** As `get`, without the value. */
+  async stat(request: GetRequest): Promise<ObjectRecord | null> {
+    return this.#read(request, false);
+  }
+
+  /** Versions of one key, oldest first unless `reverse`; removes are among them. */
+  async *history(request: HistoryRequest): AsyncGenerator<ObjectRecord, undefined> {
+    const pool = await this.#poolOf(request.key, request);
+    const shard = this.#access(this.placement.shardOf(pool, request.key));
+    const { key, reverse = false, limit = Infinity } = request;
+    const from = request.fromVersion ?? 0;
+    const call = callLimits(request);
+    const page = limits.pageObjectsMax;
+    let to: number | null = request.toVersion ?? Number.MAX_SAFE_INTEGER;
+    let left = limit;
+    const oldestFirst: ObjectRecord[] = [];
+    while (to !== null && left > 0) {
+      const size = Math.min(page, reverse ? left : page);
+      const heads: readonly ObjectRecord[] = await shard.history(key, from, to, size, call);
+      if (reverse) {
+        yield* this.#withValues(shard, heads, call);
+        left -= heads.length;
+      } else {
+        oldestFirst.push(...heads);
+      }
+      to = heads.length < size ? null : (heads.at(-1)?.previousVersionOfKey ?? null);
+    }
+    const forward = oldestFirst.reverse().slice(0, limit);
+    yield* this.#withValues(shard, forward, call);
+    return undefined;
+  }
+
+  /** Keys that begin with the prefix, in byte order. */
+  async *list(request: ListRequest): AsyncGenerator<string, undefined> {
+    const { prefix, after, limit = Infinity, at } = request;
+    const pools = await this.#poolsUnder(prefix, request);
+    const call = callLimits(request);
+    const only = pools.length === 1 ? pools[0] : undefined;
+    const shards = this.#shardsOf(pools);
+    const scanOf = async (shard: ShardAccess): Promise<ShardScan> => ({
+      kind: 'objects',
+      prefix: only?.name === prefix ? `${prefix}/` : prefix,
+      fromVersion: 0,
+      toVersion: at === undefined ? Infinity : await shard.versionAtTime(at),
+      floor: readFloors.stable,
+      fromTime: -Infinity,
+      toTime: Infinity,
+      reverse: false,
+      limit: Infinity,
+      wantValues: false,
+      wantRemoved: false,
+      program: null,
+    });
+    let left = limit;
+    for await (const key of mergeKeys(shards, scanOf, call)) {
+      if (left <= 0) {
+        break;
+      }
+      const isWanted = after === undefined || compareBytes(key, after) > 0;
+      if (isWanted && isUnder(key, pools)) {
+        yield key;
+        left--;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Changes under a prefix: from a token, from the `start`, or from now (what was acknowledged before
+   * this call is not shown, what is acknowledged after it returned the iterator's first promise is).
+   */
+  async *watch(request: WatchRequest): AsyncGenerator<WatchEvent, undefined> {
+    const watch = await this.openWatch(request);
+    try {
+      for await (const event of watch) {
+        yield event;
+      }
+    } finally {
+      await watch.return();
+    }
+    return undefined;
+  }
+
+  /** As `watch`; resolves once nothing after now can be missed. */
+  async openWatch(request: WatchRequest): Promise<Watch> {
+    const { prefix, from, signal } = request;
+    const pools = await this.#poolsUnder(prefix, {});
+    const only = pools.length === 1 ? pools[0] : undefined;
+    const bytes = only?.name === prefix ? `${prefix}/` : prefix;
+    const positions = from === undefined || from === 'start' ? new Map() : decodeToken(from);
+    const feeds = new Map<number, ShardFeed>();
+    for (const shard of this.#shardsOf(pools)) {
+      const position = positions.get(shard.shard) as Position | undefined;
+      const frontier = request.frontier ?? 'persisted';
+      const first = from === 'start' ? 1 : null;
+      const start = position === undefined ? first : position.version + 1;
+      feeds.set(shard.shard, shard.feed({ prefix: bytes, from: start, frontier }));
+      await checkPosition(shard, position);
+    }
+    for (const [shard, feed] of feeds) {
+      await feed.start();
+      if (!positions.has(shard)) {
+        // An epoch of 0 says: whatever history this version belongs to.
+        positions.set(shard, { epoch: 0, version: Math.max(0, feed.position - 1) });
+      }
+    }
+    const wants = (key: string): boolean => isUnder(key, pools);
+    return new Watch({ feeds, positions, wants, signal: signal ?? null });
+  }
+
+  /** Hands bytes to the lambdas of members; nothing is stored. */
+  async triggerPut(request: TriggerRequest): Promise<TriggerResult> {
+    const pool = await this.#poolOf(request.key, request);
+    checkSize(request.key, request.value, pool);
+    const hash = this.placement.hash(request.key);
+    const shard = this.placement.shardOf(pool, request.key);
+    const { timeoutMs } = callLimits(request);
+    return this.#options.triggers.send(request, { shard, hash, timeoutMs });
+  }
+
+  /** How far each shard of the pool is. */
+  async frontier(pool: string): Promise<readonly ShardFrontier[]> {
+    const { shards } = await this.pool(pool);
+    return Promise.all(shards.map((shard) => this.#access(shard).frontier()));
+  }
+
+  async createPool(options: PoolOptions): Promise<PoolInfo> {
+    return this.#pools.create(options);
+  }
+
+  async removePool(name: string): Promise<void> {
+    return this.#pools.remove(name);
+  }
+
+  pools(): Promise<readonly PoolInfo[]> {
+    return Promise.resolve(this.directory.list());
+  }
+
+  /** Throws UNKNOWN_POOL, which names the nearest. */
+  async pool(name: string): Promise<PoolInfo> {
+    const pool = this.directory.get(name) ?? (await this.#afterCatchUp(name, 'get', {}));
+    if (pool === null) {
+      throw this.directory.unknown(name);
+    }
+    return pool;
+  }
+
+  async #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
+    const pool = await this.#poolOf(request.key, request);
+    const { key, read = 'linearizable', version = null, exact = false, at = null } = request;
+    this.#checkPoint(request);
+    const shard = this.#access(this.placement.shardOf(pool, key));
+    return shard.read({ key, read, version, exact, at, wantValue }, callLimits(request));
+  }
+
+  #checkPoint({ version, exact, at }: GetRequest): void {
+    const both = version !== undefined && at !== undefined;
+    if (both || (exact === true && version === undefined)) {
+      throw new FreshetError('INVALID_ARGUMENT', 'A read names a version, or a time, not both', {
+        mend: 'Give version (and exact), or at',
+      });
+    }
+    for (const number of [version, at]) {
+      if (number !== undefined && (!Number.isSafeInteger(number) || number < 0)) {
+        throw new FreshetError('INVALID_ARGUMENT', `${String(number)} is no version and no time`);
+      }
+    }
+    const latest = this.#options.clock.wallUs() + this.#options.maxClockSkewUs;
+    if (at !== undefined && at > latest) {
+      throw new FreshetError('INVALID_ARGUMENT', `at: ${String(at)} lies in the future`, {
+        mend: `Ask for a time up to ${String(latest)} µs`,
+        details: { at, latest },
+      });
+    }
+  }
+
+  async #change(pool: PoolInfo, change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+    const shard = this.placement.shardOf(pool, change.key);
+    try {
+      return await this.#access(shard).put(change, call);
+    } catch (caught) {
+      if (!isFreshetError(caught, 'UNKNOWN_POOL')) {
+        throw caught;
+      }
+    }
+    await this.#pools.repair(pool, shard, call);
+    return this.#access(shard).put(change, call);
+  }
+
+  async *#withValues(
+    shard: ShardAccess,
+    heads: readonly ObjectRecord[],
+    call: ShardCallLimits,
+  ): AsyncGenerator<ObjectRecord, undefined> {
+    for (const head of heads) {
+      if (head.removed) {
+        yield head;
+        continue;
+      }
+      const { key, version } = head;
+      const point = { key, read: 'stable', version, exact: true, at: null } as const;
+      const found = await shard.read({ ...point, wantValue: true }, call);
+      yield found ?? head;
+    }
+    return undefined;
+  }
+
+  async #poolOf(key: string, call: CallLimits): Promise<PoolInfo> {
+    checkKey(key);
+    const pool = this.directory.find(key) ?? (await this.#afterCatchUp(key, 'find', call));
+    if (pool === null) {
+      throw this.directory.unknown(key);
+    }
+    return pool;
+  }
+
+  async #poolsUnder(prefix: string, call: CallLimits): Promise<readonly PoolInfo[]> {
+    checkKey(prefix.endsWith('/') && prefix.length > 1 ? prefix.slice(0, -1) : prefix);
+    let pools = this.directory.under(prefix);
+    if (pools.length === 0) {
+      await this.#afterCatchUp(prefix, 'find', call);
+      pools = this.directory.under(prefix);
+    }
+    if (pools.length === 0) {
+      throw this.directory.unknown(prefix);
+    }
+    return pools;
+  }
+
+  /** Another member may have created the pool a moment ago. */
+  async #afterCatchUp(
+    name: string,
+    how: 'get' | 'find',
+    call: CallLimits,
+  ): Promise<PoolInfo | null> {
+    await this.#options.catalog.catchUp(callLimits(call).timeoutMs);
+    return this.directory[how](name);
+  }
+
+  #shardsOf(pools: readonly PoolInfo[]): ShardAccess[] {
+    const shards = new Set(pools.flatMap((pool) => pool.shards));
+    return [...shards].map((shard) => this.#access(shard));
+  }
+
+  #access(shard: number): ShardAccess {
+    return this.#options.access(shard);
+  }
+}
+
+function toChange(
+  kind: 'put' | 'remove' | 'trigger',
+  request: RemoveRequest & { readonly value?: Uint8Array },
+  pool: PoolInfo,
+): ShardChange {
+  const { key, value, expect, eventTime, session, ack } = request;
+  if (value !== undefined) {
+    checkSize(key, value, pool);
+  }
+  if (pool.kind === 'trigger' && kind !== 'trigger') {
+    throw new FreshetError('UNSUPPORTED', `The trigger pool ${pool.name} stores nothing`, {
+      mend: 'Use triggerPut, or put with store: false',
+      details: { key },
+    });
+  }
+  return {
+    kind,
+    pool: pool.id,
+    key,
+    value: value ?? null,
+    meta: encodeMeta(request.meta),
+    ack: ack ?? (pool.kind === 'persistent' ? 'persisted' : 'delivered'),
+    expect: expect ?? null,
+    eventTime: eventTime ?? null,
+    session: session ?? null,
+  };
+}
+
+function checkSize(key: string, value: Uint8Array, pool: PoolInfo): void {
+  if (value.byteLength > pool.maxValueBytes) {
+    const size = value.byteLength;
+    throw new FreshetError(
+      'VALUE_TOO_LARGE',
+      `${key} has ${String(size)} bytes, pool ${pool.name} takes ${String(pool.maxValueBytes)}`,
+      { details: { key, size, limit: pool.maxValueBytes } },
+    );
+  }
+}
+
+function checkBatch(requests: readonly PutRequest[]): void {
+  const bytes = requests.reduce((sum, { value }) => sum + value.byteLength, 0);
+  if (requests.length > limits.batchPuts || bytes > limits.batchBytes) {
+    throw new FreshetError(
+      'OVERLOADED',
+      `A batch of ${String(requests.length)} puts with ${String(bytes)} bytes is too large`,
+      {
+        mend: `Send up to ${String(limits.batchPuts)} puts and ${String(limits.batchBytes)} bytes`,
+      },
+    );
+  }
+}
+
+/** The position's version must be of the history that the shard has now. */
+async function checkPosition(shard: ShardAccess, position: Position | undefined): Promise<void> {
+  if (position === undefined || position.version === 0 || position.epoch === 0) {
+    return;
+  }
+  const epoch = await shard.epochOf(position.version);
+  if (epoch !== position.epoch) {
+    const where = `version ${String(position.version)} of shard ${String(shard.shard)}`;
+    const message =
+      epoch === null
+        ? `${where} is no longer kept`
+        : `${where} belongs to epoch ${String(epoch)}, the token to ${String(position.epoch)}`;
+    throw new FreshetError('COMPACTED', message, {
+      details: { shard: shard.shard, version: position.version },
+    });
+  }
+}
+
+async function asOutcome(result: Promise<PutResult>): Promise<PutOutcome> {
+  try {
+    return await result;
+  } catch (caught) {
+    return toFreshetError(caught);
+  }
+}
+
+function isUnder(key: string, pools: readonly PoolInfo[]): boolean {
+  return pools.some(({ name }) => key.startsWith(`${name}/`));
+}
+
+function callLimits({ timeoutMs, signal }: CallLimits): ShardCallLimits {
+  const wanted = timeoutMs ?? limits.requestTimeoutMsDefault;
+  return { timeoutMs: Math.min(wanted, limits.requestTimeoutMsMax), signal: signal ?? null };
+}

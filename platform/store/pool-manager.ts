@@ -1,0 +1,217 @@
+/**
+ * Creates and removes pools: the catalog holds the intent; each shard of the pool's subgroup learns its
+ * rules by an ordered control record, so that every member changes them at the same place.
+ *
+ * A record that got lost (its sender died, or a volatile shard began anew) is sent again by whoever
+ * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.
+ */
+import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
+import { readFloors } from '../bridge/mod.ts';
+import type { Layout } from '../group/mod.ts';
+import { type Catalog, catalogFolders } from './catalog.ts';
+import {
+  compilePoolOptions,
+  encodePoolRules,
+  type PoolInfo,
+  type PoolOptions,
+  type PoolRecord,
+  samePool,
+} from './pool.ts';
+import { PoolDirectory } from './pool-directory.ts';
+import type { ScanPage, ShardAccess, ShardCallLimits } from './shard-access.ts';
+import { storeLimits } from './store-limits.ts';
+
+export class PoolManager {
+  readonly #catalog: Catalog;
+  readonly #directory: PoolDirectory;
+  readonly #layout: Layout;
+  readonly #access: (shard: number) => ShardAccess;
+
+  constructor(
+    catalog: Catalog,
+    directory: PoolDirectory,
+    layout: Layout,
+    access: (shard: number) => ShardAccess,
+  ) {
+    this.#catalog = catalog;
+    this.#directory = directory;
+    this.#layout = layout;
+    this.#access = access;
+  }
+
+  /** A pool with the same options is simply returned; else POOL_EXISTS, also above and below. */
+  async create(options: PoolOptions): Promise<PoolInfo> {
+    const record = compilePoolOptions(options, this.#layout);
+    this.#checkName(record.name);
+    const call = { timeoutMs: limits.requestTimeoutMsDefault, signal: null };
+    for (let attempt = 0; attempt < storeLimits.catalogTries; attempt++) {
+      await this.#catalog.catchUp(call.timeoutMs);
+      const present = this.#present(record);
+      if (present !== null) {
+        await this.#sendRules(present, false, call);
+        return present;
+      }
+      const version = await this.#tryWrite(record);
+      if (version !== null) {
+        return this.#finish(record.name, call);
+      }
+    }
+    throw new FreshetError('OVERLOADED', 'The catalog is changed by many at once', {
+      details: { pool: record.name },
+    });
+  }
+
+  /** Removes the pool, its keys too. Throws UNKNOWN_POOL. */
+  async remove(name: string): Promise<void> {
+    const call = { timeoutMs: limits.requestTimeoutMsDefault, signal: null };
+    await this.#catalog.catchUp(call.timeoutMs);
+    const pool = this.#directory.get(name);
+    if (pool === null) {
+      throw this.#directory.unknown(name);
+    }
+    await this.#catalog.remove(PoolDirectory.keyOf(name));
+    for (const shard of pool.shards) {
+      await this.#sweep(this.#access(shard), pool, call);
+    }
+    await this.#sendRules(pool, true, call);
+  }
+
+  /** Called when a shard does not know a pool that the catalog had: sends the rules again. */
+  async repair(pool: PoolInfo, shard: number, call: ShardCallLimits): Promise<void> {
+    await this.#catalog.catchUp(call.timeoutMs);
+    if (!this.#isStillThere(pool)) {
+      throw this.#directory.unknown(pool.name);
+    }
+    await this.#sendRulesTo(shard, pool, false, call);
+    await this.#catalog.catchUp(call.timeoutMs);
+    if (!this.#isStillThere(pool)) {
+      // Removed meanwhile: what was opened again is closed again.
+      await this.#sendRulesTo(shard, pool, true, call);
+      throw this.#directory.unknown(pool.name);
+    }
+  }
+
+  #isStillThere(pool: PoolInfo): boolean {
+    return this.#directory.get(pool.name)?.id === pool.id;
+  }
+
+  #checkName(name: string): void {
+    const folders = Object.values(catalogFolders).map((folder) => folder.replace(/\/$/, ''));
+    const reserved = folders.find((folder) => name === folder || name.startsWith(`${folder}/`));
+    if (reserved !== undefined || name === '/system') {
+      throw new FreshetError('INVALID_POOL', `${name} belongs to the catalog`, {
+        mend: 'Choose a name outside /system',
+      });
+    }
+  }
+
+  #present(record: PoolRecord): PoolInfo | null {
+    const conflict = this.#directory.conflict(record.name);
+    if (conflict === null) {
+      return null;
+    }
+    const { id, shards, ...there } = conflict;
+    if (samePool(there, record)) {
+      return conflict;
+    }
+    const nests = conflict.name !== record.name;
+    const message = nests
+      ? `The pool ${conflict.name} exists, and pools never nest: ${record.name}`
+      : `The pool ${record.name} exists with other options`;
+    throw new FreshetError('POOL_EXISTS', message, {
+      details: { pool: conflict.name, id, shards: shards.length },
+    });
+  }
+
+  async #tryWrite(record: PoolRecord): Promise<number | null> {
+    const value = Buffer.from(JSON.stringify(record), 'utf8');
+    const key = PoolDirectory.keyOf(record.name);
+    try {
+      return await this.#catalog.write(key, value, this.#catalog.applied.version);
+    } catch (caught) {
+      if (isFreshetError(caught, 'CONDITION_FAILED')) {
+        return null;
+      }
+      throw caught;
+    }
+  }
+
+  async #finish(name: string, call: ShardCallLimits): Promise<PoolInfo> {
+    const pool = this.#directory.get(name);
+    if (pool === null) {
+      throw this.#directory.unknown(name);
+    }
+    // Keys that a removed pool of this name left behind would show themselves again.
+    for (const shard of pool.shards) {
+      await this.#sendRulesTo(shard, pool, false, call);
+      await this.#sweep(this.#access(shard), pool, call);
+    }
+    return pool;
+  }
+
+  async #sendRules(pool: PoolInfo, closed: boolean, call: ShardCallLimits): Promise<void> {
+    await Promise.all(pool.shards.map((shard) => this.#sendRulesTo(shard, pool, closed, call)));
+  }
+
+  async #sendRulesTo(
+    shard: number,
+    pool: PoolInfo,
+    closed: boolean,
+    call: ShardCallLimits,
+  ): Promise<void> {
+    const change = {
+      kind: 'control',
+      pool: 0,
+      key: `pool/${String(pool.id)}`,
+      value: encodePoolRules(pool.id, pool, closed),
+      meta: null,
+      ack: 'delivered',
+      expect: null,
+      eventTime: null,
+      session: null,
+    } as const;
+    await this.#access(shard).put(change, call);
+  }
+
+  async #sweep(shard: ShardAccess, pool: PoolInfo, call: ShardCallLimits): Promise<void> {
+    if (pool.kind === 'trigger') {
+      return;
+    }
+    let resume: Uint8Array | null = null;
+    do {
+      const page: ScanPage = await shard.scan(
+        {
+          kind: 'objects',
+          prefix: `${pool.name}/`,
+          fromVersion: 0,
+          toVersion: Infinity,
+          floor: readFloors.local,
+          fromTime: -Infinity,
+          toTime: Infinity,
+          reverse: false,
+          limit: Infinity,
+          wantValues: false,
+          wantRemoved: false,
+          program: null,
+        },
+        resume,
+        call,
+      );
+      for (let at = 0; at < page.records.length; at += storeLimits.sweepInFlight) {
+        const some = page.records.slice(at, at + storeLimits.sweepInFlight);
+        await Promise.all(some.map(({ key }) => this.#removeKey(shard, pool.id, key, call)));
+      }
+      resume = page.resume;
+    } while (resume !== null);
+  }
+
+  async #removeKey(
+    shard: ShardAccess,
+    pool: number,
+    key: string,
+    call: ShardCallLimits,
+  ): Promise<void> {
+    const common = { value: null, meta: null, expect: null, eventTime: null, session: null };
+    await shard.put({ kind: 'remove', pool, key, ack: 'delivered', ...common }, call);
+  }
+}

@@ -1,0 +1,137 @@
+import { Type } from 'typebox';
+import { checkPoolName, FreshetError, isFreshetError, limits, parseConfig } from '../base/mod.ts';
+import type { Layout, Subgroup } from '../group/mod.ts';
+
+export type PoolKind = 'volatile' | 'persistent' | 'trigger';
+export type SchemaKind = 'json' | 'msgpack' | 'raw';
+export type TimeAxis = 'commit' | 'event';
+
+export interface Retention {
+  /** Bytes of the pool that are kept; null: no bound. */
+  readonly bytes: number | null;
+  readonly ageMs: number | null;
+}
+
+export interface PoolOptions {
+  readonly name: string;
+  readonly kind: PoolKind;
+  /** Versions of a key that a volatile pool keeps; 0: all that fit. Default 128. */
+  readonly history?: number;
+  readonly maxValueBytes?: number;
+  readonly timeAxis?: TimeAxis;
+  readonly schema?: SchemaKind;
+  /** Default: the subgroup called as the kind. */
+  readonly subgroup?: string;
+  readonly retention?: Retention | null;
+  /** Key → place of its shard within the subgroup, where the hash is not wanted. */
+  readonly locations?: Readonly<Record<string, number>>;
+}
+
+export interface PoolInfo extends Required<PoolOptions> {
+  /** Catalog version of its record: never used again. */
+  readonly id: number;
+  readonly shards: readonly number[];
+}
+
+/** What the catalog keeps of a pool. */
+export type PoolRecord = Required<PoolOptions>;
+
+const PoolSchema = Type.Object({
+  name: Type.String(),
+  kind: Type.Union([Type.Literal('volatile'), Type.Literal('persistent'), Type.Literal('trigger')]),
+  history: Type.Integer({ minimum: 0, maximum: limits.historyMax, default: limits.historyDefault }),
+  maxValueBytes: Type.Integer({
+    minimum: 0,
+    maximum: limits.valueBytesMax,
+    default: limits.valueBytesDefault,
+  }),
+  timeAxis: Type.Union([Type.Literal('commit'), Type.Literal('event')], { default: 'commit' }),
+  schema: Type.Union([Type.Literal('json'), Type.Literal('msgpack'), Type.Literal('raw')], {
+    default: 'json',
+  }),
+  subgroup: Type.String(),
+  retention: Type.Union(
+    [
+      Type.Null(),
+      Type.Object({
+        bytes: Type.Union([Type.Null(), Type.Integer({ minimum: 0 })]),
+        ageMs: Type.Union([Type.Null(), Type.Integer({ minimum: 1 })]),
+      }),
+    ],
+    { default: null },
+  ),
+  locations: Type.Record(Type.String(), Type.Integer({ minimum: 0 }), { default: {} }),
+});
+
+/** Fills in defaults and checks everything. Throws INVALID_POOL (or INVALID_KEY for the name). */
+export function compilePoolOptions(options: PoolOptions, layout: Layout): PoolRecord {
+  checkPoolName(options.name);
+  const given = Object.fromEntries(
+    Object.entries({ subgroup: options.kind, ...options }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+  const record = parse(given, options.name);
+  const subgroup = layout.subgroup(record.subgroup);
+  if (subgroup.kind !== record.kind) {
+    const { name, kind } = record;
+    const fitting = layout.subgroups.filter((other) => other.kind === kind && !isCatalog(other));
+    throw new FreshetError(
+      'INVALID_POOL',
+      `The ${kind} pool ${name} cannot lie in the ${subgroup.kind} subgroup ${subgroup.name}`,
+      { mend: `Name one of ${fitting.map((other) => other.name).join(', ')}, or none` },
+    );
+  }
+  checkLocations(record, subgroup);
+  return record;
+}
+
+/** The native rules of a pool (PoolRules of native/core/store/store.h), 24 bytes. */
+export function encodePoolRules(id: number, pool: PoolRecord, closed: boolean): Uint8Array {
+  const rules = Buffer.alloc(poolRulesSize);
+  rules.writeUInt32LE(id, 0);
+  rules.writeUInt32LE(pool.kind === 'volatile' ? pool.history : 0, 4);
+  rules.writeBigUInt64LE(BigInt(pool.maxValueBytes), 8);
+  rules.writeUInt8(pool.timeAxis === 'event' ? 1 : 0, 16);
+  rules.writeUInt8(pool.kind === 'trigger' ? 1 : 0, 17);
+  rules.writeUInt8(closed ? 1 : 0, 18);
+  return rules;
+}
+
+export function samePool(a: PoolRecord, b: PoolRecord): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+}
+
+const poolRulesSize = 24;
+
+function parse(given: Record<string, unknown>, name: string): PoolRecord {
+  try {
+    return parseConfig(PoolSchema, given, { source: `the options of pool ${name}` });
+  } catch (caught) {
+    if (isFreshetError(caught, 'INVALID_CONFIG')) {
+      throw new FreshetError('INVALID_POOL', caught.message, { details: caught.details });
+    }
+    throw caught;
+  }
+}
+
+function checkLocations({ name, locations }: PoolRecord, subgroup: Subgroup): void {
+  for (const [key, place] of Object.entries(locations)) {
+    if (!key.startsWith(`${name}/`) || place >= subgroup.shards.length) {
+      const most = String(subgroup.shards.length - 1);
+      throw new FreshetError(
+        'INVALID_POOL',
+        `locations of pool ${name} sends ${key} to place ${String(place)}`,
+        { mend: `Name keys of the pool and places from 0 to ${most}` },
+      );
+    }
+  }
+}
+
+function isCatalog(subgroup: Subgroup): boolean {
+  return subgroup.name === 'catalog';
+}
+
+function sorted(record: PoolRecord): unknown {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,0 +1,253 @@
+/**
+ * A shard that this member does not hold, through a member that does: each call is one message and one
+ * answer. `serveShards` is the other end.
+ */
+import { errorFromObject, FreshetError, isFreshetError } from '../base/mod.ts';
+import type { Group, PackedRecord, PeerMessages, ShardLayout } from '../group/mod.ts';
+import type {
+  FeedEvent,
+  FeedOptions,
+  ScanPage,
+  ShardAccess,
+  ShardCallLimits,
+  ShardChange,
+  ShardFeed,
+  ShardRead,
+  ShardScan,
+} from './shard-access.ts';
+import { storeLimits } from './store-limits.ts';
+import type { ObjectRecord, PutOutcome, PutResult, ShardFrontier } from './types.ts';
+
+const methods = [
+  'put',
+  'putMany',
+  'read',
+  'scan',
+  'history',
+  'feed',
+  'feedStart',
+  'frontier',
+  'epochOf',
+  'versionAtTime',
+] as const;
+type Method = (typeof methods)[number];
+
+/** Answers are awaited a little longer than the work may take there. */
+const answerGraceMs = 500;
+const shortCall: ShardCallLimits = Object.freeze({ timeoutMs: 10_000, signal: null });
+
+export class RemoteShard implements ShardAccess {
+  readonly shard: number;
+  readonly #layout: ShardLayout;
+  readonly #messages: PeerMessages;
+  readonly #group: Group;
+
+  constructor(layout: ShardLayout, messages: PeerMessages, group: Group) {
+    this.shard = layout.shard;
+    this.#layout = layout;
+    this.#messages = messages;
+    this.#group = group;
+  }
+
+  async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+    return (await this.#call('put', [change, call.timeoutMs], call)) as PutResult;
+  }
+
+  async putMany(
+    changes: readonly ShardChange[],
+    call: ShardCallLimits,
+  ): Promise<readonly PutOutcome[]> {
+    const outcomes = (await this.#call('putMany', [changes, call.timeoutMs], call)) as unknown[];
+    return outcomes.map((outcome) =>
+      typeof outcome === 'object' && outcome !== null && 'code' in outcome
+        ? errorFromObject(outcome)
+        : (outcome as PutResult),
+    );
+  }
+
+  async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
+    return (await this.#call('read', [read, call.timeoutMs], call)) as ObjectRecord | null;
+  }
+
+  async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
+    const { timeoutMs } = call;
+    const page = (await this.#call('scan', [scan, resume, timeoutMs], call)) as ScanPage;
+    return { records: page.records as PackedRecord[], resume: page.resume };
+  }
+
+  async history(
+    key: string,
+    from: number,
+    to: number,
+    limit: number,
+    call: ShardCallLimits,
+  ): Promise<readonly ObjectRecord[]> {
+    const argument = [key, from, to, limit, call.timeoutMs];
+    return (await this.#call('history', argument, call)) as readonly ObjectRecord[];
+  }
+
+  feed(options: FeedOptions): ShardFeed {
+    return new RemoteFeed(options, (method, argument, call) => this.#call(method, argument, call));
+  }
+
+  async frontier(): Promise<ShardFrontier> {
+    return (await this.#call('frontier', [], shortCall)) as ShardFrontier;
+  }
+
+  async epochOf(version: number): Promise<number | null> {
+    return (await this.#call('epochOf', [version], shortCall)) as number | null;
+  }
+
+  async versionAtTime(time: number): Promise<number> {
+    return (await this.#call('versionAtTime', [time], shortCall)) as number;
+  }
+
+  async #call(method: Method, argument: unknown[], call: ShardCallLimits): Promise<unknown> {
+    const holders = this.#layout.members.filter((node) => this.#messages.up.has(node));
+    const node = holders[this.shard % Math.max(1, holders.length)];
+    if (node === undefined) {
+      const held = this.#layout.members.map(String).join(', ');
+      throw new FreshetError(
+        'NOT_A_MEMBER',
+        `Shard ${String(this.shard)} is held by members ${held}, none of which is connected`,
+        { mend: this.#group.explain(), details: { shard: this.shard } },
+      );
+    }
+    return this.#messages.call(node, `shard.${method}`, [this.shard, ...argument], {
+      timeoutMs: call.timeoutMs + answerGraceMs,
+      signal: call.signal,
+    });
+  }
+}
+
+type FeedCall = (
+  method: 'feed' | 'feedStart',
+  argument: unknown[],
+  call: ShardCallLimits,
+) => Promise<unknown>;
+
+/** Asks again and again for what comes next; nothing is kept at the other member between. */
+class RemoteFeed implements ShardFeed {
+  readonly #options: FeedOptions;
+  readonly #call: FeedCall;
+  readonly #abort = new AbortController();
+  #position: number;
+
+  constructor(options: FeedOptions, call: FeedCall) {
+    this.#options = options;
+    this.#call = call;
+    this.#position = options.from ?? 0;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  async start(): Promise<void> {
+    if (this.#position === 0) {
+      this.#position = (await this.#call('feedStart', [this.#options], shortCall)) as number;
+    }
+  }
+
+  async next(max: number): Promise<readonly FeedEvent[]> {
+    await this.start();
+    for (;;) {
+      if (this.#abort.signal.aborted) {
+        throw new FreshetError('CLOSED', 'The watch was closed');
+      }
+      const options = { ...this.#options, from: this.#position };
+      const call = { timeoutMs: storeLimits.remoteFeedWaitMs, signal: this.#abort.signal };
+      const answer = (await this.#call('feed', [options, max], call)) as {
+        readonly events: readonly FeedEvent[];
+        readonly position: number;
+      };
+      this.#position = answer.position;
+      if (answer.events.length > 0) {
+        return answer.events;
+      }
+    }
+  }
+
+  close(): void {
+    this.#abort.abort();
+  }
+}
+
+/** Lets other members use the shards that this one holds. Arguments come from members only. */
+export function serveShards(
+  messages: PeerMessages,
+  local: (shard: number) => ShardAccess,
+  after: (delayMs: number, run: () => void) => void,
+): void {
+  for (const method of methods) {
+    messages.handle(`shard.${method}`, async (_from, argument) => {
+      const [shard, ...rest] = argument as [number, ...unknown[]];
+      return serve(local(shard), method, rest, after);
+    });
+  }
+}
+
+async function serve(
+  shard: ShardAccess,
+  method: Method,
+  argument: readonly unknown[],
+  after: (delayMs: number, run: () => void) => void,
+): Promise<unknown> {
+  // Arguments were made by RemoteShard of another member, which is authenticated.
+  const given = argument as readonly never[];
+  const at = (nth: number): never => given[nth] as never;
+  const call = (nth: number): ShardCallLimits => ({ timeoutMs: at(nth), signal: null });
+  switch (method) {
+    case 'put':
+      return shard.put(at(0), call(1));
+    case 'putMany': {
+      const outcomes = await shard.putMany(at(0), call(1));
+      return outcomes.map((outcome) => (isFreshetError(outcome) ? outcome.toJSON() : outcome));
+    }
+    case 'read':
+      return shard.read(at(0), call(1));
+    case 'scan':
+      return shard.scan(at(0), at(1), call(2));
+    case 'history':
+      return shard.history(at(0), at(1), at(2), at(3), call(4));
+    case 'feedStart':
+      return startOf(shard.feed(at(0)));
+    case 'feed':
+      return pollFeed(shard.feed(at(0)), at(1), after);
+    case 'frontier':
+      return shard.frontier();
+    case 'epochOf':
+      return shard.epochOf(at(0));
+    case 'versionAtTime':
+      return shard.versionAtTime(at(0));
+  }
+}
+
+function startOf(feed: ShardFeed): number {
+  const { position } = feed;
+  feed.close();
+  return position;
+}
+
+async function pollFeed(
+  feed: ShardFeed,
+  max: number,
+  after: (delayMs: number, run: () => void) => void,
+): Promise<unknown> {
+  const timedOut = new Promise<readonly FeedEvent[]>((resolve) => {
+    after(storeLimits.remoteFeedWaitMs / 2, () => {
+      resolve([]);
+    });
+  });
+  const start = feed.position;
+  const coming = feed.next(max);
+  // Closing rejects what still waits; that is no news.
+  coming.catch(() => undefined);
+  try {
+    const events = await Promise.race([coming, timedOut]);
+    const last = events.at(-1);
+    return { events, position: last === undefined ? start : last.object.version + 1 };
+  } finally {
+    feed.close();
+  }
+}

@@ -1,0 +1,95 @@
+import type { ScanOptions } from '../bridge/mod.ts';
+import type { PackedRecord } from '../group/mod.ts';
+import type {
+  Ack,
+  Expectation,
+  ObjectRecord,
+  PutOutcome,
+  PutResult,
+  ReadLevel,
+  SessionStamp,
+  ShardFrontier,
+  WatchEvent,
+} from './types.ts';
+
+/** A change of one shard, checked and complete; `pool` 0: of the shard itself. */
+export interface ShardChange {
+  readonly kind: 'put' | 'remove' | 'trigger' | 'control';
+  readonly pool: number;
+  readonly key: string;
+  readonly value: Uint8Array | null;
+  readonly meta: Uint8Array | null;
+  readonly ack: Ack;
+  readonly expect: Expectation | null;
+  readonly eventTime: number | null;
+  readonly session: SessionStamp | null;
+}
+
+export interface ShardRead {
+  readonly key: string;
+  readonly read: ReadLevel;
+  readonly version: number | null;
+  readonly exact: boolean;
+  readonly at: number | null;
+  readonly wantValue: boolean;
+}
+
+export interface ShardCallLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | null;
+}
+
+export type ShardScan = Omit<ScanOptions, 'shard' | 'batchBytes' | 'resume'>;
+
+export interface ScanPage {
+  readonly records: readonly PackedRecord[];
+  /** Where to go on; null: complete. */
+  readonly resume: Uint8Array | null;
+}
+
+export interface FeedOptions {
+  /** Bytes that keys begin with. */
+  readonly prefix: string;
+  /** First version wanted; null: the one after what the frontier shows now. */
+  readonly from: number | null;
+  readonly frontier: 'delivered' | 'persisted';
+}
+
+export interface FeedEvent {
+  readonly kind: WatchEvent['kind'];
+  readonly object: ObjectRecord;
+}
+
+/** Records of a shard in version order, without a gap. Values are views into larger buffers. */
+export interface ShardFeed {
+  /** The version after the last one handed out (or where it starts). Known once started. */
+  readonly position: number;
+  /** Resolves once `position` is fixed; nothing after it is missed. */
+  start(): Promise<void>;
+  /** Waits for at least one; rejects COMPACTED when the next is no longer kept, CLOSED after close. */
+  next(max: number): Promise<readonly FeedEvent[]>;
+  close(): void;
+}
+
+/** One shard, held here or reached through another member. Every rejection is a FreshetError. */
+export interface ShardAccess {
+  readonly shard: number;
+  put(change: ShardChange, call: ShardCallLimits): Promise<PutResult>;
+  /** Not atomic; in order, each with its own outcome. */
+  putMany(changes: readonly ShardChange[], call: ShardCallLimits): Promise<readonly PutOutcome[]>;
+  read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null>;
+  scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage>;
+  /** Heads of the versions of a key that are kept, newest first, without values. */
+  history(
+    key: string,
+    from: number,
+    to: number,
+    limit: number,
+    call: ShardCallLimits,
+  ): Promise<readonly ObjectRecord[]>;
+  feed(options: FeedOptions): ShardFeed;
+  frontier(): Promise<ShardFrontier>;
+  /** Which epoch a version belongs to; null: not kept or not there. */
+  epochOf(version: number): Promise<number | null>;
+  versionAtTime(time: number): Promise<number>;
+}

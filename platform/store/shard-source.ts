@@ -1,0 +1,202 @@
+import { FreshetError, limits } from '../base/mod.ts';
+import { readFloors } from '../bridge/mod.ts';
+import type { PackedRecord } from '../group/mod.ts';
+import { compareBytes } from './listing.ts';
+import { toObjectRecord, toValuelessRecord } from './object-record.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { TimeAxis } from './pool.ts';
+import type { ScanPage, ShardAccess, ShardCallLimits, ShardScan } from './shard-access.ts';
+import { storeLimits } from './store-limits.ts';
+import type { Meta } from './types.ts';
+
+/** What a query asks of one shard; see platform/query/source.ts for the contract of a scan. */
+export interface ScanRequest {
+  readonly prefix: string;
+  readonly kind: 'versions' | 'objects';
+  readonly fromVersion: number | null;
+  readonly toVersion: number | null;
+  /** µs, commit time. */
+  readonly fromTime: number | null;
+  /** µs on `atAxis`. */
+  readonly atTime: number | null;
+  readonly atAxis: TimeAxis;
+  readonly reverse: boolean;
+  readonly limit: number | null;
+  readonly program: Uint8Array | null;
+  readonly wantValues: boolean;
+}
+
+export interface ScannedRecord {
+  readonly key: string;
+  readonly epoch: number;
+  readonly version: number;
+  readonly time: number;
+  readonly eventTime: number | null;
+  readonly previousVersionOfKey: number | null;
+  readonly meta: Meta | null;
+  readonly removed: boolean;
+  readonly value: Uint8Array | null;
+  readonly size: number;
+}
+
+/** A shard of a pool: its place among the pool's shards, and its number in the cluster. */
+export interface PlacedShard {
+  readonly index: number;
+  readonly shard: number;
+}
+
+/** Scans of the shards of a pool, here or at another member, for queries. */
+export class StoreShardSource {
+  readonly #store: ObjectStore;
+  readonly #access: (shard: number) => ShardAccess;
+
+  constructor(store: ObjectStore, access: (shard: number) => ShardAccess) {
+    this.#store = store;
+    this.#access = access;
+  }
+
+  /** Throws UNKNOWN_POOL. */
+  shards(pool: string): readonly PlacedShard[] {
+    const found = this.#store.directory.get(pool);
+    if (found === null) {
+      throw this.#store.directory.unknown(pool);
+    }
+    return found.shards.map((shard, index) => ({ index, shard }));
+  }
+
+  async *scan(
+    ref: { readonly index: number },
+    request: ScanRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly ScannedRecord[], undefined> {
+    const shard = this.#access((ref as Partial<PlacedShard>).shard ?? 0);
+    const call = { timeoutMs: limits.requestTimeoutMsMax, signal };
+    const byEvent = request.atTime !== null && request.atAxis === 'event';
+    if (!byEvent) {
+      yield* this.#scanCommitted(shard, request, call);
+    } else if (request.kind === 'versions') {
+      yield* this.#scanByEventTime(shard, request, call);
+    } else {
+      yield* this.#scanObjectsByEventTime(shard, request, call);
+    }
+    return undefined;
+  }
+
+  async *#scanCommitted(
+    shard: ShardAccess,
+    request: ScanRequest,
+    call: ShardCallLimits,
+  ): AsyncGenerator<readonly ScannedRecord[], undefined> {
+    const toVersion = await cutOf(shard, request);
+    const scan = toScan(request, toVersion, request.limit ?? Infinity);
+    for await (const records of pages(shard, scan, call)) {
+      yield records.map((record) => toScanned(record, request.wantValues));
+    }
+    return undefined;
+  }
+
+  /** Records count with their event time, those without one with their commit time. */
+  async *#scanByEventTime(
+    shard: ShardAccess,
+    request: ScanRequest,
+    call: ShardCallLimits,
+  ): AsyncGenerator<readonly ScannedRecord[], undefined> {
+    const at = request.atTime ?? Infinity;
+    let left = request.limit ?? Infinity;
+    const scan = toScan(request, request.toVersion ?? Infinity, Infinity);
+    for await (const records of pages(shard, scan, call)) {
+      const fitting = records.filter(({ head }) => (head.eventTime ?? head.time) <= at);
+      const taken = fitting.slice(0, left);
+      left -= taken.length;
+      if (taken.length > 0) {
+        yield taken.map((record) => toScanned(record, request.wantValues));
+      }
+      if (left <= 0) {
+        break;
+      }
+    }
+    return undefined;
+  }
+
+  /** The newest of each key within the cut has to be known before any can be given. */
+  async *#scanObjectsByEventTime(
+    shard: ShardAccess,
+    request: ScanRequest,
+    call: ShardCallLimits,
+  ): AsyncGenerator<readonly ScannedRecord[], undefined> {
+    if (request.program !== null) {
+      throw new FreshetError('UNSUPPORTED', 'A filter of objects as of an event time', {
+        mend: 'Filter versions(), or say .local() before the filter',
+      });
+    }
+    const newest = new Map<string, ScannedRecord>();
+    const versions = { ...request, kind: 'versions', reverse: false, limit: null } as const;
+    for await (const batch of this.#scanByEventTime(shard, versions, call)) {
+      for (const record of batch) {
+        newest.set(record.key, record);
+      }
+      if (newest.size > storeLimits.eventCutKeys) {
+        const most = String(storeLimits.eventCutKeys);
+        throw new FreshetError('INVALID_QUERY', `More than ${most} keys at an event time`, {
+          mend: 'Give a narrower prefix',
+        });
+      }
+    }
+    const present = [...newest.values()].filter(({ removed }) => !removed);
+    const sign = request.reverse ? -1 : 1;
+    present.sort((a, b) => sign * compareBytes(a.key, b.key));
+    const { limit } = request;
+    const size = limits.pageObjectsDefault;
+    const wanted = limit === null ? present : present.slice(0, limit);
+    for (let start = 0; start < wanted.length; start += size) {
+      yield wanted.slice(start, start + size);
+    }
+    return undefined;
+  }
+}
+
+async function cutOf(shard: ShardAccess, request: ScanRequest): Promise<number> {
+  const { atTime, toVersion } = request;
+  const byTime = atTime === null ? Infinity : await shard.versionAtTime(atTime);
+  return Math.min(byTime, toVersion ?? Infinity);
+}
+
+function toScan(request: ScanRequest, toVersion: number, limit: number): ShardScan {
+  return {
+    kind: request.kind,
+    prefix: request.prefix,
+    fromVersion: request.fromVersion ?? 0,
+    toVersion,
+    floor: readFloors.stable,
+    fromTime: request.fromTime ?? -Infinity,
+    toTime: Infinity,
+    reverse: request.reverse,
+    limit,
+    wantValues: request.wantValues,
+    wantRemoved: request.kind === 'versions',
+    program: request.program,
+  };
+}
+
+async function* pages(
+  shard: ShardAccess,
+  scan: ShardScan,
+  call: ShardCallLimits,
+): AsyncGenerator<ScanPage['records'], undefined> {
+  let resume: Uint8Array | null = null;
+  do {
+    if (call.signal?.aborted === true) {
+      throw new FreshetError('CANCELLED', 'The scan was given up');
+    }
+    const page: ScanPage = await shard.scan(scan, resume, call);
+    if (page.records.length > 0) {
+      yield page.records;
+    }
+    ({ resume } = page);
+  } while (resume !== null);
+  return undefined;
+}
+
+function toScanned(record: PackedRecord, wantValue: boolean): ScannedRecord {
+  return wantValue ? toObjectRecord(record, null, true) : toValuelessRecord(record, null);
+}

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { FreshetError, isErrorCode, ManualClock } from '../../../platform/base/mod.ts';
+import type { Completion, CoreChange } from '../../../platform/group/core-types.ts';
+import type { Group } from '../../../platform/group/group.ts';
+import type { MemberCore } from '../../../platform/group/member-core.ts';
+import { ShardWriter } from '../../../platform/store/shard-writer.ts';
+import { storeLimits } from '../../../platform/store/store-limits.ts';
+
+const statusNames = ['OK', 'OVERLOADED', 'SHARD_STOPPED', 'UNKNOWN_POOL'];
+const overloaded = 1;
+const stopped = 2;
+
+/** A native side with a ring of so much room, which says in which order it was given changes. */
+class Ring {
+  readonly taken: string[] = [];
+  readonly open: ((completion: Completion) => void)[] = [];
+  readonly addon = { statusNames };
+  room = 0;
+  refusal = overloaded;
+
+  submit(change: CoreChange): Promise<Completion> | number {
+    if (this.room === 0) {
+      return this.refusal;
+    }
+    this.room--;
+    this.taken.push(change.key);
+    return new Promise((resolve) => this.open.push(resolve));
+  }
+
+  answerAll(): void {
+    for (const resolve of this.open.splice(0)) {
+      resolve({ status: 0, epoch: 1, version: 1, time: 1, previousVersionOfKey: 0 });
+    }
+  }
+
+  error(status: number, what: string): FreshetError {
+    const name = statusNames[status];
+    return new FreshetError(isErrorCode(name) ? name : 'INTERNAL', what);
+  }
+}
+
+const group = {
+  stoppedError: (_shard: number, what: string) => new FreshetError('SHARD_STOPPED', what),
+};
+
+function setUp(): { ring: Ring; clock: ManualClock; writer: ShardWriter } {
+  const ring = new Ring();
+  const clock = new ManualClock();
+  const core = ring as unknown as MemberCore;
+  return { ring, clock, writer: new ShardWriter(1, core, group as unknown as Group, clock) };
+}
+
+function change(key: string, value: Uint8Array | null = null): CoreChange {
+  return { shard: 1, kind: 1, ack: 1, pool: 1, key, value, meta: null, extra: null };
+}
+
+async function codeOf(result: Promise<unknown>): Promise<string> {
+  try {
+    await result;
+    return 'OK';
+  } catch (caught) {
+    return caught instanceof FreshetError ? caught.code : 'another error';
+  }
+}
+
+describe('changes for which there is no room', () => {
+  test('wait in their order; nothing overtakes them', async () => {
+    const { ring, clock, writer } = setUp();
+    const answers = ['a', 'b', 'c'].map((key) => writer.submit(change(key), 1000, null));
+    ring.room = 2;
+    answers.push(writer.submit(change('d'), 1000, null));
+    expect(ring.taken).toEqual([]);
+    clock.advance(storeLimits.ringPauseMs);
+    expect(ring.taken).toEqual(['a', 'b']);
+    ring.room = 5;
+    clock.advance(storeLimits.ringPauseMs);
+    expect(ring.taken).toEqual(['a', 'b', 'c', 'd']);
+    expect(writer.isBacklogged).toBe(false);
+    ring.answerAll();
+    expect(await Promise.all(answers)).toHaveLength(4);
+  });
+
+  test('are refused as OVERLOADED at their own deadline', async () => {
+    const { clock, writer } = setUp();
+    const long = codeOf(writer.submit(change('long'), 5000, null));
+    const short = codeOf(writer.submit(change('short'), 50, null));
+    clock.advance(60);
+    expect(await short).toBe('OVERLOADED');
+    expect(writer.isBacklogged).toBe(true);
+    clock.advance(5000);
+    expect(await long).toBe('OVERLOADED');
+    expect(writer.isBacklogged).toBe(false);
+  });
+
+  test('of a shard that stands still say so', async () => {
+    const { ring, clock, writer } = setUp();
+    ring.refusal = stopped;
+    const refused = codeOf(writer.submit(change('a'), 100, null));
+    clock.advance(200);
+    expect(await refused).toBe('SHARD_STOPPED');
+  });
+
+  test('are bounded in bytes and number', async () => {
+    const { writer, ring, clock } = setUp();
+    const large = new Uint8Array(storeLimits.waitingBytes / 2);
+    const first = writer.submit(change('a', large), 1000, null);
+    const second = writer.submit(change('b', large), 1000, null);
+    expect(await codeOf(writer.submit(change('c', new Uint8Array(1)), 1000, null))).toBe(
+      'OVERLOADED',
+    );
+    ring.room = 9;
+    clock.advance(storeLimits.ringPauseMs);
+    ring.answerAll();
+    await Promise.all([first, second]);
+    const fits = writer.submit(change('d', new Uint8Array(1)), 1000, null);
+    ring.answerAll();
+    await fits;
+  });
+
+  test('can be given up', async () => {
+    const { ring, clock, writer } = setUp();
+    const abort = new AbortController();
+    const given = codeOf(writer.submit(change('a'), 1000, abort.signal));
+    abort.abort();
+    expect(await given).toBe('CANCELLED');
+    ring.room = 1;
+    clock.advance(10);
+    expect(ring.taken).toEqual([]);
+  });
+});
+
+test('what is never answered ends as TIMEOUT, its effect being unknown', async () => {
+  const { ring, clock, writer } = setUp();
+  ring.room = 1;
+  const result = codeOf(writer.submit(change('a'), 1000, null));
+  clock.advance(900);
+  expect(ring.taken).toEqual(['a']);
+  clock.advance(1000);
+  expect(await result).toBe('TIMEOUT');
+});

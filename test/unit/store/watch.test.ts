@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest';
+import { FreshetError } from '../../../platform/base/mod.ts';
+import { decodeToken } from '../../../platform/store/resume-token.ts';
+import type { FeedEvent, ShardFeed } from '../../../platform/store/shard-access.ts';
+import { Watch } from '../../../platform/store/watch.ts';
+
+/** A shard's feed over versions that are there, then those that are pushed, then the failure. */
+class ListFeed implements ShardFeed {
+  closed = false;
+  position = 1;
+  readonly #events: FeedEvent[] = [];
+  #wake: (() => void) | null = null;
+  #failure: FreshetError | null = null;
+
+  push(...keys: string[]): void {
+    for (const key of keys) {
+      this.#events.push(event(key, this.position++));
+    }
+    this.#wake?.();
+  }
+
+  fail(failure: FreshetError): void {
+    this.#failure = failure;
+    this.#wake?.();
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async next(max: number): Promise<readonly FeedEvent[]> {
+    while (this.#events.length === 0) {
+      if (this.#failure !== null) {
+        throw this.#failure;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#events.splice(0, Math.min(max, 2));
+  }
+
+  close(): void {
+    this.closed = true;
+    this.#wake?.();
+  }
+}
+
+function event(key: string, version: number): FeedEvent {
+  const object = {
+    key,
+    value: new Uint8Array(),
+    removed: false,
+    size: 0,
+    version,
+    epoch: 3,
+    time: version,
+    eventTime: null,
+    previousVersionOfKey: null,
+    meta: {},
+  };
+  return { kind: 'put', object };
+}
+
+function open(feeds: Map<number, ListFeed>, signal: AbortSignal | null = null): Watch {
+  return new Watch({
+    feeds,
+    positions: new Map([...feeds.keys()].map((shard) => [shard, { epoch: 0, version: 0 }])),
+    wants: (key) => !key.includes('other'),
+    signal,
+  });
+}
+
+async function take(watch: Watch, count: number): Promise<string[]> {
+  const keys: string[] = [];
+  for (let nth = 0; nth < count; nth++) {
+    const { value } = await watch.next();
+    keys.push(value?.object.key ?? 'end');
+  }
+  return keys;
+}
+
+test('merges shards, each in its own order, and the token says what was seen', async () => {
+  const one = new ListFeed();
+  const two = new ListFeed();
+  const watch = open(
+    new Map([
+      [1, one],
+      [2, two],
+    ]),
+  );
+  one.push('a1', 'a2', 'other', 'a4');
+  two.push('b1');
+  const keys = await take(watch, 4);
+  expect(keys.filter((key) => key.startsWith('a'))).toEqual(['a1', 'a2', 'a4']);
+  expect(keys).toContain('b1');
+  expect(decodeToken(watch.token)).toEqual(
+    new Map([
+      [1, { epoch: 3, version: 4 }],
+      [2, { epoch: 3, version: 1 }],
+    ]),
+  );
+  two.push('b2');
+  expect(await take(watch, 1)).toEqual(['b2']);
+  await watch.return();
+  expect([one.closed, two.closed]).toEqual([true, true]);
+  expect((await watch.next()).done).toBe(true);
+});
+
+test('a failure comes after what was there before, and closes everything', async () => {
+  const one = new ListFeed();
+  const two = new ListFeed();
+  const watch = open(
+    new Map([
+      [1, one],
+      [2, two],
+    ]),
+  );
+  one.push('a1');
+  expect(await take(watch, 1)).toEqual(['a1']);
+  const next = watch.next();
+  one.fail(new FreshetError('COMPACTED', 'gone'));
+  await expect(next).rejects.toMatchObject({ code: 'COMPACTED' });
+  expect(two.closed).toBe(true);
+});
+
+test('an aborted signal ends the wait', async () => {
+  const abort = new AbortController();
+  const watch = open(new Map([[1, new ListFeed()]]), abort.signal);
+  const next = watch.next();
+  abort.abort();
+  await expect(next).rejects.toMatchObject({ code: 'CANCELLED' });
+});
