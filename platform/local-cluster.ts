@@ -1,0 +1,254 @@
+/**
+ * A whole cluster on this machine: each member a process of its own, ended with its parent. For
+ * `freshet dev`, demonstrations and tests of crashes.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { check, errorFromObject, FreshetError } from './base/mod.ts';
+
+export interface LocalClusterOptions {
+  /** Default 3. */
+  readonly members?: number;
+  /** Each member uses `<dataFolder>/member-<id>`. */
+  readonly dataFolder: string;
+  readonly host?: string;
+  /** Replication ports by member; default: free ones. */
+  readonly ports?: readonly number[];
+  /** Further settings of every member's configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Compiled or TypeScript module that a member's process runs; default: a bare member. */
+  readonly entry?: URL;
+  /** Handed to the entry with the configuration. */
+  readonly extra?: (node: number) => unknown;
+  /** Environment of the members' processes. */
+  readonly env?: Readonly<NodeJS.ProcessEnv>;
+  readonly startTimeoutMs?: number;
+  /** Where members' own output goes. Default: standard error of this process. */
+  readonly output?: 'inherit' | 'ignore';
+}
+
+/** What a member's process says to its parent. */
+export type MemberReport =
+  | { readonly type: 'started'; readonly info: unknown }
+  | { readonly type: 'running' }
+  | { readonly type: 'failed'; readonly error: unknown }
+  | {
+      readonly type: 'answer';
+      readonly id: number;
+      readonly error: unknown;
+      readonly value: unknown;
+    };
+
+export interface LocalMember {
+  readonly id: number;
+  readonly port: number;
+  /** null: it does not run. */
+  readonly process: ChildProcess | null;
+  /** What the entry reported when it had started. */
+  readonly info: unknown;
+}
+
+/** Ports are taken, members differ in nothing else: enough for one machine. */
+const memoryOfMany = { ringBudgetBytes: 96 * 1024 * 1024 };
+const defaultStartTimeoutMs = 60_000;
+const stopTimeoutMs = 10_000;
+
+class RunningMember implements LocalMember {
+  readonly id: number;
+  readonly port: number;
+  process: ChildProcess | null = null;
+  info: unknown = null;
+  #nextCall = 1;
+  readonly #calls = new Map<number, (report: MemberReport | null) => void>();
+
+  constructor(id: number, port: number) {
+    this.id = id;
+    this.port = port;
+  }
+
+  /** Asks the entry of the member's process something. */
+  call(method: string, argument: unknown): Promise<unknown> {
+    const child = this.process;
+    if (child === null) {
+      return Promise.reject(new FreshetError('UNREACHABLE', `Member ${String(this.id)} is down`));
+    }
+    const id = this.#nextCall++;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, (report) => {
+        this.#calls.delete(id);
+        if (report === null) {
+          reject(new FreshetError('UNREACHABLE', `Member ${String(this.id)} ended`));
+        } else if (report.type === 'answer' && report.error === null) {
+          resolve(report.value);
+        } else {
+          reject(errorFromObject(report.type === 'answer' ? report.error : null));
+        }
+      });
+      child.send({ type: 'call', id, method, argument }, (failed) => {
+        if (failed !== null) {
+          this.#calls.get(id)?.(null);
+        }
+      });
+    });
+  }
+
+  onReport(report: MemberReport): void {
+    if (report.type === 'answer') {
+      this.#calls.get(report.id)?.(report);
+    }
+  }
+
+  onExit(): void {
+    this.process = null;
+    for (const settle of [...this.#calls.values()]) {
+      settle(null);
+    }
+  }
+}
+
+export class LocalCluster {
+  readonly #options: LocalClusterOptions;
+  readonly #members: readonly RunningMember[];
+
+  constructor(options: LocalClusterOptions, ports: readonly number[]) {
+    this.#options = options;
+    this.#members = ports.map((port, nth) => new RunningMember(nth + 1, port));
+  }
+
+  get members(): readonly LocalMember[] {
+    return this.#members;
+  }
+
+  /** The configuration of a member, as its process gets it. */
+  configOf(id: number): Record<string, unknown> {
+    const host = this.#options.host ?? '127.0.0.1';
+    return {
+      cluster: { name: 'local' },
+      memory: memoryOfMany,
+      ...this.#options.config,
+      node: id,
+      members: this.#members.map((member) => ({ id: member.id, host, port: member.port })),
+      dataFolder: path.join(this.#options.dataFolder, `member-${String(id)}`),
+    };
+  }
+
+  /** Starts a member that does not run; resolves once its process has. */
+  async start(id: number): Promise<void> {
+    const member = this.#member(id);
+    check(member.process === null, 'a member runs once', { id });
+    const child = spawnMember(this.#options);
+    member.process = child;
+    const started = new Promise<void>((resolve, reject) => {
+      child.on('message', (report: MemberReport) => {
+        member.onReport(report);
+        if (report.type === 'started') {
+          member.info = report.info;
+          resolve();
+        } else if (report.type === 'failed') {
+          reject(errorFromObject(report.error));
+        }
+      });
+      child.once('exit', (code, signal) => {
+        member.onExit();
+        const how = signal ?? `code ${String(code)}`;
+        reject(new FreshetError('UNREACHABLE', `Member ${String(id)} ended with ${how}`));
+      });
+    });
+    const extra = this.#options.extra?.(id) ?? null;
+    child.send({ type: 'start', config: this.configOf(id), extra });
+    await started;
+  }
+
+  /** Resolves once all members that were started have all their shards running. */
+  async whenRunning(timeoutMs: number = defaultStartTimeoutMs): Promise<void> {
+    const up = this.#members.filter((member) => member.process !== null);
+    await Promise.all(up.map((member) => member.call('whenRunning', timeoutMs)));
+  }
+
+  /** Asks a member's process; what it knows is up to its entry. */
+  call(id: number, method: string, argument: unknown = null): Promise<unknown> {
+    return this.#member(id).call(method, argument);
+  }
+
+  /** Ends a member at once, without any chance to tidy up. */
+  async kill(id: number, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#member(id).process;
+    if (child !== null) {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill(signal);
+      await gone;
+    }
+  }
+
+  /** Asks all members to close, and ends those that do not. */
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#members.map(async ({ id, process: child }) => {
+        if (child === null) {
+          return;
+        }
+        const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+        await this.kill(id, 'SIGTERM');
+        clearTimeout(timer);
+      }),
+    );
+  }
+
+  #member(id: number): RunningMember {
+    const member = this.#members[id - 1];
+    if (member === undefined) {
+      throw new FreshetError('INVALID_ARGUMENT', `There is no member ${String(id)}`);
+    }
+    return member;
+  }
+}
+
+/** Starts all members; their shards run soon after (`whenRunning`). */
+export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  const count = options.members ?? options.ports?.length ?? 3;
+  const ports = options.ports ?? (await freePorts(count));
+  const cluster = new LocalCluster(options, ports);
+  try {
+    await Promise.all(ports.map((_, nth) => cluster.start(nth + 1)));
+  } catch (caught) {
+    await cluster.close();
+    throw caught;
+  }
+  return cluster;
+}
+
+/** TCP ports of 127.0.0.1 that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject).listen(0, '127.0.0.1', resolve);
+      });
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    check(address !== null && typeof address === 'object', 'a listening server has a port');
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+function spawnMember(options: LocalClusterOptions): ChildProcess {
+  // Sources run by themselves in tests, compiled otherwise; the member runs as its parent does.
+  const isSource = import.meta.url.endsWith('.ts');
+  const name = isSource ? './local-member.ts' : './local-member.js';
+  const entry = fileURLToPath(options.entry ?? new URL(name, import.meta.url));
+  const output = options.output ?? 'inherit';
+  return fork(entry, [], {
+    execArgv: entry.endsWith('.ts') ? ['--import', 'tsx'] : [],
+    stdio: ['ignore', output === 'inherit' ? 2 : 'ignore', output, 'ipc'],
+    serialization: 'advanced',
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+}

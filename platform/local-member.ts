@@ -1,0 +1,3 @@
+import { runMemberProcess } from './member-process.ts';
+
+runMemberProcess();

@@ -1,0 +1,253 @@
+/** The composition root of a member: the only place where the real clock, disk and network are made. */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { type Static, Type } from 'typebox';
+import {
+  type Clock,
+  createLogger,
+  FreshetError,
+  type Frozen,
+  type Logger,
+  logLevels,
+  parseConfig,
+  SystemClock,
+  SystemRandom,
+} from './base/mod.ts';
+import { loadAddon, type NativeAddon } from './bridge/mod.ts';
+import {
+  type DataFolder,
+  defaultSubgroups,
+  Group,
+  groupLimits,
+  Layout,
+  MemberCore,
+  openDataFolder,
+  PeerMessages,
+  readViewRecord,
+} from './group/mod.ts';
+import { MemberStore } from './store/mod.ts';
+
+const count = (options: object): ReturnType<typeof Type.Integer> => Type.Integer(options);
+
+export const MemberConfigSchema = Type.Object({
+  cluster: Type.Object({
+    name: Type.String({ minLength: 1, default: 'freshet' }),
+    /** Shared by all members; proves that one belongs. */
+    secret: Type.String({ minLength: 1, default: 'freshet-on-loopback' }),
+  }),
+  /** Which of `members` this is. */
+  node: count({ minimum: 1 }),
+  members: Type.Array(
+    Type.Object({
+      id: count({ minimum: 1 }),
+      host: Type.String({ default: '127.0.0.1' }),
+      port: count({ minimum: 1, maximum: 65_535 }),
+    }),
+    { minItems: 1 },
+  ),
+  dataFolder: Type.String({ minLength: 1 }),
+  subgroups: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      kind: Type.Union([
+        Type.Literal('volatile'),
+        Type.Literal('persistent'),
+        Type.Literal('trigger'),
+      ]),
+      shards: count({ minimum: 1, default: 4 }),
+      replicas: Type.Union([Type.Null(), count({ minimum: 1 })], { default: null }),
+    }),
+    { default: structuredClone(defaultSubgroups) },
+  ),
+  memory: Type.Object(
+    {
+      /** All rings of the member together. Alike at all members. */
+      ringBudgetBytes: count({
+        minimum: groupLimits.ringSizeMin,
+        default: groupLimits.ringBudgetDefault,
+        unit: 'bytes',
+      }),
+      /** Resident log of each shard. */
+      shardBytes: count({
+        minimum: 64 * 1024 * 1024,
+        default: groupLimits.shardMemoryDefault,
+        unit: 'bytes',
+      }),
+    },
+    { default: {} },
+  ),
+  agent: Type.Object(
+    {
+      /** Busy polling before sleeping; null: from the number of cores and members on this host. */
+      spinMicros: Type.Union([Type.Null(), count({ minimum: 0, maximum: 1000 })], {
+        default: null,
+      }),
+      heartbeatMs: count({ minimum: 5, maximum: 10_000, default: 50, unit: 'ms' }),
+      silenceMs: count({ minimum: 50, maximum: 600_000, default: 1200, unit: 'ms' }),
+    },
+    { default: {} },
+  ),
+  maxClockSkewMs: count({ minimum: 0, maximum: 3_600_000, default: 500, unit: 'ms' }),
+  logLevel: Type.Union(
+    logLevels.map((level) => Type.Literal(level)),
+    { default: 'info' },
+  ),
+});
+
+export type MemberConfig = Frozen<Static<typeof MemberConfigSchema>>;
+
+/** What a running member offers to what is built on top: lambdas, doors, a user's program. */
+export interface Member {
+  readonly config: MemberConfig;
+  readonly nodeId: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly folder: DataFolder;
+  readonly core: MemberCore;
+  readonly messages: PeerMessages;
+  readonly group: Group;
+  readonly store: MemberStore;
+  /** Resolves once every shard of this member runs; rejects TIMEOUT, saying whom it waits for. */
+  whenRunning(timeoutMs?: number): Promise<void>;
+  /** Stops parts in reverse order, then threads; everything waiting is rejected. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Something that lives with a member: the lambda runtime, a gateway. */
+export type MemberPart = (member: Member) => Promise<{ close(): Promise<void> }>;
+
+export interface StartOptions {
+  /** Started in order once the store is open; the shards may not run yet. */
+  readonly parts?: readonly MemberPart[];
+  /** What the configuration came from, to be named in errors. */
+  readonly source?: string;
+  readonly log?: Logger;
+  readonly addon?: NativeAddon;
+}
+
+const defaultWaitMs = 60_000;
+
+/** Starts a member in this process. Rejects with a coded error that says what to mend. */
+export async function startMember(config: unknown, options: StartOptions = {}): Promise<Member> {
+  const parsed = parseConfig(MemberConfigSchema, config, {
+    source: options.source ?? 'the configuration of the member',
+  });
+  const layout = new Layout(
+    parsed.members.map(({ id }) => id),
+    parsed.subgroups,
+  );
+  const log = (options.log ?? createLogger({ level: parsed.logLevel })).child({
+    member: parsed.node,
+  });
+  const folder = await openDataFolder(parsed.dataFolder, parsed.cluster.name, parsed.node);
+  const record = await readViewRecord(folder.path);
+  const clock = new SystemClock();
+  const core = openCore(parsed, folder, options.addon ?? loadAddon(), log);
+  const undo: (() => Promise<void>)[] = [];
+  undo.push(() => {
+    core.close();
+    return Promise.resolve();
+  });
+  try {
+    const messages = new PeerMessages(core, clock, log);
+    undo.push(() => {
+      messages.close();
+      return Promise.resolve();
+    });
+    const group = new Group({
+      core,
+      messages,
+      layout,
+      members: parsed.members,
+      dataFolder: folder.path,
+      record,
+      ringBudgetBytes: parsed.memory.ringBudgetBytes,
+      shardMemoryBytes: parsed.memory.shardBytes,
+      clock,
+      random: new SystemRandom(),
+      log,
+    });
+    undo.push(() => group.close());
+    await group.openShards();
+    const store = await MemberStore.open({
+      core,
+      messages,
+      group,
+      dataFolder: folder.path,
+      clock,
+      log,
+      maxClockSkewUs: parsed.maxClockSkewMs * 1000,
+    });
+    undo.push(() => store.close());
+    const close = closeOnce(undo);
+    const member: Member = {
+      config: parsed,
+      nodeId: parsed.node,
+      clock,
+      log,
+      folder,
+      core,
+      messages,
+      group,
+      store,
+      whenRunning: (timeoutMs = defaultWaitMs) => group.whenRunning(timeoutMs),
+      close,
+    };
+    group.begin();
+    for (const part of options.parts ?? []) {
+      const running = await part(member);
+      undo.push(() => running.close());
+    }
+    return member;
+  } catch (caught) {
+    await closeOnce(undo)();
+    throw caught;
+  }
+}
+
+function openCore(
+  config: MemberConfig,
+  folder: DataFolder,
+  addon: NativeAddon,
+  log: Logger,
+): MemberCore {
+  const me = config.members.find(({ id }) => id === config.node);
+  if (me === undefined) {
+    const ids = config.members.map(({ id }) => String(id)).join(', ');
+    throw new FreshetError('INVALID_CONFIG', `node ${String(config.node)} is not among members`, {
+      mend: `Set node to one of ${ids}, or add it to members`,
+    });
+  }
+  const options = {
+    clusterId: sha256(`cluster ${config.cluster.name}`).subarray(0, 16),
+    secret: sha256(`secret ${config.cluster.secret}`),
+    nodeId: config.node,
+    listenHost: me.host,
+    listenPort: me.port,
+    dataFolder: folder.path,
+    spinMicros: config.agent.spinMicros ?? chooseSpin(config, me.host),
+    heartbeatMs: config.agent.heartbeatMs,
+    silenceMs: config.agent.silenceMs,
+  };
+  return new MemberCore(addon, options, log);
+}
+
+/** Members that share cores must not spin in each other's way. */
+function chooseSpin(config: MemberConfig, host: string): number {
+  const here = config.members.filter((member) => member.host === host).length;
+  return here >= availableParallelism() ? 0 : 50;
+}
+
+function closeOnce(undo: (() => Promise<void>)[]): () => Promise<void> {
+  let closing: Promise<void> | null = null;
+  const run = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+      await step();
+    }
+  };
+  return () => (closing ??= run());
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
