@@ -1,0 +1,338 @@
+#include "native/core/shard_replica.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "native/core/answers.h"
+#include "native/core/sender.h"
+#include "native/core/shard_table.h"
+#include "test/native/support/direct_group.h"
+#include "test/native/support/test.h"
+
+namespace freshet::test {
+namespace {
+
+std::vector<std::byte> value_of(size_t size, uint8_t seed_byte = 1) {
+  std::vector<std::byte> value(size);
+  uint32_t state = seed_byte;
+  for (std::byte& byte : value) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<std::byte>(state >> 24);
+  }
+  return value;
+}
+
+Bytes found_value(Store& store, Version version) {
+  const Found found = store.get_version(version);
+  return found.status == Status::kOk ? RecordView(found.record).value() : Bytes();
+}
+
+bool same(Bytes a, Bytes b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+
+TEST(one_member_alone_orders_and_answers) {
+  DirectGroup group({.members = 1, .senders = 1});
+  group.set_rules(0);
+  const auto value = value_of(100);
+  EXPECT_EQ(group.put(0, "k", value, 1), Status::kOk);
+  EXPECT(group.step(0) > 0);
+  EXPECT_EQ(group.answered(1), 1);
+  EXPECT_EQ(group.answer(1).version, 1u);
+  EXPECT_EQ(group.answer(1).epoch, 1u);
+  EXPECT_EQ(group.step(0), 0);
+}
+
+TEST(an_idle_group_is_silent) {
+  DirectGroup group({});
+  for (int i = 0; i < 5; i++) {
+    for (size_t m = 0; m < 3; m++) EXPECT_EQ(group.step(m), 0);
+  }
+  EXPECT_EQ(group.writes, 0u);
+}
+
+TEST(a_put_is_answered_when_all_members_have_it) {
+  DirectGroup group({});
+  group.set_rules(0);
+  const auto value = value_of(10);
+  EXPECT_EQ(group.put(1, "k", value, 1), Status::kOk);
+  group.step(1);
+  group.step(0);
+  group.step(1);
+  EXPECT_EQ(group.answered(1), 0);  // member 2 has not shown that it has it
+  group.settle();
+  EXPECT_EQ(group.answered(1), 1);
+  for (size_t m = 0; m < 3; m++) EXPECT(same(found_value(group.store(m), 1), value));
+}
+
+TEST(the_order_is_round_robin_over_senders) {
+  DirectGroup group({});
+  group.set_rules(0);  // message 0 of sender 0; the others owe nothing for it
+  for (Token token = 0; token < 9; token++) {
+    const size_t m = token % 3;
+    EXPECT_EQ(group.put(m, "k" + std::to_string(token), {}, token + 1), Status::kOk);
+  }
+  group.settle();
+  for (Version version = 1; version <= 9; version++) {
+    const RecordView record(group.store(2).get_version(version).record);
+    // Sender 0 is one message ahead: it sent the rules.
+    const Sequence sequence = record.header().sequence;
+    const uint64_t token = std::stoull(std::string(record.key().substr(1)));
+    EXPECT_EQ(static_cast<uint64_t>(sequence) % 3, token % 3);
+    EXPECT_EQ(group.answer(token + 1).version, version);
+  }
+}
+
+TEST(members_that_do_not_send_deliver_too) {
+  DirectGroup group({.members = 3, .senders = 1});
+  group.set_rules(0);
+  EXPECT_EQ(group.put(1, "k", {}, 1), Status::kNotAMember);
+  EXPECT_EQ(group.put(0, "k", {}, 2), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answered(2), 1);
+  EXPECT_EQ(group.store(2).newest_version(), 1u);
+}
+
+TEST(sixteen_members_agree) {
+  DirectGroup group({.members = 16, .senders = 16});
+  group.set_rules(0);
+  for (Token token = 1; token <= 64; token++)
+    EXPECT_EQ(group.put(token % 16, "k", {}, token), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answers.size(), 64u);
+  for (size_t m = 1; m < 16; m++) EXPECT_EQ(group.store(m).digest(), group.store(0).digest());
+}
+
+TEST(a_large_value_keeps_its_place_between_small_ones) {
+  DirectGroup group({});
+  group.set_rules(0);
+  const auto small = value_of(50);
+  const auto large = value_of(10 * kRingSizeMin + 77, 9);
+  EXPECT_EQ(group.put(0, "a", small, 1), Status::kOk);
+  EXPECT_EQ(group.put(0, "b", large, 2), Status::kOk);
+  EXPECT_EQ(group.put(0, "c", small, 3), Status::kOk);
+  EXPECT_EQ(group.put(1, "d", small, 4), Status::kOk);
+  EXPECT(group.released.empty());
+  group.settle();
+  EXPECT_EQ(group.released.size(), 1u);
+  EXPECT_EQ(group.released[0], 2u);
+  for (Token token = 1; token <= 4; token++) EXPECT_EQ(group.answered(token), 1);
+  EXPECT(group.answer(1).version < group.answer(2).version);
+  EXPECT(group.answer(2).version < group.answer(3).version);
+  for (size_t m = 0; m < 3; m++) {
+    const Version version = group.answer(2).version;
+    EXPECT(same(found_value(group.store(m), version), large));
+    EXPECT(payload_crc_matches(RecordView(group.store(m).get_version(version).record)));
+    EXPECT_EQ(group.store(m).digest(), group.store(0).digest());
+  }
+}
+
+TEST(inline_max_is_the_border_between_copied_and_borrowed) {
+  DirectGroup group({});
+  group.set_rules(0);
+  const size_t inline_max = group.replica(0).inline_max();
+  const auto fits = value_of(inline_max - sizeof(RecordHeader) - 1);
+  const auto over = value_of(inline_max - sizeof(RecordHeader));
+  EXPECT_EQ(group.put(0, "k", fits, 1), Status::kOk);
+  EXPECT_EQ(group.put(0, "k", over, 2), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.released.size(), 1u);
+  EXPECT_EQ(group.answers.size(), 2u);
+}
+
+TEST(a_full_ring_refuses_until_everyone_has_delivered) {
+  DirectGroup group({});
+  group.set_rules(0);
+  const auto value = value_of(10'000);
+  Token token = 1;
+  while (group.put(0, "k", value, token) == Status::kOk) token++;
+  EXPECT(token > 3);
+  EXPECT_EQ(group.put(0, "k", value, token), Status::kOverloaded);
+  for (int i = 0; i < 5; i++) {
+    group.step(0);
+    group.step(1);
+  }
+  EXPECT_EQ(group.put(0, "k", value, token), Status::kOverloaded);  // member 2 stands still
+  group.settle();
+  EXPECT_EQ(group.put(0, "k", value, token), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answers.size(), token);
+}
+
+TEST(limits_of_a_change_are_checked_before_it_is_taken) {
+  DirectGroup group({});
+  EXPECT_EQ(group.put(0, std::string(kKeySizeMax + 1, 'k'), {}, 1), Status::kKeyTooLong);
+  EXPECT_EQ(group.put(0, "k", {}, 1, Ack::kPersisted), Status::kInvalidArgument);
+  const std::vector<std::byte> value(kValueSizeMax + 1);
+  EXPECT_EQ(group.put(0, "k", value, 1), Status::kValueTooLarge);
+  Change change;
+  const std::vector<std::byte> meta(kMetaSizeMax + 1);
+  change.meta = meta;
+  EXPECT_EQ(group.replica(0).submit(change, Ack::kNone, 1), Status::kInvalidArgument);
+  group.settle();
+  EXPECT(group.answers.empty());
+}
+
+TEST(ack_none_is_not_answered) {
+  DirectGroup group({});
+  group.set_rules(0);
+  EXPECT_EQ(group.put(0, "k", {}, 1, Ack::kNone), Status::kOk);
+  EXPECT_EQ(group.put(0, "k", {}, 2), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answered(1), 0);
+  EXPECT_EQ(group.answered(2), 1);
+  EXPECT_EQ(group.store(0).newest_version(), 2u);
+}
+
+TEST(persisted_waits_for_the_slowest_disk) {
+  DirectGroup group({.persistent = true});
+  group.set_rules(0);
+  for (size_t m = 0; m < 3; m++) group.sync(m);
+  group.settle();
+  EXPECT_EQ(group.put(0, "k", {}, 1, Ack::kPersisted), Status::kOk);
+  EXPECT_EQ(group.put(0, "k", {}, 2, Ack::kDelivered), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answered(1), 0);
+  EXPECT_EQ(group.answered(2), 1);
+  EXPECT(group.sync(0) && group.sync(1));
+  group.settle();
+  EXPECT_EQ(group.answered(1), 0);
+  EXPECT_EQ(group.replica(0).frontiers().persisted_version.load(), 0u);
+  EXPECT(group.sync(2));
+  group.settle();
+  EXPECT_EQ(group.answered(1), 1);
+  EXPECT_EQ(group.replica(1).frontiers().persisted_version.load(), 2u);
+}
+
+TEST(what_leaves_no_log_record_holds_no_frontier_back) {
+  DirectGroup group({.persistent = true});
+  group.set_rules(0);
+  for (size_t m = 0; m < 3; m++) group.sync(m);
+  Condition never;
+  never.version_of_key = 99;
+  EXPECT_EQ(group.put(2, "k", {}, 1, Ack::kPersisted, never), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answer(1).status, Status::kConditionFailed);
+  EXPECT_EQ(group.answer(1).version, 0u);
+  for (size_t m = 0; m < 3; m++) {
+    const Frontiers& frontiers = group.replica(m).frontiers();
+    EXPECT_EQ(frontiers.persisted.load(), frontiers.delivered.load());
+    EXPECT(frontiers.delivered.load() > 0);
+  }
+}
+
+TEST(a_read_waits_for_what_was_received_before_it) {
+  DirectGroup group({.senders = 1, .persistent = true});
+  group.set_rules(0);
+  EXPECT_EQ(group.put(0, "k", {}, 1), Status::kOk);
+  group.step(0);
+  group.step(1);  // has received it; member 2 has not
+  group.replica(1).wait_current(50, false);
+  group.replica(1).wait_current(51, true);
+  group.step(1);
+  EXPECT_EQ(group.answered(50), 0);
+  group.settle();
+  EXPECT_EQ(group.answered(50), 1);
+  EXPECT_EQ(group.answer(50).version, 1u);
+  EXPECT_EQ(group.answered(51), 0);
+  for (size_t m = 0; m < 3; m++) group.sync(m);
+  group.settle();
+  EXPECT_EQ(group.answered(51), 1);
+}
+
+TEST(too_many_reads_are_refused_by_an_answer) {
+  DirectGroup group({});
+  EXPECT_EQ(group.put(0, "k", {}, 1), Status::kOk);
+  group.step(0);
+  for (Token token = 100; token < 100 + kWaitersMax + 5; token++)
+    group.replica(0).wait_current(token, false);
+  group.settle();
+  EXPECT_EQ(group.answer(100).status, Status::kOk);
+  EXPECT_EQ(group.answer(100 + kWaitersMax + 4).status, Status::kOverloaded);
+  for (Token token = 100; token < 100 + kWaitersMax + 5; token++)
+    EXPECT_EQ(group.answered(token), 1);
+}
+
+TEST(slow_dispatchers_are_felt_at_admission) {
+  DirectGroup group({.dispatch_lag_max = 3});
+  group.set_rules(0);
+  for (Token token = 1; token <= 3; token++) {
+    EXPECT_EQ(group.put(0, "k", {}, token), Status::kOk);
+    group.settle();
+  }
+  EXPECT_EQ(group.put(1, "k", {}, 4), Status::kOverloaded);
+  for (size_t m = 0; m < 2; m++) group.replica(m).set_dispatched(2);
+  group.settle();
+  EXPECT_EQ(group.put(1, "k", {}, 4), Status::kOverloaded);
+  group.replica(2).set_dispatched(1);
+  group.settle();
+  EXPECT_EQ(group.put(1, "k", {}, 4), Status::kOk);
+}
+
+TEST(a_congested_peer_gets_the_rest_in_one_piece) {
+  DirectGroup group({});
+  group.set_rules(0);
+  group.replica(0).set_congested(3, true);
+  for (Token token = 1; token <= 20; token++) {
+    EXPECT_EQ(group.put(0, "k", {}, token), Status::kOk);
+    group.step(0);
+    for (const RegionWrite& write : group.out(0).writes) EXPECT(write.peer != 3);
+  }
+  group.replica(0).set_congested(3, false);
+  group.step(0);
+  size_t writes = 0;
+  for (const RegionWrite& write : group.out(0).writes) writes += write.peer == 3 ? 1 : 0;
+  EXPECT(writes >= 2 && writes <= 3);
+  group.settle();
+  EXPECT_EQ(group.answers.size(), 20u);
+}
+
+TEST(stop_answers_everyone_once_with_the_reason) {
+  DirectGroup group({.persistent = true});
+  group.set_rules(0);
+  const auto large = value_of(10 * kRingSizeMin);
+  EXPECT_EQ(group.put(0, "k", {}, 1, Ack::kPersisted), Status::kOk);
+  group.settle();  // waits for disks
+  EXPECT_EQ(group.put(0, "k", {}, 2), Status::kOk);
+  EXPECT_EQ(group.put(0, "k", large, 3), Status::kOk);
+  EXPECT_EQ(group.put(0, "k", {}, 4), Status::kOk);
+  EXPECT_EQ(group.put(0, "k", {}, 5, Ack::kNone), Status::kOk);
+  group.replica(0).wait_current(6, true);
+  group.out(0).clear();
+  group.replica(0).stop(Status::kPeerUnreachable, group.out(0));
+  group.note(0);
+  for (const Token token : {1, 2, 3, 4, 6}) {
+    EXPECT_EQ(group.answered(token), 1);
+    EXPECT_EQ(group.answer(token).status, Status::kPeerUnreachable);
+  }
+  EXPECT_EQ(group.answered(5), 0);
+  EXPECT_EQ(group.released.size(), 1u);
+  EXPECT_EQ(group.put(0, "k", {}, 7), Status::kShardStopped);
+  group.replica(0).wait_current(8, false);
+  group.step(0);
+  EXPECT_EQ(group.answered(8), 1);
+  EXPECT_EQ(group.step(0), 0);
+  EXPECT_EQ(group.replica(0).frontiers().stopped.load(),
+            static_cast<uint8_t>(Status::kPeerUnreachable));
+  group.out(0).clear();
+  group.replica(0).stop(Status::kClosed, group.out(0));
+  EXPECT(group.out(0).completions.empty());
+}
+
+TEST(a_damaged_record_stops_the_shard_and_names_the_peer) {
+  DirectGroup group({});
+  group.set_rules(0);
+  const auto value = value_of(500);
+  EXPECT_EQ(group.put(0, "k", value, 1), Status::kOk);
+  group.step(0);
+  const MutableBytes ring = group.memory(1, RegionKind::kRing, 1);
+  // The rules took the ring's first 128 bytes; this lies in the value of the next record.
+  ring[128 + 300] ^= std::byte{4};
+  group.step(1);
+  EXPECT_EQ(group.replica(1).frontiers().stopped.load(),
+            static_cast<uint8_t>(Status::kLogCorrupt));
+  EXPECT_EQ(group.replica(1).fault().peer, 1u);
+  EXPECT_EQ(std::string(group.replica(1).fault().what), "checksum");
+}
+
+}  // namespace
+}  // namespace freshet::test
