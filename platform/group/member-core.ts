@@ -315,7 +315,13 @@ export class MemberCore {
     this.#subscriptions.set(id, handler);
     const started = this.request((token) =>
       this.addon.subscribe(this.#member, shard, id, prefix, from, frontier, token),
-    );
+    ).then((result) => {
+      if (result.status !== 0) {
+        // Refused: there is nothing to unsubscribe from.
+        this.#subscriptions.delete(id);
+      }
+      return result;
+    });
     return { id, started };
   }
 

@@ -7,7 +7,7 @@
  *  1. Nothing is appended after a record that the donor does not have.
  *  2. What lies before the common point is never touched.
  */
-import { FreshetError } from '../base/mod.ts';
+import { FreshetError, isFreshetError } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { MemberCore } from './member-core.ts';
@@ -26,6 +26,8 @@ interface Mark extends Place {
 }
 
 const beyondEverySequence = 2 ** 52;
+/** Enough for most records; only the first one's head is wanted. */
+const markBytes = 64 * 1024;
 const start: Place = { epoch: 0, sequence: -1 };
 const readLogCall = 'group.readLog';
 const markCall = 'group.mark';
@@ -40,8 +42,9 @@ export class ShardFiller {
     this.#core = core;
     this.#messages = messages;
     messages.handle(readLogCall, (_from, argument) => {
-      const [shard, epoch, sequence, maxBytes] = numbers(argument, 4);
-      return core.readLog(shard as number, epoch as number, sequence as number, maxBytes as number);
+      const [shard, epoch, sequence] = numbers(argument, 3);
+      const place = { epoch: epoch as number, sequence: sequence as number };
+      return this.#readMine(shard as number, place, groupLimits.fillChunkBytes);
     });
     messages.handle(markCall, (_from, argument) => {
       const [shard, epoch, sequence] = numbers(argument, 3);
@@ -71,11 +74,7 @@ export class ShardFiller {
     place: Place,
     signal: AbortSignal,
   ): Promise<Place | null> {
-    let chunk = await this.#readDonor(shard, donor, place, groupLimits.fillChunkBytes, signal);
-    if (chunk.byteLength === 0) {
-      // One record may be larger than a chunk.
-      chunk = await this.#readDonor(shard, donor, place, recordBytesMax, signal);
-    }
+    const chunk = await this.#readDonor(shard, donor, place, signal);
     const last = lastHead(chunk);
     if (last === null) {
       return null;
@@ -88,10 +87,9 @@ export class ShardFiller {
     shard: number,
     donor: number,
     { epoch, sequence }: Place,
-    maxBytes: number,
     signal: AbortSignal,
   ): Promise<Buffer> {
-    const argument = [shard, epoch, sequence, maxBytes];
+    const argument = [shard, epoch, sequence];
     const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
     const chunk = await this.#messages.call(donor, readLogCall, argument, options);
     if (chunk === null) {
@@ -167,17 +165,26 @@ export class ShardFiller {
     return mine !== null && isMark(theirs) && sameMark(mine, theirs) ? mine : null;
   }
 
-  async #myMark(shard: number, { epoch, sequence }: Place): Promise<Mark | null> {
-    const small = 256 * 1024;
-    let bytes = await this.#core.readLog(shard, epoch, sequence, small);
-    if (bytes === null || bytes.byteLength === 0) {
-      bytes = await this.#core.readLog(shard, epoch, sequence, recordBytesMax);
-    }
+  async #myMark(shard: number, place: Place): Promise<Mark | null> {
+    const bytes = await this.#readMine(shard, place, markBytes);
     if (bytes === null || bytes.byteLength === 0) {
       return null;
     }
     const head = readHead(bytes, 0);
     return { epoch: head.epoch, sequence: head.sequence, crc: head.crc };
+  }
+
+  /** Whole records after a place; a single one may be larger than what is asked for. */
+  async #readMine(shard: number, place: Place, bytes: number): Promise<Buffer | null> {
+    const { epoch, sequence } = place;
+    try {
+      return await this.#core.readLog(shard, epoch, sequence, bytes);
+    } catch (caught) {
+      if (isFreshetError(caught, 'OVERLOADED')) {
+        return this.#core.readLog(shard, epoch, sequence, recordBytesMax);
+      }
+      throw caught;
+    }
   }
 }
 

@@ -132,7 +132,6 @@ export class LocalFeed implements ShardFeed {
       this.#state = 'subscribed';
       return;
     }
-    this.#core.unsubscribe(shard, id);
     this.#state = 'idle';
     if (this.#core.statusName(status) !== 'COMPACTED') {
       this.#failure = this.#core.error(status, `Watching shard ${String(shard)}`, { shard });

@@ -1,5 +1,5 @@
 import { FreshetError, limits } from '../base/mod.ts';
-import { readFloors } from '../bridge/mod.ts';
+import { readFloors, recordKinds } from '../bridge/mod.ts';
 import type { PackedRecord } from '../group/mod.ts';
 import { compareBytes } from './listing.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
@@ -100,12 +100,15 @@ export class StoreShardSource {
     shard: ShardAccess,
     request: ScanRequest,
     call: ShardCallLimits,
+    wantRemoved = false,
   ): AsyncGenerator<readonly ScannedRecord[], undefined> {
     const at = request.atTime ?? Infinity;
     let left = request.limit ?? Infinity;
-    const scan = toScan(request, request.toVersion ?? Infinity, Infinity);
+    const scan = { ...toScan(request, request.toVersion ?? Infinity, Infinity), wantRemoved };
     for await (const records of pages(shard, scan, call)) {
-      const fitting = records.filter(({ head }) => (head.eventTime ?? head.time) <= at);
+      const fitting = records.filter(
+        ({ head }) => (head.eventTime ?? head.time) <= at && head.kind !== recordKinds.trigger,
+      );
       const taken = fitting.slice(0, left);
       left -= taken.length;
       if (taken.length > 0) {
@@ -131,7 +134,7 @@ export class StoreShardSource {
     }
     const newest = new Map<string, ScannedRecord>();
     const versions = { ...request, kind: 'versions', reverse: false, limit: null } as const;
-    for await (const batch of this.#scanByEventTime(shard, versions, call)) {
+    for await (const batch of this.#scanByEventTime(shard, versions, call, true)) {
       for (const record of batch) {
         newest.set(record.key, record);
       }
@@ -173,7 +176,7 @@ function toScan(request: ScanRequest, toVersion: number, limit: number): ShardSc
     reverse: request.reverse,
     limit,
     wantValues: request.wantValues,
-    wantRemoved: request.kind === 'versions',
+    wantRemoved: false,
     program: request.program,
   };
 }
