@@ -261,6 +261,56 @@ describe('a planned query', () => {
   });
 });
 
+describe('objects of one version', () => {
+  const log = [1, 2, 3, 4].flatMap((version) =>
+    ['a', 'b', 'c'].map((name) => logRecord({ key: `/p/${name}`, version, time: version }, name)),
+  );
+  const { db } = open([log], { source: { batchSize: 5 } });
+  const versions = db.pool<string>('/p').versions();
+  const show = (o: StoredObject<string>): string => `${o.value}${String(o.version)}`;
+  const shown = async (query: Query<StoredObject<string>>): Promise<string> =>
+    (await query.toArray()).map(show).join(' ');
+
+  it('keep their order when versions are turned', async () => {
+    const turned = 'a4 b4 c4 a3 b3 c3 a2 b2 c2 a1 b1 c1';
+    expect(await shown(versions.orderByDescending((o) => o.version))).toBe(turned);
+    expect(await shown(versions.orderByDescending((o) => o.time).take(4))).toBe('a4 b4 c4 a3');
+    expect(await shown(versions.reverse())).toBe('c4 b4 a4 c3 b3 a3 c2 b2 a2 c1 b1 a1');
+    const within = versions.orderBy((o) => o.version).thenByDescending((o) => o.value);
+    expect(await shown(within.take(7))).toBe('c1 b1 a1 c2 b2 a2 c3');
+  });
+});
+
+describe('removals', () => {
+  /** Versions 1 to 12 of two keys each, of which the newest six are removals of b. */
+  const log = Array.from({ length: 12 }, (_, i) => i + 1).flatMap((version) => [
+    logRecord({ key: '/p/a', version, time: version }, version <= 8 ? version : undefined),
+    logRecord({ key: '/p/b', version, time: version }, version <= 6 ? version : undefined),
+  ]);
+
+  it.each([true, false])('are left out and make room (limit counts them: %s)', async (counts) => {
+    const source = { limitCountsRemovals: counts, batchSize: 3 };
+    const { db, source: memory } = open([log], { source });
+    const versions = db.pool<number>('/p').versions();
+    const newest = versions.reverse().select((o) => [o.key, o.version]);
+    expect(await newest.take(5).toArray()).toEqual([
+      ['/p/a', 8],
+      ['/p/a', 7],
+      ['/p/b', 6],
+      ['/p/a', 6],
+      ['/p/b', 5],
+    ]);
+    expect(memory.requests.length > 1).toBe(counts);
+    expect(await newest.take(2).toArray()).toEqual([
+      ['/p/a', 8],
+      ['/p/a', 7],
+    ]);
+    expect(await versions.count()).toBe(14);
+    expect(await versions.skip(12).take(5).count()).toBe(2);
+    expect(await db.pool<number>('/p').keys().toArray()).toEqual([]);
+  });
+});
+
 describe('pulling', () => {
   it('reads no further than it is asked', async () => {
     const { db, source } = open(milk(500), { source: { batchSize: 10 } });

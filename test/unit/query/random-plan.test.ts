@@ -36,8 +36,8 @@ const put = fc.record({
     { weight: 6, arbitrary: smallText.map((text) => `/p/${text}`) },
     { weight: 1, arbitrary: smallText.map((text) => `/pp/${text}`) },
   ),
-  value: fc.option(anyValue, { nil: undefined, freq: 5 }),
-  isSameVersion: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+  value: fc.option(anyValue, { nil: undefined, freq: 2 }),
+  isSameVersion: fc.boolean(),
   timeStep: fc.integer({ min: 1, max: 3 }),
   eventTime: fc.option(fc.integer({ min: 0, max: 40 })),
   meta: fc.option(fc.dictionary(fc.constantFrom('a', 'b'), smallText)),
@@ -100,7 +100,7 @@ const projection = fc.constantFrom(
 
 const operator: fc.Arbitrary<PlanOperator> = fc.oneof(
   {
-    weight: 4,
+    weight: 2,
     arbitrary: condition.map((body) => ({ op: 'where', predicate: tree(body) }) as const),
   },
   { weight: 1, arbitrary: projection.map((made) => ({ op: 'select', projection: made }) as const) },
