@@ -27,8 +27,6 @@ import {
 } from './group/mod.ts';
 import { MemberStore } from './store/mod.ts';
 
-const count = (options: object): ReturnType<typeof Type.Integer> => Type.Integer(options);
-
 export const MemberConfigSchema = Type.Object({
   cluster: Type.Object({
     name: Type.String({ minLength: 1, default: 'freshet' }),
@@ -36,12 +34,12 @@ export const MemberConfigSchema = Type.Object({
     secret: Type.String({ minLength: 1, default: 'freshet-on-loopback' }),
   }),
   /** Which of `members` this is. */
-  node: count({ minimum: 1 }),
+  node: Type.Integer({ minimum: 1 }),
   members: Type.Array(
     Type.Object({
-      id: count({ minimum: 1 }),
+      id: Type.Integer({ minimum: 1 }),
       host: Type.String({ default: '127.0.0.1' }),
-      port: count({ minimum: 1, maximum: 65_535 }),
+      port: Type.Integer({ minimum: 1, maximum: 65_535 }),
     }),
     { minItems: 1 },
   ),
@@ -54,21 +52,21 @@ export const MemberConfigSchema = Type.Object({
         Type.Literal('persistent'),
         Type.Literal('trigger'),
       ]),
-      shards: count({ minimum: 1, default: 4 }),
-      replicas: Type.Union([Type.Null(), count({ minimum: 1 })], { default: null }),
+      shards: Type.Integer({ minimum: 1, default: 4 }),
+      replicas: Type.Union([Type.Null(), Type.Integer({ minimum: 1 })], { default: null }),
     }),
     { default: structuredClone(defaultSubgroups) },
   ),
   memory: Type.Object(
     {
       /** All rings of the member together. Alike at all members. */
-      ringBudgetBytes: count({
+      ringBudgetBytes: Type.Integer({
         minimum: groupLimits.ringSizeMin,
         default: groupLimits.ringBudgetDefault,
         unit: 'bytes',
       }),
       /** Resident log of each shard. */
-      shardBytes: count({
+      shardBytes: Type.Integer({
         minimum: 64 * 1024 * 1024,
         default: groupLimits.shardMemoryDefault,
         unit: 'bytes',
@@ -79,15 +77,15 @@ export const MemberConfigSchema = Type.Object({
   agent: Type.Object(
     {
       /** Busy polling before sleeping; null: from the number of cores and members on this host. */
-      spinMicros: Type.Union([Type.Null(), count({ minimum: 0, maximum: 1000 })], {
+      spinMicros: Type.Union([Type.Null(), Type.Integer({ minimum: 0, maximum: 1000 })], {
         default: null,
       }),
-      heartbeatMs: count({ minimum: 5, maximum: 10_000, default: 50, unit: 'ms' }),
-      silenceMs: count({ minimum: 50, maximum: 600_000, default: 1200, unit: 'ms' }),
+      heartbeatMs: Type.Integer({ minimum: 5, maximum: 10_000, default: 50, unit: 'ms' }),
+      silenceMs: Type.Integer({ minimum: 50, maximum: 600_000, default: 1200, unit: 'ms' }),
     },
     { default: {} },
   ),
-  maxClockSkewMs: count({ minimum: 0, maximum: 3_600_000, default: 500, unit: 'ms' }),
+  maxClockSkewMs: Type.Integer({ minimum: 0, maximum: 3_600_000, default: 500, unit: 'ms' }),
   logLevel: Type.Union(
     logLevels.map((level) => Type.Literal(level)),
     { default: 'info' },

@@ -318,7 +318,7 @@ export class Group {
         return;
       }
       case 'stopShards':
-        await Promise.all(effect.shards.map((shard) => this.#core.stopEpoch(shard)));
+        await Promise.all(effect.shards.map((shard) => this.#sealShard(shard)));
         await this.#reportStates(attempt, effect.shards);
         return;
       case 'fill':
@@ -340,6 +340,14 @@ export class Group {
           this.#enterIfStopped(shard);
         }
         return;
+    }
+  }
+
+  /** What this member delivered is on its disk before it counts as history. */
+  async #sealShard(shard: number): Promise<void> {
+    await this.#core.stopEpoch(shard);
+    if (this.layout.shard(shard).persistent) {
+      await this.#core.appendLog(shard, new Uint8Array());
     }
   }
 
