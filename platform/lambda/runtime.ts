@@ -63,19 +63,20 @@ export class LambdaRuntime {
     this.#deadLetters = new DeadLetters(new Database(door), node, clock, log);
   }
 
-  static async start(options: RuntimeOptions): Promise<LambdaRuntime> {
+  static async open(options: RuntimeOptions): Promise<LambdaRuntime> {
     await mkdir(join(options.folder, 'bundles'), { recursive: true });
-    const runtime = new LambdaRuntime(
-      options,
-      await CursorStore.open(join(options.folder, 'cursors')),
-    );
-    runtime.#endWatch = options.catalog.onChange((key) => {
-      if (key.startsWith(catalogKeys.pipelines)) runtime.#enqueue(key);
+    return new LambdaRuntime(options, await CursorStore.open(join(options.folder, 'cursors')));
+  }
+
+  /** Takes up the pipelines of the catalog and every change of them. Once the shards run. */
+  async begin(): Promise<void> {
+    const { catalog } = this.#options;
+    this.#endWatch = catalog.onChange((key) => {
+      if (key.startsWith(catalogKeys.pipelines)) this.#enqueue(key);
     });
-    for (const key of await options.catalog.list(catalogKeys.pipelines)) runtime.#enqueue(key);
-    await runtime.#changes;
-    runtime.#saveLater();
-    return runtime;
+    for (const key of await catalog.list(catalogKeys.pipelines)) this.#enqueue(key);
+    await this.#changes;
+    this.#saveLater();
   }
 
   /** Makes a pipeline the law: its code and files first, then its entry. */

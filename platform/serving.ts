@@ -1,0 +1,154 @@
+/** What a member serves: its lambdas and its doors, as one part of it. */
+import path from 'node:path';
+import { isFreshetError, toFreshetError } from './base/mod.ts';
+import { frontierColumns, frontierWidth } from './bridge/mod.ts';
+import {
+  type Backend,
+  type MemberSample,
+  type ShardSample,
+  startGrpcServer,
+  startHttpServer,
+} from './gateway/mod.ts';
+import { LambdaRuntime, workerEntry } from './lambda/mod.ts';
+import { MemberDoor } from './member-door.ts';
+import type { Member, MemberPart } from './node.ts';
+
+export interface ServingOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  readonly allowedHosts: readonly string[];
+  /** Built dashboard; null: none is served. */
+  readonly dashboardFolder: string | null;
+  /** A busy port means the next free one instead of an error. */
+  readonly searchPorts: boolean;
+}
+
+/** Where a member's doors are. */
+export interface ServingPorts {
+  readonly grpc: number;
+  readonly http: number;
+}
+
+/** Ports tried after a busy one. */
+const portSearchMax = 100;
+
+/** Starts lambdas and doors with a member. `onOpen` tells where the doors are. */
+export function servingPart(
+  options: ServingOptions,
+  onOpen: (ports: ServingPorts) => void,
+): MemberPart {
+  return async (member) => {
+    const ports: Record<string, number> = {};
+    const door = new MemberDoor(member, () => ports);
+    const entry = workerEntry();
+    const lambdas = await LambdaRuntime.open({
+      node: member.nodeId,
+      source: member.store.arrivals,
+      catalog: member.store.catalog,
+      door,
+      clock: member.clock,
+      log: member.log,
+      folder: path.join(member.folder.path, 'lambdas'),
+      workerEntry: entry.path,
+    });
+    member.store.onTrigger((event) => {
+      lambdas.onTrigger({
+        ...event,
+        kind: 'trigger',
+        version: null,
+        epoch: null,
+        bytes: event.value,
+      });
+    });
+    followViews(member, lambdas);
+    const backend: Backend = {
+      door,
+      lambdas,
+      sample: () => sampleOf(member, lambdas),
+      log: member.log,
+    };
+    const { host, allowedHosts, dashboardFolder } = options;
+    const grpc = await searching(options, options.grpcPort, async (port) =>
+      startGrpcServer(backend, { host, port }),
+    );
+    const http = await searching(options, options.httpPort, async (port) =>
+      startHttpServer(backend, { host, port, allowedHosts, dashboardFolder }),
+    );
+    Object.assign(ports, { grpc: grpc.port, http: http.port });
+    onOpen({ grpc: grpc.port, http: http.port });
+    return {
+      close: async () => {
+        member.store.onTrigger(null);
+        await Promise.all([grpc.close(), http.close()]);
+        await lambdas.close();
+        entry.dispose();
+      },
+    };
+  };
+}
+
+/** Lambdas begin once the shards run, and take up their shards anew after every change of the view. */
+function followViews(member: Member, lambdas: LambdaRuntime): void {
+  const follow = async () => {
+    let begun = false;
+    let seen = 0;
+    for await (const { running, number } of member.group.watchView()) {
+      if (!running) continue;
+      if (!begun) {
+        begun = true;
+        await lambdas.begin();
+      } else if (number !== seen) {
+        lambdas.onView();
+      }
+      seen = number;
+    }
+  };
+  follow().catch((error: unknown) => {
+    if (isFreshetError(error, 'CLOSED')) return;
+    member.log.error(
+      { error: toFreshetError(error).toJSON() },
+      'lambdas stopped following the view',
+    );
+  });
+}
+
+async function searching<T>(
+  { searchPorts }: ServingOptions,
+  first: number,
+  open: (port: number) => Promise<T>,
+): Promise<T> {
+  const last = searchPorts && first > 0 ? Math.min(first + portSearchMax, 65_535) : first;
+  for (let port = first; ; port++) {
+    try {
+      return await open(port);
+    } catch (error) {
+      if (!isFreshetError(error, 'ADDRESS_IN_USE') || port >= last) throw error;
+    }
+  }
+}
+
+function sampleOf(member: Member, lambdas: LambdaRuntime): MemberSample {
+  const { core, group, clock, nodeId } = member;
+  return {
+    node: nodeId,
+    view: group.view.number,
+    at: clock.wallUs() / 1000,
+    counters: core.addon.counters(core.handle),
+    shards: group.layout.heldBy(nodeId).map((layout): ShardSample => {
+      const out = new Float64Array(frontierWidth);
+      core.addon.frontiers(core.handle, layout.shard, out);
+      const stopped = out[frontierColumns.stopped] ?? 0;
+      return {
+        shard: layout.shard,
+        subgroup: layout.subgroup,
+        epoch: out[frontierColumns.epoch] ?? 0,
+        deliveredVersion: out[frontierColumns.deliveredVersion] ?? 0,
+        persistedVersion: out[frontierColumns.persistedVersion] ?? 0,
+        stopped: stopped === 0 ? null : core.statusName(stopped),
+      };
+    }),
+    pipelines: lambdas.pipelines(),
+  };
+}
