@@ -80,6 +80,14 @@ class Transport {
   // Ends a wait in poll() from another thread.
   virtual void wake_self() = 0;
 
+  // Hints, so that a member with many shards need not look at all of them: appends the regions that
+  // were written since the last call, each once. False: this transport does not know (one-sided
+  // hardware); then any may have been.
+  virtual bool take_touched(std::vector<RegionId>& touched) {
+    static_cast<void>(touched);
+    return false;
+  }
+
   virtual const TransportCounters& counters() const = 0;
 };
 

@@ -99,7 +99,7 @@ void TcpTransport::close_peer(NodeId node) {
 Status TcpTransport::grant(NodeId node, RegionId id, MutableBytes memory) {
   Peer* peer = find_peer(node);
   if (peer == nullptr) return Status::kPeerUnreachable;
-  return peer->regions.emplace(id, memory).second ? Status::kOk : Status::kInvalidArgument;
+  return peer->regions.emplace(id, Region{memory, false}).second ? Status::kOk : Status::kInvalidArgument;
 }
 
 void TcpTransport::revoke(NodeId node, RegionId id) {
@@ -126,9 +126,14 @@ MutableBytes TcpTransport::find_region(NodeId node, const RegionId& id, uint64_t
   Peer* peer = find_peer(node);
   if (peer != nullptr) {
     const auto found = peer->regions.find(id);
-    if (found != peer->regions.end() && offset <= found->second.size() &&
-        length <= found->second.size() - offset)
-      return found->second.subspan(offset, length);
+    if (found != peer->regions.end()) {
+      Region& region = found->second;
+      if (offset <= region.memory.size() && length <= region.memory.size() - offset) {
+        if (!region.touched) peer->touched.push_back(id);
+        region.touched = true;
+        return region.memory.subspan(offset, length);
+      }
+    }
   }
   counters_.dropped_writes++;
   return {};
@@ -332,6 +337,19 @@ int TcpTransport::poll(Nanos timeout, std::vector<PeerEvent>& events) {
   events.insert(events.end(), events_.begin(), events_.end());
   events_.clear();
   return done;
+}
+
+bool TcpTransport::take_touched(std::vector<RegionId>& touched) {
+  for (const auto& peer : peers_) {
+    for (const RegionId& id : peer->touched) {
+      const auto found = peer->regions.find(id);
+      if (found == peer->regions.end()) continue;  // revoked since
+      found->second.touched = false;
+      touched.push_back(id);
+    }
+    peer->touched.clear();
+  }
+  return true;
 }
 
 void TcpTransport::wake_self() {

@@ -50,13 +50,19 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   size_t backlog(NodeId peer) const override;
   int poll(Nanos timeout, std::vector<PeerEvent>& events) override;
   void wake_self() override;
+  bool take_touched(std::vector<RegionId>& touched) override;
   const TransportCounters& counters() const override { return counters_; }
 
  private:
+  struct Region {
+    MutableBytes memory;
+    bool touched = false;  // since the last take_touched()
+  };
   struct Peer {
     NodeId node = 0;
     tcp::SocketAddress address;
-    std::unordered_map<RegionId, MutableBytes, RegionIdHash> regions;
+    std::unordered_map<RegionId, Region, RegionIdHash> regions;
+    std::vector<RegionId> touched;
     tcp::Connection* up = nullptr;
     tcp::Connection* dialling = nullptr;
     Nanos dial_at = 0;

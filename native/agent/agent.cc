@@ -1,0 +1,438 @@
+#include "native/agent/agent.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace freshet {
+namespace {
+
+constexpr size_t kCommandRingSize = size_t{4} << 20;
+// Taken in one pass, so that what arrives meanwhile gets its turn.
+constexpr int kCommandsPerPass = 2048;
+constexpr size_t kCommandBytesPerPass = kCopySlice;
+constexpr size_t kEventsPerPass = 4096;
+constexpr Nanos kSleepMax = 1'000'000'000;
+
+}  // namespace
+
+AgentShared::AgentShared() : commands(kCommandRingSize), rows(kRowRingCapacity) {}
+
+Agent::Agent(AgentConfig config, AgentShared& shared, Transport& transport, LogWriter* log)
+    : config_(std::move(config)),
+      shared_(shared),
+      transport_(transport),
+      log_(log),
+      rows_(shared.rows),
+      links_({config_.node, config_.incarnation, config_.silence}, transport),
+      now_start_(config_.now()),
+      wall_start_(config_.wall()) {
+  shared_.clock.observe(wall_start_ - 1);
+}
+
+Agent::~Agent() = default;
+
+void Agent::run(const std::atomic<bool>& stop) {
+  int work = 1;
+  while (!stop.load(std::memory_order_relaxed)) {
+    Nanos wait = 0;
+    if (work == 0) {
+      const Nanos now = config_.now();
+      if (idle_since_ == 0) idle_since_ = now;
+      if (now - idle_since_ >= config_.spin) wait = wait_time(now);
+    } else {
+      idle_since_ = 0;
+    }
+    if (wait > 0) {
+      // Either we see what was put in before this, or who puts it in sees us asleep.
+      shared_.asleep.store(true, std::memory_order_seq_cst);
+      if (!shared_.commands.empty() || shared_.mailbox.has_mail() || stop.load()) wait = 0;
+    }
+    if (wait > 0) AgentCounters::add(shared_.counters.sleeps);
+    work = transport_.poll(wait, peer_events_);
+    if (shared_.asleep.load(std::memory_order_relaxed))
+      shared_.asleep.store(false, std::memory_order_relaxed);
+    work += do_work(config_.now());
+  }
+  end();
+}
+
+Nanos Agent::wait_time(Nanos now) const {
+  Nanos until = std::min(beat_at_, now + kSleepMax);
+  for (const ShardHost* host : order_)
+    if (host->has_deferred()) until = std::min(until, now + 1'000'000);
+  return std::max<Nanos>(until - now, 0);
+}
+
+int Agent::do_work(Nanos now) {
+  AgentCounters::add(shared_.counters.passes);
+  int work = take_peer_events(now);
+  mark_touched();
+  work += take_mail();
+  work += take_commands(now);
+  if (!appends_.empty()) work += take_appends();
+  look_at_backlogs();
+  work += step_shards(now);
+  work += step_messages();
+  if (now >= beat_at_) run_timers(now);
+  if (subscriptions_ > 0) work += collect_events();
+  if (!logs_.empty()) work += run_logs(work == 0);
+  if (work > 0 || to_maintain_) work += maintain(work == 0);
+  if (!retired_.empty()) drop_retired();
+  if (rows_.publish()) shared_.wake_loop();
+  return work;
+}
+
+int Agent::take_peer_events(Nanos now) {
+  const int count = static_cast<int>(peer_events_.size());
+  for (const PeerEvent& event : peer_events_) {
+    links_.on_event(event, now);
+    const auto kind = event.kind;
+    if (kind == PeerEvent::Kind::kDown) {
+      AgentCounters::add(shared_.counters.peersLost);
+      lose(event.node);
+    }
+    if (kind == PeerEvent::Kind::kUp) AgentCounters::add(shared_.counters.peersUp);
+    const int shown = kind == PeerEvent::Kind::kUp ? 1 : kind == PeerEvent::Kind::kDown ? 0 : 2;
+    rows_.push(
+        make_row(RowKind::kPeer, event.node, shown, static_cast<uint8_t>(event.reason)));
+  }
+  peer_events_.clear();
+  return count;
+}
+
+void Agent::lose(NodeId node) {
+  for (ShardHost* host : order_)
+    if (host->contains(node)) stop_epoch(*host, Status::kShardStopped, node, true);
+}
+
+void Agent::stop_epoch(ShardHost& host, Status reason, NodeId lost, bool report) {
+  if (!host.is_prepared()) return;
+  host.stop_epoch(reason);
+  if (!report) return;
+  AgentCounters::add(shared_.counters.epochsStopped);
+  rows_.push(
+      make_row(RowKind::kShardStopped, host.id(), static_cast<uint8_t>(reason), lost));
+}
+
+void Agent::mark_touched() {
+  touched_.clear();
+  if (!transport_.take_touched(touched_)) {
+    for (ShardHost* host : order_) host->dirty = true;
+    links_dirty_ = true;
+    return;
+  }
+  for (const RegionId& id : touched_) {
+    if (id.kind == RegionKind::kShardRow || id.kind == RegionKind::kRing) {
+      if (ShardHost* host = find(id.shard)) host->dirty = true;
+    } else if (id.kind != RegionKind::kMemberRow) {
+      links_dirty_ = true;
+    }
+  }
+}
+
+int Agent::take_mail() {
+  if (!shared_.mailbox.has_mail()) return 0;
+  const std::vector<AgentTask> tasks = shared_.mailbox.take();
+  for (const AgentTask& task : tasks) task();
+  return static_cast<int>(tasks.size());
+}
+
+int Agent::take_commands(Nanos now) {
+  uint32_t type;
+  MutableBytes body;
+  int count = 0;
+  size_t bytes = 0;
+  while (count < kCommandsPerPass && bytes < kCommandBytesPerPass &&
+         shared_.commands.front(type, body)) {
+    take_command(static_cast<CommandType>(type), body, now);
+    bytes += body.size();
+    shared_.commands.pop();
+    count++;
+  }
+  if (count > 0) AgentCounters::add(shared_.counters.commands, static_cast<uint64_t>(count));
+  return count;
+}
+
+void Agent::take_command(CommandType type, MutableBytes body, Nanos now) {
+  switch (type) {
+    case CommandType::kSubmit:
+      find_known(reinterpret_cast<const SubmitCommand*>(body.data())->shard)
+          .submit(*reinterpret_cast<const SubmitCommand*>(body.data()), now);
+      return;
+    case CommandType::kWaitCurrent: {
+      const auto& wait = *reinterpret_cast<const WaitCommand*>(body.data());
+      find_known(wait.shard).wait_current(wait.token, wait.persisted);
+      return;
+    }
+    case CommandType::kSetDispatched: {
+      const auto& dispatched = *reinterpret_cast<const DispatchedCommand*>(body.data());
+      find_known(dispatched.shard).set_dispatched(dispatched.version);
+      return;
+    }
+    case CommandType::kTask: {
+      AgentCall* raw;
+      std::memcpy(&raw, body.data(), sizeof raw);
+      const std::unique_ptr<AgentCall> call(raw);
+      (*call)(*this);
+      links_dirty_ = true;
+      return;
+    }
+  }
+}
+
+// The event loop asks only for shards that it found in the directory.
+ShardHost& Agent::find_known(ShardId shard) {
+  ShardHost* host = find(shard);
+  FRESHET_CHECK_VALUES(host != nullptr, shard, order_.size());
+  return *host;
+}
+
+ShardHost* Agent::find(ShardId shard) {
+  const auto found = hosts_.find(shard);
+  return found == hosts_.end() ? nullptr : found->second.get();
+}
+
+ShardHost* Agent::add_shard(ShardId shard, bool persistent) {
+  FRESHET_CHECK_VALUES(find(shard) == nullptr, shard, 0);
+  ShardView* view = shared_.directory.add(shard, persistent);
+  if (view == nullptr) return nullptr;
+  const ShardHost::Context context{config_.node, shared_.clock, transport_,
+                                   links_,       rows_,         retired_};
+  auto& host = hosts_[shard];
+  host = std::make_unique<ShardHost>(*view, context);
+  order_.push_back(host.get());
+  return host.get();
+}
+
+int Agent::step_shards(Nanos now) {
+  int work = 0;
+  for (ShardHost* host : order_) {
+    if (!host->dirty && !host->has_deferred()) continue;
+    host->dirty = false;
+    bool ended = false;
+    const int done = host->step(wall(now), now, ended);
+    if (ended) {
+      AgentCounters::add(shared_.counters.epochsStopped);
+      rows_.push(make_row(RowKind::kShardStopped, host->id(),
+                          host->view().epoch()->frontiers.stopped.load(),
+                          host->replica()->fault().peer));
+    }
+    // Something done may allow more; nothing done waits for new input.
+    host->dirty = host->dirty || done > 0;
+    host->worked = host->worked || done > 0;
+    work += done;
+  }
+  return work;
+}
+
+int Agent::step_messages() {
+  if (!links_dirty_) return 0;
+  const bool has_room = !shared_.inbox.is_full();
+  const int work = links_.step(has_room, messages_);
+  links_dirty_ = work > 0 || !has_room;
+  for (MemberMessage& message : messages_) {
+    const Row row = make_row(RowKind::kMessage, message.from, message.bytes.size());
+    shared_.inbox.put(std::move(message));
+    rows_.push(row);
+  }
+  AgentCounters::add(shared_.counters.messages, messages_.size());
+  messages_.clear();
+  return work;
+}
+
+int Agent::collect_events() {
+  size_t room = std::min(rows_.event_room(), kEventsPerPass);
+  size_t taken = 0;
+  // Each in turn begins, so that a busy shard does not starve the others of room.
+  for (size_t i = 0; i < order_.size() && room > 0; i++) {
+    ShardHost& host = *order_[(next_collector_ + i) % order_.size()];
+    if (host.subscriptions == 0) continue;
+    events_.clear();
+    host.store()->collect_events(events_, room);
+    for (const SubscriptionEvent& event : events_)
+      rows_.push(make_row(RowKind::kEvent, event.subscription, event.shard, event.epoch,
+                          event.version, event.time));
+    room -= std::min(room, events_.size());
+    taken += events_.size();
+  }
+  next_collector_++;
+  AgentCounters::add(shared_.counters.events, taken);
+  return static_cast<int>(taken);
+}
+
+int Agent::run_logs(bool idle) {
+  int work = 0;
+  for (LogReport report; log_->collect(report); work++) {
+    ShardHost* host = find(report.batch.shard);
+    ShardLog& log = *log_of(report.batch.shard);
+    const Status status = log.on_report(report);
+    AgentCounters::add(shared_.counters.logBatches);
+    AgentCounters::add(shared_.counters.logBytes, report.batch.bytes.size());
+    if (!is_ok(status)) stop_epoch(*host, status, 0, true);
+    for (Token token; log.take_synced(token);) answer(token, status);
+  }
+  for (const auto& [id, log] : logs_) work += log->close(idle);
+  return work;
+}
+
+int Agent::maintain(bool idle) {
+  to_maintain_ = false;
+  for (ShardHost* host : order_) {
+    if (!host->is_open() || !(idle || host->worked)) continue;
+    host->worked = host->store()->maintain(kCopySlice);
+    to_maintain_ = to_maintain_ || host->worked;
+  }
+  return to_maintain_ ? 1 : 0;
+}
+
+void Agent::show_space() {
+  if (log_ == nullptr || log_->space_state() == space_) return;
+  space_ = log_->space_state();
+  for (const auto& [id, log] : logs_)
+    if (find(id)->is_open()) find(id)->store()->on_log_state(space_);
+  rows_.push(make_row(RowKind::kDisk, log_->free_space(), space_ == Status::kOk ? 0 : 1));
+}
+
+void Agent::run_timers(Nanos now) {
+  beat_at_ = now + config_.heartbeat;
+  links_.beat(now, shared_.loop_beat.load(std::memory_order_relaxed));
+  links_.close_silent(now);
+  shared_.counters.show(transport_.counters());
+  show_space();
+}
+
+void Agent::look_at_backlogs() {
+  for (const auto& [node, congested] : links_.look_at_backlogs()) {
+    for (ShardHost* host : order_) {
+      if (!host->contains(node)) continue;
+      host->replica()->set_congested(node, congested);
+      host->dirty = true;
+    }
+  }
+}
+
+void Agent::drop_retired() {
+  for (Retired& item : retired_)
+    std::erase_if(item.peers, [this](NodeId node) { return transport_.backlog(node) == 0; });
+  std::erase_if(retired_, [](const Retired& item) { return item.peers.empty(); });
+}
+
+ShardLog* Agent::log_of(ShardId shard) {
+  const auto found = logs_.find(shard);
+  return found == logs_.end() ? nullptr : found->second.get();
+}
+
+void Agent::open_shard(ShardHost& host, std::shared_ptr<Store> store) {
+  store->on_log_state(space_);
+  host.set_store(std::move(store));
+  if (host.view().persistent()) logs_[host.id()] = std::make_unique<ShardLog>(host, *log_);
+}
+
+void Agent::close_shard(ShardHost& host) {
+  logs_.erase(host.id());
+  host.set_store(nullptr);
+}
+
+void Agent::subscribe(ShardId shard, uint64_t id, std::string_view prefix, Version from,
+                      Store::SubscriptionFrontier frontier, Token token) {
+  ShardHost* host = find(shard);
+  if (host == nullptr || !host->is_open()) return answer(token, Status::kNotAMember);
+  Version from_min = 0;
+  const Status status = host->store()->subscribe(id, prefix, from, frontier, &from_min);
+  if (is_ok(status)) {
+    host->subscriptions++;
+    subscriptions_++;
+  }
+  if (status == Status::kCompacted) {
+    const std::string text = "{\"version\":" + std::to_string(from_min - 1) + "}";
+    const Bytes bytes = std::as_bytes(std::span(text));
+    shared_.results.put(token, {bytes.begin(), bytes.end()});
+  }
+  answer(token, status);
+}
+
+void Agent::unsubscribe(ShardId shard, uint64_t id) {
+  ShardHost* host = find(shard);
+  if (host == nullptr || !host->is_open() || host->subscriptions == 0) return;
+  host->store()->unsubscribe(id);
+  host->subscriptions--;
+  subscriptions_--;
+}
+
+void Agent::answer(Token token, Status status) {
+  rows_.push(make_row(RowKind::kResult, token, static_cast<uint8_t>(status)));
+}
+
+void Agent::answer(Token token, Status status, ResultBytes&& bytes) {
+  if (is_ok(status) && !shared_.results.put(token, std::move(bytes))) status = Status::kOverloaded;
+  answer(token, status);
+}
+
+void Agent::report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset) {
+  rows_.push(
+      make_row(RowKind::kDamage, shard, static_cast<uint8_t>(status), segment, offset));
+}
+
+void Agent::forget_peer(NodeId node) {
+  lose(node);
+  links_.forget(node);
+}
+
+void Agent::refuse_peer(NodeId node, Status reason) {
+  rows_.push(make_row(RowKind::kPeer, node, 2, static_cast<uint8_t>(reason)));
+}
+
+void Agent::append_log(ShardId shard, ResultBytes&& records, Token token) {
+  ShardHost* host = find(shard);
+  if (host == nullptr || !host->is_open()) return answer(token, Status::kNotAMember);
+  if (host->is_prepared()) return answer(token, Status::kInvalidArgument);
+  appends_.push_back({shard, std::move(records), 0, token});
+}
+
+int Agent::take_appends() {
+  Append& append = appends_.front();
+  ShardHost* host = find(append.shard);
+  Status status = host->is_open() ? Status::kOk : Status::kShardStopped;
+  const size_t end = append.at + kCopySlice;
+  while (is_ok(status) && append.at < append.records.size() && append.at < end) {
+    const Bytes rest = Bytes(append.records).subspan(append.at);
+    if (!is_well_formed(rest)) {
+      status = Status::kInvalidArgument;
+      break;
+    }
+    const RecordView record(rest.data());
+    status = host->store()->restore(record, std::nullopt);
+    append.at += record.size();
+  }
+  if (is_ok(status) && append.at < append.records.size()) return 1;
+  const Token token = append.token;
+  ShardLog* log = log_of(append.shard);
+  appends_.pop_front();
+  if (!is_ok(status) || log == nullptr) {
+    answer(token, status);
+  } else {
+    log->close(false, true);
+    log->await_synced(token);
+    for (Token due; log->take_synced(due);) answer(due, Status::kOk);
+  }
+  return 1;
+}
+
+void Agent::end() {
+  for (ShardHost* host : order_) host->stop_epoch(Status::kClosed);
+  // The writer syncs what it was given before it stops; its queue may be full meanwhile.
+  const auto is_settled = [this] {
+    return std::all_of(logs_.begin(), logs_.end(),
+                       [](const auto& item) { return item.second->is_settled(); });
+  };
+  run_logs(true);
+  while (!is_settled()) {
+    run_logs(true);
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  rows_.publish();
+}
+
+}  // namespace freshet

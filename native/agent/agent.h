@@ -1,0 +1,148 @@
+// The duty cycle of a member: takes what arrived and what the event loop asks for, steps the shards
+// that have input, hands their writes to the transport and their answers to the event loop.
+//
+// Thread: one, its own. It never waits for another thread; the only place where it waits at all is
+// the transport's poll, when there is nothing to do.
+// Invariants
+//  1. Writes that a pass made go out in the next poll, before it waits.
+//  2. A lost peer ends every epoch that has it as a member, and no other.
+//  3. The event loop is woken at most once between two of its drains.
+#ifndef FRESHET_AGENT_AGENT_H_
+#define FRESHET_AGENT_AGENT_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "native/agent/agent_counters.h"
+#include "native/agent/mailbox.h"
+#include "native/agent/shard_host.h"
+#include "native/agent/shard_log.h"
+#include "native/agent/spsc_ring.h"
+
+namespace freshet {
+
+struct AgentConfig {
+  NodeId node = 0;
+  uint64_t incarnation = 0;
+  Nanos spin = 0;
+  Nanos heartbeat = 50'000'000;
+  Nanos silence = 1'200'000'000;
+  std::function<Nanos()> now;    // monotonic
+  std::function<Micros()> wall;  // hybrid clocks start from it; read once
+};
+
+// What the agent shares with other threads. Outlives it.
+struct AgentShared {
+  SpscRing commands;
+  RowRing rows;
+  Mailbox mailbox;
+  Results results;
+  Inbox inbox;
+  ShardDirectory directory;
+  AgentCounters counters;
+  HybridClock clock;
+  std::atomic<bool> asleep{false};
+  std::atomic<uint64_t> loop_beat{0};  // turns of the event loop
+  std::function<void()> wake_loop;     // any thread may call it
+
+  AgentShared();
+};
+
+class Agent {
+ public:
+  Agent(AgentConfig config, AgentShared& shared, Transport& transport, LogWriter* log);
+  ~Agent();
+
+  // Polls and works until `stop`; then ends all epochs and closes the logs' last batches.
+  void run(const std::atomic<bool>& stop);
+  // One pass over everything but the transport's poll. Returns how much was done.
+  int do_work(Nanos now);
+
+  // For calls of the event loop (CommandType::kTask) and mail.
+  Transport& transport() { return transport_; }
+  PeerLinks& links() { return links_; }
+  AgentShared& shared() { return shared_; }
+  ShardHost* find(ShardId shard);
+  // Makes the shard known, not open yet; null: too many.
+  ShardHost* add_shard(ShardId shard, bool persistent);
+  void answer(Token token, Status status);
+  void answer(Token token, Status status, ResultBytes&& bytes);
+  void answer(Token token, ResultBytes&& bytes) { answer(token, Status::kOk, std::move(bytes)); }
+  void subscribe(ShardId shard, uint64_t id, std::string_view prefix, Version from,
+                 Store::SubscriptionFrontier frontier, Token token);
+  void unsubscribe(ShardId shard, uint64_t id);
+  void stop_epoch(ShardHost& host, Status reason, NodeId lost, bool report);
+  // Null for volatile shards.
+  ShardLog* log_of(ShardId shard);
+  // The store is there: recovered, made, or cut back.
+  void open_shard(ShardHost& host, std::shared_ptr<Store> store);
+  // Lets go of the store, to be opened again.
+  void close_shard(ShardHost& host);
+  void append_log(ShardId shard, ResultBytes&& records, Token token);
+  void report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset);
+  void forget_peer(NodeId node);
+  void refuse_peer(NodeId node, Status reason);
+
+ private:
+  // Records of another member on their way into a store, a slice in each pass.
+  struct Append {
+    ShardId shard;
+    ResultBytes records;
+    size_t at;
+    Token token;
+  };
+
+  int take_peer_events(Nanos now);
+  int take_appends();
+  int take_mail();
+  int take_commands(Nanos now);
+  void take_command(CommandType type, MutableBytes body, Nanos now);
+  ShardHost& find_known(ShardId shard);
+  void mark_touched();
+  int step_shards(Nanos now);
+  int step_messages();
+  int collect_events();
+  int run_logs(bool idle);
+  int maintain(bool idle);
+  void show_space();
+  void run_timers(Nanos now);
+  void look_at_backlogs();
+  void drop_retired();
+  void lose(NodeId node);
+  Micros wall(Nanos now) const { return wall_start_ + (now - now_start_) / 1000; }
+  Nanos wait_time(Nanos now) const;
+  void sleep(Nanos wait);
+  void end();
+
+  const AgentConfig config_;
+  AgentShared& shared_;
+  Transport& transport_;
+  LogWriter* const log_;  // null: no persistent shards
+  RowOutput rows_;
+  PeerLinks links_;
+  std::vector<Retired> retired_;
+  std::unordered_map<ShardId, std::unique_ptr<ShardHost>> hosts_;
+  std::vector<ShardHost*> order_;  // the hosts, for passes over all
+  std::unordered_map<ShardId, std::unique_ptr<ShardLog>> logs_;
+  std::deque<Append> appends_;
+  std::vector<PeerEvent> peer_events_;
+  std::vector<RegionId> touched_;
+  std::vector<MemberMessage> messages_;
+  std::vector<SubscriptionEvent> events_;
+  bool links_dirty_ = false;
+  bool to_maintain_ = false;  // a store has more to clean up
+  Status space_ = Status::kOk;
+  size_t subscriptions_ = 0;
+  size_t next_collector_ = 0;
+  const Nanos now_start_;
+  const Micros wall_start_;
+  Nanos beat_at_ = 0;
+  Nanos idle_since_ = 0;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_AGENT_H_

@@ -1,0 +1,54 @@
+// What the agent counts, for anyone to read while it runs.
+//
+// Threads: the agent writes, any reads.
+#ifndef FRESHET_AGENT_AGENT_COUNTERS_H_
+#define FRESHET_AGENT_AGENT_COUNTERS_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "native/io/transport.h"
+
+namespace freshet {
+
+// Names are those that `counters` of the binding shows.
+#define FRESHET_AGENT_COUNTERS(X)                                          \
+  X(passes)              /* of the duty cycle */                           \
+  X(sleeps)              /* waits in the kernel */                         \
+  X(commands)            /* taken from the event loop */                   \
+  X(events)              /* of subscriptions, handed on */                 \
+  X(messages)            /* of members, handed on */                       \
+  X(peersUp)                                                               \
+  X(peersLost)                                                             \
+  X(epochsStopped)       /* by a lost or broken peer */                    \
+  X(bytesWritten)                                                          \
+  X(bytesRead)                                                             \
+  X(systemCalls)                                                           \
+  X(droppedWrites)                                                         \
+  X(refusedConnections)                                                    \
+  X(logBatches)                                                            \
+  X(logBytes)                                                              \
+  X(recoveredRecords)    /* by openShard, counted as they are read */      \
+  X(queriesWaiting)
+
+struct AgentCounters {
+#define FRESHET_COUNTER_MEMBER(name) std::atomic<uint64_t> name{0};
+  FRESHET_AGENT_COUNTERS(FRESHET_COUNTER_MEMBER)
+#undef FRESHET_COUNTER_MEMBER
+
+  // With one writer a plain addition does.
+  static void add(std::atomic<uint64_t>& counter, uint64_t count = 1) {
+    counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  }
+  void show(const TransportCounters& from) {
+    bytesWritten.store(from.bytes_written, std::memory_order_relaxed);
+    bytesRead.store(from.bytes_read, std::memory_order_relaxed);
+    systemCalls.store(from.system_calls, std::memory_order_relaxed);
+    droppedWrites.store(from.dropped_writes, std::memory_order_relaxed);
+    refusedConnections.store(from.refused_connections, std::memory_order_relaxed);
+  }
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_AGENT_COUNTERS_H_

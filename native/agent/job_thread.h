@@ -1,0 +1,49 @@
+// A thread that runs jobs one after the other from a bounded queue: queries, cold reads, recovery.
+//
+// Threads: post() and close() from any but its own.
+// Invariants
+//  1. At most kJobsMax jobs wait.
+//  2. After close() no job runs; those that waited are dropped.
+#ifndef FRESHET_AGENT_JOB_THREAD_H_
+#define FRESHET_AGENT_JOB_THREAD_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "native/core/status.h"
+
+namespace freshet {
+
+inline constexpr size_t kJobsMax = 1024;
+
+class JobThread {
+ public:
+  using Job = std::function<void()>;
+
+  JobThread();
+  ~JobThread();
+
+  // kOverloaded: the queue is full; kClosed.
+  Status post(Job job);
+  void close();
+  // Long jobs look here now and then and give up.
+  bool is_closing() const { return closing_.load(std::memory_order_relaxed); }
+  size_t waiting() const;
+
+ private:
+  void run();
+
+  mutable std::mutex mutex_;  // guards jobs_
+  std::condition_variable changed_;
+  std::deque<Job> jobs_;
+  std::atomic<bool> closing_{false};
+  std::thread thread_;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_JOB_THREAD_H_

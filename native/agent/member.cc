@@ -1,0 +1,252 @@
+#include "native/agent/member.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "native/io/posix_file.h"
+#include "native/io/tcp/tcp_transport.h"
+
+namespace freshet {
+namespace {
+
+Nanos read_clock(clockid_t clock) {
+  timespec time;
+  clock_gettime(clock, &time);
+  return Nanos{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+Nanos monotonic_now() { return read_clock(CLOCK_MONOTONIC); }
+Micros wall_now() { return read_clock(CLOCK_REALTIME) / 1000; }
+
+void fill_random(MutableBytes out) {
+  while (!out.empty()) {
+    const ssize_t size = getrandom(out.data(), out.size(), 0);
+    FRESHET_CHECK_VALUES(size > 0 || errno == EINTR, size, errno);
+    if (size > 0) out = out.subspan(static_cast<size_t>(size));
+  }
+}
+
+uint64_t random_number() {
+  uint64_t number;
+  fill_random(std::as_writable_bytes(std::span(&number, 1)));
+  return number;
+}
+
+// Logs name their cluster by the first half of its id.
+uint64_t short_cluster(const ClusterId& cluster) {
+  uint64_t result;
+  std::memcpy(&result, cluster.data(), sizeof result);
+  return result;
+}
+
+constexpr Nanos kSpinMax = 1'000'000;
+
+bool is_possible(const MemberConfig& config) {
+  return config.node != 0 && config.spin >= 0 && config.spin <= kSpinMax &&
+         config.heartbeat > 0 && config.silence >= 2 * config.heartbeat;
+}
+
+}  // namespace
+
+Member::Member(const MemberConfig& config) : config_(config) {}
+Member::~Member() { close(); }
+
+Status Member::open(const MemberConfig& config, std::function<void()> wake_loop,
+                    std::shared_ptr<Member>& out) {
+  if (!is_possible(config)) return Status::kInvalidArgument;
+  std::shared_ptr<Member> member(new Member(config));
+  const Status status = member->start(std::move(wake_loop));
+  if (is_ok(status)) out = std::move(member);
+  return status;
+}
+
+Status Member::start(std::function<void()> wake_loop) {
+  shared_.wake_loop = std::move(wake_loop);
+  TcpConfig tcp;
+  tcp.cluster = config_.cluster;
+  tcp.secret = config_.secret;
+  tcp.me = config_.node;
+  tcp.incarnation = random_number();
+  tcp.host = config_.host;
+  tcp.port = config_.port;
+  tcp.now = monotonic_now;
+  tcp.fill_random = fill_random;
+  const uint64_t incarnation = tcp.incarnation;
+  Status status = TcpTransport::open(std::move(tcp), transport_);
+  if (!is_ok(status)) return status;
+  port_ = transport_->port();
+  if (!config_.data_folder.empty()) status = open_log();
+  if (!is_ok(status)) return status;
+
+  AgentConfig agent;
+  agent.node = config_.node;
+  agent.incarnation = incarnation;
+  agent.spin = config_.spin;
+  agent.heartbeat = config_.heartbeat;
+  agent.silence = config_.silence;
+  agent.now = monotonic_now;
+  agent.wall = wall_now;
+  agent_ = std::make_unique<Agent>(std::move(agent), shared_, *transport_, log_.get());
+  jobs_ = std::make_unique<JobThread>();
+  query_ = std::make_unique<QueryRunner>(files_.get(), config_.data_folder,
+                                         [this] { return jobs_->is_closing(); });
+  thread_ = std::thread([this] { agent_->run(stop_); });
+  return Status::kOk;
+}
+
+uint64_t Member::folder_cluster() const { return short_cluster(config_.cluster); }
+
+Status Member::open_log() {
+  files_ = make_posix_file_system();
+  const uint64_t cluster = folder_cluster();
+  Status status =
+      DataFolder::open(*files_, config_.data_folder, cluster, random_number(), folder_);
+  if (!is_ok(status)) return status;
+  LogWriterConfig log;
+  log.data = config_.data_folder;
+  log.cluster = cluster;
+  log.disk = folder_->disk();
+  log_ = std::make_unique<LogWriter>(*files_, log, [this] { wake_agent(); });
+  return log_->start();
+}
+
+void Member::close() {
+  if (closed_.exchange(true)) return;
+  // Readers of other threads look at closed_ after they have counted themselves.
+  while (readers_.load() > 0) std::this_thread::yield();
+  if (jobs_ != nullptr) jobs_->close();
+  if (thread_.joinable()) {
+    stop_.store(true);
+    transport_->wake_self();
+    thread_.join();
+  }
+  if (log_ != nullptr) log_->stop();
+  // Calls that nobody took own their closures.
+  uint32_t type;
+  for (MutableBytes body; shared_.commands.front(type, body); shared_.commands.pop()) {
+    if (static_cast<CommandType>(type) != CommandType::kTask) continue;
+    AgentCall* call;
+    std::memcpy(&call, body.data(), sizeof call);
+    delete call;
+  }
+  query_.reset();
+  agent_.reset();
+  transport_.reset();
+  folder_.reset();
+}
+
+bool Member::enter_read() {
+  readers_.fetch_add(1);
+  if (!closed_.load()) return true;
+  leave_read();
+  return false;
+}
+
+void Member::wake_agent() {
+  if (shared_.asleep.load(std::memory_order_seq_cst) && shared_.asleep.exchange(false))
+    transport_->wake_self();
+}
+
+void Member::mail(AgentTask task) {
+  shared_.mailbox.put(std::move(task));
+  wake_agent();
+}
+
+template <typename Command>
+Status Member::put_command(CommandType type, const Command& command) {
+  if (is_closed()) return Status::kClosed;
+  std::byte* body = shared_.commands.reserve(static_cast<uint32_t>(type), sizeof command);
+  if (body == nullptr) return Status::kOverloaded;
+  std::memcpy(body, &command, sizeof command);
+  shared_.commands.commit();
+  wake_agent();
+  return Status::kOk;
+}
+
+Status Member::call(AgentCall call, bool answers) {
+  auto owned = std::make_unique<AgentCall>(std::move(call));
+  const Status status = put_command(CommandType::kTask, owned.get());
+  if (!is_ok(status)) return status;
+  owned.release();
+  if (answers) calls_++;
+  return Status::kOk;
+}
+
+Status Member::post_job(JobThread::Job job, bool answers) {
+  if (is_closed()) return Status::kClosed;
+  const Status status = jobs_->post(std::move(job));
+  if (is_ok(status) && answers) calls_++;
+  return status;
+}
+
+size_t Member::drain(double* rows, size_t count_max) {
+  const size_t count = shared_.rows.drain(rows, count_max);
+  for (size_t i = 0; i < count; i++) {
+    const auto kind = static_cast<RowKind>(rows[i * kRowWidth]);
+    if (kind == RowKind::kCompletion) {
+      outstanding_--;
+    } else if (kind == RowKind::kResult) {
+      calls_--;
+    }
+  }
+  shared_.loop_beat.fetch_add(1, std::memory_order_relaxed);
+  return count;
+}
+
+Status Member::submit(ShardId shard, const Change& change, Ack ack, Token token) {
+  if (is_closed()) return Status::kClosed;
+  if (find_shard(shard) == nullptr) return Status::kNotAMember;
+  if (change.key.size() > kKeySizeMax) return Status::kKeyTooLong;
+  if (change.value.size() > kValueSizeMax) return Status::kValueTooLarge;
+  if (change.meta.size() > kMetaSizeMax) return Status::kInvalidArgument;
+  if (ack != Ack::kNone && outstanding_ >= kOutstandingMax) return Status::kOverloaded;
+  SubmitCommand command;
+  command.token = token;
+  command.condition = change.condition;
+  command.session = change.session;
+  command.event_time = change.event_time;
+  command.borrows = change.value.size() > kBorrowThreshold;
+  command.borrowed = command.borrows ? change.value.data() : nullptr;
+  command.shard = shard;
+  command.pool = change.pool;
+  command.value_length = static_cast<uint32_t>(change.value.size());
+  command.key_length = static_cast<uint16_t>(change.key.size());
+  command.meta_length = static_cast<uint16_t>(change.meta.size());
+  command.kind = change.kind;
+  command.ack = ack;
+  std::byte* body = shared_.commands.reserve(static_cast<uint32_t>(CommandType::kSubmit),
+                                             sizeof command + command.tail_size());
+  if (body == nullptr) return Status::kOverloaded;
+  std::memcpy(body, &command, sizeof command);
+  body += sizeof command;
+  const auto put = [&body](Bytes bytes) {
+    if (!bytes.empty()) std::memcpy(body, bytes.data(), bytes.size());
+    body += bytes.size();
+  };
+  put(change.key);
+  put(change.meta);
+  if (!command.borrows) put(change.value);
+  shared_.commands.commit();
+  if (ack != Ack::kNone) outstanding_++;
+  wake_agent();
+  return Status::kOk;
+}
+
+Status Member::wait_current(ShardId shard, bool persisted, Token token) {
+  if (find_shard(shard) == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
+  if (outstanding_ >= kOutstandingMax) return Status::kOverloaded;
+  const Status status =
+      put_command(CommandType::kWaitCurrent, WaitCommand{token, shard, persisted});
+  if (is_ok(status)) outstanding_++;
+  return status;
+}
+
+Status Member::set_dispatched(ShardId shard, Version version) {
+  if (find_shard(shard) == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
+  return put_command(CommandType::kSetDispatched, DispatchedCommand{version, shard});
+}
+
+}  // namespace freshet

@@ -1,0 +1,132 @@
+// A member as its process sees it: the door between the event loop and the agent, log and query
+// threads. What is not said to be for any thread is for one thread, the event loop's.
+//
+// Calls that take time answer by a row of drain() under the caller's token; see
+// platform/bridge/native.ts, which this mirrors.
+//
+// Invariants
+//  1. Whatever was admitted is answered, or the member is closed.
+//  2. close() returns when no thread of the member runs and no read of another thread is under way.
+#ifndef FRESHET_AGENT_MEMBER_H_
+#define FRESHET_AGENT_MEMBER_H_
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+
+#include "native/agent/agent.h"
+#include "native/agent/job_thread.h"
+#include "native/agent/log_recovery.h"
+#include "native/agent/query.h"
+
+namespace freshet {
+
+// Values over this are not copied but read where they lie, until a `released` row.
+inline constexpr size_t kBorrowThreshold = size_t{64} << 10;
+
+struct MemberConfig {
+  ClusterId cluster = {};
+  Secret secret = {};
+  NodeId node = 0;
+  std::string host = "127.0.0.1";
+  uint16_t port = 0;
+  std::string data_folder;  // empty: no persistent shards
+  Nanos spin = 0;
+  Nanos heartbeat = 50'000'000;
+  Nanos silence = 1'200'000'000;
+};
+
+class TcpTransport;
+
+class Member {
+ public:
+  // `wake_loop` is called by other threads when rows wait. kAddressInUse, kInvalidArgument (host,
+  // times), kDataInUse, kWrongCluster, kNewerFormat, kDiskFailed.
+  static Status open(const MemberConfig& config, std::function<void()> wake_loop,
+                     std::shared_ptr<Member>& out);
+  ~Member();
+  // Stops the threads and syncs the logs. Idempotent.
+  void close();
+  bool is_closed() const { return closed_.load(std::memory_order_acquire); }
+  uint16_t port() const { return port_; }
+
+  size_t drain(double* rows, size_t count_max);
+  // Submissions and calls not answered yet.
+  size_t outstanding() const { return outstanding_ + calls_; }
+  std::optional<ResultBytes> take_result(Token token) { return shared_.results.take(token); }
+
+  Status add_peer(const PeerAddress& address);
+  Status forget_peer(NodeId node);
+  Status send_message(NodeId node, Bytes message);
+  std::optional<MemberMessage> take_message() { return shared_.inbox.take(); }
+
+  Status open_shard(ShardId shard, bool persistent, size_t memory_max, Token token);
+  Status shard_state(ShardId shard, Token token);
+  Status read_log(ShardId shard, LogPosition after, size_t size_max, Token token);
+  Status append_log(ShardId shard, Bytes records, Token token);
+  Status cut_back(ShardId shard, LogPosition position, Token token);
+  Status prepare_epoch(EpochOptions options, Token token);
+  Status start_epoch(ShardId shard, Epoch epoch, Token token);
+  Status stop_epoch(ShardId shard, Token token);
+
+  // `change` is copied, but for a value over kBorrowThreshold.
+  Status submit(ShardId shard, const Change& change, Ack ack, Token token);
+  Status wait_current(ShardId shard, bool persisted, Token token);
+  Status set_dispatched(ShardId shard, Version version);
+
+  Status scan(ScanRequest request, Token token);
+  Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length, Token token);
+
+  Status subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,
+                   Store::SubscriptionFrontier frontier, Token token);
+  Status unsubscribe(ShardId shard, uint64_t id);
+
+  // Any thread.
+  ShardView* find_shard(ShardId shard) const { return shared_.directory.find(shard); }
+  const AgentCounters& counters() const { return shared_.counters; }
+  // Brackets a read of another thread than the event loop's. False: closed.
+  bool enter_read();
+  void leave_read() { readers_.fetch_sub(1, std::memory_order_release); }
+
+ private:
+  explicit Member(const MemberConfig& config);
+  Status start(std::function<void()> wake_loop);
+  Status open_log();
+  void wake_agent();
+  Status call(AgentCall call, bool answers = true);
+  Status post_job(JobThread::Job job, bool answers = true);
+  // From other threads to the agent.
+  void mail(AgentTask task);
+  void recover(ShardId shard, StoreConfig store, std::optional<LogPosition> cut, Token token);
+  uint64_t folder_cluster() const;
+  template <typename Command>
+  Status put_command(CommandType type, const Command& command);
+
+  const MemberConfig config_;
+  uint16_t port_ = 0;
+  AgentShared shared_;
+  std::unique_ptr<FileSystem> files_;
+  std::unique_ptr<DataFolder> folder_;
+  std::unique_ptr<LogWriter> log_;
+  std::unique_ptr<TcpTransport> transport_;
+  std::unique_ptr<Agent> agent_;
+  std::unique_ptr<QueryRunner> query_;
+  std::unique_ptr<JobThread> jobs_;
+  std::unordered_map<NodeId, std::shared_ptr<PeerView>> peers_;
+  size_t outstanding_ = 0;
+  size_t calls_ = 0;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> closed_{false};
+  std::atomic<int> readers_{0};
+  std::thread thread_;
+};
+
+// {shard, epoch, sequence, version, time, digest, persistent} as JSON.
+ResultBytes describe_shard(const ShardHost& host);
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_MEMBER_H_

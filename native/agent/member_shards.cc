@@ -1,0 +1,194 @@
+// The member's calls about its shards: opening, history, epochs, reads that take time.
+#include <algorithm>
+#include <charconv>
+
+#include "native/agent/member.h"
+
+namespace freshet {
+namespace {
+
+void append_number(std::string& out, const char* name, auto value) {
+  out += out.empty() ? "{\"" : ",\"";
+  out += name;
+  out += "\":";
+  out += std::to_string(value);
+}
+
+}  // namespace
+
+ResultBytes describe_shard(const ShardHost& host) {
+  const Store& store = *host.store();
+  const LogPosition last = store.last_position();
+  char digest[17] = {};
+  std::to_chars(digest, digest + 16, store.digest(), 16);
+  std::string text;
+  append_number(text, "shard", host.id());
+  append_number(text, "epoch", last.epoch);
+  append_number(text, "sequence", last.sequence);
+  append_number(text, "version", store.newest_version());
+  append_number(text, "time", store.newest_time());
+  text += ",\"digest\":\"";
+  text += digest;
+  text += store.config().persistent ? "\",\"persistent\":true}" : "\",\"persistent\":false}";
+  const Bytes bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+Status Member::open_shard(ShardId shard, bool persistent, size_t memory_max, Token token) {
+  if (persistent && log_ == nullptr) return Status::kInvalidArgument;
+  StoreConfig config;
+  config.shard = shard;
+  config.persistent = persistent;
+  config.memory_max = memory_max;
+  return call([this, config, token](Agent& agent) {
+    if (agent.find(config.shard) != nullptr) return agent.answer(token, Status::kInvalidArgument);
+    ShardHost* host = agent.add_shard(config.shard, config.persistent);
+    if (host == nullptr) return agent.answer(token, Status::kOverloaded);
+    if (config.persistent) return recover(config.shard, config, std::nullopt, token);
+    agent.open_shard(*host, std::make_shared<Store>(config));
+    agent.answer(token, describe_shard(*host));
+  });
+}
+
+// From the agent's thread: reads the log on the job thread, then gives the store to the agent.
+void Member::recover(ShardId shard, StoreConfig config, std::optional<LogPosition> cut,
+                     Token token) {
+  const Status posted = jobs_->post([this, shard, config, cut, token] {
+    auto store = std::make_shared<Store>(config);
+    RecoveryConfig recovery;
+    recovery.data = config_.data_folder;
+    recovery.cluster = folder_cluster();
+    recovery.disk = folder_->disk();
+    recovery.cut_after = cut;
+    const RecoveryResult result = recover_log(*files_, recovery, *store);
+    mail([this, shard, store, result, token] {
+      AgentCounters::add(shared_.counters.recoveredRecords, result.records);
+      ShardHost& host = *agent_->find(shard);
+      if (result.status == Status::kLogCorrupt)
+        agent_->report_damage(shard, result.status, result.segment, result.offset);
+      if (!is_ok(result.status)) return agent_->answer(token, result.status);
+      agent_->open_shard(host, store);
+      agent_->answer(token, describe_shard(host));
+    });
+  });
+  if (!is_ok(posted)) agent_->answer(token, posted);
+}
+
+Status Member::shard_state(ShardId shard, Token token) {
+  return call([shard, token](Agent& agent) {
+    const ShardHost* host = agent.find(shard);
+    if (host == nullptr || !host->is_open()) return agent.answer(token, Status::kNotAMember);
+    agent.answer(token, describe_shard(*host));
+  });
+}
+
+Status Member::read_log(ShardId shard, LogPosition after, size_t size_max, Token token) {
+  const size_t size = std::clamp(size_max, size_t{1}, kScanBytesMax);
+  return call([this, shard, after, size, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    if (host == nullptr || !host->is_open()) return agent.answer(token, Status::kNotAMember);
+    // A slice at a time: the agent has other things to do. One record may be larger than a slice.
+    ResultBytes bytes(std::min(size, kCopySlice));
+    size_t used = 0;
+    LogPosition last;
+    Status status = host->store()->read_log(after, bytes, used, last);
+    if (status == Status::kOverloaded && size > kCopySlice) {
+      bytes.resize(size);
+      status = host->store()->read_log(after, bytes, used, last);
+    }
+    if (status == Status::kCold) {
+      const Status posted = jobs_->post([this, shard, after, size, token] {
+        auto cold = std::make_shared<ResultBytes>();
+        const Status read = query_->read_log(shard, after, size, *cold);
+        mail([this, read, cold, token] { agent_->answer(token, read, std::move(*cold)); });
+      });
+      if (!is_ok(posted)) agent.answer(token, posted);
+      return;
+    }
+    bytes.resize(used);
+    agent.answer(token, status, std::move(bytes));
+  });
+}
+
+Status Member::append_log(ShardId shard, Bytes records, Token token) {
+  const auto copy = std::make_shared<ResultBytes>(records.begin(), records.end());
+  return call([shard, copy, token](Agent& agent) {
+    agent.append_log(shard, std::move(*copy), token);
+  });
+}
+
+Status Member::cut_back(ShardId shard, LogPosition position, Token token) {
+  return call([this, shard, position, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    if (host == nullptr || !host->is_open()) return agent.answer(token, Status::kNotAMember);
+    const ShardLog* log = agent.log_of(shard);
+    if (host->is_prepared() || log == nullptr || host->subscriptions > 0)
+      return agent.answer(token, Status::kInvalidArgument);
+    if (!log->is_settled()) return agent.answer(token, Status::kOverloaded);
+    // The log decides: it is cut, and the store is made anew from it.
+    const StoreConfig config = host->store()->config();
+    agent.close_shard(*host);
+    recover(shard, config, position, token);
+  });
+}
+
+Status Member::prepare_epoch(EpochOptions options, Token token) {
+  return call([options = std::move(options), token](Agent& agent) {
+    ShardHost* host = agent.find(options.shard);
+    agent.answer(token, host == nullptr ? Status::kNotAMember : host->prepare_epoch(options));
+  });
+}
+
+Status Member::start_epoch(ShardId shard, Epoch epoch, Token token) {
+  return call([shard, epoch, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    agent.answer(token, host == nullptr ? Status::kNotAMember : host->start_epoch(epoch));
+  });
+}
+
+Status Member::stop_epoch(ShardId shard, Token token) {
+  return call([shard, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    if (host == nullptr) return agent.answer(token, Status::kNotAMember);
+    agent.stop_epoch(*host, Status::kShardStopped, 0, false);
+    agent.answer(token, Status::kOk);
+  });
+}
+
+Status Member::scan(ScanRequest request, Token token) {
+  const ShardView* view = find_shard(request.shard);
+  if (view == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
+  return post_job([this, view, request = std::move(request), token] {
+    auto bytes = std::make_shared<ResultBytes>();
+    const Status status = query_->scan(*view, request, *bytes);
+    mail([this, status, bytes, token] { agent_->answer(token, status, std::move(*bytes)); });
+  });
+}
+
+Status Member::read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length,
+                         Token token) {
+  const ShardView* view = find_shard(shard);
+  if (view == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
+  if (!view->persistent()) return Status::kInvalidArgument;
+  return post_job([this, shard, segment, offset, length, token] {
+    auto bytes = std::make_shared<ResultBytes>();
+    const Status status = query_->read_cold(shard, segment, offset, length, *bytes);
+    mail([this, shard, segment, offset, status, bytes, token] {
+      if (status == Status::kLogCorrupt) agent_->report_damage(shard, status, segment, offset);
+      agent_->answer(token, status, std::move(*bytes));
+    });
+  });
+}
+
+Status Member::subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,
+                         Store::SubscriptionFrontier frontier, Token token) {
+  return call([=, prefix = std::move(prefix)](Agent& agent) {
+    agent.subscribe(shard, id, prefix, from, frontier, token);
+  });
+}
+
+Status Member::unsubscribe(ShardId shard, uint64_t id) {
+  return call([shard, id](Agent& agent) { agent.unsubscribe(shard, id); }, false);
+}
+
+}  // namespace freshet

@@ -1,0 +1,90 @@
+// The other members as this one sees them: heartbeats, silence, messages.
+//
+// With each peer there is one table of two rows (view 0: just the pair), which carries stamps and
+// echoes, and one channel for whole messages. A peer whose stamp has not moved for `silence` is
+// closed; whatever was shared with it ends then, as after a lost connection.
+//
+// Thread: the agent's, but for PeerView.
+// Invariants
+//  1. Stamps of one connection never vouch for another: the table is made anew when it ends.
+//  2. A pause of this agent is no silence of the others: all clocks start again after one.
+#ifndef FRESHET_AGENT_PEER_LINKS_H_
+#define FRESHET_AGENT_PEER_LINKS_H_
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "native/core/member_table.h"
+#include "native/core/pair_channel.h"
+#include "native/io/transport.h"
+
+namespace freshet {
+
+inline constexpr size_t kPeersMax = 64;
+// Messages handed over and not yet taken by the channel; one may always wait, whatever its size.
+inline constexpr size_t kOutboxBytesMax = size_t{32} << 20;
+// A peer with more than this unsent gets no data until it is below the second one.
+inline constexpr size_t kCongestedBytes = size_t{1} << 20;
+inline constexpr size_t kRelievedBytes = size_t{256} << 10;
+
+// Shared with the event loop, for admission of messages.
+struct PeerView {
+  std::atomic<bool> up{false};
+  std::atomic<size_t> outbox_bytes{0};
+};
+
+struct PeerOptions {
+  NodeId me = 0;
+  uint64_t incarnation = 0;
+  Nanos silence = 0;
+};
+
+class PeerLinks {
+ public:
+  PeerLinks(PeerOptions options, Transport& transport);
+  ~PeerLinks();
+
+  // Idempotent; kOverloaded beyond kPeersMax, else as Transport::add_peer.
+  Status add(const PeerAddress& address, std::shared_ptr<PeerView> view);
+  void forget(NodeId node);
+  bool is_up(NodeId node) const;
+  void on_event(const PeerEvent& event, Nanos now);
+  void send(NodeId node, std::vector<std::byte>&& message);
+
+  // Queues my heartbeat to everyone.
+  void beat(Nanos now, uint64_t loop_beat);
+  // Closes peers that have been silent for too long; returns how many.
+  int close_silent(Nanos now);
+  // Moves messages. With `take_messages` false nothing is received: the peers feel it.
+  int step(bool take_messages, std::vector<MemberMessage>& messages);
+  // Peers whose state of congestion changed, for the replicas.
+  struct Congestion {
+    NodeId node;
+    bool congested;
+  };
+  const std::vector<Congestion>& look_at_backlogs();
+  // Nanoseconds from my stamp to the peer's echo of it; 0 unknown.
+  Nanos newest_round_trip(NodeId node) const;
+
+ private:
+  struct Link;
+  Link* find(NodeId node) const;
+  void make_table(Link& link);
+  void end_connection(Link& link);
+  void flush_outbox(Link& link);
+  void write_all();
+
+  const PeerOptions options_;
+  Transport& transport_;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<Congestion> changed_;
+  Outputs out_;
+  uint64_t sessions_ = 0;
+  Nanos looked_ = 0;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_PEER_LINKS_H_

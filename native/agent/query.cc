@@ -1,0 +1,48 @@
+#include "native/agent/query.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "native/agent/scan.h"
+
+namespace freshet {
+
+QueryRunner::QueryRunner(FileSystem* files, std::string data, Stop stop)
+    : files_(files), data_(std::move(data)), stop_(std::move(stop)) {}
+
+LogReader* QueryRunner::reader_of(ShardId shard) {
+  if (files_ == nullptr) return nullptr;
+  auto& reader = logs_[shard];
+  if (reader == nullptr) reader = std::make_unique<LogReader>(*files_, data_, shard);
+  return reader.get();
+}
+
+Status QueryRunner::scan(const ShardView& view, const ScanRequest& request,
+                         std::vector<std::byte>& out) {
+  const ShardReaders::Access access = readers_.access(view);
+  if (access.store == nullptr) return Status::kNotAMember;
+  if (access.reader == nullptr) return Status::kOverloaded;
+  LogReader* cold = view.persistent() ? reader_of(view.id()) : nullptr;
+  Scan scan({view, *access.store, *access.reader, cold, stop_}, request, out);
+  return scan.run();
+}
+
+Status QueryRunner::read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length,
+                              std::vector<std::byte>& out) {
+  LogReader* reader = reader_of(shard);
+  return reader == nullptr ? Status::kInvalidArgument : reader->read(segment, offset, length, out);
+}
+
+Status QueryRunner::read_log(ShardId shard, LogPosition after, size_t size_max,
+                             std::vector<std::byte>& out) {
+  LogReader* reader = reader_of(shard);
+  if (reader == nullptr) return Status::kInvalidArgument;
+  out.resize(size_max);
+  size_t used = 0;
+  LogPosition last;
+  const Status status = reader->read_log(after, out, used, last);
+  out.resize(used);
+  return status;
+}
+
+}  // namespace freshet

@@ -1,0 +1,75 @@
+// Reads that take time: scans, listings, cold records. They run on the query thread over a store
+// that goes on changing; the cut of a scan is a version, so what it shows does not change.
+//
+// A result is packed: records as native/core/record.h lays them out, back to back; without their
+// value header.length ends after meta and header.sequence holds the value's size. A scan appends its
+// resume bytes, their u32 length (0: complete) and the u32 number of records.
+//
+// Thread: the query thread's.
+// Invariants
+//  1. A reader's guard is held for one slice at a time, never while reading from disk.
+//  2. A scan that goes on from its resume bytes gives what one scan would have given.
+#ifndef FRESHET_AGENT_QUERY_H_
+#define FRESHET_AGENT_QUERY_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "native/agent/log_reader.h"
+#include "native/agent/shard_view.h"
+#include "native/core/filter_program.h"
+
+namespace freshet {
+
+struct ScanRequest {
+  enum class Kind : uint8_t { kVersions, kObjects, kKeys };
+  ShardId shard = 0;
+  Kind kind = Kind::kVersions;
+  std::string prefix;
+  Version from_version = 0;
+  Version to_version = UINT64_MAX;
+  bool stable = false;  // nothing above what every member has (on disk, if persistent)
+  Micros from_time = INT64_MIN;
+  Micros to_time = INT64_MAX;
+  bool reverse = false;
+  uint64_t limit = UINT64_MAX;
+  bool want_values = true;
+  bool want_removed = false;
+  bool has_program = false;
+  std::vector<std::byte> program;
+  size_t batch_bytes = size_t{1} << 20;
+  std::vector<std::byte> resume;
+};
+
+inline constexpr size_t kScanBytesMax = size_t{64} << 20;  // batch_bytes is at most this
+inline constexpr size_t kScanKeysMax = size_t{1} << 20;    // of one listing in reverse order
+
+class QueryRunner {
+ public:
+  using Stop = std::function<bool()>;
+
+  // `stop` is asked now and then by long scans.
+  QueryRunner(FileSystem* files, std::string data, Stop stop);
+
+  // kNotAMember, kInvalidQuery (program, resume), kOverloaded (readers), kClosed.
+  Status scan(const ShardView& view, const ScanRequest& request, std::vector<std::byte>& out);
+  Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length,
+                   std::vector<std::byte>& out);
+  Status read_log(ShardId shard, LogPosition after, size_t size_max, std::vector<std::byte>& out);
+
+ private:
+  LogReader* reader_of(ShardId shard);
+
+  FileSystem* const files_;  // null: no persistent shards
+  const std::string data_;
+  const Stop stop_;
+  ShardReaders readers_;
+  std::unordered_map<ShardId, std::unique_ptr<LogReader>> logs_;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_QUERY_H_

@@ -1,0 +1,180 @@
+#include "native/agent/shard_host.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace freshet {
+
+void ShardHost::set_store(std::shared_ptr<Store> store) {
+  FRESHET_CHECK(!is_prepared());
+  store_ = std::move(store);
+  view_.set_store(store_);
+}
+
+bool ShardHost::contains(NodeId node) const {
+  if (!is_prepared()) return false;
+  const auto& members = replica_->config().members;
+  return std::find(members.begin(), members.end(), node) != members.end();
+}
+
+namespace {
+
+bool is_possible(const EpochOptions& options, NodeId me) {
+  const auto& members = options.members;
+  const auto& senders = options.senders;
+  if (options.epoch == 0 || members.empty() || members.size() > kMembersMax) return false;
+  if (std::find(members.begin(), members.end(), me) == members.end()) return false;
+  for (size_t i = 0; i < members.size(); i++)
+    for (size_t j = 0; j < i; j++)
+      if (members[i] == members[j]) return false;
+  if (senders.empty() || senders.back() >= members.size()) return false;
+  for (size_t i = 1; i < senders.size(); i++)
+    if (senders[i - 1] >= senders[i]) return false;
+  return std::has_single_bit(options.ring_size) && options.ring_size >= kRingSizeMin &&
+         options.ring_size <= kRingSizeMax;
+}
+
+}  // namespace
+
+Status ShardHost::prepare_epoch(const EpochOptions& options) {
+  if (!is_open()) return Status::kNotAMember;
+  if (is_prepared() || !is_possible(options, context_.me)) return Status::kInvalidArgument;
+  if (replica_ != nullptr && options.epoch <= epoch()) return Status::kInvalidArgument;
+  for (NodeId member : options.members)
+    if (member != context_.me && !context_.links.is_up(member)) return Status::kPeerUnreachable;
+  if (replica_ != nullptr) {
+    const auto& members = replica_->config().members;
+    context_.retired.push_back({std::move(replica_), {members.begin(), members.end()}});
+  }
+  ShardConfig config;
+  config.shard = id();
+  config.epoch = options.epoch;
+  config.members = options.members;
+  config.senders = options.senders;
+  config.me = context_.me;
+  config.ring_size = options.ring_size;
+  config.persistent = view_.persistent();
+  config.dispatch_lag_max = options.dispatch_lag_max;
+  replica_ = std::make_unique<ShardReplica>(std::move(config), *store_, context_.clock);
+  started_ = ended_ = false;
+  for (const GrantedRegion& region : replica_->regions()) {
+    const Status granted = context_.transport.grant(region.writer, region.id, region.memory);
+    FRESHET_CHECK(is_ok(granted));
+  }
+  return Status::kOk;
+}
+
+Status ShardHost::start_epoch(Epoch wanted) {
+  if (!is_prepared() || epoch() != wanted) return Status::kInvalidArgument;
+  if (started_) return Status::kOk;
+  started_ = true;
+  view_.begin_epoch(wanted);
+  view_.mirror(replica_->frontiers());
+  dirty = true;
+  return Status::kOk;
+}
+
+void ShardHost::stop_epoch(Status reason) {
+  if (!is_prepared()) return;
+  replica_->stop(reason, out_);
+  if (started_) view_.mirror(replica_->frontiers());
+  for (const GrantedRegion& region : replica_->regions())
+    context_.transport.revoke(region.writer, region.id);
+  ended_ = true;
+  hand_on();
+  fail_deferred(reason);
+}
+
+void ShardHost::submit(const SubmitCommand& command, Nanos now) {
+  if (deferred_.empty()) {
+    const Status status = try_submit(command);
+    if (is_ok(status)) return;
+    if (status != Status::kOverloaded) return refuse(command, status);
+  }
+  const size_t size = sizeof command + command.tail_size();
+  if (deferred_bytes_ + size > kDeferredBytesMax) return refuse(command, Status::kOverloaded);
+  const auto* bytes = reinterpret_cast<const std::byte*>(&command);
+  deferred_.push_back({{bytes, bytes + size}, now + kDeferredMax});
+  deferred_bytes_ += size;
+}
+
+Status ShardHost::try_submit(const SubmitCommand& command) {
+  if (!is_running()) return replica_ != nullptr ? Status::kShardStopped : Status::kNotAMember;
+  const Status admitted = store_->admission();
+  if (!is_ok(admitted)) return admitted;
+  const Change change = command.change();
+  const Status status = replica_->submit(change, command.ack, command.token);
+  dirty = true;
+  // Of what was copied at once the replica says nothing more.
+  if (is_ok(status) && command.borrows && padded(record_length(change)) <= replica_->inline_max())
+    context_.rows.push(make_row(RowKind::kReleased, command.token));
+  return status;
+}
+
+void ShardHost::refuse(const SubmitCommand& command, Status reason) {
+  if (command.borrows) context_.rows.push(make_row(RowKind::kReleased, command.token));
+  if (command.ack == Ack::kNone) return;
+  context_.rows.push(Completion{command.token, reason, 0, 0, 0, 0});
+}
+
+int ShardHost::retry_deferred(Nanos now) {
+  int taken = 0;
+  while (!deferred_.empty()) {
+    const Deferred& first = deferred_.front();
+    const auto& command = *reinterpret_cast<const SubmitCommand*>(first.command.data());
+    const Status status = try_submit(command);
+    if (status == Status::kOverloaded && now < first.until) break;
+    if (!is_ok(status)) refuse(command, status);
+    deferred_bytes_ -= first.command.size();
+    deferred_.pop_front();
+    taken++;
+  }
+  return taken;
+}
+
+void ShardHost::fail_deferred(Status reason) {
+  for (const Deferred& item : deferred_)
+    refuse(*reinterpret_cast<const SubmitCommand*>(item.command.data()), reason);
+  deferred_.clear();
+  deferred_bytes_ = 0;
+}
+
+void ShardHost::wait_current(Token token, bool persisted) {
+  if (is_running()) {
+    replica_->wait_current(token, persisted);
+    dirty = true;
+    return;
+  }
+  const Status reason = replica_ != nullptr ? Status::kShardStopped : Status::kNotAMember;
+  context_.rows.push(Completion{token, reason, 0, 0, 0, 0});
+}
+
+void ShardHost::set_dispatched(Version version) {
+  if (!is_running()) return;
+  replica_->set_dispatched(version);
+  dirty = true;
+}
+
+int ShardHost::step(Micros wall, Nanos now, bool& ended) {
+  ended = false;
+  if (!is_running()) return 0;
+  int work = has_deferred() ? retry_deferred(now) : 0;
+  work += replica_->step(wall, out_);
+  view_.mirror(replica_->frontiers());
+  hand_on();
+  if (replica_->frontiers().stopped.load(std::memory_order_relaxed) != 0) {
+    ended = true;
+    stop_epoch(static_cast<Status>(replica_->frontiers().stopped.load(std::memory_order_relaxed)));
+  }
+  return work;
+}
+
+void ShardHost::hand_on() {
+  for (const RegionWrite& write : out_.writes)
+    context_.transport.write(write.peer, write.region, write.offset, write.bytes, write.stable);
+  for (const Completion& done : out_.completions) context_.rows.push(done);
+  for (Token token : out_.released) context_.rows.push(make_row(RowKind::kReleased, token));
+  out_.clear();
+}
+
+}  // namespace freshet

@@ -1,0 +1,109 @@
+// A shard at this member: its store, its part in the running epoch, and what waits for either.
+//
+// Thread: the agent's.
+// Invariants
+//  1. Every submission that was taken is answered exactly once (unless its ack is none), and every
+//     borrowed value is released exactly once.
+//  2. The memory of an ended epoch stays until the transport holds no reference to it (Retired).
+//  3. An epoch ends when any of its members is lost: with fixed membership nobody may miss a write.
+#ifndef FRESHET_AGENT_SHARD_HOST_H_
+#define FRESHET_AGENT_SHARD_HOST_H_
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "native/agent/command.h"
+#include "native/agent/peer_links.h"
+#include "native/agent/row_output.h"
+#include "native/agent/shard_view.h"
+
+namespace freshet {
+
+// Submissions that found the sender full wait here, at most so many bytes and so long.
+inline constexpr size_t kDeferredBytesMax = size_t{4} << 20;
+inline constexpr Nanos kDeferredMax = 100'000'000;
+
+// Memory of an ended epoch that queued writes may still point into.
+struct Retired {
+  std::unique_ptr<ShardReplica> replica;
+  std::vector<NodeId> peers;  // whose queues were not seen empty since
+};
+
+struct EpochOptions {
+  ShardId shard = 0;
+  Epoch epoch = 0;
+  std::vector<NodeId> members;
+  std::vector<Rank> senders;
+  size_t ring_size = kRingSizeMin;
+  Version dispatch_lag_max = UINT64_MAX;
+};
+
+class ShardHost {
+ public:
+  struct Context {
+    NodeId me;
+    HybridClock& clock;
+    Transport& transport;
+    PeerLinks& links;
+    RowOutput& rows;
+    std::vector<Retired>& retired;
+  };
+
+  ShardHost(ShardView& view, const Context& context) : view_(view), context_(context) {}
+
+  ShardView& view() { return view_; }
+  ShardId id() const { return view_.id(); }
+  const std::shared_ptr<Store>& store() const { return store_; }
+  void set_store(std::shared_ptr<Store> store);  // once recovered; again after a cut
+  bool is_open() const { return store_ != nullptr; }
+  bool is_prepared() const { return replica_ != nullptr && !ended_; }
+  bool is_running() const { return is_prepared() && started_; }
+  ShardReplica* replica() { return replica_.get(); }
+  Epoch epoch() const { return replica_ != nullptr ? replica_->config().epoch : 0; }
+
+  // kPeerUnreachable: a member is not connected. kInvalidArgument: not a possible epoch.
+  Status prepare_epoch(const EpochOptions& options);
+  Status start_epoch(Epoch epoch);
+  // Ends the epoch, if one is prepared; answers everything with `reason`.
+  void stop_epoch(Status reason);
+  bool contains(NodeId node) const;
+
+  void submit(const SubmitCommand& command, Nanos now);
+  void wait_current(Token token, bool persisted);
+  void set_dispatched(Version version);
+
+  // One pass. True in `ended` if the epoch ended by itself in it (a broken peer).
+  int step(Micros wall, Nanos now, bool& ended);
+  bool has_deferred() const { return !deferred_.empty(); }
+
+  bool dirty = false;   // is to be stepped in this pass
+  bool worked = false;  // its store may have something to clean up
+  size_t subscriptions = 0;
+
+ private:
+  struct Deferred {
+    std::vector<std::byte> command;
+    Nanos until;
+  };
+
+  Status try_submit(const SubmitCommand& command);
+  void refuse(const SubmitCommand& command, Status reason);
+  int retry_deferred(Nanos now);
+  void fail_deferred(Status reason);
+  void hand_on();
+
+  ShardView& view_;
+  const Context context_;
+  std::shared_ptr<Store> store_;
+  std::unique_ptr<ShardReplica> replica_;
+  bool started_ = false;
+  bool ended_ = false;
+  std::deque<Deferred> deferred_;
+  size_t deferred_bytes_ = 0;
+  Outputs out_;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_SHARD_HOST_H_

@@ -1,0 +1,227 @@
+// get, isCurrent, getVersions, frontiers, versionAtTime: on the calling thread, from memory.
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "native/binding/handle.h"
+
+namespace freshet::binding {
+namespace {
+
+constexpr size_t kHeadWidth = 11;      // headColumns in platform/bridge/native.ts
+constexpr size_t kFrontierWidth = 8;   // frontierColumns
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
+
+class Guard {
+ public:
+  explicit Guard(Store::Reader& reader) : reader_(reader) { reader_.enter(); }
+  ~Guard() { reader_.leave(); }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  Store::Reader& reader_;
+};
+
+// The store behind a read, or why there is none.
+struct Target {
+  Status status = Status::kOk;
+  const ShardView* view = nullptr;
+  ShardReaders::Access access;
+};
+
+Target find_target(Handle& handle, const Member* member, uint64_t shard) {
+  Target target;
+  if (member == nullptr) {
+    target.status = Status::kClosed;
+    return target;
+  }
+  target.view = member->find_shard(static_cast<ShardId>(shard));
+  if (target.view != nullptr) target.access = handle.readers().access(*target.view);
+  if (target.access.store == nullptr) {
+    target.status = Status::kNotAMember;
+  } else if (target.access.reader == nullptr) {
+    target.status = Status::kOverloaded;
+  }
+  return target;
+}
+
+// What a read with this floor may show: everything, or what every member has.
+Version newest_shown(const ShardView& view, bool stable) {
+  const EpochView* epoch = view.epoch();
+  if (!stable || epoch == nullptr) return UINT64_MAX;
+  const Frontiers& frontiers = epoch->frontiers;
+  return view.persistent() ? frontiers.persisted_version.load(std::memory_order_acquire)
+                           : frontiers.delivered_version.load(std::memory_order_acquire);
+}
+
+void fill_head(const Found& found, double* head) {
+  const bool shown = is_ok(found.status) || found.status == Status::kCold;
+  head[0] = static_cast<double>(found.status);
+  head[1] = found.removed ? 1 : 0;
+  head[2] = found.epoch;
+  head[3] = static_cast<double>(found.version);
+  head[4] = static_cast<double>(found.previous_version_of_key);
+  head[5] = static_cast<double>(found.time);
+  head[6] = found.event_time == kNoTime ? kNoNumber : static_cast<double>(found.event_time);
+  head[7] = shown ? found.value_size : 0;
+  head[8] = static_cast<double>(found.cold_segment);
+  head[9] = static_cast<double>(found.cold_offset);
+  head[10] = found.cold_length;
+}
+
+bool read_point(napi_env env, napi_value kind, napi_value value, ReadPoint& out) {
+  uint64_t number;
+  if (!read_integer(env, kind, "get: point", 3, number)) return false;
+  out.kind = static_cast<ReadPoint::Kind>(number);
+  if (out.kind == ReadPoint::Kind::kNewest) return true;
+  if (out.kind == ReadPoint::Kind::kAtTime) {
+    Micros time;
+    if (!read_time(env, value, "get: value", time)) return false;
+    out.value = time < 0 ? 0 : static_cast<uint64_t>(time);
+    return true;
+  }
+  return read_bound(env, value, "get: value", UINT64_MAX, out.value);
+}
+
+napi_value get(napi_env env, napi_callback_info info) {
+  const Arguments<8> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "get");
+  uint64_t shard, floor;
+  bool want_value;
+  ReadPoint point;
+  std::span<double> head;
+  char key[kKeySizeMax + 8];
+  size_t key_size = 0;
+  if (handle == nullptr || !read_integer(env, arguments[1], "get: shard", UINT32_MAX, shard))
+    return nullptr;
+  if (napi_get_value_string_utf8(env, arguments[2], key, sizeof key, &key_size) != napi_ok) {
+    throw_type_error(env, "get: key", "a string");
+    return nullptr;
+  }
+  if (!read_point(env, arguments[3], arguments[4], point) ||
+      !read_integer(env, arguments[5], "get: floor", 1, floor) ||
+      !read_boolean(env, arguments[6], "get: wantValue", want_value) ||
+      !read_float64s(env, arguments[7], "get: head", kHeadWidth, head))
+    return nullptr;
+  const ReadScope scope(*handle);
+  const Target target = find_target(*handle, scope.member(), shard);
+  Found found;
+  found.status = key_size > kKeySizeMax ? Status::kNotFound : target.status;
+  if (!is_ok(found.status)) {
+    fill_head(found, head.data());
+    return make_null(env);
+  }
+  point.newest_max = newest_shown(*target.view, floor == 1);
+  const Guard guard(*target.access.reader);
+  found = target.access.store->get({key, key_size}, point);
+  fill_head(found, head.data());
+  if (!is_ok(found.status) || found.removed || !want_value || found.record == nullptr)
+    return make_null(env);
+  return make_buffer(env, RecordView(found.record).value());
+}
+
+napi_value is_current(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "isCurrent");
+  uint64_t shard;
+  bool persisted;
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "isCurrent: shard", UINT32_MAX, shard) ||
+      !read_boolean(env, arguments[2], "isCurrent: persisted", persisted))
+    return nullptr;
+  const ReadScope scope(*handle);
+  if (scope.member() == nullptr) return make_boolean(env, false);
+  const ShardView* view = scope.member()->find_shard(static_cast<ShardId>(shard));
+  const EpochView* epoch = view == nullptr ? nullptr : view->epoch();
+  if (epoch == nullptr) return make_boolean(env, false);
+  const Frontiers& frontiers = epoch->frontiers;
+  // Received first: what was visible anywhere before this moment is at or below it.
+  const Sequence received = frontiers.received.load(std::memory_order_seq_cst);
+  const Sequence applied = persisted && view->persistent()
+                               ? frontiers.persisted.load(std::memory_order_acquire)
+                               : frontiers.delivered.load(std::memory_order_acquire);
+  const bool runs = frontiers.stopped.load(std::memory_order_acquire) == 0;
+  return make_boolean(env, runs && applied >= received);
+}
+
+napi_value get_versions(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "getVersions");
+  uint64_t shard, count;
+  std::span<double> versions;
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "getVersions: shard", UINT32_MAX, shard) ||
+      !read_integer(env, arguments[3], "getVersions: count", UINT32_MAX, count) ||
+      !read_float64s(env, arguments[2], "getVersions: versions", count, versions))
+    return nullptr;
+  const ReadScope scope(*handle);
+  const Target target = find_target(*handle, scope.member(), shard);
+  std::vector<std::byte> out;
+  if (is_ok(target.status)) {
+    const Guard guard(*target.access.reader);
+    for (size_t i = 0; i < count && out.size() < kScanBytesMax; i++) {
+      if (!(versions[i] >= 1) || versions[i] > static_cast<double>(kSafeIntegerMax)) continue;
+      const Found found = target.access.store->get_version(static_cast<Version>(versions[i]));
+      if (!is_ok(found.status) || found.record == nullptr) continue;
+      const RecordView record(found.record);
+      out.insert(out.end(), record.start(), record.start() + record.size());
+    }
+  }
+  return make_buffer(env, std::move(out));
+}
+
+napi_value frontiers(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "frontiers");
+  uint64_t shard;
+  std::span<double> out;
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "frontiers: shard", UINT32_MAX, shard) ||
+      !read_float64s(env, arguments[2], "frontiers: out", kFrontierWidth, out))
+    return nullptr;
+  const ReadScope scope(*handle);
+  const Target target = find_target(*handle, scope.member(), shard);
+  if (target.status == Status::kClosed || target.status == Status::kNotAMember)
+    return make_status(env, target.status);
+  const EpochView* epoch = target.view->epoch();
+  const EpochView none;
+  const Frontiers& from = epoch == nullptr ? none.frontiers : epoch->frontiers;
+  out[0] = static_cast<double>(from.received.load(std::memory_order_acquire));
+  out[1] = static_cast<double>(from.delivered.load(std::memory_order_acquire));
+  out[2] = static_cast<double>(from.persisted.load(std::memory_order_acquire));
+  out[3] = static_cast<double>(from.delivered_version.load(std::memory_order_acquire));
+  out[4] = static_cast<double>(from.persisted_version.load(std::memory_order_acquire));
+  out[5] = from.stopped.load(std::memory_order_acquire);
+  out[6] = epoch == nullptr ? 0 : epoch->epoch;
+  out[7] = static_cast<double>(target.access.store->newest_time());
+  return make_status(env, Status::kOk);
+}
+
+napi_value version_at_time(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "versionAtTime");
+  uint64_t shard;
+  Micros time;
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "versionAtTime: shard", UINT32_MAX, shard) ||
+      !read_time(env, arguments[2], "versionAtTime: time", time))
+    return nullptr;
+  const ReadScope scope(*handle);
+  const Target target = find_target(*handle, scope.member(), shard);
+  if (!is_ok(target.status)) return make_status(env, target.status);
+  const Guard guard(*target.access.reader);
+  return make_number(env, static_cast<double>(target.access.store->version_at_time(time)));
+}
+
+}  // namespace
+
+void init_read(napi_env env, napi_value exports) {
+  add_function(env, exports, "get", get);
+  add_function(env, exports, "isCurrent", is_current);
+  add_function(env, exports, "getVersions", get_versions);
+  add_function(env, exports, "frontiers", frontiers);
+  add_function(env, exports, "versionAtTime", version_at_time);
+}
+
+}  // namespace freshet::binding

@@ -1,0 +1,168 @@
+// openShard, shardState, readLog, appendLog, cutBack, prepareEpoch, startEpoch, stopEpoch.
+#include "native/binding/handle.h"
+
+namespace freshet::binding {
+namespace {
+
+struct Call {
+  Handle* handle = nullptr;
+  uint64_t shard = 0;
+  uint64_t token = 0;
+};
+
+// The arguments that most of these calls share: member first, shard second, token at `last`.
+bool read_call(napi_env env, const napi_value* values, size_t last, const std::string& name,
+               Call& out) {
+  out.handle = Handle::read(env, values[0], name.c_str());
+  return out.handle != nullptr &&
+         read_integer(env, values[1], name + ": shard", UINT32_MAX, out.shard) &&
+         read_integer(env, values[last], name + ": token", kSafeIntegerMax, out.token);
+}
+
+template <typename Function>
+napi_value run(napi_env env, Handle* handle, Function function) {
+  Member* member = handle->owned();
+  const Status status = member == nullptr ? Status::kClosed : function(*member);
+  if (member != nullptr) handle->hold_loop();
+  return make_status(env, status);
+}
+
+bool read_position(napi_env env, const napi_value* values, const std::string& name,
+                   LogPosition& out) {
+  uint64_t epoch;
+  double sequence;
+  if (!read_integer(env, values[2], name + ": epoch", UINT32_MAX, epoch)) return false;
+  if (napi_get_value_double(env, values[3], &sequence) != napi_ok || sequence < -1 ||
+      sequence > static_cast<double>(kSafeIntegerMax))
+    return throw_type_error(env, name + ": sequence", "a whole number from -1");
+  out = {static_cast<Epoch>(epoch), static_cast<Sequence>(sequence)};
+  return true;
+}
+
+napi_value open_shard(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "openShard");
+  const Options options(env, arguments[1], "openShard: options");
+  uint64_t shard, memory_max, token;
+  bool persistent;
+  if (handle == nullptr || !options.check() || !options.integer("shard", UINT32_MAX, shard) ||
+      !options.boolean("persistent", persistent) ||
+      !options.integer("memoryMax", kSafeIntegerMax, memory_max) ||
+      !read_integer(env, arguments[2], "openShard: token", kSafeIntegerMax, token))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.open_shard(static_cast<ShardId>(shard), persistent, memory_max, token);
+  });
+}
+
+napi_value shard_state(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Call call;
+  if (!read_call(env, arguments.values, 2, "shardState", call)) return nullptr;
+  return run(env, call.handle, [&](Member& member) {
+    return member.shard_state(static_cast<ShardId>(call.shard), call.token);
+  });
+}
+
+napi_value read_log(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  Call call;
+  LogPosition after;
+  uint64_t size_max;
+  if (!read_call(env, arguments.values, 5, "readLog", call) ||
+      !read_position(env, arguments.values, "readLog", after) ||
+      !read_integer(env, arguments[4], "readLog: maxBytes", kSafeIntegerMax, size_max))
+    return nullptr;
+  return run(env, call.handle, [&](Member& member) {
+    return member.read_log(static_cast<ShardId>(call.shard), after, size_max, call.token);
+  });
+}
+
+napi_value append_log(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  Call call;
+  Bytes records;
+  if (!read_call(env, arguments.values, 3, "appendLog", call) ||
+      !read_bytes(env, arguments[2], "appendLog: records", records))
+    return nullptr;
+  return run(env, call.handle, [&](Member& member) {
+    return member.append_log(static_cast<ShardId>(call.shard), records, call.token);
+  });
+}
+
+napi_value cut_back(napi_env env, napi_callback_info info) {
+  const Arguments<5> arguments(env, info);
+  Call call;
+  LogPosition position;
+  if (!read_call(env, arguments.values, 4, "cutBack", call) ||
+      !read_position(env, arguments.values, "cutBack", position))
+    return nullptr;
+  return run(env, call.handle, [&](Member& member) {
+    return member.cut_back(static_cast<ShardId>(call.shard), position, call.token);
+  });
+}
+
+bool read_epoch(const Options& options, EpochOptions& out) {
+  uint64_t shard, epoch, ring_size;
+  if (!options.check() || !options.integer("shard", UINT32_MAX, shard) ||
+      !options.integer("epoch", UINT32_MAX, epoch) ||
+      !options.integers("members", UINT32_MAX, out.members) ||
+      !options.integers("senders", UINT32_MAX, out.senders) ||
+      !options.integer("ringSize", kSafeIntegerMax, ring_size) ||
+      !options.bound("dispatchLagMax", UINT64_MAX, out.dispatch_lag_max))
+    return false;
+  out.shard = static_cast<ShardId>(shard);
+  out.epoch = static_cast<Epoch>(epoch);
+  out.ring_size = ring_size;
+  return true;
+}
+
+napi_value prepare_epoch(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "prepareEpoch");
+  EpochOptions options;
+  uint64_t token;
+  if (handle == nullptr || !read_epoch({env, arguments[1], "prepareEpoch: options"}, options) ||
+      !read_integer(env, arguments[2], "prepareEpoch: token", kSafeIntegerMax, token))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.prepare_epoch(std::move(options), token);
+  });
+}
+
+napi_value start_epoch(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  Call call;
+  uint64_t epoch;
+  if (!read_call(env, arguments.values, 3, "startEpoch", call) ||
+      !read_integer(env, arguments[2], "startEpoch: epoch", UINT32_MAX, epoch))
+    return nullptr;
+  return run(env, call.handle, [&](Member& member) {
+    return member.start_epoch(static_cast<ShardId>(call.shard), static_cast<Epoch>(epoch),
+                              call.token);
+  });
+}
+
+napi_value stop_epoch(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Call call;
+  if (!read_call(env, arguments.values, 2, "stopEpoch", call)) return nullptr;
+  return run(env, call.handle, [&](Member& member) {
+    return member.stop_epoch(static_cast<ShardId>(call.shard), call.token);
+  });
+}
+
+}  // namespace
+
+void init_shard(napi_env env, napi_value exports) {
+  add_function(env, exports, "openShard", open_shard);
+  add_function(env, exports, "shardState", shard_state);
+  add_function(env, exports, "readLog", read_log);
+  add_function(env, exports, "appendLog", append_log);
+  add_function(env, exports, "cutBack", cut_back);
+  add_function(env, exports, "prepareEpoch", prepare_epoch);
+  add_function(env, exports, "startEpoch", start_epoch);
+  add_function(env, exports, "stopEpoch", stop_epoch);
+}
+
+}  // namespace freshet::binding
