@@ -48,6 +48,7 @@ bool LogWalk::is_sound(uint64_t offset) const {
   const RecordView record(bytes_.data() + offset);
   const RecordHeader& header = record.header();
   if (header.shard != shard_ || !header_crc_matches(header)) return false;
+  if (!is_zero(record.start() + header.length, record.size() - header.length)) return false;
   if (header.kind == RecordKind::kMark) return is_mark_at(header, shard_, segment_, offset);
   const bool logged = header.kind == RecordKind::kPut || header.kind == RecordKind::kRemove ||
                       header.kind == RecordKind::kTrigger || header.kind == RecordKind::kControl ||

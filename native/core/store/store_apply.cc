@@ -305,7 +305,11 @@ void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_
 
   const bool is_trigger = header.kind == RecordKind::kTrigger;
   const bool is_new = entry == nullptr && !is_trigger;
-  if (is_new) entry = make_entry(sealed.key(), hash);
+  if (is_new) {
+    entry = make_entry(sealed.key(), hash);
+    entry->first = version;
+    entry->first_time = header.time;
+  }
 
   VersionSlot& slot = slots.push(version, header.time);
   slot.time = header.time;

@@ -28,11 +28,17 @@ Store::Impl::Located Store::Impl::locate(const KeyEntry& entry, const ReadPoint&
       point.kind == ReadPoint::Kind::kAtTime &&
       pools_.by_event_time(entry.pool.load(std::memory_order_relaxed));
 
+  // Known even where the oldest slots are gone.
+  if (limit < entry.first || (!by_event && time < entry.first_time)) return {};
+
   Version at = newest;
   const VersionSlot* slot = nullptr;
   while (at != 0) {
     slot = slots.find(at);
-    if (slot == nullptr) return {Status::kCompacted, at, nullptr, Location()};
+    if (slot == nullptr) {
+      // Which versions the key had so far back is not known any more.
+      return {Status::kCompacted, at, nullptr, Location()};
+    }
     if (at <= limit && (by_event || slot->time <= time)) break;
     // Take the jump if what it leads to is still too new.
     const VersionSlot* jumped = slot->jump == 0 ? nullptr : slots.find(slot->jump);

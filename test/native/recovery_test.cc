@@ -1,0 +1,261 @@
+// What a crash may take and what it may not, and how damage is told from a torn tail.
+#include "native/agent/log_recovery.h"
+
+#include <map>
+#include <random>
+
+#include "native/agent/log_reader.h"
+#include "native/core/log_format.h"
+#include "test/native/support/log_rig.h"
+#include "test/native/support/test.h"
+
+using namespace freshet;
+using namespace freshet::test;
+
+namespace {
+
+struct Given {
+  std::string key;
+  std::string value;
+};
+
+// Writes until the power fails after `operations`, crashes, recovers, and counts acknowledged
+// records that are gone. Everything that is left must be what was written.
+struct Outcome {
+  int lost = 0;
+  int wrong = 0;
+  bool finished = false;  // the power did not fail before the end
+  Status status = Status::kOk;
+};
+
+Outcome crash_once(uint64_t operations, uint64_t seed, bool ignore_syncs) {
+  std::mt19937_64 random(seed);
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  disk.set_faults({.ignore_syncs = ignore_syncs, .stop_after = operations});
+  (void)rig.open();
+  std::map<Version, Given> written;
+  Version acknowledged = 0;
+  (void)rig.feed->pool(1);
+  for (int i = 0; i < 60 && !rig.failed; i++) {
+    for (uint64_t n = random() % 12; n > 0; n--) {
+      const Given given{"/k" + std::to_string(random() % 50), std::string(random() % 900, 'v')};
+      const Applied applied = rig.feed->put(given.key, given.value);
+      written[applied.version] = given;
+    }
+    rig.turn(random() % 4 == 0);
+    if (!rig.failed) acknowledged = rig.store->newest_version();
+  }
+  Outcome outcome;
+  outcome.finished = !rig.failed;
+  disk.crash(seed * 31 + operations);
+
+  LogRig again(disk);
+  const RecoveryResult result = again.open();
+  outcome.status = result.status;
+  const Version newest = again.store->newest_version();
+  if (newest < acknowledged) outcome.lost = static_cast<int>(acknowledged - newest);
+  for (Version version = 1; version <= newest; version++) {
+    const Found found = again.store->get_version(version);
+    const Given& given = written[version];
+    const bool right = found.status == Status::kOk &&
+                       RecordView(found.record).key() == given.key &&
+                       text_of(RecordView(found.record).value()) == given.value;
+    if (!right) outcome.wrong++;
+  }
+  // It goes on, and what it then acknowledges holds too.
+  if (is_ok(result.status)) {
+    (void)again.feed->pool(1);
+    (void)again.feed->put("/again", "and again");
+    again.turn();
+    disk.crash(seed + 1);
+    LogRig third(disk);
+    const RecoveryResult last = third.open();
+    if (!is_ok(last.status) || third.store->newest_version() != newest + 1) outcome.wrong++;
+  }
+  return outcome;
+}
+
+// A disk with a closed log of some segments.
+void fill(SimulatedFileSystem& disk, int count, bool idle) {
+  LogRig rig(disk);
+  (void)rig.open();
+  (void)rig.feed->pool(1);
+  for (int i = 0; i < count; i++) {
+    (void)rig.feed->put("/k" + std::to_string(i), std::string(200, 'v'));
+    if (i % 10 == 9) rig.turn();
+  }
+  rig.turn();
+  if (idle) rig.turn(true);
+}
+
+std::string path_of(uint64_t segment) { return "/data/shard-3/" + segment_name(segment); }
+
+}  // namespace
+
+TEST(nothing_acknowledged_is_lost_at_any_write_boundary) {
+  uint64_t operations = 1;
+  int crashes = 0;
+  for (const uint64_t base = seed(1); crashes < 1200; operations++, crashes++) {
+    const Outcome outcome = crash_once(operations, base + operations % 5, false);
+    if (outcome.lost != 0 || outcome.wrong != 0 || !is_ok(outcome.status))
+      fail(__FILE__, __LINE__,
+           "operations " + std::to_string(operations) + " seed " +
+               std::to_string(base + operations % 5) + " lost " + std::to_string(outcome.lost) +
+               " wrong " + std::to_string(outcome.wrong) + " " + status_name(outcome.status));
+    if (outcome.finished) break;
+  }
+  EXPECT(crashes > 100);
+}
+
+TEST(canary_a_disk_that_ignores_syncs_is_found_out) {
+  int lost = 0;
+  for (uint64_t operations = 20; operations < 120; operations += 7)
+    lost += crash_once(operations, seed(2) + operations, true).lost;
+  EXPECT(lost > 0);
+}
+
+TEST(a_clean_log_comes_back_whole_and_goes_on_in_its_last_segment) {
+  SimulatedFileSystem disk;
+  fill(disk, 400, true);
+  LogRig rig(disk);
+  const RecoveryResult result = rig.open();
+  EXPECT(is_ok(result.status));
+  EXPECT_EQ(result.records, uint64_t{401});
+  EXPECT_EQ(rig.store->newest_version(), Version{400});
+  EXPECT(result.segment >= 2);
+  (void)rig.feed->put("/new", "x");
+  LogBatch batch;
+  EXPECT(rig.store->close_batch(rig.feed->sequence, batch));
+  EXPECT_EQ(batch.segment, result.segment);
+  EXPECT_EQ(batch.offset, result.offset);
+}
+
+TEST(a_flipped_bit_below_a_mark_is_named_and_not_cut) {
+  for (const uint64_t offset : {uint64_t{16}, uint64_t{4096 + 8}, uint64_t{9000}, uint64_t{20'000}}) {
+    SimulatedFileSystem disk;
+    fill(disk, 400, true);
+    EXPECT(disk.flip_bit(path_of(1), offset, 3));
+    LogRig rig(disk);
+    const RecoveryResult result = rig.open();
+    EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));
+    EXPECT_EQ(result.segment, uint64_t{1});
+    EXPECT(result.offset <= offset && offset < result.offset + 512);
+    EXPECT_EQ(result.cut_bytes, uint64_t{0});
+    // Put right again it opens: nothing was touched.
+    EXPECT(disk.flip_bit(path_of(1), offset, 3));
+    LogRig again(disk);
+    EXPECT(is_ok(again.open().status));
+    EXPECT_EQ(again.store->newest_version(), Version{400});
+  }
+}
+
+TEST(a_flipped_bit_in_a_tail_that_no_mark_covers_is_cut) {
+  SimulatedFileSystem disk;
+  fill(disk, 395, false);
+  LogRig clean(disk);
+  const RecoveryResult whole = clean.open();
+  EXPECT(is_ok(whole.status));
+  // The last batch: its five records and their mark.
+  EXPECT(disk.flip_bit(path_of(whole.segment), whole.offset - 64 - 2 * 320 + 100, 0));
+  LogRig rig(disk);
+  const RecoveryResult result = rig.open();
+  EXPECT(is_ok(result.status));
+  EXPECT_EQ(rig.store->newest_version(), Version{393});
+  EXPECT(result.cut_bytes >= 2 * 320);
+}
+
+TEST(an_idle_log_covers_its_last_batch) {
+  SimulatedFileSystem disk;
+  fill(disk, 395, true);
+  LogRig clean(disk);
+  const RecoveryResult whole = clean.open();
+  EXPECT(disk.flip_bit(path_of(whole.segment), whole.offset - 64 - 64 - 2 * 320 + 100, 0));
+  LogRig rig(disk);
+  EXPECT_EQ(status_name(rig.open().status), status_name(Status::kLogCorrupt));
+}
+
+TEST(a_missing_segment_is_damage) {
+  SimulatedFileSystem disk;
+  fill(disk, 400, true);
+  EXPECT(is_ok(disk.remove(path_of(1))));
+  LogRig rig(disk);
+  const RecoveryResult result = rig.open();
+  EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));
+  EXPECT_EQ(result.segment, uint64_t{1});
+}
+
+TEST(a_log_can_be_cut_after_a_position_and_stays_cut) {
+  SimulatedFileSystem disk;
+  fill(disk, 400, true);
+  LogRig rig(disk);
+  const RecoveryResult cut = rig.open(LogPosition{1, 150});
+  EXPECT(is_ok(cut.status));
+  EXPECT_EQ(rig.store->newest_version(), Version{150});
+  EXPECT(cut.cut_bytes > 0);
+  LogRig again(disk);
+  EXPECT(is_ok(again.open().status));
+  EXPECT_EQ(again.store->newest_version(), Version{150});
+  EXPECT_EQ(again.store->digest(), rig.store->digest());
+}
+
+TEST(other_clusters_and_newer_formats_are_refused) {
+  SimulatedFileSystem disk;
+  fill(disk, 30, true);
+  Store other(rig_store());
+  EXPECT(recover_log(disk, {"/data", kCluster + 1, kDisk, {}}, other).status ==
+         Status::kWrongCluster);
+  EXPECT(disk.flip_bit(path_of(0), 8, 4));  // format 1 -> 17
+  Store newer(rig_store());
+  EXPECT(recover_log(disk, {"/data", kCluster, kDisk, {}}, newer).status == Status::kNewerFormat);
+}
+
+TEST(a_data_folder_is_for_one_process_of_one_cluster) {
+  SimulatedFileSystem disk;
+  std::unique_ptr<DataFolder> folder;
+  EXPECT(is_ok(DataFolder::open(disk, "/data", kCluster, 9, folder)));
+  EXPECT_EQ(folder->disk(), uint64_t{9});
+  std::unique_ptr<DataFolder> second;
+  EXPECT(DataFolder::open(disk, "/data", kCluster, 10, second) == Status::kDataInUse);
+  folder.reset();
+  EXPECT(DataFolder::open(disk, "/data", kCluster + 1, 10, second) == Status::kWrongCluster);
+  EXPECT(is_ok(DataFolder::open(disk, "/data", kCluster, 10, second)));
+  EXPECT_EQ(second->disk(), uint64_t{9});
+}
+
+TEST(cold_records_are_read_from_their_files) {
+  SimulatedFileSystem disk;
+  fill(disk, 400, true);
+  StoreConfig config = rig_store();
+  config.memory_max = 2 * kRigSegment;
+  Store store(config);
+  EXPECT(is_ok(recover_log(disk, {"/data", kCluster, kDisk, {}}, store).status));
+  const Found cold = store.get("/k3", {});
+  EXPECT(cold.status == Status::kCold);
+  LogReader reader(disk, "/data", 3);
+  std::vector<std::byte> bytes;
+  EXPECT(is_ok(reader.read(cold.cold_segment, cold.cold_offset, cold.cold_length, bytes)));
+  EXPECT(RecordView(bytes.data()).key() == "/k3");
+  EXPECT_EQ(RecordView(bytes.data()).header().version, cold.version);
+
+  // The whole log through both: cold from disk, the rest from memory.
+  Store copy(rig_store());
+  std::vector<std::byte> out(3000);
+  LogPosition after;
+  for (;;) {
+    size_t used = 0;
+    LogPosition last;
+    Status status = store.read_log(after, out, used, last);
+    if (status == Status::kCold) status = reader.read_log(after, out, used, last);
+    EXPECT(is_ok(status));
+    if (used == 0 || !is_ok(status)) break;
+    for (size_t at = 0; at < used; at += RecordView(out.data() + at).size())
+      EXPECT(is_ok(copy.restore(RecordView(out.data() + at), std::nullopt)));
+    after = last;
+  }
+  EXPECT_EQ(copy.digest(), store.digest());
+
+  EXPECT(disk.flip_bit(path_of(cold.cold_segment), cold.cold_offset + 70, 1));
+  EXPECT(reader.read(cold.cold_segment, cold.cold_offset, cold.cold_length, bytes) ==
+         Status::kLogCorrupt);
+}

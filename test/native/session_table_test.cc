@@ -1,0 +1,87 @@
+#include "native/core/session_table.h"
+
+#include "test/native/support/test.h"
+
+using namespace freshet;
+using Seen = SessionTable::Seen;
+
+namespace {
+
+Seen look(const SessionTable& table, uint64_t session, uint64_t request, SessionAnswer* out = nullptr) {
+  SessionAnswer answer;
+  const Seen seen = table.look_up({session, request, 1}, answer);
+  if (out != nullptr) *out = answer;
+  return seen;
+}
+
+void record(SessionTable& table, uint64_t session, uint64_t request, uint64_t lowest = 1) {
+  table.record({session, request, lowest}, {.version = session * 1000 + request});
+}
+
+}  // namespace
+
+TEST(a_repeat_gets_the_first_answer_in_any_order) {
+  SessionTable table;
+  for (const uint64_t request : {3u, 1u, 7u, 2u}) {
+    EXPECT(look(table, 5, request) == Seen::kNew);
+    record(table, 5, request);
+  }
+  for (const uint64_t request : {1u, 2u, 3u, 7u}) {
+    SessionAnswer answer;
+    EXPECT(look(table, 5, request, &answer) == Seen::kRepeat);
+    EXPECT_EQ(answer.version, 5000 + request);
+  }
+  EXPECT(look(table, 5, 4) == Seen::kNew);
+}
+
+TEST(what_the_client_has_is_forgotten_and_then_refused) {
+  SessionTable table;
+  for (uint64_t request = 1; request <= 10; request++) record(table, 5, request);
+  record(table, 5, 11, 8);
+  EXPECT(look(table, 5, 7) == Seen::kExpired);
+  EXPECT(look(table, 5, 8) == Seen::kRepeat);
+}
+
+TEST(the_window_is_bounded) {
+  SessionTable table;
+  for (uint64_t request = 1; request <= kSessionWindow + 5; request++) record(table, 9, request);
+  EXPECT(look(table, 9, 5) == Seen::kExpired);
+  EXPECT(look(table, 9, 6) == Seen::kRepeat);
+}
+
+TEST(the_session_used_longest_ago_makes_room_and_is_remembered) {
+  SessionTable table(3, 2);
+  record(table, 1, 1);
+  record(table, 2, 1);
+  record(table, 3, 1);
+  record(table, 1, 2);  // 2 is now the oldest
+  record(table, 4, 1);
+  EXPECT_EQ(table.count(), size_t{3});
+  EXPECT(look(table, 2, 1) == Seen::kExpired);
+  EXPECT(look(table, 2, 2) == Seen::kExpired);
+  EXPECT(look(table, 1, 1) == Seen::kRepeat);
+  EXPECT(look(table, 3, 1) == Seen::kRepeat);
+  record(table, 5, 1);  // evicts 3
+  record(table, 6, 1);  // evicts 1; 2 is forgotten for good
+  EXPECT(look(table, 3, 1) == Seen::kExpired);
+  EXPECT(look(table, 1, 1) == Seen::kExpired);
+  EXPECT(look(table, 2, 1) == Seen::kNew);
+}
+
+TEST(looking_changes_nothing_and_the_same_order_gives_the_same_state) {
+  SessionTable a(50, 20);
+  SessionTable b(50, 20);
+  uint64_t x = test::seed(3);
+  for (int i = 0; i < 20'000; i++) {
+    x = x * 6364136223846793005 + 1442695040888963407;
+    const SessionStamp stamp{1 + (x >> 40) % 90, 1 + (x >> 20) % 40, 1 + (x >> 50) % 10};
+    SessionAnswer answer;
+    (void)b.look_up({stamp.session + 7, stamp.request, 1}, answer);
+    const Seen seen = a.look_up(stamp, answer);
+    EXPECT(seen == b.look_up(stamp, answer));
+    if (seen != Seen::kNew) continue;
+    a.record(stamp, {.version = static_cast<Version>(i)});
+    b.record(stamp, {.version = static_cast<Version>(i)});
+  }
+  EXPECT_EQ(a.digest(), b.digest());
+}
