@@ -3,8 +3,10 @@
 import { Command, CommanderError } from 'commander';
 import { FreshetError, SystemClock, toFreshetError } from '../base/mod.ts';
 import { addAdminCommands } from './commands/admin.ts';
+import { addDevCommand } from './commands/dev.ts';
 import { addObjectCommands } from './commands/objects.ts';
 import { addQueryCommand } from './commands/query.ts';
+import { addServerCommand } from './commands/server.ts';
 import { exitCodeOf, Output } from './output.ts';
 import { defaultAddress, type GlobalOptions, Session } from './session.ts';
 
@@ -36,6 +38,8 @@ function program(): Command {
   addObjectCommands(root, sessionOf, () => clock.wallUs());
   addQueryCommand(root, sessionOf);
   addAdminCommands(root, sessionOf);
+  addDevCommand(root, sessionOf);
+  addServerCommand(root, sessionOf);
   return root;
 }
 
