@@ -3,8 +3,8 @@
  *
  * Contract of a scan:
  * 1. It reads one fixed cut of the shard: up to `toVersion`, and up to `atTime` on `atAxis`;
- *    without either, what the shard has when the scan starts. On the event axis a record without an event
- *    time counts with its commit time.
+ *    without either, what the shard has when the scan starts. A record without an event
+ *    time has its commit time for one.
  * 2. `versions` gives every record of the cut, ordered by (version, key). `objects` gives for each
  *    key the newest record of the cut unless that is a removal, ordered by key. Keys are ordered by
  *    their UTF-8 bytes. `reverse` gives exactly the opposite order.

@@ -1,4 +1,3 @@
-import { isFreshetError } from '../../../platform/base/mod.ts';
 import { nativeFilter, type StoredObject, verifyNative } from '../../../platform/expression/mod.ts';
 import {
   type Batches,
@@ -8,74 +7,13 @@ import {
   planQuery,
   type Query,
   QueryEngine,
-  type QueryLimits,
   type QueryPlan,
-  queryKeys,
-  queryLimits,
-  queryObjects,
   queryVersions,
   type ShardPlan,
-  type ValueKind,
 } from '../../../platform/query/mod.ts';
-import { encode } from '@msgpack/msgpack';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { type LogRecord, logRecord, type MemoryOptions, MemorySource } from './memory-source.ts';
-
-interface DailyYield {
-  litres: number;
-  cow: number;
-}
-
-const yieldPool = '/dairy/daily_yield';
-const cowCount = 20;
-
-/** Days of milk of 20 cows: even cows in shard 0, odd ones in shard 1. */
-function milk(days: number): LogRecord[][] {
-  const shards: LogRecord[][] = [[], []];
-  for (let day = 0; day < days; day++) {
-    for (let cow = 120; cow < 120 + cowCount; cow++) {
-      const shard = shards[cow % 2] as LogRecord[];
-      const version = shard.length + 1;
-      const key = `${yieldPool}/cow_${String(cow)}`;
-      const time = 1_000_000 * version + (cow % 2);
-      shard.push(logRecord({ key, version, time }, { litres: day + cow / 1000, cow }));
-    }
-  }
-  return shards;
-}
-
-interface Setup {
-  readonly values?: ValueKind;
-  readonly limits?: Partial<QueryLimits>;
-  readonly source?: Partial<MemoryOptions>;
-  readonly signal?: AbortSignal;
-}
-
-/** The shape of the SDK, over the reference source. */
-function open(shards: LogRecord[][], { values, limits, source: options, signal }: Setup = {}) {
-  const source = new MemorySource(shards, options);
-  const all = { ...queryLimits, ...limits };
-  const executor = new QueryEngine({
-    shards: localShards(source, all),
-    valueKindOf: () => values ?? 'json',
-    limits: all,
-  });
-  const start = (pool: string) => ({
-    pool,
-    at: null,
-    axis: 'commit' as const,
-    limits: all,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const db = {
-    pool: <V>(pool: string) => ({
-      versions: () => queryVersions<V>(executor, start(pool)),
-      objects: () => queryObjects<V>(executor, start(pool)),
-      keys: () => queryKeys(executor, start(pool)),
-    }),
-  };
-  return { db, source };
-}
+import { type LogRecord, logRecord, MemorySource } from './memory-source.ts';
+import { type DailyYield, milk, open, reasonOf, yieldPool } from './milk.ts';
 
 const shardPlanOf = (query: { toPlan(): QueryPlan }): ShardPlan => {
   const { shard } = planQuery(parsePlan(JSON.parse(JSON.stringify(query.toPlan()))), 'json');
@@ -83,16 +21,6 @@ const shardPlanOf = (query: { toPlan(): QueryPlan }): ShardPlan => {
     throw new Error('the plan asks for nothing');
   }
   return shard;
-};
-
-const reasonOf = async (run: () => unknown): Promise<string> => {
-  try {
-    await run();
-  } catch (caught) {
-    expect(isFreshetError(caught)).toBe(true);
-    return String(caught);
-  }
-  return 'was not refused';
 };
 
 describe("the lecture's cow query", () => {
@@ -399,94 +327,6 @@ describe('pulling', () => {
     const engine = new QueryEngine({ shards: waiting, valueKindOf: () => 'json' });
     const query = queryVersions<DailyYield>(engine, { pool: yieldPool, at: null, axis: 'commit' });
     await expect(query.toArray()).rejects.toThrow('gone');
-  });
-});
-
-describe('limits and mistakes', () => {
-  it('refuses a sort that would not fit, with the mend', async () => {
-    const { db } = open(milk(10), { limits: { bufferRows: 50, topRows: 10 } });
-    const all = db.pool<DailyYield>(yieldPool).versions();
-    const sorted = all.orderBy((o) => o.value.litres);
-    expect(await reasonOf(() => sorted.toArray())).toMatch(/INVALID_QUERY.*50 rows.*take\(\)/);
-    expect(await sorted.take(5).toArray()).toHaveLength(5);
-    expect(await all.take(60).reverse().count().catch(String)).toContain('reverse needs more');
-    const bytes = open(milk(10), { limits: { bufferBytes: 100 } }).db.pool<DailyYield>(yieldPool);
-    expect(
-      await reasonOf(() =>
-        bytes
-          .versions()
-          .orderBy((o) => o.key)
-          .toArray(),
-      ),
-    ).toContain('more than 100 bytes');
-  });
-
-  it('refuses a result that would not fit', async () => {
-    const { db } = open(milk(10), { limits: { resultRows: 199 } });
-    const all = db.pool<DailyYield>(yieldPool).versions();
-    expect(await reasonOf(() => all.toArray())).toContain('for await');
-    expect(await all.take(199).toArray()).toHaveLength(199);
-  });
-
-  it('names the key and the version of a value that cannot be decoded', async () => {
-    const bad = { ...logRecord({ key: `${yieldPool}/cow_7`, version: 3, time: 3 }, 1) };
-    const { db } = open([[{ ...bad, value: new Uint8Array([0x7b]) }]]);
-    const all = db.pool<DailyYield>(yieldPool).versions();
-    expect(await reasonOf(() => all.toArray())).toMatch(
-      /INVALID_VALUE: The value of \/dairy\/daily_yield\/cow_7 at version 3 is not json/,
-    );
-    expect(await all.where((o) => o.version.ne(3)).toArray()).toEqual([]);
-    expect(await all.count()).toBe(1);
-  });
-
-  it('decodes by the schema of the pool', async () => {
-    const record = logRecord({ key: `${yieldPool}/a`, version: 1, time: 1 }, 0);
-    const packed = [[{ ...record, value: encode({ litres: 3, cow: 1 }) }]];
-    const first = open(packed, { values: 'msgpack' }).db.pool<DailyYield>(yieldPool).versions();
-    expect((await first.where((o) => o.value.litres.eq(3)).first()).value).toEqual({
-      litres: 3,
-      cow: 1,
-    });
-    const raw = open([[{ ...record, value: new Uint8Array() }]], { values: 'raw' });
-    expect((await raw.db.pool<Uint8Array>(yieldPool).versions().first()).value).toEqual(
-      new Uint8Array(),
-    );
-  });
-
-  it('says so when first finds nothing', async () => {
-    const { db } = open(milk(1));
-    const none = db
-      .pool<DailyYield>(yieldPool)
-      .versions()
-      .where((o) => o.version.gt(99));
-    expect(await reasonOf(() => none.first())).toMatch(/NOT_FOUND.*firstOrNull/);
-    expect(await none.firstOrNull()).toBe(null);
-  });
-
-  it('refuses plans that it does not know', async () => {
-    const source = { pool: yieldPool, kind: 'versions', at: null, axis: 'commit' };
-    const plan = (...operators: unknown[]): unknown => ({ v: 1, source, operators });
-    const reason = (input: unknown): Promise<string> => reasonOf(() => parsePlan(input));
-    expect(await reason(plan({ op: 'groupBy', key: null }))).toMatch(/INVALID_QUERY.*"groupBy"/);
-    expect(await reason(plan({ op: 'tak', count: 1 }))).toContain('Did you mean take');
-    expect(await reason(plan({ op: 'take', count: -1 }))).toContain('at least 0');
-    expect(await reason(plan({ op: 'take', count: 1, x: 1 }))).toContain('"x"');
-    expect(await reason(plan({ op: 'count' }, { op: 'reverse' }))).toContain('Put count last');
-    expect(await reason(plan({ op: 'thenBy', key: null, descending: true }))).toContain('INVALID');
-    const size = { v: 1, body: { op: 'length', args: [{ op: 'field', of: null, path: ['key'] }] } };
-    expect(await reason(plan({ op: 'where', predicate: size }))).toContain('no condition');
-    expect(await reason(plan(...Array.from({ length: 65 }, () => ({ op: 'reverse' }))))).toContain(
-      '64',
-    );
-    expect(await reason({ v: 2, source, operators: [] })).toContain('version 1');
-    expect(
-      await reason({ ...(plan() as object), source: { ...source, pool: '/a/../b' } }),
-    ).toContain('INVALID_KEY');
-    expect(
-      await reason({ ...(plan() as object), source: { ...source, at: { when: 1 } } }),
-    ).toContain('when');
-    const { db } = open(milk(1));
-    expect(await reasonOf(() => db.pool(yieldPool).versions().take(1.5))).toContain('take(1.5)');
   });
 });
 
