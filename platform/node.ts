@@ -124,6 +124,7 @@ export interface StartOptions {
 }
 
 const defaultWaitMs = 60_000;
+const aliveMs = 60_000;
 
 /** Starts a member in this process. Rejects with a coded error that says what to mend. */
 export async function startMember(config: unknown, options: StartOptions = {}): Promise<Member> {
@@ -142,7 +143,10 @@ export async function startMember(config: unknown, options: StartOptions = {}): 
   const clock = new SystemClock();
   const core = openCore(parsed, folder, options.addon ?? loadAddon(), log);
   const undo: (() => Promise<void>)[] = [];
+  // Neither native threads nor the clock's timers keep a process alive; a running member does.
+  const alive = setInterval(() => undefined, aliveMs);
   undo.push(() => {
+    clearInterval(alive);
     core.close();
     return Promise.resolve();
   });

@@ -362,7 +362,8 @@ export class LocalShard implements ShardAccess {
     const { status, version, epoch, time, previousVersionOfKey } = completion;
     const previous = previousVersionOfKey > 0 ? previousVersionOfKey : null;
     if (status === 0) {
-      return { version, epoch, time, previousVersionOfKey: previous };
+      const told = previous ?? this.#previousOf(change, version);
+      return { version, epoch, time, previousVersionOfKey: told };
     }
     const { key } = change;
     const name = this.#core.statusName(status);
@@ -377,6 +378,17 @@ export class LocalShard implements ShardAccess {
       throw this.#group.stoppedError(this.shard, what);
     }
     throw this.#core.error(status, `The change of ${key}`, { key, shard: this.shard });
+  }
+
+  /** What is answered later than at delivery, or again to a retry, comes without it. */
+  #previousOf({ kind, key, ack, session }: ShardChange, version: number): number | null {
+    if (kind === 'control' || (ack !== 'persisted' && session === null)) {
+      return null;
+    }
+    const { exactVersion } = readPoints;
+    this.#core.get(this.shard, key, exactVersion, version, readFloors.local, false);
+    const previous = this.#core.head[headColumns.previousVersionOfKey] as number;
+    return previous > 0 ? previous : null;
   }
 
   async #outcome(result: Promise<PutResult>): Promise<PutOutcome> {

@@ -279,7 +279,9 @@ export class ObjectStore {
     const { key, read = 'linearizable', version = null, exact = false, at = null } = request;
     this.#checkPoint(request);
     const shard = this.#access(this.placement.shardOf(pool, key));
-    return shard.read({ key, read, version, exact, at, wantValue }, callLimits(request));
+    const point = { key, read, version, exact, at, wantValue };
+    const found = await shard.read(point, callLimits(request));
+    return found === null || found.removed ? null : found;
   }
 
   #checkPoint({ version, exact, at }: GetRequest): void {
