@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { limits } from '../../platform/base/mod.ts';
+import type { ObjectStore } from '../../platform/store/mod.ts';
+import { bytes, startTestCluster, type TestCluster, text } from '../support/cluster.ts';
+import { makeTempFolder, type TemporaryFolder } from '../support/mod.ts';
+
+let folder: TemporaryFolder;
+let cluster: TestCluster;
+
+function store(id: number): ObjectStore {
+  return cluster.member(id).store.objects;
+}
+
+/** Four members and three replicas: every member has shards that it does not hold. */
+beforeAll(async () => {
+  folder = await makeTempFolder('pools');
+  cluster = await startTestCluster({
+    folder: folder.path,
+    members: 4,
+    config: {
+      subgroups: [
+        { name: 'volatile', kind: 'volatile', shards: 4, replicas: 2 },
+        { name: 'persistent', kind: 'persistent', shards: 4 },
+      ],
+    },
+  });
+});
+
+afterAll(async () => {
+  await cluster.close();
+  await folder.remove();
+});
+
+describe('creating and removing pools', () => {
+  test('a pool is known everywhere as soon as it is created', async () => {
+    const pool = await store(1).createPool({ name: '/a/pool', kind: 'volatile' });
+    expect(pool).toMatchObject({ name: '/a/pool', subgroup: 'volatile', history: 128 });
+    expect(pool.shards).toHaveLength(4);
+    for (const id of cluster.ids) {
+      await store(id).put({ key: `/a/pool/${String(id)}`, value: bytes('x') });
+    }
+    expect(await store(4).createPool({ name: '/a/pool', kind: 'volatile' })).toEqual(pool);
+    const names = (await store(3).pools()).map(({ name }) => name);
+    expect(names).toContain('/a/pool');
+  });
+
+  test('pools never nest and do not change by being created again', async () => {
+    await store(2).createPool({ name: '/nest/inner', kind: 'persistent' });
+    for (const name of ['/nest', '/nest/inner/deeper', '/nest/inner']) {
+      await expect(store(3).createPool({ name, kind: 'volatile' })).rejects.toMatchObject({
+        code: 'POOL_EXISTS',
+      });
+    }
+    // Only a path boundary makes one lie in the other.
+    await store(3).createPool({ name: '/nest/inn', kind: 'volatile' });
+  });
+
+  test('many may be created at once', async () => {
+    const names = Array.from({ length: 12 }, (_, nth) => `/crowd/${String(nth)}`);
+    const pools = await Promise.all(
+      names.map((name, nth) => store((nth % 4) + 1).createPool({ name, kind: 'volatile' })),
+    );
+    expect(new Set(pools.map(({ id }) => id)).size).toBe(12);
+  });
+
+  test('the catalog has its own names', async () => {
+    await expect(
+      store(1).createPool({ name: '/system/pools/x', kind: 'volatile' }),
+    ).rejects.toMatchObject({ code: 'INVALID_POOL' });
+  });
+
+  test('a removed pool is unknown, and its keys do not come back with its name', async () => {
+    const first = await store(1).createPool({ name: '/old', kind: 'persistent' });
+    await store(1).put({ key: '/old/a', value: bytes('1') });
+    await store(2).removePool('/old');
+    await expect(store(3).put({ key: '/old/a', value: bytes('2') })).rejects.toMatchObject({
+      code: 'UNKNOWN_POOL',
+    });
+    await expect(store(3).removePool('/old')).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    const again = await store(4).createPool({ name: '/old', kind: 'persistent' });
+    expect(again.id).not.toBe(first.id);
+    expect(await store(1).get({ key: '/old/a' })).toBeNull();
+  });
+});
+
+describe('any member takes any key', () => {
+  test('also of shards that it does not hold', async () => {
+    await store(1).createPool({ name: '/far', kind: 'volatile' });
+    const keys = Array.from({ length: 40 }, (_, nth) => `/far/${String(nth)}`);
+    for (const key of keys) {
+      await store(2).put({ key, value: bytes(key), meta: { from: '2' } });
+    }
+    for (const id of cluster.ids) {
+      for (const key of keys) {
+        const found = await store(id).get({ key });
+        expect(text(found?.value)).toBe(key);
+        expect(found?.meta).toEqual({ from: '2' });
+      }
+      const listed: string[] = [];
+      for await (const key of store(id).list({ prefix: '/far' })) {
+        listed.push(key);
+      }
+      expect(listed).toEqual([...keys].sort());
+    }
+    const outcomes = await store(3).putMany(keys.map((key) => ({ key, value: bytes('new') })));
+    expect(outcomes.every((one) => 'version' in one)).toBe(true);
+    expect(text((await store(1).get({ key: '/far/7' }))?.value)).toBe('new');
+    await expect(
+      store(4).put({ key: '/far/7', value: bytes(''), expect: { versionOfKey: 0 } }),
+    ).rejects.toMatchObject({ code: 'CONDITION_FAILED' });
+  });
+
+  test('watches and histories too', async () => {
+    await store(1).createPool({ name: '/farther', kind: 'persistent' });
+    for (const id of cluster.ids) {
+      const watch = await store(id).openWatch({ prefix: '/farther' });
+      const wanted = Array.from({ length: 8 }, (_, nth) => `/farther/${String(id)}/${String(nth)}`);
+      for (const key of wanted) {
+        await store((id % 4) + 1).put({ key, value: bytes('x') });
+      }
+      const seen: string[] = [];
+      for await (const { object } of watch) {
+        seen.push(object.key);
+        if (seen.length === wanted.length) {
+          break;
+        }
+      }
+      expect(seen.sort()).toEqual(wanted);
+      const versions = [];
+      for await (const one of store(id).history({ key: wanted[0] as string })) {
+        versions.push(one.version);
+      }
+      expect(versions).toHaveLength(1);
+    }
+    expect(await store(1).frontier('/farther')).toHaveLength(4);
+  });
+});
+
+describe('bad input is a coded error that says what and where', () => {
+  beforeAll(async () => {
+    await store(1).createPool({ name: '/dairy/front_end', kind: 'volatile', maxValueBytes: 1000 });
+  });
+
+  test.each([
+    ['/dairy/frontend/a', 'UNKNOWN_POOL', /nearest is \/dairy\/front_end/],
+    ['/dairy/front_end', 'UNKNOWN_POOL', /No pool/],
+    ['dairy', 'INVALID_KEY', /does not start/],
+    ['/dairy/front_end/\0', 'INVALID_KEY', /control|NUL|U\+0000/i],
+    ['/dairy/front_end/..', 'INVALID_KEY', /segment/],
+    ['/dairy/front_end/%2e%2e/x', 'INVALID_KEY', /segment/],
+    ['/dairy/front_end/\ud800', 'INVALID_KEY', /surrogate/],
+    [`/dairy/front_end/${'x'.repeat(1024)}`, 'KEY_TOO_LONG', /1024 are allowed/],
+  ])('key %j', async (key, code, message) => {
+    const error = expect.objectContaining({
+      code,
+      message: expect.stringMatching(message) as string,
+    }) as Error;
+    await expect(store(1).put({ key, value: bytes('') })).rejects.toEqual(error);
+    await expect(store(2).get({ key })).rejects.toEqual(error);
+    await expect(store(3).remove({ key })).rejects.toEqual(error);
+  });
+
+  test('a value of exactly the limit is taken, one more byte is not', async () => {
+    const key = '/dairy/front_end/limit';
+    await store(1).put({ key, value: Buffer.alloc(1000) });
+    await expect(store(2).put({ key, value: Buffer.alloc(1001) })).rejects.toMatchObject({
+      code: 'VALUE_TOO_LARGE',
+      details: { key, size: 1001, limit: 1000 },
+    });
+    await expect(store(2).triggerPut({ key, value: Buffer.alloc(1001) })).rejects.toMatchObject({
+      code: 'VALUE_TOO_LARGE',
+    });
+    expect((await store(3).stat({ key }))?.size).toBe(1000);
+  });
+
+  test('the largest value of all passes, here and through another member', async () => {
+    await store(1).createPool({ name: '/large', kind: 'volatile' });
+    const value = Buffer.alloc(limits.valueBytesMax, 7);
+    for (const key of ['/large/a', '/large/b', '/large/c']) {
+      await store(1).put({ key, value, timeoutMs: 60_000 });
+      const found = await store(2).get({ key, timeoutMs: 60_000 });
+      expect(found?.size).toBe(value.byteLength);
+      expect(Buffer.compare(Buffer.from(found?.value ?? []), value)).toBe(0);
+    }
+    const over = Buffer.alloc(limits.valueBytesMax + 1);
+    await expect(store(1).put({ key: '/large/d', value: over })).rejects.toMatchObject({
+      code: 'VALUE_TOO_LARGE',
+    });
+  });
+
+  test('points in time and version that make no sense', async () => {
+    const key = '/dairy/front_end/limit';
+    const future = Date.now() * 1000 + 3_600_000_000;
+    for (const point of [{ at: future }, { at: -1 }, { version: 1.5 }, { exact: true }]) {
+      await expect(store(1).get({ key, ...point })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+    }
+    await expect(
+      store(1).openWatch({ prefix: '/dairy/front_end', from: '?' }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('meta beyond its limit', async () => {
+    const meta = { a: 'x'.repeat(5000) };
+    await expect(
+      store(1).put({ key: '/dairy/front_end/m', value: bytes(''), meta }),
+    ).rejects.toMatchObject({ code: 'META_TOO_LARGE' });
+  });
+});
+
+test('a volatile pool keeps the newest versions of a key', async () => {
+  await store(1).createPool({ name: '/short', kind: 'volatile', history: 3 });
+  const versions: number[] = [];
+  for (let nth = 0; nth < 10; nth++) {
+    versions.push((await store(1).put({ key: '/short/k', value: bytes(String(nth)) })).version);
+  }
+  const kept: string[] = [];
+  for await (const { value } of store(2).history({ key: '/short/k' })) {
+    kept.push(text(value) ?? '');
+  }
+  expect(kept).toEqual(['7', '8', '9']);
+  await expect(
+    store(1).get({ key: '/short/k', version: versions[2] as number }),
+  ).rejects.toMatchObject({ code: 'COMPACTED' });
+});

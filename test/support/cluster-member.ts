@@ -1,0 +1,53 @@
+import { toFreshetError } from '../../platform/base/mod.ts';
+import { type ParentCall, runMemberProcess } from '../../platform/member-process.ts';
+import type { GetRequest, PoolOptions, PutRequest } from '../../platform/store/mod.ts';
+
+/** Numbers that were acknowledged, while a writer of this process goes on until something fails. */
+const acknowledged: number[] = [];
+let writing: Promise<void> = Promise.resolve();
+
+const writeUntilFailure: ParentCall = (member, argument) => {
+  const { prefix, lanes, first } = argument as { prefix: string; lanes: number; first: number };
+  let next = first;
+  const lane = async (): Promise<void> => {
+    for (;;) {
+      const number = next++;
+      const value = Buffer.from(String(number));
+      const key = `${prefix}/${String(number % 97)}/${String(number)}`;
+      try {
+        await member.store.objects.put({ key, value, timeoutMs: 2000 });
+        // Told at once: this process may be dead in the next moment.
+        process.send?.({ type: 'acknowledged', number });
+        acknowledged.push(number);
+      } catch (caught) {
+        const { code } = toFreshetError(caught);
+        process.send?.({ type: 'writerEnded', code });
+        return;
+      }
+    }
+  };
+  writing = Promise.all(Array.from({ length: lanes }, lane)).then(() => undefined);
+  return Promise.resolve(null);
+};
+
+const calls: Readonly<Record<string, ParentCall>> = {
+  createPool: (member, options) => member.store.objects.createPool(options as PoolOptions),
+  put: (member, request) => member.store.objects.put(request as PutRequest),
+  get: (member, request) => member.store.objects.get(request as GetRequest),
+  list: async (member, prefix) => {
+    const keys: string[] = [];
+    for await (const key of member.store.objects.list({ prefix: prefix as string })) {
+      keys.push(key);
+    }
+    return keys;
+  },
+  status: (member) => Promise.resolve(member.group.status),
+  frontier: (member, pool) => member.store.objects.frontier(pool as string),
+  writeUntilFailure,
+  whenWritten: async () => {
+    await writing;
+    return acknowledged.length;
+  },
+};
+
+runMemberProcess({ calls });
