@@ -427,7 +427,7 @@ void Agent::end() {
     return std::all_of(logs_.begin(), logs_.end(),
                        [](const auto& item) { return item.second->is_settled(); });
   };
-  run_logs(true);
+  if (!logs_.empty()) run_logs(true);
   while (!is_settled()) {
     run_logs(true);
     std::this_thread::sleep_for(std::chrono::microseconds(100));

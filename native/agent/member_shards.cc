@@ -1,6 +1,6 @@
 // The member's calls about its shards: opening, history, epochs, reads that take time.
 #include <algorithm>
-#include <charconv>
+#include <cstdio>
 
 #include "native/agent/member.h"
 
@@ -19,8 +19,9 @@ void append_number(std::string& out, const char* name, auto value) {
 ResultBytes describe_shard(const ShardHost& host) {
   const Store& store = *host.store();
   const LogPosition last = store.last_position();
-  char digest[17] = {};
-  std::to_chars(digest, digest + 16, store.digest(), 16);
+  char digest[17];
+  std::snprintf(digest, sizeof digest, "%016llx",
+                static_cast<unsigned long long>(store.digest()));
   std::string text;
   append_number(text, "shard", host.id());
   append_number(text, "epoch", last.epoch);
