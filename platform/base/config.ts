@@ -1,4 +1,4 @@
-import type { Static, TObject, TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { nearestName } from './edit-distance.ts';
 import { FreshetError } from './errors.ts';
@@ -27,12 +27,14 @@ export type Frozen<Type> = Type extends readonly (infer Item)[]
  * Reads a configuration once: fills in the defaults of the schema, refuses unknown names with the
  * nearest known one, and freezes the result. Throws one INVALID_CONFIG that lists every problem.
  * A property of the schema states its unit in its name or in `unit`, which the errors repeat.
+ * (NoInfer: else the compiler infers the schema backwards from what the result is assigned to, at the
+ * price of seconds for every call.)
  */
-export function parseConfig<Schema extends TObject>(
+export function parseConfig<Schema extends TSchema>(
   schema: Schema,
   input: unknown,
   options: ParseConfigOptions,
-): Frozen<Static<Schema>> {
+): NoInfer<Frozen<Static<Schema>>> {
   const given = structuredClone(input ?? {});
   const unknown = findUnknownNames(schema, given, '');
   const filled = Value.Default(schema, given);

@@ -109,6 +109,10 @@ export default tseslint.config(
       // A type parameter used once names a shape at the call, as in `call<Answer>(…)`.
       '@typescript-eslint/no-unnecessary-type-parameters': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      // There are no enums (below), and no classes of type any (no-unsafe-assignment).
+      '@typescript-eslint/no-unsafe-enum-assignment': 'off',
+      '@typescript-eslint/no-unsafe-enum-comparison': 'off',
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       'no-restricted-syntax': ['error', ...erasable, noDefaultExport, moduleState],
       'no-console': 'error',
       'max-lines': ['error', { max: 500 }],
