@@ -164,7 +164,8 @@ class Store {
   Status subscribe(uint64_t id, std::string_view prefix, Version from, SubscriptionFrontier frontier,
                    Version* from_min = nullptr);
   void unsubscribe(uint64_t id);
-  // Appends at most `max` events; true if more are waiting.
+  // Appends at most `max` events; true if more are waiting. An event of epoch 0 tells a gap: versions
+  // below event.version were pruned before this subscription, being far behind, came to them.
   bool collect_events(std::vector<SubscriptionEvent>& events, size_t max);
   // Records of triggers (and pruned histories) up to this version are no longer needed here. From
   // the first call on, records above the released version stay reachable by get_version although

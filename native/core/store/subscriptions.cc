@@ -22,7 +22,7 @@ Status Subscriptions::add(uint64_t id, std::string_view prefix, Version from, Fr
   }
   for (int which = 0; which < kFrontiers; which++) fall_behind(which);
   subscribers_.push_back(
-      {id, std::string(prefix), frontier, std::max<Version>(from, 1), false, kNone});
+      {id, std::string(prefix), frontier, std::max<Version>(from, 1), false, false, kNone});
   rebuild();
   return Status::kOk;
 }
@@ -173,14 +173,27 @@ bool Subscriptions::drain(int which, Version frontier, std::vector<SubscriptionE
 bool Subscriptions::catch_up(Subscriber& subscriber, Source& source, Version frontier,
                              size_t& budget, std::vector<SubscriptionEvent>& events, size_t max,
                              ShardId shard) {
+  const auto tell_gap = [&] {
+    events.push_back({subscriber.id, shard, 0, subscriber.cursor, 0});
+    subscriber.in_gap = false;
+  };
   while (subscriber.cursor <= frontier) {
     if (events.size() >= max || budget == 0) return false;
     budget--;
     const VersionFacts facts = source.facts(subscriber.cursor);
-    if (!facts.key.empty() && facts.key.starts_with(subscriber.prefix))
+    if (facts.gone) {
+      subscriber.in_gap = true;
+    } else if (subscriber.in_gap) {
+      tell_gap();
+      continue;
+    } else if (!facts.key.empty() && facts.key.starts_with(subscriber.prefix)) {
       events.push_back({subscriber.id, shard, facts.epoch, subscriber.cursor, facts.time});
+    }
     subscriber.cursor++;
   }
+  if (!subscriber.in_gap) return true;
+  if (events.size() >= max) return false;
+  tell_gap();
   return true;
 }
 

@@ -7,7 +7,8 @@
 //
 // Thread: the agent's.
 // Invariants
-//  1. A subscription hears every matching version from its first on, once, in order.
+//  1. A subscription hears every matching version from its first on, once, in order; where pruning
+//     overtook it, it hears of the gap.
 //  2. Its cursor is the lowest version that it has not been offered.
 //  3. A subscription that has joined a queue has cursor <= offered + 1 of that queue.
 #ifndef FRESHET_CORE_STORE_SUBSCRIPTIONS_H_
@@ -33,7 +34,8 @@ class Subscriptions {
   // What the store knows of a version, for a subscription that catches up.
   struct VersionFacts {
     KeyEntry* entry = nullptr;  // null: a trigger, or gone
-    std::string_view key;       // empty: gone
+    std::string_view key;       // empty: unknown
+    bool gone = false;          // pruned without a trace: nobody can say whether it matched
     Epoch epoch = 0;
     Micros time = 0;
   };
@@ -66,6 +68,7 @@ class Subscriptions {
     Frontier frontier;
     Version cursor;
     bool joined;
+    bool in_gap;  // versions just below the cursor are gone
     uint32_t node;
   };
   struct Node {

@@ -1,0 +1,149 @@
+// The log thread on a real disk: order, group commit, failure, space, and the files' bytes.
+#include "native/agent/log_writer.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "native/agent/log_recovery.h"
+#include "native/core/log_format.h"
+#include "native/io/posix_file.h"
+#include "test/native/support/log_rig.h"
+#include "test/native/support/test.h"
+
+using namespace freshet;
+using namespace freshet::test;
+
+namespace {
+
+struct TempFolder {
+  std::string path;
+  TempFolder() {
+    char made[] = "/tmp/freshet-log-XXXXXX";
+    path = ::mkdtemp(made);
+  }
+  ~TempFolder() { std::filesystem::remove_all(path); }
+};
+
+}  // namespace
+
+TEST(three_shards_share_the_log_thread_and_come_back) {
+  TempFolder folder;
+  const auto files = make_posix_file_system();
+  std::vector<std::unique_ptr<Store>> stores;
+  for (ShardId shard = 1; shard <= 3; shard++)
+    stores.push_back(std::make_unique<Store>(
+        StoreConfig{.shard = shard, .persistent = true, .segment_size = size_t{256} << 10}));
+  std::vector<uint64_t> digests;
+  {
+    std::atomic<uint64_t> wakes{0};
+    LogWriter writer(*files, {.data = folder.path, .cluster = kCluster, .disk = kDisk},
+                     [&] { wakes.fetch_add(1); });
+    EXPECT(is_ok(writer.start()));
+    std::vector<Feeder> feeds;
+    std::vector<Sequence> synced(3, -1);
+    for (auto& store : stores) {
+      feeds.emplace_back(*store);
+      (void)feeds.back().pool(1);
+    }
+    uint64_t out = 0;
+    uint64_t back = 0;
+    const auto take = [&] {
+      for (LogReport report; writer.collect(report);) {
+        EXPECT(is_ok(report.status));
+        EXPECT(report.batch.last_sequence >= synced[report.batch.shard - 1]);
+        synced[report.batch.shard - 1] = report.batch.last_sequence;
+        stores[report.batch.shard - 1]->on_batch_synced(report.batch);
+        back++;
+      }
+    };
+    for (int i = 0; i < 6000; i++) {
+      Feeder& feed = feeds[static_cast<size_t>(i % 3)];
+      (void)feed.put("/k" + std::to_string(i % 90), std::string(static_cast<size_t>(i % 700), 'v'));
+      if (i % 20 < 3) {
+        for (LogBatch batch; stores[static_cast<size_t>(i % 3)]->close_batch(feed.sequence - 1, batch);
+             out++)
+          EXPECT(writer.submit(batch));
+      }
+      take();
+    }
+    for (size_t n = 0; n < 3; n++) {
+      for (LogBatch batch; stores[n]->close_batch(feeds[n].sequence - 1, batch); out++)
+        EXPECT(writer.submit(batch));
+    }
+    writer.stop();
+    take();
+    EXPECT_EQ(back, out);
+    EXPECT(wakes.load() > 0);
+    EXPECT(writer.stats().syncs <= writer.stats().batches);
+    EXPECT(is_ok(writer.space_state()));
+    for (size_t n = 0; n < 3; n++) EXPECT_EQ(synced[n], feeds[n].sequence - 1);
+    for (auto& store : stores) digests.push_back(store->digest());
+  }
+  for (ShardId shard = 1; shard <= 3; shard++) {
+    Store store({.shard = shard, .persistent = true, .segment_size = size_t{256} << 10});
+    const RecoveryResult result =
+        recover_log(*files, {folder.path, kCluster, kDisk, std::nullopt}, store);
+    EXPECT_EQ(status_name(result.status), status_name(Status::kOk));
+    EXPECT_EQ(store.digest(), digests[shard - 1]);
+  }
+}
+
+TEST(a_segment_file_begins_with_its_header_and_then_the_records_as_in_memory) {
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  (void)rig.open();
+  (void)rig.feed->pool(1);
+  (void)rig.feed->put("/key", "value");
+  LogBatch batch;
+  EXPECT(rig.store->close_batch(1, batch));
+  const std::vector<std::byte> given(batch.bytes.begin(), batch.bytes.end());
+  EXPECT(rig.writer->submit(batch));
+  EXPECT_EQ(rig.writer->do_work(), 1);
+  std::unique_ptr<File> file;
+  EXPECT(is_ok(disk.open("/data/shard-3/00000000.log", FileSystem::Mode::kRead, file)));
+  std::vector<std::byte> bytes(kDiskHeaderSize + given.size());
+  EXPECT(is_ok(file->read_at(0, bytes)));
+  EXPECT(std::memcmp(bytes.data(), "FRSHTLOG", 8) == 0);
+  EXPECT_EQ(int(bytes[8]), 1);             // format
+  EXPECT_EQ(int(bytes[16]), int(kCluster));
+  EXPECT_EQ(int(bytes[24]), int(kDisk));
+  EXPECT_EQ(int(bytes[32]), 0);            // segment
+  EXPECT_EQ(int(bytes[48]), 1);            // first epoch
+  EXPECT_EQ(int(bytes[52]), 3);            // shard
+  EXPECT(std::equal(given.begin(), given.end(), bytes.begin() + kDiskHeaderSize));
+}
+
+TEST(a_failed_sync_stops_its_shard_for_good) {
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  (void)rig.open();
+  disk.set_faults({.fail_sync_at = 0});
+  (void)rig.feed->pool(1);
+  rig.turn();
+  EXPECT(rig.failed);
+  EXPECT_EQ(rig.acknowledged.sequence, Sequence{-1});
+  (void)rig.feed->put("/k", "v");
+  rig.turn();  // the disk would work again; nobody knows what it holds
+  EXPECT_EQ(rig.acknowledged.sequence, Sequence{-1});
+}
+
+TEST(a_nearly_full_disk_is_told_before_it_is_full) {
+  SimulatedFileSystem disk;
+  disk.set_faults({.space = (uint64_t{256} << 20) + (100 << 10)});
+  LogRig rig(disk);
+  (void)rig.open();
+  (void)rig.feed->pool(1);
+  EXPECT(is_ok(rig.writer->space_state()));
+  for (int i = 0; i < 300; i++) {
+    (void)rig.feed->put("/k", std::string(800, 'v'));
+    rig.turn();
+  }
+  EXPECT(rig.writer->space_state() == Status::kDiskFull);
+  EXPECT(!rig.failed);
+  rig.store->on_log_state(rig.writer->space_state());
+  EXPECT(rig.store->admission() == Status::kDiskFull);
+}

@@ -1,0 +1,135 @@
+// Subscriptions against a model: every matching version once, in order, never above the frontier.
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "native/core/store/store.h"
+#include "test/native/support/records.h"
+#include "test/native/support/test.h"
+
+using namespace freshet;
+using namespace freshet::test;
+using Frontier = Store::SubscriptionFrontier;
+
+namespace {
+
+struct Subscriber {
+  std::string prefix;
+  Version from;
+  Frontier frontier;
+  std::vector<Version> heard;
+};
+
+}  // namespace
+
+TEST(everyone_hears_every_matching_version_once_and_in_order) {
+  std::mt19937_64 random(seed(1));
+  Store store({.shard = 1, .persistent = true});
+  Feeder feed(store);
+  (void)feed.pool(1);
+  std::map<uint64_t, Subscriber> live;
+  std::vector<Subscriber> done;
+  std::vector<std::string> keys{""};  // by version
+  const std::string prefixes[] = {"/", "/a", "/a/b", "/a/b/", "/a/c", "/b", "/a/b/c/d"};
+  uint64_t next_id = 1;
+  Version persisted = 0;
+  std::vector<SubscriptionEvent> events;
+  const auto collect = [&](size_t max) {
+    events.clear();
+    const bool more = store.collect_events(events, max);
+    EXPECT(events.size() <= max);
+    for (const SubscriptionEvent& event : events) {
+      Subscriber& subscriber = live.at(event.subscription);
+      if (subscriber.frontier == Frontier::kPersisted) EXPECT(event.version <= persisted);
+      subscriber.heard.push_back(event.version);
+    }
+    return more;
+  };
+  for (int step = 0; step < 30'000; step++) {
+    const uint64_t what = random() % 100;
+    if (what < 80) {
+      const std::string key = prefixes[random() % 7] + "/x" + std::to_string(random() % 20);
+      keys.push_back(key);
+      if (what < 10) {
+        (void)feed.trigger(key, "t");
+      } else {
+        (void)feed.put(key, "v");
+      }
+    } else if (what < 90) {
+      (void)collect(random() % 30);
+    } else if (what < 95) {
+      persisted += random() % (store.newest_version() - persisted + 1);
+      store.publish_persisted(persisted);
+    } else if (what < 97 && live.size() < 40) {
+      const Version from = 1 + random() % (keys.size() + 5);
+      const Subscriber made{prefixes[random() % 7], from,
+                            random() % 2 == 0 ? Frontier::kDelivered : Frontier::kPersisted, {}};
+      EXPECT(is_ok(store.subscribe(next_id, made.prefix, from, made.frontier)));
+      live[next_id++] = made;
+    } else if (what == 99 && !live.empty() && random() % 3 == 0) {
+      store.unsubscribe(live.begin()->first);
+      live.erase(live.begin());
+    }
+  }
+  persisted = store.newest_version();
+  store.publish_persisted(persisted);
+  while (collect(1000)) {
+  }
+  EXPECT(live.size() > 5);
+  for (const auto& [id, subscriber] : live) {
+    std::vector<Version> expected;
+    for (Version version = subscriber.from; version < keys.size(); version++) {
+      if (keys[version].starts_with(subscriber.prefix)) expected.push_back(version);
+    }
+    EXPECT_EQ(subscriber.heard.size(), expected.size());
+    EXPECT(subscriber.heard == expected);
+  }
+}
+
+TEST(a_queue_that_runs_over_loses_nothing) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1, 0);
+  EXPECT(is_ok(store.subscribe(5, "/", 1, Frontier::kDelivered)));
+  std::vector<SubscriptionEvent> events;
+  (void)store.collect_events(events, 10);
+  const Version count = kEventQueueMax * 2 + 77;
+  for (Version i = 0; i < count; i++) (void)feed.put("/k" + std::to_string(i % 500), "v");
+  while (store.collect_events(events, 5000)) {
+  }
+  EXPECT_EQ(events.size(), count);
+  for (size_t i = 0; i < events.size(); i++) EXPECT_EQ(events[i].version, i + 1);
+}
+
+TEST(versions_that_were_pruned_before_they_were_heard_are_told_as_a_gap) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1, 1);
+  EXPECT(is_ok(store.subscribe(5, "/", 1, Frontier::kDelivered)));
+  std::vector<SubscriptionEvent> events;
+  (void)store.collect_events(events, 10);
+  const Version count = kEventQueueMax * 2 + 77;
+  for (Version i = 0; i < count; i++) (void)feed.put("/k" + std::to_string(i % 500), "v");
+  while (store.collect_events(events, 5000)) {
+  }
+  EXPECT(!events.empty() && events[0].epoch == 0);
+  Version next = 0;
+  for (const SubscriptionEvent& event : events) {
+    EXPECT(event.epoch == 0 ? event.version > next : event.version == next);
+    next = event.epoch == 0 ? event.version : next + 1;
+  }
+  EXPECT_EQ(next, count + 1);
+}
+
+TEST(a_start_that_is_gone_is_refused_with_the_lowest_one) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1, 1);
+  for (int i = 0; i < 2000; i++) (void)feed.put("/k", "v");
+  Version from_min = 0;
+  EXPECT(store.subscribe(1, "/", 1, Frontier::kDelivered, &from_min) == Status::kCompacted);
+  EXPECT(from_min > 1000);
+  EXPECT(is_ok(store.subscribe(1, "/", from_min, Frontier::kDelivered)));
+  EXPECT(store.subscribe(1, "/", from_min, Frontier::kDelivered) == Status::kInvalidArgument);
+}
