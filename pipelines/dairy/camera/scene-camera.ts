@@ -79,9 +79,10 @@ export class SceneCamera {
   }
 
   async *frames(signal: AbortSignal | null = null): AsyncGenerator<CameraFrame, void, void> {
-    const { rate, frames, firstNumber = 0, now, sleep } = this.#options;
+    const { rate, firstNumber = 0, now, sleep } = this.#options;
+    const framesMax = this.#options.frames ?? Infinity;
     const startedAt = now();
-    for (let taken = 0; frames === null || taken < frames; taken++) {
+    for (let taken = 0; taken < framesMax; taken++) {
       if (rate !== null) {
         const dueInMs = (startedAt + (taken * 1e6) / rate - now()) / 1000;
         if (dueInMs > 0) await sleep(dueInMs, signal);
