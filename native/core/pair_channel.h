@@ -53,7 +53,8 @@ class PairChannel {
   bool is_up() const { return up_; }
 
   // kOk, kValueTooLarge, kOverloaded, kPeerUnreachable. Small messages are copied into the ring at
-  // once; others are copied to a queue (or moved there, with the second form).
+  // once; others are copied to a queue (or moved there, with the second form; with an error the message is
+  // left as it was).
   Status send(Bytes message);
   Status send(std::vector<std::byte>&& message);
 

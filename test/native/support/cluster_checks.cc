@@ -179,8 +179,9 @@ void Cluster::check_records(size_t shard) {
     const Operation& operation = *operations_[name - 1];
     if (!operation.accepted || operation.shard != shard) violation("records: was not accepted");
     if (!seen.insert(name).second) violation("records: applied twice");
-    if (operation.key != record.key() || operation.value.size() != record.value().size() ||
-        std::memcmp(operation.value.data(), record.value().data(), operation.value.size()) != 0)
+    if (operation.key != record.key() ||
+        !std::equal(operation.value.begin(), operation.value.end(), record.value().begin(),
+                    record.value().end()))
       violation("records: not what was submitted");
     uint64_t& newest = newest_of_member[operation.member];
     if (name < newest) violation("records: a sender's changes are out of order");
