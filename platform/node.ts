@@ -131,18 +131,39 @@ export async function startMember(config: unknown, options: StartOptions = {}): 
   const parsed = parseConfig(MemberConfigSchema, config, {
     source: options.source ?? 'the configuration of the member',
   });
+  const undo: (() => Promise<void>)[] = [];
+  const close = closeOnce(undo);
+  try {
+    const member = await compose(parsed, options, undo, close);
+    member.group.begin();
+    for (const part of options.parts ?? []) {
+      const running = await part(member);
+      undo.push(() => running.close());
+    }
+    return member;
+  } catch (caught) {
+    await close();
+    throw caught;
+  }
+}
+
+/** Makes everything of a member but its parts; `undo` gets how to end what was made. */
+async function compose(
+  config: MemberConfig,
+  options: StartOptions,
+  undo: (() => Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<Member> {
+  const { node, cluster, members, memory } = config;
   const layout = new Layout(
-    parsed.members.map(({ id }) => id),
-    parsed.subgroups,
+    members.map(({ id }) => id),
+    config.subgroups,
   );
-  const log = (options.log ?? createLogger({ level: parsed.logLevel })).child({
-    member: parsed.node,
-  });
-  const folder = await openDataFolder(parsed.dataFolder, parsed.cluster.name, parsed.node);
+  const log = (options.log ?? createLogger({ level: config.logLevel })).child({ member: node });
+  const folder = await openDataFolder(config.dataFolder, cluster.name, node);
   const record = await readViewRecord(folder.path);
   const clock = new SystemClock();
-  const core = openCore(parsed, folder, options.addon ?? loadAddon(), log);
-  const undo: (() => Promise<void>)[] = [];
+  const core = openCore(config, folder, options.addon ?? loadAddon(), log);
   // Neither native threads nor the clock's timers keep a process alive; a running member does.
   const alive = setInterval(() => undefined, aliveMs);
   undo.push(() => {
@@ -150,61 +171,33 @@ export async function startMember(config: unknown, options: StartOptions = {}): 
     core.close();
     return Promise.resolve();
   });
-  try {
-    const messages = new PeerMessages(core, clock, log);
-    undo.push(() => {
-      messages.close();
-      return Promise.resolve();
-    });
-    const group = new Group({
-      core,
-      messages,
-      layout,
-      members: parsed.members,
-      dataFolder: folder.path,
-      record,
-      ringBudgetBytes: parsed.memory.ringBudgetBytes,
-      shardMemoryBytes: parsed.memory.shardBytes,
-      clock,
-      random: new SystemRandom(),
-      log,
-    });
-    undo.push(() => group.close());
-    await group.openShards();
-    const store = await MemberStore.open({
-      core,
-      messages,
-      group,
-      dataFolder: folder.path,
-      clock,
-      log,
-      maxClockSkewUs: parsed.maxClockSkewMs * 1000,
-    });
-    undo.push(() => store.close());
-    const close = closeOnce(undo);
-    const member: Member = {
-      config: parsed,
-      nodeId: parsed.node,
-      clock,
-      log,
-      folder,
-      core,
-      messages,
-      group,
-      store,
-      whenRunning: (timeoutMs = defaultWaitMs) => group.whenRunning(timeoutMs),
-      close,
-    };
-    group.begin();
-    for (const part of options.parts ?? []) {
-      const running = await part(member);
-      undo.push(() => running.close());
-    }
-    return member;
-  } catch (caught) {
-    await closeOnce(undo)();
-    throw caught;
-  }
+  const messages = new PeerMessages(core, clock, log);
+  undo.push(() => {
+    messages.close();
+    return Promise.resolve();
+  });
+  const group = new Group({
+    core,
+    messages,
+    layout,
+    members,
+    dataFolder: folder.path,
+    record,
+    ringBudgetBytes: memory.ringBudgetBytes,
+    shardMemoryBytes: memory.shardBytes,
+    clock,
+    random: new SystemRandom(),
+    log,
+  });
+  undo.push(() => group.close());
+  await group.openShards();
+  const maxClockSkewUs = config.maxClockSkewMs * 1000;
+  const dataFolder = folder.path;
+  const common = { core, messages, group, clock, log };
+  const store = await MemberStore.open({ ...common, dataFolder, maxClockSkewUs });
+  undo.push(() => store.close());
+  const whenRunning = (timeoutMs = defaultWaitMs): Promise<void> => group.whenRunning(timeoutMs);
+  return { ...common, config, nodeId: node, folder, store, whenRunning, close };
 }
 
 function openCore(

@@ -300,7 +300,7 @@ export class Group {
       try {
         await this.#runStep(effect, signal);
       } catch (caught) {
-        if (!signal.aborted) {
+        if (!isAborted(signal)) {
           this.#log.warn({ step: effect.type, error: messageOf(caught) }, 'a start step failed');
           const { attempt } = effect;
           this.#enter({ type: 'failed', attempt, reason: messageOf(caught) });
@@ -394,7 +394,7 @@ export class Group {
       epoch: epoch as number,
       sequence: sequence as number,
       version: version as number,
-      digest: String(digest),
+      digest,
     };
   }
 
@@ -416,4 +416,9 @@ export class Group {
       }
     }
   }
+}
+
+/** It may have changed while something was awaited. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

@@ -291,16 +291,7 @@ export class MemberCore {
     floor: number,
     wantValue: boolean,
   ): Buffer | null {
-    return this.addon.get(
-      this.#member,
-      shard,
-      key,
-      point,
-      value,
-      floor,
-      wantValue,
-      this.#head as Float64Array<ArrayBuffer>,
-    );
+    return this.addon.get(this.#member, shard, key, point, value, floor, wantValue, this.#head);
   }
 
   /** Events go to `handler` until `unsubscribe`; the result is that of `NativeAddon.subscribe`. */
@@ -362,7 +353,7 @@ export class MemberCore {
     this.#draining = true;
     try {
       for (let round = 0; round < groupLimits.drainRounds; round++) {
-        const count = this.addon.drain(this.#member, this.#rows as Float64Array<ArrayBuffer>);
+        const count = this.addon.drain(this.#member, this.#rows);
         for (let row = 0; row < count; row++) {
           this.#onRow(row * rowWidth);
         }

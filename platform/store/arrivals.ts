@@ -78,18 +78,18 @@ export class StoreArrivals {
       from: request.from,
       frontier: request.eager ? 'delivered' : 'persisted',
     });
-    let open = true;
+    const state = { open: true };
     const run = async (): Promise<void> => {
       try {
-        while (open) {
+        while (state.open) {
           const events = await feed.next(storeLimits.feedBatchRecords);
-          if (open) {
+          if (isOpen(state)) {
             onArrivals(events.map((event) => toArrival(request.shard, event)));
           }
         }
       } catch (caught) {
-        if (open) {
-          open = false;
+        if (isOpen(state)) {
+          state.open = false;
           feed.close();
           onEnd(toFreshetError(caught));
         }
@@ -98,7 +98,7 @@ export class StoreArrivals {
     void run();
     return {
       close: () => {
-        open = false;
+        state.open = false;
         feed.close();
       },
     };
@@ -120,6 +120,11 @@ export class StoreArrivals {
     }
     return layout;
   }
+}
+
+/** It may have been closed while something was awaited. */
+function isOpen(state: { readonly open: boolean }): boolean {
+  return state.open;
 }
 
 function toArrival(shard: number, { kind, object }: FeedEvent): StoredArrival {

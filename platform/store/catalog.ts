@@ -109,7 +109,8 @@ export class Catalog {
     if (held.value !== null) {
       return held.value;
     }
-    const packed = await this.#level.get(entryMark + key);
+    // The types of level say that it is always there; it is not.
+    const packed = (await this.#level.get(entryMark + key)) as Uint8Array | undefined;
     return packed === undefined ? null : unpack(key, packed).value;
   }
 
@@ -274,13 +275,17 @@ export class Catalog {
     });
   }
 
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
   async #followOn(): Promise<void> {
     while (!this.#closed) {
       try {
         await this.#checkHistory();
         await this.#applyFeed();
       } catch (caught) {
-        if (this.#closed) {
+        if (this.#isClosed()) {
           return;
         }
         const error = toFreshetError(caught);

@@ -10,16 +10,16 @@ export async function* mergeKeys(
   const streams = shards.map((shard, nth) => keysOf(shard, scans[nth] as ShardScan, call));
   const heads = await Promise.all(streams.map((stream) => stream.next()));
   for (;;) {
-    let least: string | null = null;
     let from = -1;
-    heads.forEach((head, nth) => {
-      if (head.done !== true && (least === null || compareBytes(head.value, least) < 0)) {
+    let least = '';
+    for (const [nth, head] of heads.entries()) {
+      if (head.done !== true && (from === -1 || compareBytes(head.value, least) < 0)) {
         least = head.value;
         from = nth;
       }
-    });
+    }
     const stream = streams[from];
-    if (least === null || stream === undefined) {
+    if (stream === undefined) {
       return undefined;
     }
     yield least;

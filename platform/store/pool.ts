@@ -66,11 +66,8 @@ const PoolSchema = Type.Object({
 /** Fills in defaults and checks everything. Throws INVALID_POOL (or INVALID_KEY for the name). */
 export function compilePoolOptions(options: PoolOptions, layout: Layout): PoolRecord {
   checkPoolName(options.name);
-  const given = Object.fromEntries(
-    Object.entries({ subgroup: options.kind, ...options }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
+  const said: [string, unknown][] = Object.entries({ subgroup: options.kind, ...options });
+  const given = Object.fromEntries(said.filter(([, value]) => value !== undefined));
   const record = parse(given, options.name);
   const subgroup = layout.subgroup(record.subgroup);
   if (subgroup.kind !== record.kind) {

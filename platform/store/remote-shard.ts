@@ -3,7 +3,7 @@
  * answer. `serveShards` is the other end.
  */
 import { errorFromObject, FreshetError, isFreshetError } from '../base/mod.ts';
-import type { Group, PackedRecord, PeerMessages, ShardLayout } from '../group/mod.ts';
+import type { Group, PeerMessages, ShardLayout } from '../group/mod.ts';
 import type {
   FeedEvent,
   FeedOptions,
@@ -71,8 +71,7 @@ export class RemoteShard implements ShardAccess {
 
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
     const { timeoutMs } = call;
-    const page = (await this.#call('scan', [scan, resume, timeoutMs], call)) as ScanPage;
-    return { records: page.records as PackedRecord[], resume: page.resume };
+    return (await this.#call('scan', [scan, resume, timeoutMs], call)) as ScanPage;
   }
 
   async history(

@@ -8,7 +8,7 @@
  *  2. A waiting change has never been queued below: giving it up has no effect.
  *  3. Waiting changes and bytes are bounded.
  */
-import { type Clock, FreshetError } from '../base/mod.ts';
+import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
 import type { Completion, CoreChange, Group, MemberCore } from '../group/mod.ts';
 import { storeLimits } from './store-limits.ts';
 
@@ -148,7 +148,7 @@ export class ShardWriter {
       const { key } = waiting.change;
       waiting.reject(this.#core.error(queued, `The change of ${key}`, { key }));
     } catch (caught) {
-      waiting.reject(caught as FreshetError);
+      waiting.reject(toFreshetError(caught));
     }
     return 0;
   }
@@ -200,7 +200,7 @@ export class ShardWriter {
         },
         (error: unknown) => {
           settle();
-          reject(error as FreshetError);
+          reject(toFreshetError(error));
         },
       );
       this.#scheduleSweep();
