@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { silentLogger } from '../../platform/base/mod.ts';
+import { Database, GrpcDoor } from '../../platform/client/mod.ts';
+import { freePorts } from '../../platform/local-cluster.ts';
+import { type Member, startMember } from '../../platform/node.ts';
+import { servingPart, type ServingPorts } from '../../platform/serving.ts';
+
+const MiB = 1024 * 1024;
+const startTimeoutMs = 60_000;
+const callTimeoutMs = 20_000;
+
+/** Members with lambdas and doors, all in this process, over real sockets and disks. */
+export interface ServingCluster {
+  readonly members: readonly Member[];
+  readonly ports: readonly ServingPorts[];
+  /** Doors of a client, to the first member. */
+  readonly door: GrpcDoor;
+  readonly db: Database;
+  readonly close: () => Promise<void>;
+}
+
+export async function startServingCluster(
+  folder: string,
+  { members: count = 3, config = {} }: { members?: number; config?: Record<string, unknown> } = {},
+): Promise<ServingCluster> {
+  const replication = await freePorts(count);
+  const members: Member[] = [];
+  const ports: ServingPorts[] = [];
+  for (const [nth] of replication.entries()) {
+    const part = servingPart(
+      {
+        host: '127.0.0.1',
+        grpcPort: 0,
+        httpPort: 0,
+        allowedHosts: [],
+        dashboardFolder: null,
+        searchPorts: false,
+      },
+      (opened) => ports.push(opened),
+    );
+    const settings = {
+      cluster: { name: 'test' },
+      memory: { ringBudgetBytes: 24 * MiB },
+      ...config,
+      node: nth + 1,
+      members: replication.map((port, at) => ({ id: at + 1, host: '127.0.0.1', port })),
+      dataFolder: join(folder, `member-${String(nth + 1)}`),
+    };
+    members.push(await startMember(settings, { log: silentLogger(), parts: [part] }));
+  }
+  await Promise.all(members.map((member) => member.whenRunning(startTimeoutMs)));
+  const address = `127.0.0.1:${String(ports[0]?.grpc)}`;
+  const door = new GrpcDoor(address, { token: null, timeoutMs: callTimeoutMs });
+  return {
+    members,
+    ports,
+    door,
+    db: new Database(door),
+    close: async () => {
+      await door.close();
+      await Promise.all(members.map((member) => member.close()));
+    },
+  };
+}
