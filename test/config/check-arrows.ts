@@ -1,7 +1,7 @@
 // Runs dependency-cruiser over the folders given as arguments with the rules that follow from the
 // table of rooms. Usage: node --import tsx test/config/check-arrows.ts <folder> …
 import { cruise, type ICruiseResult, type IForbiddenRuleType } from 'dependency-cruiser';
-import { ownedPackages, publicFile, reachableRooms, rooms } from './rooms.ts';
+import { ownedPackages, publicFile, reachableRooms, roomPattern, rooms } from './rooms.ts';
 
 const top = '^(platform|udl|native|pipelines|examples|test)/';
 
@@ -43,11 +43,11 @@ function rules(): IForbiddenRuleType[] {
 
 /** From one room only to itself and the rooms below it. */
 function arrowRule(path: string): IForbiddenRuleType {
-  const allowed = [path, ...reachableRooms(path)].map(pattern);
+  const allowed = [path, ...reachableRooms(path)].map(roomPattern);
   return {
     name: `arrow-from-${path}`,
     severity: 'error',
-    from: { path: pattern(path) },
+    from: { path: roomPattern(path) },
     to: { path: top, pathNot: allowed },
   };
 }
@@ -81,7 +81,7 @@ function generalRules(): IForbiddenRuleType[] {
   const owned = Object.entries(ownedPackages).map(([name, owner]): IForbiddenRuleType => ({
     name: `only-${owner}-imports-${name}`,
     severity: 'error',
-    from: { pathNot: pattern(owner) },
+    from: { pathNot: roomPattern(owner) },
     to: { path: `^node_modules/${name}/` },
   }));
   return [
@@ -112,9 +112,4 @@ function generalRules(): IForbiddenRuleType[] {
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
   ];
-}
-
-/** A room as a pattern: a folder with all in it, or the one file. */
-function pattern(path: string): string {
-  return path.endsWith('.ts') ? `^${path.replace('.', '\\.')}$` : `^${path}/`;
 }

@@ -7,7 +7,7 @@ const longFunctions = [];
 /** Where real clocks, randomness and the environment come from. */
 const compositionRoots = [
   'platform/base/{clock,random}.ts',
-  'platform/node.ts',
+  'platform/*.ts',
   'platform/client/connect.ts',
   'platform/lambda/worker-main.ts',
   'platform/cli/**/*.ts',
