@@ -6,8 +6,8 @@
 //
 //   <data>/shard-<id>/<number>.log      one file per segment; see log_format.h
 //
-// Threads: submit, collect and the getters from the agent thread only; start and stop from whoever owns
-// it, before the first and after the last of those.
+// Threads: submit, collect and the getters from the agent thread only; start and stop from whoever
+// owns it, before the first and after the last of those.
 // Invariants
 //  1. A batch is reported kOk only after its bytes, all before it, and the file's name are on disk.
 //  2. After a write or sync of a shard failed nothing more of that shard is written (kDiskFailed, for

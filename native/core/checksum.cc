@@ -102,8 +102,12 @@ FRESHET_CRC_TARGET inline uint32_t step1(uint32_t crc, uint8_t byte) {
 bool detect() { return __builtin_cpu_supports("sse4.2"); }
 #else
 #define FRESHET_CRC_TARGET __attribute__((target("+crc")))
-FRESHET_CRC_TARGET inline uint32_t step8(uint32_t crc, uint64_t word) { return __crc32cd(crc, word); }
-FRESHET_CRC_TARGET inline uint32_t step1(uint32_t crc, uint8_t byte) { return __crc32cb(crc, byte); }
+FRESHET_CRC_TARGET inline uint32_t step8(uint32_t crc, uint64_t word) {
+  return __crc32cd(crc, word);
+}
+FRESHET_CRC_TARGET inline uint32_t step1(uint32_t crc, uint8_t byte) {
+  return __crc32cb(crc, byte);
+}
 bool detect() { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
 #endif
 

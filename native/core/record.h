@@ -104,8 +104,9 @@ class RecordView {
 
   Bytes extension() const { return {start_ + sizeof(RecordHeader), header().extension_length}; }
   std::string_view key() const {
-    return {reinterpret_cast<const char*>(start_) + sizeof(RecordHeader) + header().extension_length,
-            header().key_length};
+    return {
+        reinterpret_cast<const char*>(start_) + sizeof(RecordHeader) + header().extension_length,
+        header().key_length};
   }
   Bytes meta() const { return {start_ + key_end(), header().meta_length}; }
   Bytes value() const {

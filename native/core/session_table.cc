@@ -91,7 +91,8 @@ SessionTable::~SessionTable() = default;
 SessionTable::Seen SessionTable::look_up(const SessionStamp& stamp, SessionAnswer& answer) const {
   const uint32_t index = ids_->find(stamp.session);
   if (index == kNone)
-    return evicted_->find(stamp.session) == kNone && stamp.request > 0 ? Seen::kNew : Seen::kExpired;
+    return evicted_->find(stamp.session) == kNone && stamp.request > 0 ? Seen::kNew
+                                                                       : Seen::kExpired;
   const Session& session = sessions_[index];
   if (stamp.request < session.floor) return Seen::kExpired;
   const auto begin = session.answers.begin() + static_cast<ptrdiff_t>(session.first);

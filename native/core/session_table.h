@@ -4,9 +4,9 @@
 // are equal, so a retry is applied once wherever it arrives.
 //
 // A request is known by its answer until the client says that it has it (`lowest_unanswered`) or
-// kSessionWindow newer answers are kept. At most kSessionsMax sessions are kept; the one used longest
-// ago makes room, and its id is remembered for kEvictedSessionsMax further evictions, so that a
-// late retry is refused and not applied again.
+// kSessionWindow newer answers are kept. At most kSessionsMax sessions are kept; the one used
+// longest ago makes room, and its id is remembered for kEvictedSessionsMax further evictions, so
+// that a late retry is refused and not applied again.
 //
 // Thread: the store's writer.
 // Invariants

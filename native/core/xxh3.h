@@ -1,6 +1,6 @@
 // XXH3, 64 bits, seed 0: the hash that places keys and finds them again.
-// Source: xxHash specification, github.com/Cyan4973/xxHash, doc/xxhash_spec.md. Stable for ever: the
-// catalog names it.
+// Source: xxHash specification, github.com/Cyan4973/xxHash, doc/xxhash_spec.md. Stable for ever:
+// the catalog names it.
 //
 // Thread: any.
 #ifndef FRESHET_CORE_XXH3_H_

@@ -35,7 +35,8 @@ class FileLock {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  enum class Mode : uint8_t { kRead, kReadWrite, kCreate };  // kCreate: read and write, made if need be
+  // kCreate: read and write, made if need be.
+  enum class Mode : uint8_t { kRead, kReadWrite, kCreate };
   // kNotFound: no such file (or folder).
   virtual Status open(const std::string& path, Mode mode, std::unique_ptr<File>& out) = 0;
   virtual Status list(const std::string& folder, std::vector<std::string>& names) = 0;

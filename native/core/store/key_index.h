@@ -1,7 +1,7 @@
 // Key to entry: a hash table that grows a little with every new key.
 //
-// Open addressing, insert only. While it grows, a view of two tables is published: keys not found in
-// the new one are looked up in the old one, which stays as it is.
+// Open addressing, insert only. While it grows, a view of two tables is published: keys not found
+// in the new one are looked up in the old one, which stays as it is.
 //
 // Threads: the writer; find() from readers too.
 // Invariants

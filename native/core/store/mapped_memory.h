@@ -23,7 +23,8 @@ class LazyArray {
 
  public:
   explicit LazyArray(size_t count)
-      : count_(count), data_(reinterpret_cast<T*>(map_memory(count * sizeof(T), PageUse::kPlain))) {}
+      : count_(count),
+        data_(reinterpret_cast<T*>(map_memory(count * sizeof(T), PageUse::kPlain))) {}
   ~LazyArray() { unmap_memory(reinterpret_cast<std::byte*>(data_), count_ * sizeof(T)); }
   LazyArray(const LazyArray&) = delete;
   LazyArray& operator=(const LazyArray&) = delete;

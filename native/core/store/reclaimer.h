@@ -1,9 +1,10 @@
 // Frees what the writer unlinked once no reader can see it (epoch-based reclamation: Fraser,
 // "Practical lock-freedom", 2004).
 //
-// Threads: retire and collect from the writer; enter and leave from the thread that opened the slot.
+// Threads: retire and collect from the writer; enter and leave from the thread that opened the
+// slot.
 // Invariants
-//  1. What is retired in grace period g is freed only when every reader inside entered after g ended.
+//  1. What is retired in grace period g is freed only when every reader inside entered after g.
 //  2. A reader's entry is visible to the writer before the reader loads any shared pointer.
 #ifndef FRESHET_CORE_STORE_RECLAIMER_H_
 #define FRESHET_CORE_STORE_RECLAIMER_H_

@@ -1,7 +1,7 @@
 // The segments of a store: big blocks of anonymous memory that records are appended to.
 //
-// A persistent store numbers its segments 0, 1, 2 ... and keeps a description of each for ever; their
-// memory may be dropped once on disk. A volatile store uses ids again.
+// A persistent store numbers its segments 0, 1, 2 ... and keeps a description of each for ever;
+// their memory may be dropped once on disk. A volatile store uses ids again.
 //
 // Threads: the writer; address() from readers too.
 // Invariants
@@ -67,7 +67,7 @@ class SegmentList {
   bool has(uint32_t id) const { return id < segments_.size() && segments_[id] != nullptr; }
 
   void drop_memory(Segment& segment);  // goes cold; its description stays
-  void release(Segment& segment);      // volatile: memory and id are used again after a grace period
+  void release(Segment& segment);  // volatile: memory and id are used again after a grace period
 
   // For readers: where a record lies now, or null if its segment is not in memory.
   const std::byte* address(Location location) const {

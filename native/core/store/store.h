@@ -2,13 +2,13 @@
 //
 // Records lie in segments (anonymous memory, 16 MiB; larger ones for larger records), never change
 // once sealed, and are reached by key (hash index, ordered key list), by version (contiguous slots)
-// and by time (monotone in version). A key's versions form a chain with jump pointers, so that any of
-// n versions is found in O(log n) steps (Myers, "An applicative random-access stack", IPL 17, 1983).
-// A persistent store's segments are what the log thread writes to disk, byte for byte.
+// and by time (monotone in version). A key's versions form a chain with jump pointers, so that any
+// of n versions is found in O(log n) steps (Myers, "An applicative random-access stack", IPL 17,
+// 1983). A persistent store's segments are what the log thread writes to disk, byte for byte.
 //
 // Threads: apply, log and subscription calls from the agent thread only; reads from any thread that
-// holds a Reader. Readers never block the writer: what it unlinks is freed when no reader that could
-// see it is left (epoch-based reclamation: Fraser, "Practical lock-freedom", 2004).
+// holds a Reader. Readers never block the writer: what it unlinks is freed when no reader that
+// could see it is left (epoch-based reclamation: Fraser, "Practical lock-freedom", 2004).
 // Invariants
 //  1. Versions are 1, 2, 3 ... without a gap over all epochs; time(v) > time(v - 1).
 //  2. A reader sees version v only after its record, slot and chain are complete.
@@ -32,8 +32,9 @@ namespace freshet {
 struct StoreConfig {
   ShardId shard = 0;
   bool persistent = false;
-  // Bytes in memory. Volatile: a put that would bring the retained records over 3/4 of it is refused
-  // as OVERLOADED (the rest is the cleaner's room). Persistent: above it sealed segments go cold.
+  // Bytes in memory. Volatile: a put that would bring the retained records over 3/4 of it is
+  // refused as OVERLOADED (the rest is the cleaner's room). Persistent: above it sealed segments go
+  // cold.
   size_t memory_max = size_t{1} << 30;
   size_t segment_size = kSegmentSize;  // smaller in tests
 };
@@ -55,7 +56,7 @@ struct Applied {
   Version version = 0;                  // 0: took none
   Micros time = 0;
   Version previous_version_of_key = 0;  // with kConditionFailed: the key's newest version
-  Epoch epoch = 0;                      // of the version: a session's repeat answers with the old one
+  Epoch epoch = 0;  // of the version: a session's repeat answers with the old one
 };
 
 // Bytes for the log thread. They stay valid and unchanged until on_batch_synced.
@@ -100,8 +101,9 @@ class Store {
 
   // --- writer side -----------------------------------------------------------------------------
 
-  // Applies the next record of the order: rules, session, conditions, then version and time, one copy
-  // into the segment, indexes, publication. `record` lies in a ring and holds the sender's stamp.
+  // Applies the next record of the order: rules, session, conditions, then version and time, one
+  // copy into the segment, indexes, publication. `record` lies in a ring and holds the sender's
+  // stamp.
   Applied apply(const RecordView& record, Epoch epoch, Sequence sequence);
 
   // The same for a record that comes in pieces: room for all of it is taken when its first piece
@@ -118,8 +120,8 @@ class Store {
   // Closes what was applied since the last batch into one, with its mark; a batch lies within one
   // segment, so call it until it returns false. False: nothing new.
   bool close_batch(Sequence delivered, LogBatch& out);
-  // The same when the log is idle: a batch of a mark alone, if the synced offset of the last batch is
-  // not on disk yet. False: nothing to say.
+  // The same when the log is idle: a batch of a mark alone, if the synced offset of the last batch
+  // is not on disk yet. False: nothing to say.
   bool close_idle(LogBatch& out);
   void on_batch_synced(const LogBatch& batch);
   void on_log_state(Status state);  // kOk, kDiskFull (until kOk), kDiskFailed (for good)
@@ -146,12 +148,12 @@ class Store {
   };
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
   // Drops everything after `position`: a tail that the group did not keep. Before anyone reads or
-  // subscribes. Persistent stores only. kCold: not all of it is in memory; recover with a cut instead
-  // (LogRecovery). The file is cut by LogRecovery::cut_files.
+  // subscribes, with all of it synced. Persistent stores only. kCold: not all of it is in memory.
+  // The files stay as they are: recover_log() with `cut_after` cuts both, into a fresh store.
   Status cut_back(LogPosition position);
   // Copies whole records after `after` in order into `out`, up to its size, without marks. Sets
-  // `used` bytes (0: nothing follows) and `last`. kCold: they must be read from disk (see LogReader);
-  // kOverloaded: not even the first fits.
+  // `used` bytes (0: nothing follows) and `last`. kCold: they must be read from disk (see
+  // LogReader); kOverloaded: not even the first fits.
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
 
   // --- subscriptions ---------------------------------------------------------------------------
@@ -161,11 +163,12 @@ class Store {
   // matter), in order, no later than the frontier allows. kCompacted: `from` is gone; the lowest
   // version that can be subscribed from is set in `from_min` if given. kOverloaded: too many.
   // An event may name a version whose record get_version then finds compacted or cold.
-  Status subscribe(uint64_t id, std::string_view prefix, Version from, SubscriptionFrontier frontier,
-                   Version* from_min = nullptr);
+  Status subscribe(uint64_t id, std::string_view prefix, Version from,
+                   SubscriptionFrontier frontier, Version* from_min = nullptr);
   void unsubscribe(uint64_t id);
-  // Appends at most `max` events; true if more are waiting. An event of epoch 0 tells a gap: versions
-  // below event.version were pruned before this subscription, being far behind, came to them.
+  // Appends at most `max` events; true if more are waiting. An event of epoch 0 tells a gap:
+  // versions below event.version were pruned before this subscription, being far behind, came to
+  // them.
   bool collect_events(std::vector<SubscriptionEvent>& events, size_t max);
   // Records of triggers (and pruned histories) up to this version are no longer needed here. From
   // the first call on, records above the released version stay reachable by get_version although

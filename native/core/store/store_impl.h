@@ -120,8 +120,8 @@ class Store::Impl final : public Subscriptions::Source {
   RecordHeader& place(const RecordView& record, Large* large, Location& location);
   void add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
   void note_logged(const RecordHeader& header);
-  void append_refused(const SessionStamp& session, Status status, const KeyEntry* entry, Epoch epoch,
-                      Sequence sequence, ShardId shard);
+  void append_refused(const SessionStamp& session, Status status, const KeyEntry* entry,
+                      Epoch epoch, Sequence sequence, ShardId shard);
 
   // store_history.cc
   void link_slot(VersionSlot& slot, Version version, Version previous);

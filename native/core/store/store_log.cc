@@ -1,4 +1,5 @@
-// The segments as a log: batches with their marks, sealing, what leaves memory, reading it in order.
+// The segments as a log: batches with their marks, sealing, what leaves memory, reading it in
+// order.
 #include <algorithm>
 #include <cstring>
 
@@ -14,7 +15,9 @@ size_t index_size(size_t entries) {
   return padded(sizeof(RecordHeader) + entries * sizeof(IndexEntry));
 }
 
-bool is_log_only(RecordKind kind) { return kind == RecordKind::kMark || kind == RecordKind::kIndex; }
+bool is_log_only(RecordKind kind) {
+  return kind == RecordKind::kMark || kind == RecordKind::kIndex;
+}
 
 }  // namespace
 

@@ -98,7 +98,8 @@ uint32_t Subscriptions::match(std::string_view key) const {
   const auto after =
       std::upper_bound(nodes_.begin(), nodes_.end(), key,
                        [](std::string_view text, const Node& node) { return text < node.prefix; });
-  uint32_t node = after == nodes_.begin() ? kNone : static_cast<uint32_t>(after - nodes_.begin() - 1);
+  uint32_t node =
+      after == nodes_.begin() ? kNone : static_cast<uint32_t>(after - nodes_.begin() - 1);
   while (node != kNone && !key.starts_with(nodes_[node].prefix)) node = nodes_[node].parent;
   return node;
 }
@@ -214,7 +215,8 @@ bool Subscriptions::collect(Source& source, Version delivered, Version persisted
     Queue& queue = queues_[static_cast<int>(subscriber.frontier)];
     if (subscriber.joined) continue;
     // A half expanded head does not know of this one: join when it is done.
-    if (queue.expanded || !catch_up(subscriber, source, queue.offered, budget, events, end, shard)) {
+    if (queue.expanded ||
+        !catch_up(subscriber, source, queue.offered, budget, events, end, shard)) {
       more = true;
       continue;
     }

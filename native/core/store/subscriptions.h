@@ -1,7 +1,7 @@
 // Who wants to hear of which prefix, and what they have not heard yet.
 //
-// Subscribed prefixes form a tree (a prefix's parent is the longest other one that it begins with). A
-// key is matched once to its longest prefix, which is cached with a generation number; an applied
+// Subscribed prefixes form a tree (a prefix's parent is the longest other one that it begins with).
+// A key is matched once to its longest prefix, which is cached with a generation number; an applied
 // record that matches is queued once, however many subscribe. A subscription that is behind the
 // queue (new, or the queue ran over) reads the version slots itself until it has caught up.
 //
