@@ -256,6 +256,7 @@ export class LambdaRuntime {
   #saveLater(): void {
     if (this.#closed) return;
     this.#options.clock.after(saveEveryMs, () => {
+      if (this.#closed) return;
       this.#noteCursors();
       this.#cursors.save().then(
         () => {
