@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { silentLogger } from '../../platform/base/mod.ts';
+import { createLogger, type LogLevel, silentLogger } from '../../platform/base/mod.ts';
 import { Database, GrpcDoor } from '../../platform/client/mod.ts';
 import { freePorts } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
@@ -46,7 +46,7 @@ export async function startServingCluster(
       members: replication.map((port, at) => ({ id: at + 1, host: '127.0.0.1', port })),
       dataFolder: join(folder, `member-${String(nth + 1)}`),
     };
-    members.push(await startMember(settings, { log: silentLogger(), parts: [part] }));
+    members.push(await startMember(settings, { log: testLogger(), parts: [part] }));
   }
   await Promise.all(members.map((member) => member.whenRunning(startTimeoutMs)));
   const address = `127.0.0.1:${String(ports[0]?.grpc)}`;
@@ -61,4 +61,10 @@ export async function startServingCluster(
       await Promise.all(members.map((member) => member.close()));
     },
   };
+}
+
+/** Silent, unless FRESHET_TEST_LOG names a level. */
+function testLogger() {
+  const level = process.env['FRESHET_TEST_LOG'];
+  return level === undefined ? silentLogger() : createLogger({ level: level as LogLevel });
 }
