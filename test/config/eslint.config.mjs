@@ -21,7 +21,6 @@ const coreRules = Object.fromEntries(
     'no-compare-neg-zero',
     'no-cond-assign',
     'no-constant-binary-expression',
-    'no-control-regex',
     'no-debugger',
     'no-dupe-else-if',
     'no-duplicate-case',
