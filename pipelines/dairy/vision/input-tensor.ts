@@ -48,17 +48,23 @@ export class InputPreparer {
     const { width, height } = this.#input;
     const asSeen = isAcross ? { width: height, height: width } : { width, height };
     const placement = placePicture(region, asSeen, this.#input.resize);
-    const { source, target } = placement;
-    const pixels = await sharp(image.pixels, {
-      raw: { width: image.width, height: image.height, channels: 3 },
-    })
+    const { target } = placement;
+    const pixels = await this.#scaled(image, placement);
+    const { x, y } = target;
+    const turned = isAcross ? { x: y, y: x, width: target.height, height: target.width } : target;
+    return { data: this.#fill(pixels, turned, turnedWalk(turn, target)), placement };
+  }
+
+  async #scaled(image: RawImage, { source, target }: Placement): Promise<Uint8Array> {
+    const { width, height } = image;
+    const isWhole = source.width === width && source.height === height;
+    // Already cut and scaled by the stage before.
+    if (isWhole && target.width === width && target.height === height) return image.pixels;
+    return sharp(image.pixels, { raw: { width, height, channels: 3 } })
       .extract({ left: source.x, top: source.y, width: source.width, height: source.height })
       .resize(target.width, target.height, { fit: 'fill', kernel: this.#input.kernel })
       .raw()
       .toBuffer();
-    const { x, y } = target;
-    const turned = isAcross ? { x: y, y: x, width: target.height, height: target.width } : target;
-    return { data: this.#fill(pixels, turned, turnedWalk(turn, target)), placement };
   }
 
   #fill(pixels: Uint8Array, target: Box, walk: Walk): Float32Array | Uint16Array {

@@ -1,6 +1,9 @@
 /** Pictures to detections, embeddings and names: what the dairy lambdas use. */
 export type { Box, Detection } from './boxes.ts';
 export { clipBox, growBox, iou, suppressOverlaps } from './boxes.ts';
+export { cropImage } from './crop-image.ts';
+export type { DairyModels, IdentityModel } from './dairy-models.ts';
+export { coatOf, parseDairyModels, readDairyModels } from './dairy-models.ts';
 export type { Coat } from './decode-cow-box.ts';
 export type { ImageLimits, RawImage } from './decode-image.ts';
 export { ImageDecoder, imageLimits } from './decode-image.ts';
