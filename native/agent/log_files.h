@@ -1,7 +1,8 @@
 // The files that the log thread writes, and the zeroed room ahead of its writes.
 //
-// A write into room that is already zeroed on disk changes no metadata, so its sync is short. Room is
-// made in steps by a thread of its own; a write that outruns it is right all the same, only slower.
+// A write into room that is already zeroed on disk changes no metadata, so its sync is short. Room
+// is made in steps by a thread of its own; a write that outruns it is right all the same, only
+// slower.
 //
 // Threads: `keep` by its own thread; everything else from the log thread. One lock between the two.
 // Invariants

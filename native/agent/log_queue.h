@@ -1,7 +1,8 @@
 // A bounded ring between one producing and one consuming thread; neither ever waits.
 //
 // Threads: push from one, pop from one other.
-// Invariant: tail - head <= kCount; a cell is written before tail passes it and read before head does.
+// Invariant: tail - head <= kCount; a cell is written before tail passes it and read before head
+// does.
 #ifndef FRESHET_AGENT_LOG_QUEUE_H_
 #define FRESHET_AGENT_LOG_QUEUE_H_
 

@@ -55,7 +55,8 @@ struct RecoveryResult {
   LogPosition last;
 };
 
-// Rebuilds `store` (fresh, persistent) from its shard's folder. A folder that is not there is empty.
+// Rebuilds `store` (fresh, persistent) from its shard's folder. A folder that is not there is
+// empty.
 RecoveryResult recover_log(FileSystem& files, const RecoveryConfig& config, Store& store);
 
 }  // namespace freshet

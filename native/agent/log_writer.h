@@ -10,7 +10,8 @@
 // owns it, before the first and after the last of those.
 // Invariants
 //  1. A batch is reported kOk only after its bytes, all before it, and the file's name are on disk.
-//  2. After a write or sync of a shard failed nothing more of that shard is written (kDiskFailed, for
+//  2. After a write or sync of a shard failed nothing more of that shard is written (kDiskFailed,
+//  for
 //     good): what the file holds is unknown (Rebello et al., "Can applications recover from fsync
 //     failures?", ATC 2020).
 //  3. Reports of one shard come in the order of its batches.

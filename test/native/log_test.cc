@@ -64,8 +64,8 @@ TEST(three_shards_share_the_log_thread_and_come_back) {
       Feeder& feed = feeds[static_cast<size_t>(i % 3)];
       (void)feed.put("/k" + std::to_string(i % 90), std::string(static_cast<size_t>(i % 700), 'v'));
       if (i % 20 < 3) {
-        for (LogBatch batch; stores[static_cast<size_t>(i % 3)]->close_batch(feed.sequence - 1, batch);
-             out++)
+        for (LogBatch batch;
+             stores[static_cast<size_t>(i % 3)]->close_batch(feed.sequence - 1, batch); out++)
           EXPECT(writer.submit(batch));
       }
       take();

@@ -132,7 +132,8 @@ TEST(a_clean_log_comes_back_whole_and_goes_on_in_its_last_segment) {
 }
 
 TEST(a_flipped_bit_below_a_mark_is_named_and_not_cut) {
-  for (const uint64_t offset : {uint64_t{16}, uint64_t{4096 + 8}, uint64_t{9000}, uint64_t{20'000}}) {
+  for (const uint64_t offset :
+       {uint64_t{16}, uint64_t{4096 + 8}, uint64_t{9000}, uint64_t{20'000}}) {
     SimulatedFileSystem disk;
     fill(disk, 400, true);
     EXPECT(disk.flip_bit(path_of(1), offset, 3));

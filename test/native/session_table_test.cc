@@ -7,7 +7,8 @@ using Seen = SessionTable::Seen;
 
 namespace {
 
-Seen look(const SessionTable& table, uint64_t session, uint64_t request, SessionAnswer* out = nullptr) {
+Seen look(const SessionTable& table, uint64_t session, uint64_t request,
+          SessionAnswer* out = nullptr) {
   SessionAnswer answer;
   const Seen seen = table.look_up({session, request, 1}, answer);
   if (out != nullptr) *out = answer;
