@@ -32,7 +32,9 @@ export function runTool(command, args, options) {
       cwd: options.cwd,
       env: Object.assign({}, process.env, options.env || {}),
       stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
     });
+    const release = endWith(child);
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));
@@ -41,10 +43,32 @@ export function runTool(command, args, options) {
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input || '');
     child.on('close', (code, signal) => {
+      release();
       const output = Buffer.concat(chunks).toString();
       resolve({ code: code === null ? 1 : code, output: output + (signal ? '\n' + signal : '') });
     });
   });
+}
+
+/** A signal that ends us ends the tool with all its children first. Returns what undoes this. */
+function endWith(child) {
+  const handlers = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => {
+    const handler = () => {
+      killGroup(child, 'SIGKILL');
+      process.exit(128 + signalNumber(signal));
+    };
+    process.once(signal, handler);
+    return () => process.removeListener(signal, handler);
+  });
+  return () => handlers.forEach((remove) => remove());
+}
+
+function killGroup(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    // Nothing of the group is left, or it was never started.
+  }
 }
 
 /** As `runTool`, but a failure is told with the sentence and the tool's last lines. */
@@ -90,13 +114,7 @@ export function runProgram(command, args, options) {
 function makeGroup(child) {
   let lastMs = -Infinity;
   let timer = null;
-  const send = (signal) => {
-    try {
-      process.kill(-child.pid, signal);
-    } catch (error) {
-      // Nothing of the group is left.
-    }
-  };
+  const send = (signal) => killGroup(child, signal);
   return {
     forward: (signal) => {
       const nowMs = Date.now();

@@ -80,6 +80,20 @@ describe('packages', () => {
     expect(await clone.npmCalls()).toHaveLength(1);
   });
 
+  test('that are being installed when we are ended leave no process and no lock', async () => {
+    const clone = await Clone.make();
+    await clone.addScript('npm', 'echo $$ > pid; /bin/sleep 1000 & echo $! >> pid; wait');
+    const started = clone.spawn(['build']);
+    const pids = async () => (await clone.read('pid').catch(() => '')).trim().split('\n');
+    await expect.poll(async () => (await pids()).length, { timeout: 30_000 }).toBe(2);
+    started.signal('SIGTERM');
+    expect((await started.ended).code).toBe(143);
+    for (const pid of await pids()) {
+      await expect.poll(() => isAlive(Number(pid))).toBe(false);
+    }
+    await expect(clone.read('build/lock')).rejects.toThrow('ENOENT');
+  });
+
   test('a lock that a killed build left behind is taken over', async () => {
     const clone = await Clone.make();
     await clone.addNpm();
@@ -150,15 +164,6 @@ describe('the program that is handed over to', () => {
     setInterval(() => 0, 1000);
     console.log('ready', child.pid);\n`;
 
-  /** Whether a process runs; one that is over and that nobody asked about does not. */
-  function isAlive(pid: number): boolean {
-    try {
-      return !/^\d+ \(.*\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    } catch {
-      return false;
-    }
-  }
-
   test('gets one signal for a Ctrl-C that reached us twice, and leaves no process', async () => {
     const clone = await Clone.make();
     await clone.addNpm();
@@ -182,3 +187,12 @@ describe('the program that is handed over to', () => {
     expect((await clone.run(['start'])).code).toBe(137);
   });
 });
+
+/** Whether a process runs; one that is over and that nobody asked about does not. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
