@@ -10,7 +10,9 @@
 import {
   type CancelTimer,
   type Clock,
+  type ErrorDetails,
   FreshetError,
+  isFreshetError,
   type Logger,
   messageOf,
   type Random,
@@ -151,9 +153,34 @@ export class Group {
   /** Opens the shards of this member; what they hold on disk is read. */
   async openShards(): Promise<void> {
     const { core, layout, shardMemoryBytes } = this.#options;
+    let damage: ErrorDetails = {};
+    core.listen({
+      onDamage: (shard, _status, segment, offset) => {
+        damage = { shard, segment, offset };
+        this.#log.error(damage, 'a log is damaged');
+      },
+    });
     for (const { shard, persistent } of layout.heldBy(core.nodeId)) {
-      await core.openShard({ shard, persistent, memoryMax: shardMemoryBytes });
+      try {
+        await core.openShard({ shard, persistent, memoryMax: shardMemoryBytes });
+      } catch (caught) {
+        throw isFreshetError(caught, 'LOG_CORRUPT') ? this.#damageError(shard, damage) : caught;
+      }
     }
+  }
+
+  #damageError(shard: number, details: ErrorDetails): FreshetError {
+    const { segment, offset } = details;
+    const where = `in segment ${String(segment)} at byte ${String(offset)}`;
+    const file = `${this.#options.dataFolder}/shard-${String(shard)}`;
+    return new FreshetError(
+      'LOG_CORRUPT',
+      `The log of shard ${String(shard)} is damaged ${where}`,
+      {
+        mend: `Move ${file} away and start again: the other members fill it`,
+        details,
+      },
+    );
   }
 
   /** Connects with the other members and begins the start protocol. After `openShards`. */

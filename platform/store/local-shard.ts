@@ -83,8 +83,19 @@ export class LocalShard implements ShardAccess {
   }
 
   async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
-    const completion = await this.#writer.submit(this.#toCore(change), call.timeoutMs, call.signal);
-    return completion === null ? nothingKnown : this.#toResult(change, completion);
+    const deadline = this.#clock.monotonicMs() + call.timeoutMs;
+    for (;;) {
+      const left = Math.max(1, deadline - this.#clock.monotonicMs());
+      const completion = await this.#writer.submit(this.#toCore(change), left, call.signal);
+      if (completion === null) {
+        return nothingKnown;
+      }
+      // Under a session identity it is applied once, however often it is sent.
+      const isCutOff = this.#core.statusName(completion.status) === 'SHARD_STOPPED';
+      if (!isCutOff || change.session === null || this.#clock.monotonicMs() >= deadline) {
+        return this.#toResult(change, completion);
+      }
+    }
   }
 
   async putMany(
@@ -95,6 +106,7 @@ export class LocalShard implements ShardAccess {
     const threshold = this.#core.borrowThreshold;
     const packable =
       !this.#writer.isBacklogged &&
+      this.#group.isRunning(this.shard) &&
       changes.every(({ value, ack }) => (value?.byteLength ?? 0) <= threshold && ack !== 'none');
     if (!packable) {
       return Promise.all(changes.map((change) => this.#outcome(this.put(change, call))));
@@ -136,8 +148,16 @@ export class LocalShard implements ShardAccess {
 
   async scan(scan: ShardScan, resume: Uint8Array | null): Promise<ScanPage> {
     const batchBytes = storeLimits.scanBatchBytes;
-    const bytes = await this.#core.scan({ ...scan, shard: this.shard, batchBytes, resume });
-    return bytes === null ? { records: [], resume: null } : readScanPage(bytes);
+    const { withPrevious, ...asked } = scan;
+    const bytes = await this.#core.scan({ ...asked, shard: this.shard, batchBytes, resume });
+    if (bytes === null) {
+      return { records: [], previous: [], resume: null };
+    }
+    const page = readScanPage(bytes);
+    const previous = withPrevious
+      ? page.records.map(({ key, head }) => this.#headPrevious(key, head.version))
+      : [];
+    return { ...page, previous };
   }
 
   async history(
@@ -286,6 +306,7 @@ export class LocalShard implements ShardAccess {
         wantValues,
         wantRemoved: true,
         program: null,
+        withPrevious: false,
       },
       null,
     );
@@ -385,6 +406,10 @@ export class LocalShard implements ShardAccess {
     if (kind === 'control' || (ack !== 'persisted' && session === null)) {
       return null;
     }
+    return this.#headPrevious(key, version);
+  }
+
+  #headPrevious(key: string, version: number): number | null {
     const { exactVersion } = readPoints;
     this.#core.get(this.shard, key, exactVersion, version, readFloors.local, false);
     const previous = this.#core.head[headColumns.previousVersionOfKey] as number;

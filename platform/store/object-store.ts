@@ -179,6 +179,7 @@ export class ObjectStore {
       wantValues: false,
       wantRemoved: false,
       program: null,
+      withPrevious: false,
     });
     let left = limit;
     for await (const key of mergeKeys(shards, scanOf, call)) {

@@ -193,6 +193,7 @@ export class PoolManager {
           wantValues: false,
           wantRemoved: false,
           program: null,
+          withPrevious: false,
         },
         resume,
         call,

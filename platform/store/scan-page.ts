@@ -16,5 +16,5 @@ export function readScanPage(bytes: Buffer): ScanPage {
     at += paddedLength(record.head.length);
   }
   const resume = resumeLength === 0 ? null : bytes.subarray(resumeAt, resumeAt + resumeLength);
-  return { records, resume };
+  return { records, previous: [], resume };
 }

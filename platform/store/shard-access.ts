@@ -39,10 +39,15 @@ export interface ShardCallLimits {
   readonly signal: AbortSignal | null;
 }
 
-export type ShardScan = Omit<ScanOptions, 'shard' | 'batchBytes' | 'resume'>;
+export interface ShardScan extends Omit<ScanOptions, 'shard' | 'batchBytes' | 'resume'> {
+  /** Also tell, record by record, the key's version before. */
+  readonly withPrevious: boolean;
+}
 
 export interface ScanPage {
   readonly records: readonly PackedRecord[];
+  /** The key's version before each record; empty unless asked for. */
+  readonly previous: readonly (number | null)[];
   /** Where to go on; null: complete. */
   readonly resume: Uint8Array | null;
 }

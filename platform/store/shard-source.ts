@@ -1,6 +1,5 @@
 import { FreshetError, limits } from '../base/mod.ts';
 import { readFloors, recordKinds } from '../bridge/mod.ts';
-import type { PackedRecord } from '../group/mod.ts';
 import { compareBytes } from './listing.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -89,8 +88,8 @@ export class StoreShardSource {
   ): AsyncGenerator<readonly ScannedRecord[], undefined> {
     const toVersion = await cutOf(shard, request);
     const scan = toScan(request, toVersion, request.limit ?? Infinity);
-    for await (const records of pages(shard, scan, call)) {
-      yield records.map((record) => toScanned(record, request.wantValues));
+    for await (const page of pages(shard, scan, call)) {
+      yield toScanned(page, request.wantValues);
     }
     return undefined;
   }
@@ -105,14 +104,15 @@ export class StoreShardSource {
     const at = request.atTime ?? Infinity;
     let left = request.limit ?? Infinity;
     const scan = { ...toScan(request, request.toVersion ?? Infinity, Infinity), wantRemoved };
-    for await (const records of pages(shard, scan, call)) {
-      const fitting = records.filter(
+    for await (const page of pages(shard, scan, call)) {
+      const isWanted = page.records.map(
         ({ head }) => (head.eventTime ?? head.time) <= at && head.kind !== recordKinds.trigger,
       );
-      const taken = fitting.slice(0, left);
+      const scanned = toScanned(page, request.wantValues);
+      const taken = scanned.filter((_, nth) => isWanted[nth]).slice(0, left);
       left -= taken.length;
       if (taken.length > 0) {
-        yield taken.map((record) => toScanned(record, request.wantValues));
+        yield taken;
       }
       if (left <= 0) {
         break;
@@ -178,6 +178,7 @@ function toScan(request: ScanRequest, toVersion: number, limit: number): ShardSc
     wantValues: request.wantValues,
     wantRemoved: false,
     program: request.program,
+    withPrevious: true,
   };
 }
 
@@ -185,7 +186,7 @@ async function* pages(
   shard: ShardAccess,
   scan: ShardScan,
   call: ShardCallLimits,
-): AsyncGenerator<ScanPage['records'], undefined> {
+): AsyncGenerator<ScanPage, undefined> {
   let resume: Uint8Array | null = null;
   do {
     if (call.signal?.aborted === true) {
@@ -193,13 +194,16 @@ async function* pages(
     }
     const page: ScanPage = await shard.scan(scan, resume, call);
     if (page.records.length > 0) {
-      yield page.records;
+      yield page;
     }
     ({ resume } = page);
   } while (resume !== null);
   return undefined;
 }
 
-function toScanned(record: PackedRecord, wantValue: boolean): ScannedRecord {
-  return wantValue ? toObjectRecord(record, null, true) : toValuelessRecord(record, null);
+function toScanned({ records, previous }: ScanPage, wantValue: boolean): ScannedRecord[] {
+  return records.map((record, nth) => {
+    const before = previous[nth] ?? null;
+    return wantValue ? toObjectRecord(record, before, true) : toValuelessRecord(record, before);
+  });
 }

@@ -65,7 +65,7 @@ export class ShardWriter {
     if (signal?.aborted === true) {
       throw cancelled(change);
     }
-    const queued = this.isBacklogged ? this.#overloaded : this.#core.submit(change);
+    const queued = this.isBacklogged ? this.#overloaded : this.#submitNow(change);
     const answer =
       typeof queued === 'number' ? this.#wait(queued, change, deadlineMs, signal) : queued;
     return this.#within(answer, change, deadlineMs, signal);
@@ -92,6 +92,11 @@ export class ShardWriter {
       this.#waitingBytes += size;
       this.#schedulePump(refused);
     });
+  }
+
+  /** What is given to a shard that stands still comes back with its effect unknown: it waits here. */
+  #submitNow(change: CoreChange): Promise<Completion | null> | number {
+    return this.#group.isRunning(this.#shard) ? this.#core.submit(change) : this.#stopped;
   }
 
   #schedulePump(refused: number): void {
@@ -137,7 +142,7 @@ export class ShardWriter {
   /** 0: taken or answered; else why it must wait on. */
   #offer(waiting: Waiting): number {
     try {
-      const queued = this.#core.submit(waiting.change);
+      const queued = this.#submitNow(waiting.change);
       if (typeof queued !== 'number') {
         waiting.resolve(queued);
         return 0;

@@ -224,3 +224,52 @@ test('a volatile pool keeps the newest versions of a key', async () => {
     store(1).get({ key: '/short/k', version: versions[2] as number }),
   ).rejects.toMatchObject({ code: 'COMPACTED' });
 });
+
+test('shards are scanned for queries: by version, by key, as of a time', async () => {
+  await store(1).createPool({ name: '/scan', kind: 'persistent', timeAxis: 'event' });
+  const put = (key: string, value: string, eventTime: number): Promise<{ time: number }> =>
+    store(1).put({ key: `/scan/${key}`, value: bytes(value), eventTime });
+  const first = await put('a', '1', 5000);
+  await put('b', '2', 4000);
+  await put('a', '3', 3000);
+  await store(2).remove({ key: '/scan/b' });
+  const base = {
+    prefix: '/scan/',
+    kind: 'versions',
+    fromVersion: null,
+    toVersion: null,
+    fromTime: null,
+    atTime: null,
+    atAxis: 'commit',
+    reverse: false,
+    limit: null,
+    program: null,
+    wantValues: true,
+  } as const;
+  const scan = async (id: number, request: object): Promise<string[]> => {
+    const { shardSource } = cluster.member(id).store;
+    const found: string[] = [];
+    for (const ref of shardSource.shards('/scan')) {
+      const never = new AbortController().signal;
+      for await (const batch of shardSource.scan(ref, { ...base, ...request }, never)) {
+        found.push(
+          ...batch.map(({ key, value, size, previousVersionOfKey }) => {
+            const before = previousVersionOfKey === null ? '' : ' again';
+            return `${key.slice(6)} ${text(value) ?? String(size)}${before}`;
+          }),
+        );
+      }
+    }
+    return found.sort();
+  };
+  // Any member gives the same, also of shards that it does not hold.
+  for (const id of cluster.ids) {
+    expect(await scan(id, {})).toEqual(['a 1', 'a 3 again', 'b 2']);
+    expect(await scan(id, { kind: 'objects' })).toEqual(['a 3 again']);
+    expect(await scan(id, { wantValues: false })).toEqual(['a 1', 'a 1 again', 'b 1']);
+    expect(await scan(id, { atTime: first.time })).toEqual(['a 1']);
+    expect(await scan(id, { atTime: 4000, atAxis: 'event' })).toEqual(['a 3 again', 'b 2']);
+    const objects = { kind: 'objects', atTime: 4500, atAxis: 'event' };
+    expect(await scan(id, objects)).toEqual(['a 3 again', 'b 2']);
+  }
+});

@@ -1,6 +1,7 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../platform/base/mod.ts';
 import type { LocalCluster } from '../../platform/local-cluster.ts';
 import { startMember } from '../../platform/node.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
@@ -157,7 +158,6 @@ describe('a restart', () => {
   });
 
   test('a member whose disk was wiped is filled by the others', async () => {
-    const { rm } = await import('node:fs/promises');
     const folder = await tempFolder('wiped');
     const members = await startTestCluster({ folder });
     try {
@@ -178,6 +178,108 @@ describe('a restart', () => {
         keys.push(key);
       }
       expect(keys).toHaveLength(200);
+    } finally {
+      await members.close();
+    }
+  });
+});
+
+describe('while a member is away', () => {
+  test('changes wait for it, watches go on afterwards, and views tell', async () => {
+    const folder = await tempFolder('away');
+    const members = await startTestCluster({ folder });
+    try {
+      const one = members.member(1);
+      await one.store.objects.createPool(milk);
+      const watch = await one.store.objects.openWatch({ prefix: '/milk' });
+      const views = one.group.watchView();
+      await members.stop(3);
+      const key = '/milk/waited';
+      await expect(
+        one.store.objects.put({ key, value: bytes('x'), timeoutMs: 200 }),
+      ).rejects.toMatchObject({ code: 'SHARD_STOPPED', details: { missing: '3' } });
+      const waiting = members.member(2).store.objects.put({ key, value: bytes('y') });
+      const reading = one.store.objects.get({ key });
+      await members.start(3);
+      await members.whenRunning();
+      expect((await waiting).version).toBeGreaterThan(0);
+      await reading;
+      const { value } = await watch.next();
+      expect(text(value?.object.value)).toBe('y');
+      await watch.return();
+
+      const seen: string[] = [];
+      for await (const view of views) {
+        seen.push(`${String(view.number)} ${view.running ? 'runs' : 'stands'}`);
+        if (view.number > 1 && view.running) {
+          break;
+        }
+      }
+      expect(seen).toContain('1 stands');
+      expect(seen.at(-1)).toBe('2 runs');
+    } finally {
+      await members.close();
+    }
+  });
+
+  test('a retry under its session identity is applied once', async () => {
+    const folder = await tempFolder('session');
+    const members = await startTestCluster({ folder });
+    try {
+      await members.member(1).store.objects.createPool(milk);
+      const request = {
+        key: '/milk/once',
+        value: bytes('x'),
+        session: { session: 77, request: 1, lowestUnanswered: 1 },
+      };
+      const first = await members.member(1).store.objects.put(request);
+      await members.stop(2);
+      await members.start(2);
+      await members.whenRunning();
+      const again = await members.member(2).store.objects.put(request);
+      expect(again).toMatchObject({ version: first.version, epoch: first.epoch });
+      const other = { ...request.session, request: 2 };
+      const next = await members.member(3).store.objects.put({ ...request, session: other });
+      expect(next.version).toBe(first.version + 1);
+    } finally {
+      await members.close();
+    }
+  });
+});
+
+describe('a flipped bit in the middle of a log', () => {
+  test('is named at the start, and the others fill the shard again', async () => {
+    const folder = await tempFolder('flip');
+    let members = await startTestCluster({ folder });
+    const { objects } = members.member(1).store;
+    const pool = await objects.createPool(milk);
+    const keys = Array.from({ length: 300 }, (_, nth) => `/milk/${String(nth)}`);
+    for (const key of keys) {
+      await objects.put({ key, value: Buffer.alloc(500, key) });
+    }
+    await members.close();
+    const shard = pool.shards[0] as number;
+    const log = join(folder, 'member-2', `shard-${String(shard)}`);
+    const file = join(log, '00000000.log');
+    const content = await readFile(file);
+    const at = content.indexOf('/milk/') + 200;
+    content[at] = (content[at] ?? 0) ^ 1;
+    await writeFile(file, content);
+
+    const config = members.configOf(2);
+    await expect(startMember(config, { log: silentLogger() })).rejects.toMatchObject({
+      code: 'LOG_CORRUPT',
+      message: expect.stringMatching(/segment 0 at byte \d+/) as string,
+      details: { shard },
+      mend: expect.stringContaining(log) as string,
+    });
+    await rm(log, { recursive: true });
+    members = await startTestCluster({ folder });
+    try {
+      for (const key of keys) {
+        const found = await members.member(2).store.objects.get({ key, read: 'local' });
+        expect(found?.size).toBe(500);
+      }
     } finally {
       await members.close();
     }

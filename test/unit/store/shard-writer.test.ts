@@ -40,6 +40,7 @@ class Ring {
 }
 
 const group = {
+  isRunning: () => true,
   stoppedError: (_shard: number, what: string) => new FreshetError('SHARD_STOPPED', what),
 };
 
