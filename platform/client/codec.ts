@@ -28,7 +28,7 @@ export function json(schema?: TSchema): Codec<unknown> {
     schema: schema ?? null,
     encode: (value) => {
       checkAgainst(schema, value, 'to be written');
-      const text: string | undefined = JSON.stringify(value);
+      const text = JSON.stringify(value) as string | undefined;
       if (text === undefined) {
         throw new FreshetError('INVALID_VALUE', 'A JSON value may not be undefined');
       }
@@ -68,7 +68,7 @@ export function image(contentType = 'image/jpeg'): Codec<Uint8Array> {
 /** The codec of a pool by the kind that its catalog entry names. */
 export function codecOfKind(kind: 'json' | 'msgpack' | 'raw'): Codec<unknown> {
   if (kind === 'json') return json();
-  return kind === 'msgpack' ? msgpack() : (raw() as Codec<unknown>);
+  return kind === 'msgpack' ? msgpack() : raw();
 }
 
 function bytesCodec(kind: 'raw' | 'image', contentType: string): Codec<Uint8Array> {

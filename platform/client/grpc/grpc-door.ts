@@ -1,5 +1,5 @@
 import { type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { FreshetError, limits } from '../../base/mod.ts';
+import { type Clock, FreshetError, limits, SystemClock } from '../../base/mod.ts';
 import {
   ClusterClient,
   type DeployReply,
@@ -48,6 +48,8 @@ export interface GrpcDoorOptions {
   readonly token: string | null;
   /** For calls that name no time limit of their own. */
   readonly timeoutMs: number;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** What a deploy sends; made by the pipeline tools of the member's side. */
@@ -72,6 +74,7 @@ export class GrpcDoor implements Door {
   readonly #pools: PoolsClient;
   readonly #pipelines: PipelinesClient;
   readonly #cluster: ClusterClient;
+  readonly #clock: Clock;
   readonly #puts: PutStream;
 
   constructor(address: string, options: GrpcDoorOptions) {
@@ -84,13 +87,17 @@ export class GrpcDoor implements Door {
       'grpc.max_send_message_length': messageBytesMax,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 2000,
+      // A member that was cut off without a word is noticed by its silence.
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 5000,
     };
     const insecure = credentials.createInsecure();
     this.#objects = new ObjectsClient(address, insecure, channel);
     this.#pools = new PoolsClient(address, insecure, channel);
     this.#pipelines = new PipelinesClient(address, insecure, channel);
     this.#cluster = new ClusterClient(address, insecure, channel);
-    this.#puts = new PutStream(() => this.#objects.putStream(this.#metadata), address);
+    this.#clock = options.clock ?? new SystemClock();
+    this.#puts = new PutStream(() => this.#objects.putStream(this.#metadata), address, this.#clock);
   }
 
   async put(request: PutRequest): Promise<PutResult> {
@@ -241,9 +248,21 @@ export class GrpcDoor implements Door {
   }
 
   async #putOrError(request: PutRequest): Promise<PutResult | FreshetError> {
-    const wire = convert.putToWire({ timeoutMs: this.#options.timeoutMs, ...request });
+    const { signal, timeoutMs = this.#options.timeoutMs } = request;
+    const wire = convert.putToWire({ ...request, timeoutMs });
     return new Promise((resolve) => {
-      this.#puts.put(wire, resolve);
+      if (signal?.aborted === true) {
+        resolve(cancelled());
+        return;
+      }
+      const onAbort = () => {
+        resolve(cancelled());
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#puts.put(wire, timeoutMs, (result) => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve(result);
+      });
     });
   }
 
@@ -252,13 +271,14 @@ export class GrpcDoor implements Door {
     start: (options: { deadline: number }, done: Callback<R>) => { cancel: () => void },
   ): Promise<R> {
     return new Promise((resolve, reject) => {
-      const deadline = Date.now() + (timeoutMs ?? this.#options.timeoutMs);
+      const deadline = this.#clock.wallUs() / 1000 + (timeoutMs ?? this.#options.timeoutMs);
       const cancel = () => {
         call.cancel();
       };
       const call = start({ deadline }, (error, reply) => {
         signal?.removeEventListener('abort', cancel);
         if (error === null) resolve(reply);
+        else if (signal?.aborted === true) reject(cancelled());
         else reject(errorOfCall(error, this.#address));
       });
       signal?.addEventListener('abort', cancel, { once: true });
@@ -276,7 +296,7 @@ export class GrpcDoor implements Door {
     try {
       for await (const batch of stream) yield batch as B;
     } catch (failure) {
-      if (signal?.aborted === true) return;
+      if (signal?.aborted === true) throw cancelled();
       throw errorOfCall(failure, this.#address);
     } finally {
       signal?.removeEventListener('abort', cancel);
@@ -284,4 +304,8 @@ export class GrpcDoor implements Door {
       stream.cancel();
     }
   }
+}
+
+function cancelled(): FreshetError {
+  return new FreshetError('CANCELLED', 'The caller gave up');
 }

@@ -13,10 +13,7 @@ export function errorOfCall(failure: unknown, address: string): FreshetError {
   const text = `${details ?? String(failure)} (${address})`;
   switch (code) {
     case status.UNAVAILABLE:
-      return new FreshetError(
-        'UNREACHABLE',
-        `The member at ${address} does not answer: ${details ?? ''}`,
-      );
+      return unreachable(details ?? '', address);
     case status.DEADLINE_EXCEEDED:
       return new FreshetError('TIMEOUT', `The member at ${address} did not answer in time`);
     case status.CANCELLED:
@@ -26,6 +23,24 @@ export function errorOfCall(failure: unknown, address: string): FreshetError {
     default:
       return new FreshetError('INTERNAL', text);
   }
+}
+
+const reasons: readonly (readonly [pattern: RegExp, sentence: string])[] = [
+  [/ECONNREFUSED/, 'nobody listens there'],
+  [/ENOTFOUND|EAI_AGAIN|Name resolution/i, 'the name is not known'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'there is no way to it'],
+  [/ETIMEDOUT|timeout/i, 'it did not answer in time'],
+  [/ECONNRESET|EPIPE|dropped|GOAWAY|shutting down|hang up/i, 'the connection was lost'],
+  [/protocol error|Parse Error|HTTP\/1/i, 'what listens there does not speak gRPC'],
+];
+
+/** The library's own account of it is long and kept as a detail. */
+function unreachable(account: string, address: string): FreshetError {
+  const known = reasons.find(([pattern]) => pattern.test(account));
+  const why = known === undefined ? '' : `: ${known[1]}`;
+  return new FreshetError('UNREACHABLE', `The member at ${address} cannot be reached${why}`, {
+    details: { address, account },
+  });
 }
 
 function carriedError(metadata: Metadata | undefined): FreshetError | null {

@@ -5,7 +5,7 @@ import { describeChange, parsePrepared } from '../../lambda/mod.ts';
 import type { ClusterServer, DeployRequest, PipelinesServer, PoolsServer } from '../../wire/mod.ts';
 import type { Backend } from '../backend.ts';
 import { unary } from './objects-service.ts';
-import { parseJson } from './parse-json.ts';
+import { parseJson } from '../parse-json.ts';
 
 export function poolsService({ door }: Backend): PoolsServer {
   return {

@@ -37,7 +37,7 @@ export async function* batched<T, B>(
     }
   } finally {
     pending?.catch(() => undefined);
-    void iterator.return?.()?.catch(() => undefined);
+    iterator.return?.().catch(() => undefined);
   }
 }
 

@@ -1,27 +1,10 @@
-import type {
-  sendUnaryData,
-  ServerDuplexStream,
-  ServerUnaryCall,
-  ServerWritableStream,
-} from '@grpc/grpc-js';
-import { FreshetError, toFreshetError } from '../../base/mod.ts';
+import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { type Door, wireConvert as convert } from '../../client/mod.ts';
-import type {
-  KeyBatch,
-  ObjectBatch,
-  ObjectsServer,
-  PutBatch,
-  PutOutcome,
-  PutReplyBatch,
-  RowBatch,
-  WatchBatch,
-} from '../../wire/mod.ts';
+import type { KeyBatch, ObjectBatch, ObjectsServer, RowBatch, WatchBatch } from '../../wire/mod.ts';
 import { batched, pump } from './batches.ts';
-import { parseJson } from './parse-json.ts';
+import { parsePlanJson } from '../parse-json.ts';
+import { PutStreamCall } from './put-stream-call.ts';
 import { serviceError } from './service-error.ts';
-
-/** Puts of one stream under way; the stream is not read further beyond it. */
-const putsInFlightMax = 8192;
 
 /** The `Objects` service on a member's door. Every failure is a coded error in the trailers. */
 export function objectsService(door: Door): ObjectsServer {
@@ -47,6 +30,14 @@ export function objectsService(door: Door): ObjectsServer {
     putStream: (call) => {
       new PutStreamCall(door, call).start();
     },
+    ...streams(door),
+  };
+}
+
+type Streams = Pick<ObjectsServer, 'history' | 'list' | 'watch' | 'query'>;
+
+function streams(door: Door): Streams {
+  return {
     history: streaming((request, signal) => {
       const { key, reverse, limit, fromVersion, toVersion } = request;
       const objects = door.history({
@@ -93,7 +84,7 @@ export function objectsService(door: Door): ObjectsServer {
       );
     }),
     query: streaming((request, signal) => {
-      const rows = door.query(parseJson(request.plan, 'the query plan'), signal);
+      const rows = door.query(parsePlanJson(request.plan), signal);
       return batched(
         rows,
         () => 256,
@@ -140,77 +131,4 @@ function streaming<Q, B>(open: (request: Q, signal: AbortSignal) => AsyncIterabl
       }
     })();
   };
-}
-
-/**
- * Purpose: one stream of put batches.
- * Invariants
- *  1. Puts reach the door in the order of the stream; each is answered once.
- *  2. Answers that are there at the end of a turn go as one frame.
- */
-class PutStreamCall {
-  readonly #door: Door;
-  readonly #call: ServerDuplexStream<PutBatch, PutReplyBatch>;
-  #outcomes: PutOutcome[] = [];
-  #inFlight = 0;
-  #isEnded = false;
-  #isScheduled = false;
-
-  constructor(door: Door, call: ServerDuplexStream<PutBatch, PutReplyBatch>) {
-    this.#door = door;
-    this.#call = call;
-  }
-
-  start(): void {
-    this.#call.on('data', (batch: PutBatch) => {
-      this.#onBatch(batch);
-    });
-    this.#call.on('end', () => {
-      this.#isEnded = true;
-      this.#endWhenDone();
-    });
-    this.#call.on('error', () => {
-      this.#isEnded = true;
-    });
-  }
-
-  #onBatch({ firstSequence, puts }: PutBatch): void {
-    puts.forEach((put, index) => {
-      this.#put(firstSequence + index, put);
-    });
-    if (this.#inFlight >= putsInFlightMax) this.#call.pause();
-  }
-
-  #put(sequence: number, put: PutBatch['puts'][number]): void {
-    this.#inFlight++;
-    const answer = (result: Parameters<typeof convert.outcomeToWire>[1]) => {
-      this.#inFlight--;
-      this.#outcomes.push(convert.outcomeToWire(sequence, result));
-      this.#schedule();
-    };
-    try {
-      this.#door.put(convert.putFromWire(put)).then(answer, (error: unknown) => {
-        answer(toFreshetError(error));
-      });
-    } catch (error) {
-      answer(error instanceof FreshetError ? error : toFreshetError(error));
-    }
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      const outcomes = this.#outcomes;
-      this.#outcomes = [];
-      if (!this.#call.destroyed) this.#call.write({ outcomes });
-      if (this.#inFlight < putsInFlightMax / 2 && this.#call.isPaused()) this.#call.resume();
-      this.#endWhenDone();
-    });
-  }
-
-  #endWhenDone(): void {
-    if (this.#isEnded && this.#inFlight === 0 && this.#outcomes.length === 0) this.#call.end();
-  }
 }

@@ -1,15 +1,20 @@
 import { type Static, Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
+import { delayBucketsMicros, type Stage } from '../../lambda/mod.ts';
 import type { Backend } from '../backend.ts';
-import { parseJson } from '../grpc/parse-json.ts';
+import { gatewayLimits } from '../gateway-limits.ts';
+import { bytesOf, parseJson } from '../parse-json.ts';
+import { poolOptionsOf } from './pool-body.ts';
 
 const PoolQuery = Type.Object({ name: Type.String() }, { additionalProperties: false });
 
 /** Pools, pipelines, members, and whether this member is well. */
 export function addAdminRoutes(app: FastifyInstance, { door, lambdas, sample }: Backend): void {
   app.get('/v1/pools', { schema: { summary: 'All pools' } }, async () => door.pools());
-  app.post('/v1/pools', { schema: { summary: 'Create a pool' } }, async (request) =>
-    door.createPool(parseJson(request.body as Uint8Array, 'The pool') as never),
+  app.post(
+    '/v1/pools',
+    { schema: { summary: 'Create a pool' }, bodyLimit: gatewayLimits.poolBodyBytes },
+    async (request) => door.createPool(poolOptionsOf(parseJson(bytesOf(request.body), 'The pool'))),
   );
   app.delete(
     '/v1/pools',
@@ -31,16 +36,7 @@ export function addAdminRoutes(app: FastifyInstance, { door, lambdas, sample }: 
   app.get('/v1/members', { schema: { summary: 'The view' } }, async () => door.members());
   app.get('/v1/sample', { schema: { summary: "This member's counters now" } }, () => ({
     ...sample(),
-    stages: lambdas.stages().map(({ name, node, metrics, waiting, inFlight, restarts }) => ({
-      name,
-      prefix: node.prefix,
-      lambda: node.lambda,
-      edges: node.edges,
-      waiting,
-      inFlight,
-      restarts,
-      ...metrics,
-    })),
+    stages: lambdas.stages().map(stageSample),
   }));
   app.get('/healthz', { schema: { summary: 'This process answers' } }, () => ({ status: 'ok' }));
   app.get(
@@ -53,4 +49,26 @@ export function addAdminRoutes(app: FastifyInstance, { door, lambdas, sample }: 
         .send({ ready: waitingFor === null, waitingFor });
     },
   );
+}
+
+function stageSample({ name, node, metrics, waiting, inFlight, restarts }: Stage) {
+  const { arrived, succeeded, failed, thrown, refused, skipped, startDelay } = metrics;
+  return {
+    name,
+    prefix: node.prefix,
+    lambda: node.lambda,
+    edges: node.edges,
+    waiting,
+    inFlight,
+    restarts,
+    arrived,
+    succeeded,
+    failed,
+    thrown,
+    refused,
+    skipped,
+    /** Runs by the time from the input's commit to the lambda's first line, per bucket. */
+    startDelay,
+    delayBucketsMicros,
+  };
 }

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { type Static, Type } from 'typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { toFreshetError } from '../../base/mod.ts';
+import { checkKey, toFreshetError } from '../../base/mod.ts';
 import type { Door, ObjectRecord, WatchEvent } from '../../client/mod.ts';
-import { parseJson } from '../grpc/parse-json.ts';
+import { bytesOf, parsePlanJson } from '../parse-json.ts';
 import { keyOfUrl } from './object-key.ts';
 
 const Strict = { additionalProperties: false } as const;
@@ -76,8 +76,9 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
   app.get(
     '/v1/watch',
     { schema: { summary: 'Changes as Server-Sent Events', querystring: WatchQuery } },
-    (request, reply) => {
+    async (request, reply) => {
       const { prefix, from, values = true } = request.query as Static<typeof WatchQuery>;
+      await checkWatched(door, prefix);
       const resumed = request.headers['last-event-id'];
       const start = typeof resumed === 'string' && resumed !== '' ? resumed : from;
       const signal = abortedWith(request);
@@ -96,10 +97,26 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
     '/v1/query',
     { schema: { summary: 'Rows of a query plan, as JSON lines' } },
     (request, reply) => {
-      const plan = parseJson((request.body ?? new Uint8Array(0)) as Uint8Array, 'The query plan');
+      const plan = parsePlanJson(bytesOf(request.body));
       return sendLines(request, reply, (signal) => door.query(plan, signal));
     },
   );
+}
+
+/**
+ * A watch of nothing is refused with a status; once the stream has begun it could only be an event.
+ * Asking for the frontier makes the member look for a pool that was created a moment ago.
+ */
+async function checkWatched(door: Door, prefix: string): Promise<void> {
+  checkKey(prefix.length > 1 ? prefix.replace(/\/$/, '') : prefix);
+  const isKnown = async () =>
+    (await door.pools()).some(({ name }) => name.startsWith(prefix) || prefix.startsWith(name));
+  if (await isKnown()) return;
+  const refusal = await door.frontier(prefix).then(
+    () => null,
+    (error: unknown) => toFreshetError(error),
+  );
+  if (refusal !== null && !(await isKnown())) throw refusal;
 }
 
 /**

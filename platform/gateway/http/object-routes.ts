@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { FreshetError, limits } from '../../base/mod.ts';
+import { FreshetError } from '../../base/mod.ts';
 import type { Ack, Door, ObjectRecord, PutResult, ReadLevel } from '../../client/mod.ts';
+import { bytesOf } from '../parse-json.ts';
 import { entityTag, expectationOf, isUnchanged, rangeOf } from './entity-tag.ts';
 import { keyOfUrl } from './object-key.ts';
 
@@ -50,7 +51,7 @@ export function addObjectRoutes(app: FastifyInstance, door: Door): void {
       const { ack, eventTime, store } = request.query as Static<typeof PutQuery>;
       const result = await door.put({
         key: keyOfUrl(request.raw.url ?? '', route),
-        value: bodyOf(request),
+        value: bytesOf(request.body),
         meta: metaOf(request),
         ...expectationOf(request.headers),
         ...(ack === undefined ? {} : { ack: ack satisfies Ack }),
@@ -96,13 +97,9 @@ export function addObjectRoutes(app: FastifyInstance, door: Door): void {
     async (request) => {
       const { to = 'one' } = request.query as Static<typeof TriggerQuery>;
       const key = keyOfUrl(request.raw.url ?? '', triggerRoute);
-      return door.triggerPut({ key, value: bodyOf(request), meta: metaOf(request), to });
+      return door.triggerPut({ key, value: bytesOf(request.body), meta: metaOf(request), to });
     },
   );
-}
-
-function bodyOf({ body }: FastifyRequest): Uint8Array {
-  return body instanceof Uint8Array ? body : new Uint8Array(0);
 }
 
 /** The content type and every `freshet-meta-<name>` header. */
@@ -169,6 +166,3 @@ function sendRange(request: FastifyRequest, reply: FastifyReply, value: Uint8Arr
 function isHeaderSafe(name: string, value: string): boolean {
   return /^[\w-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value);
 }
-
-/** What a body may have: a value of the largest pool. One byte more is VALUE_TOO_LARGE. */
-export const bodyBytesMax = limits.valueBytesMax;

@@ -1,15 +1,17 @@
 import { createRequire } from 'node:module';
 import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
-import { FreshetError, messageOf, toFreshetError } from '../../base/mod.ts';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { FreshetError, messageOf } from '../../base/mod.ts';
 import type { Backend } from '../backend.ts';
+import { gatewayLimits } from '../gateway-limits.ts';
 import { metricsText } from '../metrics.ts';
-import { statusCodes } from '../status-codes.ts';
 import { addAdminRoutes } from './admin-routes.ts';
+import { addErrorReplies, endBrokenConnection, sendRouterError } from './error-replies.ts';
 import { addListingRoutes } from './listing-routes.ts';
-import { addObjectRoutes, bodyBytesMax } from './object-routes.ts';
+import { addObjectRoutes } from './object-routes.ts';
 import { addOriginGuard } from './origin-guard.ts';
+import { addSecurityHeaders } from './security-headers.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -19,6 +21,20 @@ export interface HttpServerOptions {
   readonly allowedHosts: readonly string[];
   /** Built dashboard; null: none is served. */
   readonly dashboardFolder: string | null;
+  /** Default: {@link defaultConnectionLimits}. */
+  readonly connection?: ConnectionLimits;
+}
+
+/** How long a connection may take, ms: slow or silent clients are let go. */
+export interface ConnectionLimits {
+  /** For all headers of a request. */
+  readonly headersMs: number;
+  /** For a request, its body included. */
+  readonly requestMs: number;
+  /** Between two requests. */
+  readonly keepAliveMs: number;
+  /** How often headers and requests are checked. */
+  readonly checkMs: number;
 }
 
 export interface RunningHttpServer {
@@ -26,28 +42,22 @@ export interface RunningHttpServer {
   readonly close: () => Promise<void>;
 }
 
-/** Limits of one connection: slow or silent clients are let go. */
-const connectionLimits = {
-  requestTimeout: 120_000,
-  connectionTimeout: 0,
-  keepAliveTimeout: 65_000,
-} as const;
-const headersTimeoutMs = 10_000;
+const defaultConnectionLimits: ConnectionLimits = {
+  headersMs: 10_000,
+  requestMs: 120_000,
+  keepAliveMs: 65_000,
+  checkMs: 2000,
+};
 
 /** Opens the HTTP door of a member; ADDRESS_IN_USE names the port. */
 export async function startHttpServer(
   backend: Backend,
   options: HttpServerOptions,
 ): Promise<RunningHttpServer> {
-  const app = Fastify({
-    bodyLimit: bodyBytesMax,
-    forceCloseConnections: true,
-    routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
-    ...connectionLimits,
-  });
-  app.server.headersTimeout = headersTimeoutMs;
+  const app = createApp(options.connection ?? defaultConnectionLimits);
   acceptRawBodies(app);
-  addErrorReplies(app, backend);
+  addErrorReplies(app, backend.log);
+  await addSecurityHeaders(app);
   addOriginGuard(app, options.allowedHosts);
   await app.register(fastifySwagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Freshet', version: packageVersion() } },
@@ -68,38 +78,29 @@ export async function startHttpServer(
   return { port: await listen(app, options), close: async () => app.close() };
 }
 
+function createApp({ headersMs, requestMs, keepAliveMs, checkMs }: ConnectionLimits) {
+  return Fastify({
+    bodyLimit: gatewayLimits.bodyBytes,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: gatewayLimits.pathBytes, ignoreTrailingSlash: false },
+    requestTimeout: requestMs,
+    keepAliveTimeout: keepAliveMs,
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: checkMs },
+    // A misspelled query parameter is refused; dropping it would answer another question.
+    ajv: { customOptions: { removeAdditional: false } },
+    clientErrorHandler: endBrokenConnection,
+    frameworkErrors: (error, request, reply) => {
+      sendRouterError(error, request.raw.url ?? '', reply);
+    },
+  });
+}
+
 /** Every body is bytes; what they mean is the key's matter. */
 function acceptRawBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body);
   });
-}
-
-function addErrorReplies(app: FastifyInstance, { log }: Backend): void {
-  app.setErrorHandler((caught: FastifyError, _request, reply) => {
-    const error = codedError(caught);
-    if (error.code === 'INTERNAL') log.error({ error: messageOf(caught) }, 'request failed');
-    if (error.retryable) void reply.header('retry-after', '1');
-    return reply.code(statusCodes[error.code].http).send({ error });
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const error = new FreshetError('NOT_FOUND', `There is no ${request.method} ${request.url}`, {
-      mend: 'See /v1/openapi.json for what there is',
-    });
-    return reply.code(404).send({ error });
-  });
-}
-
-function codedError(caught: FastifyError): FreshetError {
-  if (caught.validation !== undefined) return new FreshetError('INVALID_ARGUMENT', caught.message);
-  if (caught.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new FreshetError('VALUE_TOO_LARGE', `The body has over ${String(bodyBytesMax)} bytes`);
-  }
-  if (caught.statusCode !== undefined && caught.statusCode < 500) {
-    return new FreshetError('INVALID_ARGUMENT', caught.message, { cause: caught });
-  }
-  return toFreshetError(caught);
 }
 
 async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): Promise<number> {
