@@ -14,6 +14,8 @@ import { parseAs } from './parse-config.ts';
 /** Fields beyond these say how a model came about and are left alone. */
 const open = { additionalProperties: true } as const;
 
+const cropGrowthUsual = 0.05;
+
 const ModelList = Type.Object(
   {
     format: Type.Literal(1),
@@ -25,7 +27,7 @@ const ModelList = Type.Object(
         {
           model: Type.Unknown(),
           threshold: Type.Number({ minimum: -1, maximum: 1 }),
-          cropGrowth: Type.Number({ minimum: 0, maximum: 1, default: 0.05 }),
+          cropGrowth: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
         },
         open,
       ),
@@ -52,10 +54,12 @@ export function parseDairyModels(value: unknown): DairyModels {
   const list = parseAs(ModelList, value, 'the list of models');
   const filter = parseModelConfig(list.filter.model);
   const identity = new Map(
-    Object.entries(list.identity).map(([coat, { model, threshold, cropGrowth }]) => [
-      coat,
-      { model: identityConfig(coat, model), threshold, cropGrowth },
-    ]),
+    Object.entries(list.identity).map(
+      ([coat, { model, threshold, cropGrowth = cropGrowthUsual }]) => [
+        coat,
+        { model: identityConfig(coat, model), threshold, cropGrowth },
+      ],
+    ),
   );
   checkCoats(filter, [...identity.keys()]);
   return { filter, identity };
