@@ -312,6 +312,10 @@ export class Catalog {
   }
 
   async #applyFeed(): Promise<void> {
+    // Closed while the history was checked: nobody would close the feed any more.
+    if (this.#closed) {
+      return;
+    }
     const from = this.#applied.version + 1;
     const feed = this.#shard.feed({ prefix, from, frontier: 'persisted' });
     this.#feed = feed;

