@@ -101,6 +101,7 @@ class Member {
   // From other threads to the agent.
   void mail(AgentTask task);
   void recover(ShardId shard, StoreConfig store, std::optional<LogPosition> cut, Token token);
+  void begin_cut(ShardId shard, LogPosition position, Token token);
   uint64_t folder_cluster() const;
   template <typename Command>
   Status put_command(CommandType type, const Command& command);

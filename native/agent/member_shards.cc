@@ -119,18 +119,23 @@ Status Member::append_log(ShardId shard, Bytes records, Token token) {
 }
 
 Status Member::cut_back(ShardId shard, LogPosition position, Token token) {
-  return call([this, shard, position, token](Agent& agent) {
-    ShardHost* host = agent.find(shard);
-    if (host == nullptr || !host->is_open()) return agent.answer(token, Status::kNotAMember);
-    const ShardLog* log = agent.log_of(shard);
-    if (host->is_prepared() || log == nullptr || host->subscriptions > 0)
-      return agent.answer(token, Status::kInvalidArgument);
-    if (!log->is_settled()) return agent.answer(token, Status::kOverloaded);
-    // The log decides: it is cut, and the store is made anew from it.
-    const StoreConfig config = host->store()->config();
-    agent.close_shard(*host);
-    recover(shard, config, position, token);
-  });
+  return call([this, shard, position, token](Agent&) { begin_cut(shard, position, token); });
+}
+
+// From the agent's thread.
+void Member::begin_cut(ShardId shard, LogPosition position, Token token) {
+  ShardHost* host = agent_->find(shard);
+  if (host == nullptr || !host->is_open()) return agent_->answer(token, Status::kNotAMember);
+  const ShardLog* log = agent_->log_of(shard);
+  if (host->is_prepared() || log == nullptr || host->subscriptions > 0)
+    return agent_->answer(token, Status::kInvalidArgument);
+  // What is at the log thread has to come back first.
+  if (!log->is_settled())
+    return mail([this, shard, position, token] { begin_cut(shard, position, token); });
+  // The log decides: it is cut, and the store is made anew from it.
+  const StoreConfig config = host->store()->config();
+  agent_->close_shard(*host);
+  recover(shard, config, position, token);
 }
 
 Status Member::prepare_epoch(EpochOptions options, Token token) {

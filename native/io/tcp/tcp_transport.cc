@@ -291,7 +291,8 @@ size_t TcpTransport::move_bytes() {
   for (size_t i = 0; i < connections_.size(); i++) {
     Connection& connection = *connections_[i];
     if (connection.wants_receive()) moved += connection.receive();
-    if (!connection.is_up() && connection.wants_send()) moved += connection.send();
+    // Handshakes go on at once, and so does what waited for room in the socket.
+    if (connection.wants_send()) moved += connection.send();
   }
   return moved;
 }

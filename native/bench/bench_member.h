@@ -1,0 +1,52 @@
+// One member of the benchmark's cluster: a process of its own with the real agent, store and log,
+// and the load generator on the thread that takes the event loop's place.
+#ifndef FRESHET_BENCH_BENCH_MEMBER_H_
+#define FRESHET_BENCH_BENCH_MEMBER_H_
+
+#include <atomic>
+#include <string>
+
+#include "native/bench/raw_blocks.h"
+
+namespace freshet::bench {
+
+inline constexpr int kMembers = 3;
+
+struct Options {
+  size_t size = 100;        // bytes of a value
+  int senders = kMembers;   // members that put
+  size_t window = 1000;     // unanswered puts of one sender
+  double seconds = 3;
+  double warm_seconds = 0.5;
+  bool persistent = false;
+  bool idle = false;        // no load at all: what the members cost
+  int spin_us = 0;
+  size_t ring_size = size_t{4} << 20;
+  uint64_t keys = 1000;     // different keys of one sender
+  std::string folder;       // for persistent shards
+};
+
+// What a member leaves for the parent, in memory that both map.
+struct Outcome {
+  uint64_t completed = 0;
+  uint64_t refused = 0;
+  double seconds = 0;
+  double cpu_seconds = 0;
+  Percentiles latency;
+  uint64_t passes = 0;
+  uint64_t system_calls = 0;
+  uint64_t log_batches = 0;
+};
+
+struct SharedState {
+  std::atomic<int> arrived{0};  // at the barriers, counted on
+  std::atomic<uint16_t> ports[kMembers];
+  Outcome outcomes[kMembers];
+};
+
+// The life of member `index`; ends the process's part of the run.
+void run_member(int index, const Options& options, SharedState& shared);
+
+}  // namespace freshet::bench
+
+#endif  // FRESHET_BENCH_BENCH_MEMBER_H_
