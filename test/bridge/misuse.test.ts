@@ -1,0 +1,138 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadAddon } from '../../platform/bridge/mod.ts';
+import { memberOptions, NativeMember } from './native-member.ts';
+
+const addon = loadAddon();
+const member = new NativeMember();
+const { handle } = member;
+afterAll(() => {
+  member.close();
+});
+
+/** Calls with whatever arguments, as a careless caller would. */
+function misuse(name: keyof typeof addon, ...given: readonly unknown[]): () => unknown {
+  const called: unknown = addon[name];
+  if (typeof called !== 'function') {
+    throw new Error(`${name} is no function`);
+  }
+  return () => Reflect.apply(called, null, given) as unknown;
+}
+
+describe('a missing or wrong argument is a TypeError with its path', () => {
+  const options = memberOptions();
+  test.each([
+    ['clusterId', null, 'a Uint8Array'],
+    ['clusterId', new Uint8Array(15), '16 bytes long'],
+    ['secret', new Uint8Array(31), '32 bytes long'],
+    ['secret', 'secret', 'a Uint8Array'],
+    ['nodeId', undefined, 'a whole number'],
+    ['nodeId', 0, 'above 0'],
+    ['nodeId', 1.5, 'a whole number'],
+    ['listenHost', 7, 'a string'],
+    ['listenPort', 65_536, 'a whole number from 0 to 65535'],
+    ['dataFolder', undefined, 'a string or null'],
+    ['spinMicros', -1, 'a whole number'],
+    ['heartbeatMs', '50', 'a whole number'],
+    ['silenceMs', NaN, 'a whole number'],
+  ])('openMember options.%s = %s', (name, value, what) => {
+    const call = misuse('openMember', { ...options, [name]: value }, () => undefined);
+    expect(call).toThrow(TypeError);
+    expect(call).toThrow(`openMember: options.${name} must be ${what}`);
+  });
+
+  test.each([
+    [misuse('openMember'), 'openMember: options must be an object'],
+    [misuse('openMember', options), 'openMember: onWake must be a function'],
+    [misuse('drain', {}), 'drain: member must be a handle of openMember'],
+    [misuse('drain', handle, new Float64Array(7)), 'drain: rows must be a Float64Array'],
+    [misuse('drain', handle, new Uint8Array(64)), 'drain: rows must be a Float64Array'],
+    [misuse('addPeer', handle, 2, null, 1), 'addPeer: host must be a string'],
+    [misuse('sendMessage', handle, 2, 'text'), 'sendMessage: bytes must be a Uint8Array'],
+    [misuse('openShard', handle, null, 1), 'openShard: options must be an object'],
+    [
+      misuse('openShard', handle, { shard: 1, persistent: 1, memoryMax: 1 }, 1),
+      'openShard: options.persistent must be a boolean',
+    ],
+    [
+      misuse('prepareEpoch', handle, { shard: 1, epoch: 1, members: [1, 'x'] }, 1),
+      'prepareEpoch: options.members[1] must be a whole number',
+    ],
+    [misuse('submit', handle), 'submit: shard must be a whole number'],
+    [misuse('submit', handle, 1, 17, 5, 1, 7), 'submit: key must be a string'],
+    [misuse('submit', handle, 1, 17, 5, 1, 'k', 'v'), 'submit: value must be a Uint8Array or null'],
+    [
+      misuse('submit', handle, 1, 17, 5, 1, 'k', null, null, new Float64Array(3)),
+      'submit: extra must be a Float64Array of at least 7',
+    ],
+    [misuse('get', handle, 1, 'k', 4), 'get: point must be a whole number from 0 to 3'],
+    [misuse('scan', handle, { shard: 1, kind: 'all' }, 1), "scan: options.kind must be 'versions'"],
+    [misuse('crc32c', 'text'), 'crc32c: bytes must be a Uint8Array'],
+  ])('%#', (call, message) => {
+    expect(call).toThrow(TypeError);
+    expect(call).toThrow(message);
+  });
+});
+
+describe('what is impossible is answered with its status', () => {
+  const status = (name: string): number => -addon.statusNames.indexOf(name);
+
+  test('a shard that is not here', () => {
+    expect(addon.submit(handle, 99, 17, 5, 1, 'k', null, null, null)).toBe(status('NOT_A_MEMBER'));
+    expect(addon.frontiers(handle, 99, new Float64Array(8))).toBe(status('NOT_A_MEMBER'));
+    expect(member.get(99, 'k')).toBe('NOT_A_MEMBER');
+  });
+
+  test('a persistent shard without a data folder', () => {
+    const options = { shard: 3, persistent: true, memoryMax: 1 << 26 };
+    expect(addon.openShard(handle, options, 1)).toBe(status('INVALID_ARGUMENT'));
+  });
+
+  test('a peer that is oneself, or not there', () => {
+    expect(addon.addPeer(handle, 1, '127.0.0.1', 1)).toBe(status('INVALID_ARGUMENT'));
+    expect(addon.sendMessage(handle, 9, new Uint8Array(1))).toBe(status('PEER_UNREACHABLE'));
+  });
+
+  test('keys, values and flags beyond the limits', async () => {
+    await member.openShard(7, false);
+    const long = 'k'.repeat(1025);
+    expect(addon.submit(handle, 7, 17, 5, 1, long, null, null, null)).toBe(status('KEY_TOO_LONG'));
+    const wide = 'k'.repeat(1023) + 'é';
+    expect(addon.submit(handle, 7, 17, 5, 1, wide, null, null, null)).toBe(status('KEY_TOO_LONG'));
+    const meta = new Uint8Array(4097);
+    expect(addon.submit(handle, 7, 17, 5, 1, 'k', null, meta, null)).toBe(
+      status('INVALID_ARGUMENT'),
+    );
+    expect(addon.submit(handle, 7, 0, 5, 1, 'k', null, null, null)).toBe(
+      status('INVALID_ARGUMENT'),
+    );
+    expect(addon.submit(handle, 7, 49, 5, 1, 'k', null, null, null)).toBe(
+      status('INVALID_ARGUMENT'),
+    );
+    const huge = new Uint8Array(64 * 1024 * 1024 + 1);
+    expect(addon.submit(handle, 7, 17, 5, 1, 'k', huge, null, null)).toBe(
+      status('VALUE_TOO_LARGE'),
+    );
+  });
+
+  test('a shard opened twice, and epochs that cannot be', async () => {
+    await member.openShard(8, false);
+    await expect(member.openShard(8, false)).rejects.toThrow('INVALID_ARGUMENT');
+    await expect(member.startEpoch(8, 1)).rejects.toThrow('INVALID_ARGUMENT');
+    await expect(member.prepareEpoch(8, 1, [2, 3])).rejects.toThrow('INVALID_ARGUMENT');
+    await expect(member.prepareEpoch(8, 1, [1, 1])).rejects.toThrow('INVALID_ARGUMENT');
+    await expect(member.prepareEpoch(8, 1, [1, 2])).rejects.toThrow('PEER_UNREACHABLE');
+    await expect(member.submit(8, 'k', null)).resolves.toMatchObject({ status: 'NOT_A_MEMBER' });
+  });
+});
+
+test('hashes are the published ones', () => {
+  expect(addon.crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
+  expect(addon.xxh3(new Uint8Array(0))).toBe(0x2d06800538d394c2n);
+});
+
+test('statuses and limits are given once', () => {
+  expect(addon.statusNames[0]).toBe('OK');
+  expect(new Set(addon.statusNames).size).toBe(addon.statusNames.length);
+  expect(addon.limits).toMatchObject({ keySizeMax: 1024, valueSizeMax: 64 * 1024 * 1024 });
+  expect(Object.isFrozen(addon.limits)).toBe(true);
+});
