@@ -133,3 +133,29 @@ TEST(a_start_that_is_gone_is_refused_with_the_lowest_one) {
   EXPECT(is_ok(store.subscribe(1, "/", from_min, Frontier::kDelivered)));
   EXPECT(store.subscribe(1, "/", from_min, Frontier::kDelivered) == Status::kInvalidArgument);
 }
+
+// A record that was applied before the subscription and synced after it belongs to both sides of a
+// frontier that moves in between: it must be heard, by the newcomer and by those that were there.
+TEST(what_was_applied_before_and_persisted_after_a_subscription_is_heard) {
+  Store store({.shard = 1, .persistent = true});
+  Feeder feed(store);
+  (void)feed.pool(1);
+  std::vector<SubscriptionEvent> events;
+  EXPECT(is_ok(store.subscribe(1, "/a", 1, Frontier::kPersisted)));
+  (void)store.collect_events(events, 100);
+  (void)feed.put("/a/1", "v");
+  (void)feed.put("/a/2", "v");
+  EXPECT(is_ok(store.subscribe(2, "/a", 1, Frontier::kPersisted)));
+  (void)store.collect_events(events, 100);
+  EXPECT_EQ(events.size(), size_t{0});
+  (void)feed.put("/a/3", "v");
+  for (Version persisted = 1; persisted <= 3; persisted++) {
+    store.publish_persisted(persisted);
+    (void)store.collect_events(events, 100);
+  }
+  std::map<uint64_t, std::vector<Version>> heard;
+  for (const SubscriptionEvent& event : events) heard[event.subscription].push_back(event.version);
+  const std::vector<Version> all{1, 2, 3};
+  EXPECT(heard[1] == all);
+  EXPECT(heard[2] == all);
+}

@@ -15,29 +15,30 @@ Subscriptions::Subscriptions() {
   for (Queue& queue : queues_) queue.due.reserve(kSubscriptionsMax);
 }
 
-Status Subscriptions::add(uint64_t id, std::string_view prefix, Version from, Frontier frontier) {
+Status Subscriptions::add(uint64_t id, std::string_view prefix, Version from, Frontier frontier,
+                          Version newest) {
   if (subscribers_.size() >= kSubscriptionsMax) return Status::kOverloaded;
   for (const Subscriber& other : subscribers_) {
     if (other.id == id) return Status::kInvalidArgument;
   }
-  for (int which = 0; which < kFrontiers; which++) fall_behind(which);
+  for (int which = 0; which < kFrontiers; which++) fall_behind(which, newest);
   subscribers_.push_back(
       {id, std::string(prefix), frontier, std::max<Version>(from, 1), false, false, kNone});
   rebuild();
   return Status::kOk;
 }
 
-void Subscriptions::remove(uint64_t id) {
+void Subscriptions::remove(uint64_t id, Version newest) {
   const auto found = std::find_if(subscribers_.begin(), subscribers_.end(),
                                   [id](const Subscriber& other) { return other.id == id; });
   if (found == subscribers_.end()) return;
-  for (int which = 0; which < kFrontiers; which++) fall_behind(which);
+  for (int which = 0; which < kFrontiers; which++) fall_behind(which, newest);
   subscribers_.erase(found);
   rebuild();
 }
 
 // Everyone reads the slots from where the queue had got to; the queue is empty afterwards.
-void Subscriptions::fall_behind(int which) {
+void Subscriptions::fall_behind(int which, Version newest) {
   Queue& queue = queues_[which];
   for (uint32_t i = 0; i < subscribers_.size(); i++) {
     Subscriber& subscriber = subscribers_[i];
@@ -53,6 +54,7 @@ void Subscriptions::fall_behind(int which) {
     subscriber.joined = false;
     behind_++;
   }
+  queue.missing_to = newest;
   queue.head = queue.count = 0;
   queue.due.clear();
   queue.due_next = 0;
@@ -126,7 +128,7 @@ void Subscriptions::push(int which, const Matched& matched) {
   Queue& queue = queues_[which];
   if (queue.count == queue.ring.size()) {
     if (queue.ring.size() >= kEventQueueMax) {
-      fall_behind(which);
+      fall_behind(which, matched.version);
       return;
     }
     std::vector<Matched> larger(std::max<size_t>(1024, queue.ring.size() * 4));
@@ -220,6 +222,8 @@ bool Subscriptions::collect(Source& source, Version delivered, Version persisted
       more = true;
       continue;
     }
+    // What was applied but not queued is still to come under the frontier: read it then.
+    if (subscriber.cursor <= queue.missing_to) continue;
     subscriber.joined = true;
     behind_--;
   }

@@ -10,7 +10,8 @@
 //  1. A subscription hears every matching version from its first on, once, in order; where pruning
 //     overtook it, it hears of the gap.
 //  2. Its cursor is the lowest version that it has not been offered.
-//  3. A subscription that has joined a queue has cursor <= offered + 1 of that queue.
+//  3. A subscription that has joined a queue has cursor <= offered + 1 of that queue, and every
+//     matching version from there on is in the queue: it joins no earlier than past missing_to.
 #ifndef FRESHET_CORE_STORE_SUBSCRIPTIONS_H_
 #define FRESHET_CORE_STORE_SUBSCRIPTIONS_H_
 
@@ -48,8 +49,10 @@ class Subscriptions {
   Subscriptions();
 
   bool empty() const { return subscribers_.empty(); }
-  Status add(uint64_t id, std::string_view prefix, Version from, Frontier frontier);
-  void remove(uint64_t id);
+  // `newest` is the newest version applied so far: what is not in the queues up to it is read from
+  // the slots, whenever the frontier lets it be seen.
+  Status add(uint64_t id, std::string_view prefix, Version from, Frontier frontier, Version newest);
+  void remove(uint64_t id, Version newest);
 
   // A record took `version`. `entry` is null for a trigger.
   void on_applied(std::string_view key, KeyEntry* entry, Version version, Epoch epoch, Micros time);
@@ -89,13 +92,14 @@ class Subscriptions {
     size_t head = 0;
     size_t count = 0;
     Version offered = 0;        // matched versions up to it were offered to all that joined
+    Version missing_to = 0;     // matched versions up to it may not have been queued
     std::vector<uint32_t> due;  // subscribers that the head is still to be given to
     size_t due_next = 0;
     bool expanded = false;
   };
 
   void rebuild();
-  void fall_behind(int which);
+  void fall_behind(int which, Version newest);
   uint32_t match(std::string_view key) const;
   uint32_t match_of(std::string_view key, KeyEntry* entry);
   void push(int which, const Matched& matched);
