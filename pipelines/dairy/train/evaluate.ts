@@ -3,7 +3,14 @@
  * bytes with the predicted box, enrols some cows, asks for those and for strangers.
  */
 import { cowSeedFor, enrolmentPictures, frameSeedFor, renderFrame } from '../camera/mod.ts';
-import type { CoatColour, Difficulty, FrameTruth, SeedRange } from '../camera/mod.ts';
+import type {
+  CoatColour,
+  Difficulty,
+  FrameRequest,
+  FrameTruth,
+  RenderedFrame,
+  SeedRange,
+} from '../camera/mod.ts';
 import { pixelVector, thresholdFor } from './baseline.ts';
 import type { CowReader, Scene } from './cow-reader.ts';
 import { Nearby } from './nearest.ts';
@@ -29,7 +36,11 @@ export type EvaluateOptions = {
    * choose thresholds, `validation`, with strangers of that range too.
    */
   readonly range?: 'test' | 'validation';
+  /** Where frames come from: rendered where not given; a cache serves repeated measurements. */
+  readonly render?: RenderFrame;
 };
+
+export type RenderFrame = (request: FrameRequest) => Promise<RenderedFrame>;
 
 export type Figures = {
   readonly testSeed: number;
@@ -98,7 +109,7 @@ export async function readAll(options: Omit<EvaluateOptions, 'thresholds'>): Pro
   if (perCow > framesPerCowMax) throw new RangeError(`at most ${framesPerCowMax} frames a cow`);
   const known = options.range ?? 'test';
   const foreign = known === 'test' ? 'unknown' : known;
-  const session = new Session(reader);
+  const session = new Session(reader, options.render ?? renderFrame);
   for (let cow = 0; cow < cows; cow++) {
     for (let i = 0; i < enrolmentPictures; i++) {
       const cowSeed = cowSeedFor(known, cow, testSeed);
@@ -139,15 +150,17 @@ type Ask = Pick<Reading, 'kind' | 'cow' | 'difficulty'> & {
 /** The enrolled cows of one evaluation: a gallery for each coat, and the baseline's own. */
 class Session {
   readonly #reader: CowReader;
+  readonly #render: RenderFrame;
   readonly #galleries = { white: new Nearby(), black: new Nearby() };
   readonly #pixels = new Nearby();
 
-  constructor(reader: CowReader) {
+  constructor(reader: CowReader, render: RenderFrame) {
     this.#reader = reader;
+    this.#render = render;
   }
 
   async enrol(cow: number, cowSeed: number, frameSeed: number): Promise<void> {
-    const { jpeg, truth } = await renderFrame({ cowSeed, frameSeed, difficulty: 'ordinary' });
+    const { jpeg, truth } = await this.#render({ cowSeed, frameSeed, difficulty: 'ordinary' });
     const picture = await decoded(jpeg);
     const { found, box, coat } = await this.#reader.look(picture);
     if (found) this.#galleries[coat].add(cow, await this.#reader.embed(picture, box, coat));
@@ -156,7 +169,7 @@ class Session {
 
   async read(ask: Ask): Promise<Reading> {
     const { kind, cow, cowSeed, frameSeed, difficulty } = ask;
-    const { jpeg, truth } = await renderFrame({ cowSeed, frameSeed, difficulty });
+    const { jpeg, truth } = await this.#render({ cowSeed, frameSeed, difficulty });
     const picture = await decoded(jpeg);
     const scene = await this.#reader.look(picture);
     const { found, box, coat } = scene;

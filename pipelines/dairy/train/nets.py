@@ -43,8 +43,8 @@ class Filter(nn.Module):
         # Half the size is enough to find a cow; the pool also takes most of the noise away.
         self.standardise = nn.Sequential(Standardise(), nn.AvgPool2d(2))
         self.trunk = trunk([(24, 2), (32, 2), (48, 1), (48, 2)])
-        self.scene = nn.Sequential(nn.Flatten(), nn.Linear(48 * 6 * 8, 72), nn.ReLU(inplace=True))
-        self.out = nn.Linear(72, 6)
+        self.scene = nn.Sequential(nn.Flatten(), nn.Linear(48 * 6 * 8, 128), nn.ReLU(inplace=True))
+        self.out = nn.Linear(128, 6)
 
     def logits(self, x):
         return self.out(self.scene(self.trunk(self.standardise(x))))

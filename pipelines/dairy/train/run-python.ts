@@ -18,7 +18,7 @@ export async function runTraining(
   onLine: (line: string) => void,
 ): Promise<Readonly<Record<string, unknown>>> {
   const script = fileURLToPath(new URL('train.py', import.meta.url));
-  const output = await finished(python, ['-W', 'ignore', script, ...args], 'pipe', onLine);
+  const output = await finished(python, ['-B', '-W', 'ignore', script, ...args], 'pipe', onLine);
   const last = output.trimEnd().split('\n').at(-1) ?? '';
   const told: unknown = JSON.parse(last);
   if (typeof told === 'object' && told !== null) return told as Record<string, unknown>;

@@ -5,7 +5,7 @@
 import type { CoatColour } from '../camera/mod.ts';
 import type { CowReader } from './cow-reader.ts';
 import { readAll } from './evaluate.ts';
-import type { Reading } from './evaluate.ts';
+import type { Reading, RenderFrame } from './evaluate.ts';
 import { pooled } from './pooled.ts';
 
 export type ThresholdOptions = {
@@ -16,6 +16,7 @@ export type ThresholdOptions = {
   readonly framesPerCow: number;
   /** How many groups are read side by side. */
   readonly width: number;
+  readonly render?: RenderFrame;
 };
 
 /** What the product allows; a threshold trades one against the other. */
@@ -29,10 +30,11 @@ export async function chooseThresholds(
   onGroup: (done: number) => void,
 ): Promise<Record<CoatColour, number>> {
   const { reader, cows, framesPerCow, groups, width } = options;
+  const frames = options.render === undefined ? {} : { render: options.render };
   const all = await pooled([...Array(groups).keys()], width, async (group) => {
     const seeds = { testSeed: group, unknownSeed: strangerDraw + group };
     const asked = { reader, cows, framesPerCow, emptyFrames: 0, ...seeds };
-    const read = await readAll({ ...asked, range: 'validation' });
+    const read = await readAll({ ...asked, ...frames, range: 'validation' });
     onGroup(group + 1);
     return read;
   });

@@ -44,8 +44,9 @@ def filter_loss(logits, found, boxes, black, share):
     cow = F.binary_cross_entropy_with_logits(logits[:, 0], found)
     at = found > 0.5
     told = torch.sigmoid(logits[at, 1:5])
-    box = (1 - overlap(corners(told), corners(boxes[at]))).mean() + 5 * F.smooth_l1_loss(
-        told, boxes[at], beta=0.05)
+    # Identification suffers from a loose box more than the filter from any other fault of it.
+    box = 2 * (1 - overlap(corners(told), corners(boxes[at]))).mean() + 5 * F.smooth_l1_loss(
+        told, boxes[at], beta=0.02)
     # A share near one half is the hard case: the logit learns how far from it the coat lies.
     aim = torch.sigmoid((share[at] - 0.5) * 24)
     coat = F.binary_cross_entropy_with_logits(logits[at, 5], 0.5 * aim + 0.5 * black[at])
@@ -54,7 +55,9 @@ def filter_loss(logits, found, boxes, black, share):
 
 def train_filter(folder, epochs, rng):
     labels, frames, _ = pictures.load(folder)
-    positives = np.array([i for i, label in enumerate(labels) if label["cow"] >= 0])
+    hard = np.array([i for i, label in enumerate(labels) if label["cow"] >= 0 and label["hard"]])
+    fair = np.array([i for i, label in enumerate(labels)
+                     if label["cow"] >= 0 and not label["hard"]])
     empties = np.array([i for i, label in enumerate(labels) if label["cow"] < 0])
     found = np.array([label["cow"] >= 0 for label in labels], np.float32)
     raw = np.array([label["box"] or [0.4, 0.4, 0.6, 0.6] for label in labels], np.float32)
@@ -63,14 +66,17 @@ def train_filter(folder, epochs, rng):
     share = np.array([label["share"] for label in labels], np.float32)
     net = Filter().to(memory_format=torch.channels_last)
     grain = pictures.Grain(rng)
-    # Nine cows to five empty frames: the cows of one epoch are another part of all each time.
-    per_epoch = min(len(positives), len(empties) * 9 // 5)
-    steps = (per_epoch + len(empties)) // BATCH
+    # An epoch has every hard cow frame, two thirds as many fair ones and half as many empty ones;
+    # which, is another draw each time. Boxes of hard frames are what takes longest to learn.
+    fair_count, empty_count = (min(len(one), len(hard) * share // 6)
+                               for one, share in ((fair, 4), (empties, 3)))
+    steps = (len(hard) + fair_count + empty_count) // BATCH
     optimiser, rate = schedule(net.parameters(), 1e-3, steps * epochs)
     for epoch in range(epochs):
         started, total = time.time(), 0.0
         net.train()
-        order = np.concatenate([rng.permutation(positives)[:per_epoch], empties])
+        order = np.concatenate([hard, rng.permutation(fair)[:fair_count],
+                                rng.permutation(empties)[:empty_count]])
         rng.shuffle(order)
         for step in range(steps):
             at = np.sort(order[step * BATCH:(step + 1) * BATCH])
@@ -83,7 +89,7 @@ def train_filter(folder, epochs, rng):
             rate.step()
             total += loss.item()
         say(epoch=epoch + 1, loss=round(total / steps, 4), seconds=round(time.time() - started, 1))
-    return net, {"cowFrames": len(positives), "emptyFrames": len(empties)}
+    return net, {"cowFrames": len(hard) + len(fair), "emptyFrames": len(empties)}
 
 
 def train_identity(folder, black, epochs, rng):
@@ -149,7 +155,8 @@ def main():
         net, told = train_identity(options.folder, int(options.net == "black"), options.epochs, rng)
         export(net, options.out, CROP_SIZE, "crop", ["embedding"])
     parameters = sum(p.numel() for p in net.parameters())
-    say(net=options.net, parameters=parameters, seconds=round(time.time() - started, 1),
+    say(net=options.net, parameters=parameters, epochs=options.epochs, seed=options.seed,
+        threads=options.threads, seconds=round(time.time() - started, 1),
         torch=torch.__version__, python=sys.version.split()[0], **told)
 
 
