@@ -35,6 +35,8 @@ const table = {
   /** How often the start protocol says whom it waits for. */
   waitingNoticeMs: 5000,
   tickMs: 200,
+  /** How long closing waits for a step that is under way. */
+  closeWaitMs: 1000,
   /** View events that wait for one watcher. */
   viewEvents: 1024,
   ringSizeMin: 64 * KiB,

@@ -261,7 +261,14 @@ export class Group {
     for (const watcher of [...this.#watchers]) {
       watcher.end();
     }
-    await this.#steps;
+    // A step may wait for the native side, whose close answers it: no waiting for that here.
+    await Promise.race([this.#steps, this.#pause(groupLimits.closeWaitMs)]);
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(delayMs, resolve);
+    });
   }
 
   #tick(): void {
