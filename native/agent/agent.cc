@@ -50,7 +50,9 @@ void Agent::run(const std::atomic<bool>& stop) {
       if (!shared_.commands.empty() || shared_.mailbox.has_mail() || stop.load()) wait = 0;
     }
     if (wait > 0) AgentCounters::add(shared_.counters.sleeps);
-    work = transport_.poll(wait, peer_events_);
+    // Sending may relieve a peer that shards hold back from: they have to hear of it before a sleep.
+    work = links_.has_congested() ? transport_.poll(0, peer_events_) : 0;
+    if (work == 0) work = transport_.poll(wait, peer_events_);
     if (shared_.asleep.load(std::memory_order_relaxed))
       shared_.asleep.store(false, std::memory_order_relaxed);
     work += do_work(config_.now());

@@ -177,9 +177,11 @@ void PeerLinks::write_all() {
 
 const std::vector<PeerLinks::Congestion>& PeerLinks::look_at_backlogs() {
   changed_.clear();
+  congested_ = 0;
   for (const auto& link : links_) {
     const size_t backlog = transport_.backlog(link->node);
     const bool congested = backlog > (link->congested ? kRelievedBytes : kCongestedBytes);
+    if (congested) congested_++;
     if (congested == link->congested) continue;
     link->congested = congested;
     changed_.push_back({link->node, congested});

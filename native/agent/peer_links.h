@@ -65,6 +65,7 @@ class PeerLinks {
     bool congested;
   };
   const std::vector<Congestion>& look_at_backlogs();
+  bool has_congested() const { return congested_ > 0; }
   // Nanoseconds from my stamp to the peer's echo of it; 0 unknown.
   Nanos newest_round_trip(NodeId node) const;
 
@@ -80,6 +81,7 @@ class PeerLinks {
   Transport& transport_;
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<Congestion> changed_;
+  size_t congested_ = 0;  // links, as of the last look
   Outputs out_;
   uint64_t sessions_ = 0;
   Nanos looked_ = 0;
