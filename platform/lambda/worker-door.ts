@@ -72,6 +72,7 @@ export class WorkerDoor {
 
 /** Signals do not cross threads; the call ends with its own time limit. */
 function withoutSignal(argument: unknown): unknown {
+  if (argument instanceof AbortSignal) return undefined;
   if (typeof argument !== 'object' || argument === null || !('signal' in argument)) return argument;
   return { ...argument, signal: undefined };
 }

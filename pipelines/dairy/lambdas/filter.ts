@@ -1,10 +1,10 @@
 /**
  * Is there a cow in the frame, where, and of which coat? Frames with one go on as the crop that
- * the identity model wants; frames without one end here. A broken picture is a dead letter.
+ * the identity model wants; of frames without one a note is kept. A broken picture is a dead letter.
  */
 import { defineLambda, image, msgpack, Type } from '../../../udl/mod.ts';
 import { CowFinder } from './cow-finder.ts';
-import { frameMeta } from './values.ts';
+import { frameMeta, Refusal } from './values.ts';
 import type { CowCrop } from './values.ts';
 
 export default defineLambda({
@@ -12,7 +12,7 @@ export default defineLambda({
   version: '1',
   input: image(),
   // `frame` repeats the picture of a found cow with her box in its meta, for those who look on.
-  emits: { compute: msgpack<CowCrop>(), frame: image() },
+  emits: { compute: msgpack<CowCrop>(), frame: image(), refused: Refusal },
   config: Type.Object({
     /** The asset that lists the models, in the form of models.json. */
     models: Type.String({ default: 'models.json' }),
@@ -25,8 +25,11 @@ export default defineLambda({
       if (event.kind === 'remove') continue;
       try {
         const crop = await ctx.state.find(event.bytes);
-        if (crop === null) continue;
         const meta = frameMeta(event.meta);
+        if (crop === null) {
+          event.emit.refused(event.name, { reason: 'no cow' }, { meta });
+          continue;
+        }
         event.emit.compute(event.name, crop, { meta });
         event.emit.frame(event.name, event.bytes, {
           meta: { ...meta, box: JSON.stringify(crop.box), coat: crop.coat },

@@ -28,6 +28,10 @@ export interface CowCrop {
   readonly crop: Static<typeof Size> & { readonly pixels: Uint8Array };
 }
 
+/** A frame that ended at the filter, in `/dairy/refused/<name of the frame>`. */
+export const Refusal = Type.Object({ reason: Type.Literal('no cow') });
+export type Refusal = Static<typeof Refusal>;
+
 /** What was seen in one frame, in `/dairy/storage/<cow or unknown>/<name of the frame>`. */
 export const Sighting = Type.Object({
   /** The name of the enrolled cow; null when she is unknown. */
