@@ -1,0 +1,66 @@
+/** The native bench: three members over loopback TCP with the real agent, load on the members. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runToEnd } from './child.ts';
+
+export interface CoreBenchOptions {
+  /** Bytes of a value. */
+  readonly size: number;
+  /** Members that put: 1 to 3. */
+  readonly senders: number;
+  /** Unanswered puts of one sender. */
+  readonly window: number;
+  readonly seconds: number;
+  readonly persistent?: boolean;
+  /** No load: what the members cost. */
+  readonly idle?: boolean;
+}
+
+/** What core_bench prints; times in µs. */
+export interface CoreBenchResult {
+  readonly spinMicros: number;
+  readonly putsPerSecond: number;
+  readonly refused: number;
+  /** Of the first sender. */
+  readonly latencyP50: number;
+  readonly latencyP99: number;
+  /** Of one core, all three members together. */
+  readonly cpuShare: number;
+  /** TCP round trips of 100 B between two processes that sleep in epoll. */
+  readonly pingPongP50: number;
+  readonly pingPongP99: number;
+  /** Of one of three logs side by side, 64 records of this size a sync; 0 for volatile. */
+  readonly rawSyncsPerSecond: number;
+}
+
+/** Records of the size in question that the raw logs write with each sync. */
+export const recordsPerRawSync = 64;
+
+const buildTimeoutMs = 900_000;
+const overheadMs = 60_000;
+
+/** Builds the program in the build folder that `npm run build` configured. */
+export async function buildCoreBench(root: string): Promise<string> {
+  const folder = join(root, 'build', 'native');
+  if (!existsSync(join(folder, 'CMakeCache.txt'))) {
+    throw new Error('build/native is not configured: run `npm test` once, which builds it');
+  }
+  const options = { timeoutMs: buildTimeoutMs, cwd: root };
+  await runToEnd('cmake', ['--build', folder, '--target', 'core_bench', '-j', '2'], options);
+  return join(folder, 'bench', 'core_bench');
+}
+
+export async function runCoreBench(
+  program: string,
+  folder: string,
+  options: CoreBenchOptions,
+): Promise<CoreBenchResult> {
+  const { size, senders, window, seconds, persistent, idle } = options;
+  const numbers = { size, senders, window, seconds };
+  const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  if (persistent === true) args.push('--persistent', '--folder', folder);
+  if (idle === true) args.push('--idle');
+  const timeoutMs = seconds * 1000 + overheadMs;
+  const output = await runToEnd(program, args, { timeoutMs });
+  return JSON.parse(output) as CoreBenchResult;
+}

@@ -1,0 +1,72 @@
+/** `npm run bench`: Freshet's figures beside the raw building blocks of the same run. */
+import { writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { repositoryRoot } from '../support/repository.ts';
+import { buildCoreBench } from './core-bench.ts';
+import { describeMachine } from './machine.ts';
+import { once } from './once.ts';
+import { reportLines } from './report.ts';
+import { rows } from './rows/all.ts';
+import { type RowResult, runRow } from './run-rows.ts';
+
+interface Options {
+  readonly only: readonly string[];
+  readonly runs: number;
+  readonly quick: boolean;
+  readonly json?: string;
+  readonly coreBench?: string;
+}
+
+process.exitCode = await main(readOptions());
+
+async function main(options: Options): Promise<number> {
+  const chosen = rows.filter(({ name }) => {
+    return options.only.length === 0 || options.only.some((wanted) => name.startsWith(wanted));
+  });
+  if (chosen.length === 0) {
+    say(`No row is called ${options.only.join(', ')}: ${rows.map(({ name }) => name).join(', ')}`);
+    return 2;
+  }
+  const machine = describeMachine(repositoryRoot);
+  const build = once(() => buildCoreBench(repositoryRoot));
+  const { coreBench: given } = options;
+  const coreBench = given === undefined ? build : () => Promise.resolve(given);
+  const context = { root: repositoryRoot, quick: options.quick, coreBench, say };
+  const results: RowResult[] = [];
+  for (const row of chosen) results.push(await runRow(row, options.runs, context));
+  const lines = reportLines(machine, options.runs, results);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  for (const { name, method } of results) process.stdout.write(`${name}: ${method}\n`);
+  if (options.json !== undefined) {
+    const { runs, quick } = options;
+    await writeFile(options.json, JSON.stringify({ machine, runs, quick, results }, null, 2));
+  }
+  return results.some(({ failure }) => failure !== null) ? 1 : 0;
+}
+
+function readOptions(): Options {
+  const names = rows.map(({ name }) => name).join(', ');
+  return new Command('bench')
+    .description(`Measures ${names}.`)
+    .option('--only <name>', 'this row, or those that begin so; may be repeated', collect, [])
+    .option('--runs <n>', 'measurements of each row', wholeNumber, 5)
+    .option('--quick', 'shows that everything runs; the figures are worth nothing', false)
+    .option('--json <file>', 'writes all figures there')
+    .option('--core-bench <file>', 'the program, built already')
+    .parse()
+    .opts<Options>();
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 100) return value;
+  throw new Error(`${text} is no number of runs from 1 to 100`);
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,55 @@
+/** The process of one member under load: a serving member that also puts, when asked, by itself. */
+import type { Member } from '../../../platform/node.ts';
+import { type ParentCall, runMemberProcess } from '../../../platform/member-process.ts';
+import { type ServingOptions, servingPart, type ServingPorts } from '../../../platform/serving.ts';
+import type { PacedPuts, PutsOneByOne } from './orders.ts';
+
+let ports: ServingPorts | null = null;
+
+/** Microseconds of each put, from the call to its answer, the next one only after it. */
+const putOneByOne: ParentCall = async (member, argument) => {
+  const { prefix, count, warmUp, size } = argument as PutsOneByOne;
+  const value = Buffer.alloc(size, 1);
+  const micros: number[] = [];
+  for (let nth = 0; nth < warmUp + count; nth++) {
+    const begin = process.hrtime.bigint();
+    await member.store.objects.put({ key: `${prefix}/${String(nth % 100)}`, value });
+    if (nth >= warmUp) micros.push(Number(process.hrtime.bigint() - begin) / 1000);
+  }
+  return micros;
+};
+
+/** Puts so many a second; each value is the moment of its put, in ns of the monotonic clock. */
+const putPaced: ParentCall = async (member, argument) => {
+  const { prefix, count, perSecond } = argument as PacedPuts;
+  const begin = performance.now();
+  const failures: string[] = [];
+  const open: Promise<void>[] = [];
+  for (let nth = 0; nth < count; nth++) {
+    const waitMs = begin + (nth * 1000) / perSecond - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    open.push(putMoment(member, `${prefix}/${String(nth)}`, failures));
+  }
+  await Promise.all(open);
+  return failures;
+};
+
+async function putMoment(member: Member, key: string, failures: string[]): Promise<void> {
+  const value = Buffer.alloc(8);
+  value.writeBigUInt64LE(process.hrtime.bigint());
+  try {
+    await member.store.objects.put({ key, value });
+  } catch (error) {
+    failures.push(String(error));
+  }
+}
+
+runMemberProcess({
+  parts: (extra) => [
+    servingPart(extra as ServingOptions, (opened) => {
+      ports = opened;
+    }),
+  ],
+  info: () => ports,
+  calls: { putOneByOne, putPaced },
+});

@@ -1,0 +1,22 @@
+import type { Row } from '../row.ts';
+import { coreOnePut, corePersisted, coreVolatileLarge, coreVolatileSmall } from './core-rows.ts';
+import { dairyFrames } from './dairy-frames.ts';
+import { firstLine } from './first-line.ts';
+import { grpcStream } from './grpc-stream.ts';
+import { httpPut } from './http-put.ts';
+import { idle } from './idle.ts';
+import { memberPut } from './member-put.ts';
+
+/** In the order in which they run and are shown. */
+export const rows: readonly Row[] = [
+  coreVolatileSmall,
+  coreVolatileLarge,
+  corePersisted,
+  coreOnePut,
+  memberPut,
+  idle,
+  firstLine,
+  dairyFrames,
+  grpcStream,
+  httpPut,
+];
