@@ -2,7 +2,7 @@
 //   packages    package-lock.json                            node_modules/
 //   native      native/**, test/native/**                    prebuilds/<platform>-<arch>/freshet.node
 //   typescript  **/*.ts, and the files they read at run time dist/
-//   dashboard   platform/gateway/dashboard/**                dist/platform/gateway/dashboard/
+//   dashboard   platform/gateway/dashboard/**                dist/dashboard/
 // Each part carries a stamp, the hash of all it was made from, and is made anew only when that differs.
 import fs from 'fs';
 import os from 'os';
@@ -228,16 +228,15 @@ function copyAssets(root, dist, files) {
 function removeOrphans(dist, files) {
   const outputs = files.map((file) => (isTypeScript(file) ? file.slice(0, -3) + '.js' : file));
   const expected = new Set(outputs);
-  const isKept = (file) => file.indexOf(dashboardFolder + '/') === 0;
   for (const file of listFiles(dist, sourceFolders, () => true)) {
-    if (!expected.has(file) && !isKept(file)) {
+    if (!expected.has(file)) {
       fs.unlinkSync(path.join(dist, file));
     }
   }
 }
 
 function describeDashboard(root) {
-  const out = path.join(root, 'dist', dashboardFolder);
+  const out = path.join(root, 'dist', 'dashboard');
   const vite = path.join(root, 'node_modules', 'vite', 'bin', 'vite.js');
   const args = [vite, 'build', dashboardFolder, '--outDir', out, '--emptyOutDir'];
   const inputs = () => listFiles(root, [dashboardFolder], () => true).concat('package-lock.json');
