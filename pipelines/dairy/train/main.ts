@@ -128,7 +128,6 @@ async function measure(
     },
     made: {
       seed: options.seed,
-      threads: options.threads,
       dataset: size.plan,
       epochs: size.epochs,
       validation: size.validation,

@@ -32,7 +32,7 @@ export type RunSize = {
 
 const full: RunSize = {
   plan: { cowsPerCoat: 480, ordinaryPerCow: 11, hardPerCow: 7, empties: 5200 },
-  epochs: { filter: 3, white: 5, black: 5 },
+  epochs: { filter: 6, white: 5, black: 5 },
   validation: { groups: 2, cows: 32, framesPerCow: 3 },
   test: { cows: 32, framesPerCow: 5, emptyFrames: 100 },
 };

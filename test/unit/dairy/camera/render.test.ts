@@ -26,7 +26,7 @@ test('the same seeds draw the same bytes, another seed draws others', async () =
   expect(otherCow.jpeg.equals(first.jpeg)).toBe(false);
 });
 
-test('pose and place come from the frame seed alone, the coat from the cow seed alone', async () => {
+test('the frame seed alone decides pose and place, the cow seed the coat', async () => {
   const cowSeed = cowSeedFor('test', 9, 5);
   const one = await renderFrame(request);
   const other = await renderFrame({ ...request, cowSeed });
