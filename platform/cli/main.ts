@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { FreshetError, SystemClock, toFreshetError } from '../base/mod.ts';
 import { addAdminCommands } from './commands/admin.ts';
 import { addDevCommand } from './commands/dev.ts';
+import { addImportCommand } from './commands/import.ts';
 import { addObjectCommands } from './commands/objects.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addServerCommand } from './commands/server.ts';
@@ -37,6 +38,7 @@ function program(): Command {
     .exitOverride();
   addObjectCommands(root, sessionOf, () => clock.wallUs());
   addQueryCommand(root, sessionOf);
+  addImportCommand(root, sessionOf);
   addAdminCommands(root, sessionOf);
   addDevCommand(root, sessionOf);
   addServerCommand(root, sessionOf);

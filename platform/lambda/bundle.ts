@@ -38,7 +38,7 @@ async function bundleCode(module: string): Promise<string> {
       platform: 'node',
       target: 'node20',
       external: [...suppliedModules],
-      plugins: [suppliedUdl],
+      plugins: [suppliedSurface],
       logLevel: 'silent',
       // The same sources give the same bundle wherever they lie.
       absWorkingDir: fileURLToPath(new URL('../..', import.meta.url)),
@@ -56,12 +56,20 @@ async function bundleCode(module: string): Promise<string> {
   }
 }
 
-/** `freshet/udl`, and the same module by its path inside this repository, come from the member. */
-const suppliedUdl: Plugin = {
-  name: 'supplied-udl',
+/** `freshet/udl` and `freshet/client`, also by their paths in this repository, come from the member. */
+const suppliedSurface: Plugin = {
+  name: 'supplied-surface',
   setup(context) {
-    context.onResolve({ filter: /(^freshet\/udl$|\/udl\/mod\.(ts|js)$)/ }, () => ({
+    context.onResolve({ filter: /^freshet\/(udl|client)$/ }, ({ path }) => ({
+      path,
+      external: true,
+    }));
+    context.onResolve({ filter: /\/udl\/mod\.(ts|js)$/ }, () => ({
       path: 'freshet/udl',
+      external: true,
+    }));
+    context.onResolve({ filter: /\/platform\/client\/mod\.(ts|js)$/ }, () => ({
+      path: 'freshet/client',
       external: true,
     }));
   },

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { compileFunction } from 'node:vm';
 import { FreshetError, messageOf } from '../base/mod.ts';
+import * as client from '../client/mod.ts';
 import * as udl from '../../udl/mod.ts';
 
 /** A lambda out of a bundle; its types are known to its author alone. */
@@ -38,6 +39,7 @@ export function loadBundle(code: string, module: string): LoadedLambda {
 /** What `require` gives inside a bundle. */
 function supplyModule(name: string, platformRequire: NodeJS.Require): unknown {
   if (name === 'freshet/udl') return udl;
+  if (name === 'freshet/client') return client;
   if (name.startsWith('node:') || suppliedModules.includes(name)) return platformRequire(name);
   throw new FreshetError(
     'LAMBDA_FAILED',

@@ -1,8 +1,8 @@
 /** The demo's own herd: rendered cows, enrolled by their pictures, with made-up records. */
 import type { Database } from '../../../platform/client/mod.ts';
-import { image, json, raw } from '../../../platform/client/mod.ts';
+import { dayOf, image, json, raw } from '../../../platform/client/mod.ts';
 import { enrolmentPictures, enrolmentRequests, herdOf, renderFrame } from '../camera/mod.ts';
-import { dayOf, generateHerd, toPuts } from '../records/mod.ts';
+import { generateHerd, toPuts } from '../records/mod.ts';
 
 /** cow_101 … cow_132. */
 const herdSize = 32;

@@ -4,7 +4,7 @@
  * a day does not depend on how far the records go on after it.
  */
 import { Random } from '../camera/random.ts';
-import { isoDay, microsPerDay } from './event-time.ts';
+import { isoDay, microsPerDay } from '../../../platform/client/mod.ts';
 import { expectedFat, expectedProtein, expectedYield } from './lactation.ts';
 
 export interface HerdOptions {

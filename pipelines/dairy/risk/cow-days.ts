@@ -9,8 +9,8 @@
  */
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { readCsv } from '../records/csv.ts';
-import { dayOf, parseEventTime } from '../records/event-time.ts';
+import { readCsv } from '../../../platform/client/mod.ts';
+import { dayOf, parseEventTime } from '../../../platform/client/mod.ts';
 import { canUseModel, gestationSpan } from './features.ts';
 import type { CowDay, LastMilk } from './features.ts';
 

@@ -2,7 +2,7 @@
  * The newest records of a cow, as they lie in the pools, to what the risk model takes: only what
  * was written down before the moment that is asked about counts.
  */
-import { dayOf, parseEventTime } from '../records/event-time.ts';
+import { dayOf, parseEventTime } from '../../../platform/client/mod.ts';
 import type { CowDay, LastMilk } from './features.ts';
 
 /** One record of a pool; µs since 1970, and what was measured. */

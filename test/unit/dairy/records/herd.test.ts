@@ -6,9 +6,9 @@ import {
   expectedYield,
   generateHerd,
   gestation,
-  readCsv,
   toPuts,
 } from '../../../../pipelines/dairy/records/mod.ts';
+import { readCsv } from '../../../../platform/client/mod.ts';
 import type { HerdRecord } from '../../../../pipelines/dairy/records/mod.ts';
 import { testData } from '../../../support/mod.ts';
 

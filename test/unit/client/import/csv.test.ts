@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { csvLimits, readCsv } from '../../../../pipelines/dairy/records/csv.ts';
-import type { CsvRow } from '../../../../pipelines/dairy/records/csv.ts';
+import { csvLimits, readCsv } from '../../../../platform/client/import/csv.ts';
+import type { CsvRow } from '../../../../platform/client/import/csv.ts';
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const collected: T[] = [];

@@ -5,7 +5,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { FreshetError } from '../../../udl/mod.ts';
+import { FreshetError } from '../../base/mod.ts';
 import { readCsv } from './csv.ts';
 import type { CsvRow, RowPlace } from './csv.ts';
 import { parseEventTime } from './event-time.ts';

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { planImport } from '../../../../pipelines/dairy/records/plan-import.ts';
-import type { ImportItem, ImportOptions } from '../../../../pipelines/dairy/records/plan-import.ts';
+import { planImport } from '../../../../platform/client/import/plan-import.ts';
+import type { ImportItem, ImportOptions } from '../../../../platform/client/import/plan-import.ts';
 import { testData } from '../../../support/mod.ts';
 
 let folder = '';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dayOf, isoDay, parseEventTime } from '../../../../pipelines/dairy/records/event-time.ts';
+import { dayOf, isoDay, parseEventTime } from '../../../../platform/client/import/event-time.ts';
 
 test('the same day in every way of writing it', () => {
   const day = Date.UTC(2019, 7, 20) * 1000;
