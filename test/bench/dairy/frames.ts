@@ -3,6 +3,7 @@ import {
   cowSeedFor,
   type Difficulty,
   enrolmentPictures,
+  type FrameRequest,
   frameSeedFor,
   type FrameTruth,
   renderFrame,
@@ -86,16 +87,26 @@ export async function rendered(
   return renderFrame({ cowSeed, frameSeed, difficulty });
 }
 
+/** What enrols the first cows of a seed, cow by cow. */
+export function enrolmentFrames(
+  seed: number,
+  cows: number,
+): readonly { readonly cow: number; readonly nth: number; readonly request: FrameRequest }[] {
+  return Array.from({ length: cows * enrolmentPictures }, (_, at) => {
+    const cow = Math.floor(at / enrolmentPictures);
+    const nth = at % enrolmentPictures;
+    const cowSeed = cowSeedFor('test', cow, seed);
+    const frameSeed = frameSeedFor('test', cow * framesOfCow + nth, seed);
+    return { cow, nth, request: { cowSeed, frameSeed, difficulty: 'ordinary' } };
+  });
+}
+
 /** The pictures that enrol the first cows of a seed. */
 export async function enrolment(seed: number, cows: number): Promise<readonly EnrolmentPicture[]> {
   const pictures: EnrolmentPicture[] = [];
-  for (let cow = 0; cow < cows; cow++) {
-    for (let nth = 0; nth < enrolmentPictures; nth++) {
-      const cowSeed = cowSeedFor('test', cow, seed);
-      const frameSeed = frameSeedFor('test', cow * framesOfCow + nth, seed);
-      const { jpeg } = await renderFrame({ cowSeed, frameSeed, difficulty: 'ordinary' });
-      pictures.push({ cow: cowName(cow), name: String(nth), jpeg });
-    }
+  for (const { cow, nth, request } of enrolmentFrames(seed, cows)) {
+    const { jpeg } = await renderFrame(request);
+    pictures.push({ cow: cowName(cow), name: String(nth), jpeg });
   }
   return pictures;
 }
