@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type Static, Type } from 'typebox';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { checkKey, toFreshetError } from '../../base/mod.ts';
 import type { Door, ObjectRecord, WatchEvent } from '../../client/mod.ts';
 import { bytesOf, parsePlanJson } from '../parse-json.ts';
@@ -41,7 +41,7 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
     { schema: { summary: 'Keys under a prefix', querystring: KeysQuery } },
     (request, reply) => {
       const { prefix, after, limit, at } = request.query as Static<typeof KeysQuery>;
-      return sendLines(request, reply, (signal) =>
+      return sendLines(reply, (signal) =>
         door.list({
           prefix,
           signal,
@@ -58,7 +58,7 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
     (request, reply) => {
       const { reverse, limit, from, to } = request.query as Static<typeof HistoryQuery>;
       const key = keyOfUrl(request.raw.url ?? '', '/v1/history');
-      return sendLines(request, reply, (signal) =>
+      return sendLines(reply, (signal) =>
         mapped(
           door.history({
             key,
@@ -81,7 +81,7 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
       await checkWatched(door, prefix);
       const resumed = request.headers['last-event-id'];
       const start = typeof resumed === 'string' && resumed !== '' ? resumed : from;
-      const signal = abortedWith(request);
+      const signal = abortedWith(reply);
       const events = door.watch({
         prefix,
         signal,
@@ -98,7 +98,7 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
     { schema: { summary: 'Rows of a query plan, as JSON lines' } },
     (request, reply) => {
       const plan = parsePlanJson(bytesOf(request.body));
-      return sendLines(request, reply, (signal) => door.query(plan, signal));
+      return sendLines(reply, (signal) => door.query(plan, signal));
     },
   );
 }
@@ -124,11 +124,10 @@ async function checkWatched(door: Door, prefix: string): Promise<void> {
  * after that is a last line `{"error": …}`.
  */
 async function sendLines(
-  request: FastifyRequest,
   reply: FastifyReply,
   open: (signal: AbortSignal) => AsyncIterable<unknown>,
 ): Promise<FastifyReply> {
-  const iterator = open(abortedWith(request))[Symbol.asyncIterator]();
+  const iterator = open(abortedWith(reply))[Symbol.asyncIterator]();
   const first = await iterator.next();
   return reply.type('application/x-ndjson').send(Readable.from(lines(first, iterator)));
 }
@@ -174,9 +173,10 @@ function objectJson({ value, ...rest }: ObjectRecord, values: boolean): unknown 
   return { ...rest, valueBase64: bytes.toString('base64') };
 }
 
-function abortedWith(request: FastifyRequest): AbortSignal {
+/** Aborts when the answer is sent or nobody is there any more; a request ends with its body. */
+function abortedWith(reply: FastifyReply): AbortSignal {
   const abort = new AbortController();
-  request.raw.once('close', () => {
+  reply.raw.once('close', () => {
     abort.abort();
   });
   return abort.signal;
