@@ -12,23 +12,23 @@
 namespace freshet {
 
 // Names are those that `counters` of the binding shows.
-#define FRESHET_AGENT_COUNTERS(X)                                          \
-  X(passes)              /* of the duty cycle */                           \
-  X(sleeps)              /* waits in the kernel */                         \
-  X(commands)            /* taken from the event loop */                   \
-  X(events)              /* of subscriptions, handed on */                 \
-  X(messages)            /* of members, handed on */                       \
-  X(peersUp)                                                               \
-  X(peersLost)                                                             \
-  X(epochsStopped)       /* by a lost or broken peer */                    \
-  X(bytesWritten)                                                          \
-  X(bytesRead)                                                             \
-  X(systemCalls)                                                           \
-  X(droppedWrites)                                                         \
-  X(refusedConnections)                                                    \
-  X(logBatches)                                                            \
-  X(logBytes)                                                              \
-  X(recoveredRecords)    /* by openShard, counted as they are read */      \
+#define FRESHET_AGENT_COUNTERS(X)                                  \
+  X(passes)   /* of the duty cycle */                              \
+  X(sleeps)   /* waits in the kernel */                            \
+  X(commands) /* taken from the event loop */                      \
+  X(events)   /* of subscriptions, handed on */                    \
+  X(messages) /* of members, handed on */                          \
+  X(peersUp)                                                       \
+  X(peersLost)                                                     \
+  X(epochsStopped) /* by a lost or broken peer */                  \
+  X(bytesWritten)                                                  \
+  X(bytesRead)                                                     \
+  X(systemCalls)                                                   \
+  X(droppedWrites)                                                 \
+  X(refusedConnections)                                            \
+  X(logBatches)                                                    \
+  X(logBytes)                                                      \
+  X(recoveredRecords) /* by openShard, counted as they are read */ \
   X(queriesWaiting)
 
 struct AgentCounters {

@@ -130,8 +130,8 @@ RecoveryResult recover_log(FileSystem& files, const RecoveryConfig& config, Stor
   if (!is_ok(result.status)) return result;
   // What was read is not known to be on disk: a process that died may have left it in the cache.
   if (walk.has_tail()) {
-    result.status = cut_log(files, folder, walk.segments(), walk.segment(), walk.offset(),
-                            result.cut_bytes);
+    result.status =
+        cut_log(files, folder, walk.segments(), walk.segment(), walk.offset(), result.cut_bytes);
   }
   if (is_ok(result.status)) result.status = walk.sync_last();
   return result;

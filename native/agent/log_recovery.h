@@ -46,12 +46,12 @@ struct RecoveryConfig {
 };
 
 struct RecoveryResult {
-  Status status = Status::kOk;   // kLogCorrupt, kNewerFormat, kWrongCluster, kDiskFailed
-  uint64_t segment = 0;          // where, with kLogCorrupt
+  Status status = Status::kOk;  // kLogCorrupt, kNewerFormat, kWrongCluster, kDiskFailed
+  uint64_t segment = 0;         // where, with kLogCorrupt
   uint64_t offset = 0;
   uint64_t records = 0;
   uint64_t bytes = 0;
-  uint64_t cut_bytes = 0;        // torn, or after cut_after
+  uint64_t cut_bytes = 0;  // torn, or after cut_after
   LogPosition last;
 };
 

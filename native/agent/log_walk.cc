@@ -32,8 +32,7 @@ Status LogWalk::open() {
 
 Status LogWalk::load(uint64_t segment) {
   std::unique_ptr<File> file;
-  Status status =
-      files_.open(folder_ + "/" + segment_name(segment), FileSystem::Mode::kRead, file);
+  Status status = files_.open(folder_ + "/" + segment_name(segment), FileSystem::Mode::kRead, file);
   uint64_t size = 0;
   if (is_ok(status)) status = file->size(size);
   if (!is_ok(status)) return status;
@@ -76,9 +75,8 @@ void LogWalk::look_behind(uint64_t offset) {
 Status LogWalk::walk_segment(const Take& take, End& end) {
   offset_ = 0;
   end = End::kOpen;
-  const Status status =
-      check_segment_header({bytes_.data(), std::min(size_, kDiskHeaderSize)}, cluster_, shard_,
-                           segment_);
+  const Status status = check_segment_header({bytes_.data(), std::min(size_, kDiskHeaderSize)},
+                                             cluster_, shard_, segment_);
   if (status == Status::kNotFound || status == Status::kLogCorrupt) return Status::kOk;
   if (!is_ok(status)) return status;
   bool ending = false;

@@ -178,8 +178,8 @@ Status LogWriter::Impl::write(Shard& shard, const LogBatch& batch, Bytes bytes) 
 
 Status LogWriter::Impl::begin_segment(LogFile& file, const LogBatch& batch) {
   const RecordHeader& first = RecordView(batch.bytes.data()).header();
-  const SegmentHeader header = make_segment_header(
-      config_.cluster, config_.disk, batch.shard, batch.segment, {first.epoch, first.sequence});
+  const SegmentHeader header = make_segment_header(config_.cluster, config_.disk, batch.shard,
+                                                   batch.segment, {first.epoch, first.sequence});
   return file.file->write_at(0, std::as_bytes(std::span(&header, 1)));
 }
 

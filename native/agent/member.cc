@@ -45,8 +45,8 @@ uint64_t short_cluster(const ClusterId& cluster) {
 constexpr Nanos kSpinMax = 1'000'000;
 
 bool is_possible(const MemberConfig& config) {
-  return config.node != 0 && config.spin >= 0 && config.spin <= kSpinMax &&
-         config.heartbeat > 0 && config.silence >= 2 * config.heartbeat;
+  return config.node != 0 && config.spin >= 0 && config.spin <= kSpinMax && config.heartbeat > 0 &&
+         config.silence >= 2 * config.heartbeat;
 }
 
 }  // namespace
@@ -102,8 +102,7 @@ uint64_t Member::folder_cluster() const { return short_cluster(config_.cluster);
 Status Member::open_log() {
   files_ = make_posix_file_system();
   const uint64_t cluster = folder_cluster();
-  Status status =
-      DataFolder::open(*files_, config_.data_folder, cluster, random_number(), folder_);
+  Status status = DataFolder::open(*files_, config_.data_folder, cluster, random_number(), folder_);
   if (!is_ok(status)) return status;
   LogWriterConfig log;
   log.data = config_.data_folder;

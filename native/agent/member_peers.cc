@@ -13,24 +13,26 @@ Status Member::add_peer(const PeerAddress& address) {
   tcp::SocketAddress numeric;
   Status status = Status::kOk;
   if (is_ok(tcp::numeric_address(address.host, address.port, numeric))) {
-    status = call([address, view](Agent& agent) {
-      const Status added = agent.links().add(address, view);
-      FRESHET_CHECK_VALUES(is_ok(added), static_cast<int>(added), address.node);
-    }, false);
+    status = call(
+        [address, view](Agent& agent) {
+          const Status added = agent.links().add(address, view);
+          FRESHET_CHECK_VALUES(is_ok(added), static_cast<int>(added), address.node);
+        },
+        false);
   } else {
     // A name: looking it up blocks.
-    status = post_job([this, address = PeerAddress(address), view]() mutable {
-      if (!is_ok(tcp::look_up(std::string(address.host), address.host))) {
-        mail([this, address] {
-          agent_->refuse_peer(address.node, Status::kPeerUnreachable);
-        });
-        return;
-      }
-      mail([this, address, view] {
-        if (!is_ok(agent_->links().add(address, view)))
-          agent_->refuse_peer(address.node, Status::kPeerUnreachable);
-      });
-    }, false);
+    status = post_job(
+        [this, address = PeerAddress(address), view]() mutable {
+          if (!is_ok(tcp::look_up(std::string(address.host), address.host))) {
+            mail([this, address] { agent_->refuse_peer(address.node, Status::kPeerUnreachable); });
+            return;
+          }
+          mail([this, address, view] {
+            if (!is_ok(agent_->links().add(address, view)))
+              agent_->refuse_peer(address.node, Status::kPeerUnreachable);
+          });
+        },
+        false);
   }
   if (is_ok(status)) peers_.emplace(address.node, view);
   return status;
@@ -52,10 +54,9 @@ Status Member::send_message(NodeId node, Bytes message) {
   const size_t before = waiting.load(std::memory_order_acquire);
   if (before > 0 && before + message.size() > kOutboxBytesMax) return Status::kOverloaded;
   waiting.fetch_add(message.size(), std::memory_order_relaxed);
-  const auto copy =
-      std::make_shared<std::vector<std::byte>>(message.begin(), message.end());
-  const Status status = call(
-      [node, copy](Agent& agent) { agent.links().send(node, std::move(*copy)); }, false);
+  const auto copy = std::make_shared<std::vector<std::byte>>(message.begin(), message.end());
+  const Status status =
+      call([node, copy](Agent& agent) { agent.links().send(node, std::move(*copy)); }, false);
   if (!is_ok(status)) waiting.fetch_sub(message.size(), std::memory_order_relaxed);
   return status;
 }

@@ -20,8 +20,7 @@ ResultBytes describe_shard(const ShardHost& host) {
   const Store& store = *host.store();
   const LogPosition last = store.last_position();
   char digest[17];
-  std::snprintf(digest, sizeof digest, "%016llx",
-                static_cast<unsigned long long>(store.digest()));
+  std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(store.digest()));
   std::string text;
   append_number(text, "shard", host.id());
   append_number(text, "epoch", last.epoch);
@@ -113,9 +112,8 @@ Status Member::read_log(ShardId shard, LogPosition after, size_t size_max, Token
 
 Status Member::append_log(ShardId shard, Bytes records, Token token) {
   const auto copy = std::make_shared<ResultBytes>(records.begin(), records.end());
-  return call([shard, copy, token](Agent& agent) {
-    agent.append_log(shard, std::move(*copy), token);
-  });
+  return call(
+      [shard, copy, token](Agent& agent) { agent.append_log(shard, std::move(*copy), token); });
 }
 
 Status Member::cut_back(ShardId shard, LogPosition position, Token token) {

@@ -2,8 +2,8 @@
 // that goes on changing; the cut of a scan is a version, so what it shows does not change.
 //
 // A result is packed: records as native/core/record.h lays them out, back to back; without their
-// value header.length ends after meta and header.sequence holds the value's size. A scan appends its
-// resume bytes, their u32 length (0: complete) and the u32 number of records.
+// value header.length ends after meta and header.sequence holds the value's size. A scan appends
+// its resume bytes, their u32 length (0: complete) and the u32 number of records.
 //
 // Thread: the query thread's.
 // Invariants

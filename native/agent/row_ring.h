@@ -1,5 +1,5 @@
-// Rows from the agent to the event loop, laid out as `drain` of platform/bridge/native.ts hands them
-// on: eight float64s, the kind first.
+// Rows from the agent to the event loop, laid out as `drain` of platform/bridge/native.ts hands
+// them on: eight float64s, the kind first.
 //
 // Threads: the agent pushes and publishes, the event loop drains.
 // Invariants
@@ -69,7 +69,8 @@ class RowRing {
     const size_t count = std::min(max, static_cast<size_t>(tail - head));
     const size_t first = std::min(count, mask_ + 1 - (head & mask_));
     if (first > 0) std::memcpy(out, &rows_[head & mask_], first * sizeof(Row));
-    if (count > first) std::memcpy(out + first * kRowWidth, &rows_[0], (count - first) * sizeof(Row));
+    if (count > first)
+      std::memcpy(out + first * kRowWidth, &rows_[0], (count - first) * sizeof(Row));
     head_.store(head + count, std::memory_order_release);
     return count;
   }

@@ -129,8 +129,8 @@ Status Scan::scan_keys() {
     if (is_ok(status)) status = visit_keys(keys);
     if (!is_ok(status)) return status;
   }
-  const bool complete = (!more && (keys.empty() || last_key_ == keys.back())) ||
-                        given_ >= request_.limit;
+  const bool complete =
+      (!more && (keys.empty() || last_key_ == keys.back())) || given_ >= request_.limit;
   finish(std::as_bytes(std::span(last_key_)), complete);
   return Status::kOk;
 }
@@ -183,8 +183,8 @@ Status Scan::visit(const Found& found) {
     if (source_.cold == nullptr) return Status::kLogCorrupt;
     std::vector<std::byte> bytes;
     source_.reader.leave();
-    const Status status = source_.cold->read(found.cold_segment, found.cold_offset,
-                                             found.cold_length, bytes);
+    const Status status =
+        source_.cold->read(found.cold_segment, found.cold_offset, found.cold_length, bytes);
     source_.reader.enter();
     if (is_ok(status)) emit(RecordView(bytes.data()));
     return status;
@@ -202,9 +202,8 @@ bool Scan::passes(const RecordView& record) const {
     return false;
   const std::string_view key = record.key();
   if (!key.starts_with(request_.prefix)) return false;
-  return !request_.has_program ||
-         program_.passes({key, header.version, header.time, header.event_time,
-                          record.value().size()});
+  return !request_.has_program || program_.passes({key, header.version, header.time,
+                                                   header.event_time, record.value().size()});
 }
 
 void Scan::emit(const RecordView& record) {

@@ -46,9 +46,9 @@ class Scan {
   FilterProgram program_;
   size_t batch_bytes_ = 0;
   Version cut_ = 0;
-  uint64_t given_ = 0;   // over all batches
-  uint32_t count_ = 0;   // in this one
-  Bytes position_;       // where the last batch ended; empty: the start
+  uint64_t given_ = 0;  // over all batches
+  uint32_t count_ = 0;  // in this one
+  Bytes position_;      // where the last batch ended; empty: the start
   std::string last_key_;
 };
 

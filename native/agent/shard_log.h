@@ -45,7 +45,7 @@ class ShardLog {
   bool has_held_ = false;
   bool has_more_ = false;
   size_t in_flight_ = 0;
-  uint64_t closed_ = 0;    // batches
+  uint64_t closed_ = 0;  // batches
   uint64_t reported_ = 0;
   Status failed_ = Status::kOk;
   std::deque<Waiting> waiting_;

@@ -13,17 +13,17 @@ namespace freshet::bench {
 inline constexpr int kMembers = 3;
 
 struct Options {
-  size_t size = 100;        // bytes of a value
-  int senders = kMembers;   // members that put
-  size_t window = 1000;     // unanswered puts of one sender
+  size_t size = 100;       // bytes of a value
+  int senders = kMembers;  // members that put
+  size_t window = 1000;    // unanswered puts of one sender
   double seconds = 3;
   double warm_seconds = 0.5;
   bool persistent = false;
-  bool idle = false;        // no load at all: what the members cost
+  bool idle = false;  // no load at all: what the members cost
   int spin_us = 0;
   size_t ring_size = size_t{4} << 20;
-  uint64_t keys = 1000;     // different keys of one sender
-  std::string folder;       // for persistent shards
+  uint64_t keys = 1000;  // different keys of one sender
+  std::string folder;    // for persistent shards
 };
 
 // What a member leaves for the parent, in memory that both map.

@@ -40,15 +40,24 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
     } else {
       const char* value = argv[++i];
       const auto number = std::strtoull(value, nullptr, 10);
-      if (name == "--size") options.size = number;
-      else if (name == "--senders") options.senders = static_cast<int>(number);
-      else if (name == "--window") options.window = number;
-      else if (name == "--seconds") options.seconds = std::atof(value);
-      else if (name == "--spin") options.spin_us = static_cast<int>(number);
-      else if (name == "--ring") options.ring_size = number;
-      else if (name == "--keys") options.keys = number;
-      else if (name == "--folder") options.folder = value;
-      else return false;
+      if (name == "--size")
+        options.size = number;
+      else if (name == "--senders")
+        options.senders = static_cast<int>(number);
+      else if (name == "--window")
+        options.window = number;
+      else if (name == "--seconds")
+        options.seconds = std::atof(value);
+      else if (name == "--spin")
+        options.spin_us = static_cast<int>(number);
+      else if (name == "--ring")
+        options.ring_size = number;
+      else if (name == "--keys")
+        options.keys = number;
+      else if (name == "--folder")
+        options.folder = value;
+      else
+        return false;
     }
   }
   return options.senders >= 1 && options.senders <= kMembers && options.window >= 1;
@@ -102,8 +111,8 @@ int main(int argc, char** argv) {
     if (options.persistent)
       logs = side_by_side_logs(options.folder, kMembers, 64 * (options.size + 92), 1);
   }
-  void* memory = mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   FRESHET_CHECK(memory != MAP_FAILED);
   auto* shared = new (memory) SharedState;
   pid_t children[kMembers];

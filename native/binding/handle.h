@@ -31,7 +31,9 @@ class Handle {
   ~Handle();
 
   // Null: closed.
-  Member* member() const { return member_ != nullptr && !member_->is_closed() ? member_.get() : nullptr; }
+  Member* member() const {
+    return member_ != nullptr && !member_->is_closed() ? member_.get() : nullptr;
+  }
   // The same for calls that only the opener may make.
   Member* owned() const { return owner_ ? member() : nullptr; }
   uint32_t key() const { return key_; }

@@ -134,8 +134,8 @@ napi_value attach_member(napi_env env, napi_callback_info info) {
   std::shared_ptr<Member> member = registry().find(static_cast<uint32_t>(key));
   if (member == nullptr || member->is_closed())
     return throw_status(env, Status::kClosed, "no open member of this process has this key");
-  return Handle::make(env, std::make_unique<Handle>(env, std::move(member),
-                                                    static_cast<uint32_t>(key), false));
+  return Handle::make(
+      env, std::make_unique<Handle>(env, std::move(member), static_cast<uint32_t>(key), false));
 }
 
 napi_value member_key(napi_env env, napi_callback_info info) {
@@ -200,8 +200,8 @@ napi_value counters(napi_env env, napi_callback_info info) {
   const ReadScope scope(*handle);
   if (scope.member() == nullptr) return result;
   const AgentCounters& from = scope.member()->counters();
-#define FRESHET_SHOW_COUNTER(name)                                    \
-  napi_set_named_property(env, result, #name,                         \
+#define FRESHET_SHOW_COUNTER(name)            \
+  napi_set_named_property(env, result, #name, \
                           make_number(env, static_cast<double>(from.name.load())));
   FRESHET_AGENT_COUNTERS(FRESHET_SHOW_COUNTER)
 #undef FRESHET_SHOW_COUNTER

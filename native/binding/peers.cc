@@ -44,8 +44,7 @@ napi_value send_message(napi_env env, napi_callback_info info) {
       !read_bytes(env, arguments[2], "sendMessage: bytes", bytes))
     return nullptr;
   Member* member = handle->owned();
-  return make_status(env,
-                     member == nullptr ? Status::kClosed : member->send_message(node, bytes));
+  return make_status(env, member == nullptr ? Status::kClosed : member->send_message(node, bytes));
 }
 
 napi_value take_message(napi_env env, napi_callback_info info) {

@@ -14,8 +14,7 @@ bool read_kind(const Options& options, ScanRequest::Kind& out) {
   } else if (kind == "keys") {
     out = ScanRequest::Kind::kKeys;
   } else {
-    return throw_type_error(options.env(), options.path("kind"),
-                            "'versions', 'objects' or 'keys'");
+    return throw_type_error(options.env(), options.path("kind"), "'versions', 'objects' or 'keys'");
   }
   return true;
 }
@@ -64,8 +63,7 @@ napi_value read_cold(napi_env env, napi_callback_info info) {
   const Arguments<6> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "readCold");
   uint64_t shard, segment, offset, length, token;
-  if (handle == nullptr ||
-      !read_integer(env, arguments[1], "readCold: shard", UINT32_MAX, shard) ||
+  if (handle == nullptr || !read_integer(env, arguments[1], "readCold: shard", UINT32_MAX, shard) ||
       !read_integer(env, arguments[2], "readCold: segment", kSafeIntegerMax, segment) ||
       !read_integer(env, arguments[3], "readCold: offset", kSafeIntegerMax, offset) ||
       !read_integer(env, arguments[4], "readCold: length", UINT32_MAX, length) ||

@@ -8,8 +8,8 @@
 namespace freshet::binding {
 namespace {
 
-constexpr size_t kHeadWidth = 11;      // headColumns in platform/bridge/native.ts
-constexpr size_t kFrontierWidth = 8;   // frontierColumns
+constexpr size_t kHeadWidth = 11;     // headColumns in platform/bridge/native.ts
+constexpr size_t kFrontierWidth = 8;  // frontierColumns
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 class Guard {

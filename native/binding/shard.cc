@@ -125,9 +125,8 @@ napi_value prepare_epoch(napi_env env, napi_callback_info info) {
   if (handle == nullptr || !read_epoch({env, arguments[1], "prepareEpoch: options"}, options) ||
       !read_integer(env, arguments[2], "prepareEpoch: token", kSafeIntegerMax, token))
     return nullptr;
-  return run(env, handle, [&](Member& member) {
-    return member.prepare_epoch(std::move(options), token);
-  });
+  return run(env, handle,
+             [&](Member& member) { return member.prepare_epoch(std::move(options), token); });
 }
 
 napi_value start_epoch(napi_env env, napi_callback_info info) {

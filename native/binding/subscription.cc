@@ -24,8 +24,8 @@ napi_value subscribe(napi_env env, napi_callback_info info) {
   const auto kind = frontier == static_cast<uint64_t>(Ack::kPersisted)
                         ? Store::SubscriptionFrontier::kPersisted
                         : Store::SubscriptionFrontier::kDelivered;
-  const Status status = member->subscribe(static_cast<ShardId>(shard), id, std::move(prefix),
-                                          from, kind, token);
+  const Status status =
+      member->subscribe(static_cast<ShardId>(shard), id, std::move(prefix), from, kind, token);
   handle->hold_loop();
   return make_status(env, status);
 }
@@ -39,9 +39,8 @@ napi_value unsubscribe(napi_env env, napi_callback_info info) {
       !read_integer(env, arguments[2], "unsubscribe: subscription", kSafeIntegerMax, id))
     return nullptr;
   Member* member = handle->owned();
-  return make_status(env, member == nullptr
-                              ? Status::kClosed
-                              : member->unsubscribe(static_cast<ShardId>(shard), id));
+  return make_status(env, member == nullptr ? Status::kClosed
+                                            : member->unsubscribe(static_cast<ShardId>(shard), id));
 }
 
 }  // namespace

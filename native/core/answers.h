@@ -26,7 +26,8 @@ class Answers {
 
   // The submission at `sequence` was accepted and waits for the disks of all members.
   void await_sync(Token token, Sequence sequence, const Applied& applied) {
-    unsynced_.push({sequence, {token, Status::kOk, applied.epoch, applied.version, applied.time, 0}});
+    unsynced_.push(
+        {sequence, {token, Status::kOk, applied.epoch, applied.version, applied.time, 0}});
   }
   // A read waits until `sequences` are delivered, or synced everywhere.
   void await_delivered(Token token, uint64_t sequences) { await(at_delivered_, token, sequences); }
@@ -69,8 +70,8 @@ class Answers {
       queue.push({token, sequences});
     }
   }
-  static int release_readers(FixedQueue<Reader>& queue, uint64_t sequences,
-                             const Completion& state, Outputs& out) {
+  static int release_readers(FixedQueue<Reader>& queue, uint64_t sequences, const Completion& state,
+                             Outputs& out) {
     int count = 0;
     for (; !queue.empty() && queue.front().sequences <= sequences; queue.pop(), count++) {
       out.completions.push_back(state);

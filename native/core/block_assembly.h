@@ -22,8 +22,8 @@ class BlockAssembly {
   void abandon(Store& store, Rank sender);
 
  private:
-  MutableBytes room_;      // empty: the store had none, and refuses at the end
-  uint64_t length_ = 0;    // of the open record; 0: none
+  MutableBytes room_;    // empty: the store had none, and refuses at the end
+  uint64_t length_ = 0;  // of the open record; 0: none
   uint64_t filled_ = 0;
 };
 

@@ -2,10 +2,10 @@
 //
 // Format. A ring is 2^k bytes. Positions are byte counts from the start of the epoch and never go
 // back; position p lies at p mod 2^k. Every record starts at a multiple of 64 and takes its length
-// rounded up to 64, and is sealed with its header_crc; it never crosses the end of the ring: where it would, a header of kind kWrap
-// says that the next record starts at the ring's beginning. The sender writes [pushed, tail) in at
-// most two contiguous writes and then the guard, its counter `tail`; receivers read up to the tail
-// they saw and hand back space by showing how far they are.
+// rounded up to 64, and is sealed with its header_crc; it never crosses the end of the ring: where
+// it would, a header of kind kWrap says that the next record starts at the ring's beginning. The
+// sender writes [pushed, tail) in at most two contiguous writes and then the guard, its counter
+// `tail`; receivers read up to the tail they saw and hand back space by showing how far they are.
 //
 // Thread: the agent's. The memory of a receiving ring is written by the peer at any time beyond
 // the tail it has shown.

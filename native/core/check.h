@@ -18,10 +18,10 @@ namespace freshet {
 
 }  // namespace freshet
 
-#define FRESHET_CHECK(condition)                                                 \
-  do {                                                                           \
-    if (!(condition)) [[unlikely]]                                               \
-      ::freshet::check_failed(__FILE__, __LINE__, #condition, 0, 0);             \
+#define FRESHET_CHECK(condition)                                     \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::freshet::check_failed(__FILE__, __LINE__, #condition, 0, 0); \
   } while (false)
 
 // As FRESHET_CHECK, printing two numbers that tell why.

@@ -10,7 +10,7 @@ namespace freshet {
 inline constexpr uint32_t kProtocolVersion = 1;  // frames between members
 inline constexpr uint32_t kDiskFormat = 1;       // segments
 
-inline constexpr size_t kMembersMax = 16;  // of one shard epoch
+inline constexpr size_t kMembersMax = 16;   // of one shard epoch
 inline constexpr size_t kShardsMax = 1024;  // held by one member
 
 inline constexpr size_t kKeySizeMax = 1024;
@@ -25,17 +25,17 @@ inline constexpr size_t kRingInlineDivisor = 4;  // a record over ring / 4 trave
 
 inline constexpr size_t kSegmentSize = size_t{16} << 20;
 inline constexpr size_t kPairRingSize = size_t{1} << 20;  // member to member messages, one way
-inline constexpr size_t kCopySlice = size_t{256} << 10;  // bytes copied before others get a turn
+inline constexpr size_t kCopySlice = size_t{256} << 10;   // bytes copied before others get a turn
 
-inline constexpr size_t kReadersMax = 64;  // threads that may read a store at once
-inline constexpr size_t kSubscriptionsMax = 1024;  // of one shard at one member
-inline constexpr size_t kSessionsMax = 4096;       // of one shard
-inline constexpr size_t kSessionWindow = 1024;     // unanswered requests of one session
+inline constexpr size_t kReadersMax = 64;             // threads that may read a store at once
+inline constexpr size_t kSubscriptionsMax = 1024;     // of one shard at one member
+inline constexpr size_t kSessionsMax = 4096;          // of one shard
+inline constexpr size_t kSessionWindow = 1024;        // unanswered requests of one session
 inline constexpr size_t kEvictedSessionsMax = 65536;  // evicted sessions whose ids are remembered
 inline constexpr size_t kPoolsMax = 65536;            // pool ids of one shard are below it
 inline constexpr size_t kTransientsMax = 65536;  // triggers of one shard kept for slow consumers
 inline constexpr size_t kEventQueueMax = 65536;  // matched versions waiting for collect_events
-inline constexpr size_t kLogQueueMax = 4096;  // batches between agent and log thread
+inline constexpr size_t kLogQueueMax = 4096;     // batches between agent and log thread
 inline constexpr size_t kDiskHeaderSize = 4096;  // of a segment file
 inline constexpr size_t kIndexStep = size_t{64} << 10;  // bytes of a segment per index entry
 

@@ -37,8 +37,8 @@ std::vector<GrantedRegion> MemberTable::regions() {
 }
 
 uint64_t MemberTable::cell(Rank member, size_t index) const {
-  return load_cell(
-      reinterpret_cast<const uint64_t*>(memory_.data() + member * layout_.size()) + index);
+  return load_cell(reinterpret_cast<const uint64_t*>(memory_.data() + member * layout_.size()) +
+                   index);
 }
 
 void MemberTable::set_cell(size_t index, uint64_t value) {

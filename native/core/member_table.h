@@ -1,9 +1,9 @@
 // The shared table of a view: one row a member, pushed to all, that says who lives and how it is.
 //
 // Format. A row is an array of 8-byte cells, little endian, in the order of MemberCell, then the
-// two slots of the proposal; padded to a multiple of 64 bytes. Cells are monotone but for `clock_offset`
-// and `disk_free`, which stand alone. What the view change moves has its place already: a cell that
-// nobody moves yet reads 0, "nothing yet".
+// two slots of the proposal; padded to a multiple of 64 bytes. Cells are monotone but for
+// `clock_offset` and `disk_free`, which stand alone. What the view change moves has its place
+// already: a cell that nobody moves yet reads 0, "nothing yet".
 //
 //   cell              | meaning
 //   stamp             | my boot-time clock, ns, when I sent this heartbeat

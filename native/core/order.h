@@ -38,9 +38,9 @@ constexpr uint64_t messages_among(uint64_t sequences, size_t sender, size_t send
 }
 
 // The null rule: how many messages sender `me` must have produced, given how many of each sender it
-// has seen: as many as any sender after it, and one less than any sender before it, so that nobody's
-// message waits for a turn of mine that would never come. A null is thus a reaction only: in a
-// silent group all counts are 0 and nobody owes anything.
+// has seen: as many as any sender after it, and one less than any sender before it, so that
+// nobody's message waits for a turn of mine that would never come. A null is thus a reaction only:
+// in a silent group all counts are 0 and nobody owes anything.
 uint64_t messages_owed(std::span<const uint64_t> received, size_t me);
 
 }  // namespace freshet

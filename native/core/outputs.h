@@ -24,7 +24,7 @@ struct Completion {
   Token token;
   Status status;
   Epoch epoch;
-  Version version;                  // 0 with an error
+  Version version;  // 0 with an error
   Micros time;
   Version previous_version_of_key;  // with kConditionFailed: the key's newest version
 };

@@ -237,14 +237,14 @@ int PairChannel::push(Outputs& out) {
                             pieces[i].bytes, true});
     pushed_ = writer_.tail();
     guard_out_ = pack(session_, pushed_);
-    out.writes.push_back({peer_, region(RegionKind::kPairRing), 0,
-                          std::as_bytes(std::span(&guard_out_, 1)), false});
+    out.writes.push_back(
+        {peer_, region(RegionKind::kPairRing), 0, std::as_bytes(std::span(&guard_out_, 1)), false});
   }
   if (ack_changed_) {
     ack_changed_ = false;
     ack_out_ = pack(peer_session_, reader_.position());
-    out.writes.push_back({peer_, region(RegionKind::kPairAck), 0,
-                          std::as_bytes(std::span(&ack_out_, 1)), false});
+    out.writes.push_back(
+        {peer_, region(RegionKind::kPairAck), 0, std::as_bytes(std::span(&ack_out_, 1)), false});
   }
   return static_cast<int>(out.writes.size() - before);
 }

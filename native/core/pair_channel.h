@@ -1,18 +1,18 @@
 // Whole messages between two members, in order, both ways.
 //
 // Format. Each direction has one region at the receiver (kPairRing): a 64-byte guard line, then a
-// byte ring (byte_ring.h) of kPairRingSize, and one cell at the sender (kPairAck). The first cell of
-// the guard line says how far the ring is written, the ack cell how far it was read; both are
+// byte ring (byte_ring.h) of kPairRingSize, and one cell at the sender (kPairAck). The first cell
+// of the guard line says how far the ring is written, the ack cell how far it was read; both are
 //   session (28 bits) << 36 | position / 64 (36 bits).
-// A message is one or more ring records of kind kBlock: `sequence` counts the channel's records from
-// 0, header.version is the whole message's length in all of them, payload_crc the CRC32C of the
-// message up to this piece's end; kFirstBlock and kLastBlock mark its ends. Large messages go as
-// pieces of at most a quarter of the ring, fed as room comes free.
+// A message is one or more ring records of kind kBlock: `sequence` counts the channel's records
+// from 0, header.version is the whole message's length in all of them, payload_crc the CRC32C of
+// the message up to this piece's end; kFirstBlock and kLastBlock mark its ends. Large messages go
+// as pieces of at most a quarter of the ring, fed as room comes free.
 //
 // A connection begins with a session number that the sender chose anew; the first guard that shows
-// another session than the last makes the receiver start again at position 0 and drop a half message.
-// So neither side needs to know when the other noticed the reconnection. What was not wholly
-// delivered in the old session is lost: who asks, asks again.
+// another session than the last makes the receiver start again at position 0 and drop a half
+// message. So neither side needs to know when the other noticed the reconnection. What was not
+// wholly delivered in the old session is lost: who asks, asks again.
 //
 // Thread: the agent's.
 // Invariants
@@ -53,16 +53,16 @@ class PairChannel {
   bool is_up() const { return up_; }
 
   // kOk, kValueTooLarge, kOverloaded, kPeerUnreachable. Small messages are copied into the ring at
-  // once; others are copied to a queue (or moved there, with the second form; with an error the message is
-  // left as it was).
+  // once; others are copied to a queue (or moved there, with the second form; with an error the
+  // message is left as it was).
   Status send(Bytes message);
   Status send(std::vector<std::byte>&& message);
 
   // Takes in, hands out, moves on, queues writes. Returns how much was done.
   int step(Outputs& out);
 
-  // A broken peer: its session is closed (nothing more is taken in until the next one) and this tells
-  // why; the agent closes the connection. kOk otherwise.
+  // A broken peer: its session is closed (nothing more is taken in until the next one) and this
+  // tells why; the agent closes the connection. kOk otherwise.
   Status fault() const { return fault_; }
 
  private:

@@ -66,8 +66,8 @@ bool is_well_formed(Bytes bytes) {
   if (static_cast<uint8_t>(header.kind) > static_cast<uint8_t>(RecordKind::kIndex)) return false;
   if (header.length < sizeof header || header.length > kRecordSizeMax) return false;
   if (padded(header.length) > bytes.size()) return false;
-  const size_t head = sizeof header + header.extension_length + size_t{header.key_length} +
-                      header.meta_length;
+  const size_t head =
+      sizeof header + header.extension_length + size_t{header.key_length} + header.meta_length;
   if (head > header.length) return false;
   if (header.key_length > kKeySizeMax || header.meta_length > kMetaSizeMax) return false;
   size_t extension = 0;
@@ -78,8 +78,8 @@ bool is_well_formed(Bytes bytes) {
 
 bool header_crc_matches(const RecordHeader& header) {
   const auto* bytes = reinterpret_cast<const std::byte*>(&header);
-  return header.header_crc == crc32c(bytes + sizeof header.header_crc,
-                                     sizeof header - sizeof header.header_crc);
+  return header.header_crc ==
+         crc32c(bytes + sizeof header.header_crc, sizeof header - sizeof header.header_crc);
 }
 
 void seal_header(RecordHeader& header) {

@@ -30,8 +30,8 @@ static_assert(sizeof(RegionId) == 12);
 
 struct RegionIdHash {
   size_t operator()(const RegionId& id) const {
-    const uint64_t a = (uint64_t{static_cast<uint16_t>(id.kind)} << 48) | (uint64_t{id.owner} << 32) |
-                       id.shard;
+    const uint64_t a =
+        (uint64_t{static_cast<uint16_t>(id.kind)} << 48) | (uint64_t{id.owner} << 32) | id.shard;
     return std::hash<uint64_t>{}(a * 0x9E3779B97F4A7C15ull ^ id.epoch);
   }
 };

@@ -14,15 +14,15 @@ namespace freshet {
 // How a peer broke the format; kNone if it did not.
 enum class RingFault : uint8_t {
   kNone = 0,
-  kRow = 1,       // a cell went back, or claims what cannot be
-  kTail = 2,      // not a multiple of 64, or over bytes that this member still needs
-  kLength = 3,    // lengths that do not fit each other or the ring
-  kKind = 4,      // no kind that travels in a ring
-  kEpoch = 5,     // another shard or epoch
-  kIndex = 6,     // not the next message of this sender
-  kNulls = 7,     // more nulls than a ring can owe
-  kBlock = 8,     // blocks that do not form a record
-  kTime = 9,      // not a time
+  kRow = 1,        // a cell went back, or claims what cannot be
+  kTail = 2,       // not a multiple of 64, or over bytes that this member still needs
+  kLength = 3,     // lengths that do not fit each other or the ring
+  kKind = 4,       // no kind that travels in a ring
+  kEpoch = 5,      // another shard or epoch
+  kIndex = 6,      // not the next message of this sender
+  kNulls = 7,      // more nulls than a ring can owe
+  kBlock = 8,      // blocks that do not form a record
+  kTime = 9,       // not a time
   kChecksum = 10,  // header_crc or payload_crc does not match
 };
 
@@ -42,8 +42,8 @@ inline bool is_change(RecordKind kind) {
 
 // The parts of a change within its length and the limits.
 inline bool parts_fit(const RecordHeader& header) {
-  const size_t head = sizeof(RecordHeader) + header.extension_length + header.key_length +
-                      header.meta_length;
+  const size_t head =
+      sizeof(RecordHeader) + header.extension_length + header.key_length + header.meta_length;
   return header.length >= head && header.length <= kRecordSizeMax &&
          header.key_length <= kKeySizeMax && header.meta_length <= kMetaSizeMax &&
          header.extension_length == extension_size(header.flags);

@@ -1,8 +1,8 @@
 // The sending half of a member in one shard epoch: its ring, and what waits for room in it.
 //
-// A record of at most ring / 4 is encoded straight into the ring. A larger one is sent as blocks (see
-// sender_stream.h), read from the caller's memory as room comes free; while one is under way, smaller
-// ones wait behind it in a bounded stage, so that one sender's changes keep their order.
+// A record of at most ring / 4 is encoded straight into the ring. A larger one is sent as blocks
+// (see sender_stream.h), read from the caller's memory as room comes free; while one is under way,
+// smaller ones wait behind it in a bounded stage, so that one sender's changes keep their order.
 //
 // Thread: the agent's.
 // Invariants
@@ -22,8 +22,8 @@
 
 namespace freshet {
 
-inline constexpr size_t kPendingMax = 256;    // submissions waiting for room behind a large one
-inline constexpr size_t kAnswersMin = 4096;   // unanswered submissions that always have a place
+inline constexpr size_t kPendingMax = 256;   // submissions waiting for room behind a large one
+inline constexpr size_t kAnswersMin = 4096;  // unanswered submissions that always have a place
 
 class Sender {
  public:
@@ -53,8 +53,8 @@ class Sender {
   FixedQueue<Waiting>& waiting() { return waiting_; }
   size_t answers_max() const { return waiting_.capacity(); }
 
-  // Forgets what waits for room: calls `unsent(token, ack)` for each and appends the tokens of large
-  // ones to `released`.
+  // Forgets what waits for room: calls `unsent(token, ack)` for each and appends the tokens of
+  // large ones to `released`.
   template <typename Unsent>
   void abandon(std::vector<Token>& released, Unsent unsent) {
     for (; !pending_.empty(); pending_.pop()) {

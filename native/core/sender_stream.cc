@@ -62,8 +62,8 @@ RingFault SenderStream::take_record(const RecordHeader& header) {
 
 RingFault SenderStream::take_change(const RecordHeader& header) {
   if (whole_length_ != 0) return RingFault::kBlock;
-  const uint32_t crc = crc32c(take_.data() + sizeof(RecordHeader),
-                              header.length - sizeof(RecordHeader));
+  const uint32_t crc =
+      crc32c(take_.data() + sizeof(RecordHeader), header.length - sizeof(RecordHeader));
   if (crc != header.payload_crc) return RingFault::kChecksum;
   if (header.time > newest_time_) newest_time_ = header.time;
   return RingFault::kNone;

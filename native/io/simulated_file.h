@@ -1,9 +1,9 @@
 // A file system in memory that forgets: what was not synced may be gone, torn or out of order after
 // crash(). For simulation and tests of durability.
 //
-// The model. A write is split into sectors of 512 bytes; until the file is synced each may or may not
-// have reached the disk. A size (truncate, growth) is kept by a sync of the file. A name (create,
-// remove, rename) is kept by a sync of its folder.
+// The model. A write is split into sectors of 512 bytes; until the file is synced each may or may
+// not have reached the disk. A size (truncate, growth) is kept by a sync of the file. A name
+// (create, remove, rename) is kept by a sync of its folder.
 //
 // Threads: any; one lock.
 #ifndef FRESHET_IO_SIMULATED_FILE_H_
@@ -21,10 +21,10 @@ namespace freshet {
 class SimulatedFileSystem final : public FileSystem {
  public:
   struct Faults {
-    bool ignore_syncs = false;     // syncs say kOk and do nothing: a disk that lies
-    uint64_t stop_after = UINT64_MAX;  // changing operations until the power fails
+    bool ignore_syncs = false;           // syncs say kOk and do nothing: a disk that lies
+    uint64_t stop_after = UINT64_MAX;    // changing operations until the power fails
     uint64_t fail_sync_at = UINT64_MAX;  // number of the sync that says kDiskFailed
-    uint64_t space = UINT64_MAX;   // bytes that files may take in all
+    uint64_t space = UINT64_MAX;         // bytes that files may take in all
   };
 
   SimulatedFileSystem();

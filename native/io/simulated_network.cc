@@ -69,8 +69,7 @@ void SimulatedNetwork::drop_connection(NodeId a, NodeId b) {
     const auto peer = found->second->peers_.find(from);
     if (peer == found->second->peers_.end()) continue;
     if (peer->second.up)
-      found->second->events_.push_back(
-          {PeerEvent::Kind::kDown, from, 0, Status::kPeerUnreachable});
+      found->second->events_.push_back({PeerEvent::Kind::kDown, from, 0, Status::kPeerUnreachable});
     peer->second = {};
   }
   connect(a, b);

@@ -1,10 +1,10 @@
 // A network in memory, driven by a virtual clock and one seed: ordered within a pair of members,
 // not between pairs, as slow, cut or broken as a test wants it.
 //
-// A write that is on its way takes effect when its receiver polls at or after its arrival. A `stable`
-// write is read where it lies at that moment, so that a core that changes bytes too early is found. With
-// tear_percent a receiver may see any part of a write's 8-byte cells one poll before the rest, as
-// with a network card.
+// A write that is on its way takes effect when its receiver polls at or after its arrival. A
+// `stable` write is read where it lies at that moment, so that a core that changes bytes too early
+// is found. With tear_percent a receiver may see any part of a write's 8-byte cells one poll before
+// the rest, as with a network card.
 //
 // Thread: one; everything in a simulation runs on it.
 // Invariants
@@ -45,7 +45,8 @@ class SimulatedNetwork {
 
   Nanos now() const { return now_; }
   void advance_to(Nanos now);
-  // When something next arrives at `node` (a write or a connection); INT64_MAX: nothing is under way.
+  // When something next arrives at `node` (a write or a connection); INT64_MAX: nothing is under
+  // way.
   Nanos next_arrival(NodeId node) const;
   // Hash of everything that has arrived.
   uint64_t trace() const { return trace_; }

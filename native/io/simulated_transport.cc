@@ -15,8 +15,7 @@ bool SimulatedTransport::RegionOrder::operator()(const std::pair<NodeId, RegionI
   return key(a) < key(b);
 }
 
-SimulatedTransport::SimulatedTransport(SimulatedNetwork& network, NodeId node,
-                                       uint64_t incarnation)
+SimulatedTransport::SimulatedTransport(SimulatedNetwork& network, NodeId node, uint64_t incarnation)
     : network_(network), node_(node), incarnation_(incarnation) {}
 
 SimulatedTransport::~SimulatedTransport() { network_.leave(node_); }

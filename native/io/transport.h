@@ -5,7 +5,8 @@
 //     guards it). Writes to different peers are not ordered.
 //  2. There is no receive callback: a write shows itself only in the peer's memory, during its
 //     poll(). Cells are at most 8 aligned bytes and are never seen torn.
-//  3. A peer may write only regions granted to it, inside their bounds. Anything else is dropped and
+//  3. A peer may write only regions granted to it, inside their bounds. Anything else is dropped
+//  and
 //     counted (a region may have been revoked while the write travelled); bytes that are no frame
 //     close the connection.
 //  4. A completion is not a delivery: only the peer's own counters say what it has.

@@ -95,8 +95,8 @@ TEST(what_is_no_program_is_refused) {
       Program().op(0x00),
       Program().op(0x19),
       Program().field(5),
-      Program().field(1),                          // leaves a number
-      Program().op(0x01),                          // ends within an instruction
+      Program().field(1),  // leaves a number
+      Program().op(0x01),  // ends within an instruction
       Program().op(0x02).op(1),
       Program().op(0x03).op(9).op(0).op('a'),
       Program().op(kNot),
@@ -106,7 +106,7 @@ TEST(what_is_no_program_is_refused) {
       Program().number(1).number(1).op(kAnd),
       Program().number(1).number(1).op(kEq).number(1).number(1).op(kEq),
       Program().number(1).number(1).op(kEq).number(1).number(1).op(kEq).op(kEq),
-      Program().field(0).text("\xff").op(kEq),     // no UTF-8
+      Program().field(0).text("\xff").op(kEq),  // no UTF-8
       Program().field(0).text("\xed\xa0\x80").op(kEq),
       Program().field(0).text("\xc0\x80").op(kEq),
       Program().field(0).text("\xf0\x9f\x98").op(kEq),

@@ -1,6 +1,4 @@
 // The log thread on a real disk: order, group commit, failure, space, and the files' bytes.
-#include "native/agent/log_writer.h"
-
 #include <unistd.h>
 
 #include <chrono>
@@ -9,6 +7,7 @@
 #include <thread>
 
 #include "native/agent/log_recovery.h"
+#include "native/agent/log_writer.h"
 #include "native/core/log_format.h"
 #include "native/io/posix_file.h"
 #include "test/native/support/log_rig.h"
@@ -108,12 +107,12 @@ TEST(a_segment_file_begins_with_its_header_and_then_the_records_as_in_memory) {
   std::vector<std::byte> bytes(kDiskHeaderSize + given.size());
   EXPECT(is_ok(file->read_at(0, bytes)));
   EXPECT(std::memcmp(bytes.data(), "FRSHTLOG", 8) == 0);
-  EXPECT_EQ(int(bytes[8]), 1);             // format
+  EXPECT_EQ(int(bytes[8]), 1);  // format
   EXPECT_EQ(int(bytes[16]), int(kCluster));
   EXPECT_EQ(int(bytes[24]), int(kDisk));
-  EXPECT_EQ(int(bytes[32]), 0);            // segment
-  EXPECT_EQ(int(bytes[48]), 1);            // first epoch
-  EXPECT_EQ(int(bytes[52]), 3);            // shard
+  EXPECT_EQ(int(bytes[32]), 0);  // segment
+  EXPECT_EQ(int(bytes[48]), 1);  // first epoch
+  EXPECT_EQ(int(bytes[52]), 3);  // shard
   EXPECT(std::equal(given.begin(), given.end(), bytes.begin() + kDiskHeaderSize));
 }
 

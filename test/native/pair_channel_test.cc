@@ -105,8 +105,8 @@ TEST(an_empty_message_is_a_message) {
 
 TEST(messages_larger_than_the_ring_arrive_whole) {
   Pair pair(test::seed(2));
-  const std::vector<size_t> sizes = {10,         kSmallRing / 4, kSmallRing, 5 * kSmallRing + 3, 1,
-                                     1'000'000, 77};
+  const std::vector<size_t> sizes = {10, kSmallRing / 4, kSmallRing, 5 * kSmallRing + 3,
+                                     1,  1'000'000,      77};
   for (size_t i = 0; i < sizes.size(); i++)
     EXPECT_EQ(pair.a.channel.send(message(i, sizes[i])), Status::kOk);
   size_t received = 0;

@@ -22,17 +22,17 @@ TEST(header_fields_lie_where_the_format_says) {
   uint32_t length;
   std::memcpy(&length, at + 8, 4);
   EXPECT_EQ(length, 64u + 4 + 2 + 5);
-  EXPECT_EQ(int{at[12]}, 1);  // kind
-  EXPECT_EQ(int{at[13]}, 0);  // flags
-  EXPECT_EQ(int{at[14]}, 4);  // key length
-  EXPECT_EQ(int{at[16]}, 0);  // extension length
-  EXPECT_EQ(int{at[18]}, 2);  // meta length
+  EXPECT_EQ(int{at[12]}, 1);     // kind
+  EXPECT_EQ(int{at[13]}, 0);     // flags
+  EXPECT_EQ(int{at[14]}, 4);     // key length
+  EXPECT_EQ(int{at[16]}, 0);     // extension length
+  EXPECT_EQ(int{at[18]}, 2);     // meta length
   EXPECT_EQ(int{at[20]}, 0xD4);  // shard, little endian
   EXPECT_EQ(int{at[23]}, 0xA1);
-  EXPECT_EQ(int{at[24]}, 5);  // epoch
-  EXPECT_EQ(int{at[28]}, 7);  // pool
+  EXPECT_EQ(int{at[24]}, 5);     // epoch
+  EXPECT_EQ(int{at[28]}, 7);     // pool
   EXPECT_EQ(int{at[48]}, 0x88);  // time
-  EXPECT_EQ(int{at[56]}, 42);  // event time
+  EXPECT_EQ(int{at[56]}, 42);    // event time
   EXPECT(std::memcmp(at + 64, "/p/kmevalue", 11) == 0);
   for (size_t i = 75; i < bytes.size(); i++) EXPECT_EQ(int{at[i]}, 0);
   uint32_t crc;
@@ -66,8 +66,8 @@ TEST(every_flipped_bit_is_noticed) {
     auto flipped = bytes;
     flipped[bit / 8] ^= std::byte{1} << (bit % 8);
     const RecordView view(flipped.data());
-    const bool sound = is_well_formed(flipped) && header_crc_matches(view.header()) &&
-                       payload_crc_matches(view);
+    const bool sound =
+        is_well_formed(flipped) && header_crc_matches(view.header()) && payload_crc_matches(view);
     EXPECT(!sound);
   }
 }

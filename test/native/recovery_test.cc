@@ -1,10 +1,9 @@
 // What a crash may take and what it may not, and how damage is told from a torn tail.
-#include "native/agent/log_recovery.h"
-
 #include <map>
 #include <random>
 
 #include "native/agent/log_reader.h"
+#include "native/agent/log_recovery.h"
 #include "native/core/log_format.h"
 #include "test/native/support/log_rig.h"
 #include "test/native/support/test.h"
@@ -58,8 +57,7 @@ Outcome crash_once(uint64_t operations, uint64_t seed, bool ignore_syncs) {
   for (Version version = 1; version <= newest; version++) {
     const Found found = again.store->get_version(version);
     const Given& given = written[version];
-    const bool right = found.status == Status::kOk &&
-                       RecordView(found.record).key() == given.key &&
+    const bool right = found.status == Status::kOk && RecordView(found.record).key() == given.key &&
                        text_of(RecordView(found.record).value()) == given.value;
     if (!right) outcome.wrong++;
   }

@@ -1,9 +1,10 @@
 // SHA-256 and HMAC-SHA256 against published vectors (FIPS 180-4 examples, RFC 4231).
+#include "native/io/sha256.h"
+
 #include <string>
 #include <vector>
 
 #include "native/io/hmac.h"
-#include "native/io/sha256.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -50,9 +51,9 @@ TEST(sha256_does_not_depend_on_how_the_bytes_are_cut) {
 TEST(hmac_matches_rfc_4231) {
   EXPECT_EQ(hex(hmac_sha256(bytes_of(std::string(20, '\x0b')), {bytes_of("Hi There")})),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
-  EXPECT_EQ(hex(hmac_sha256(bytes_of("Jefe"),
-                            {bytes_of("what do ya want "), bytes_of("for nothing?")})),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(
+      hex(hmac_sha256(bytes_of("Jefe"), {bytes_of("what do ya want "), bytes_of("for nothing?")})),
+      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   EXPECT_EQ(hex(hmac_sha256(bytes_of(std::string(131, '\xaa')),
                             {bytes_of("Test Using Larger Than Block-Size Key - Hash Key First")})),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");

@@ -1,5 +1,5 @@
-// A peer that writes nonsense: whatever is in its ring or row, the others stop with a code or go on;
-// they do not crash, overrun or diverge. FRESHET_SEED=n starts at seed n.
+// A peer that writes nonsense: whatever is in its ring or row, the others stop with a code or go
+// on; they do not crash, overrun or diverge. FRESHET_SEED=n starts at seed n.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -35,11 +35,16 @@ struct Fuzz {
   }
   uint64_t number() {
     switch (random.below(5)) {
-      case 0: return random.next();
-      case 1: return random.below(64);
-      case 2: return random.below(1 << 17) & ~uint64_t{63};
-      case 3: return UINT64_MAX - random.below(200);
-      default: return uint64_t{1} << random.below(64);
+      case 0:
+        return random.next();
+      case 1:
+        return random.below(64);
+      case 2:
+        return random.below(1 << 17) & ~uint64_t{63};
+      case 3:
+        return UINT64_MAX - random.below(200);
+      default:
+        return uint64_t{1} << random.below(64);
     }
   }
 
@@ -124,8 +129,8 @@ TEST(sealed_nonsense_behind_the_tail) {
     header.flags = static_cast<uint8_t>(random.next());
     header.shard = 1;
     header.epoch = 1;
-    header.sequence = static_cast<Sequence>(
-        random.chance(50) ? cells[RowLayout::index()] : fuzz.number());
+    header.sequence =
+        static_cast<Sequence>(random.chance(50) ? cells[RowLayout::index()] : fuzz.number());
     header.version = fuzz.number();
     header.time = random.chance(50) ? 5 : static_cast<Micros>(fuzz.number());
     if (random.chance(30)) {

@@ -328,8 +328,7 @@ TEST(a_damaged_record_stops_the_shard_and_names_the_peer) {
   // The rules took the ring's first 128 bytes; this lies in the value of the next record.
   ring[128 + 300] ^= std::byte{4};
   group.step(1);
-  EXPECT_EQ(group.replica(1).frontiers().stopped.load(),
-            static_cast<uint8_t>(Status::kLogCorrupt));
+  EXPECT_EQ(group.replica(1).frontiers().stopped.load(), static_cast<uint8_t>(Status::kLogCorrupt));
   EXPECT_EQ(group.replica(1).fault().peer, 1u);
   EXPECT_EQ(std::string(group.replica(1).fault().what), "checksum");
 }

@@ -15,9 +15,8 @@ uint64_t& cell(ShardTable& table, Rank member, size_t index) {
 TEST(cells_do_not_overlap_and_fill_the_row) {
   for (size_t senders = 1; senders <= kMembersMax; senders++) {
     const RowLayout layout{senders};
-    std::vector<size_t> cells = {RowLayout::tail(),      RowLayout::index(),
-                                 layout.received_seq(),  layout.delivered_seq(),
-                                 layout.persisted(),     layout.dispatched(),
+    std::vector<size_t> cells = {RowLayout::tail(),      RowLayout::index(), layout.received_seq(),
+                                 layout.delivered_seq(), layout.persisted(), layout.dispatched(),
                                  layout.wedged(),        layout.trim_ready()};
     for (size_t s = 0; s < senders; s++) {
       cells.push_back(layout.received(s));
@@ -76,8 +75,8 @@ TEST(alone_the_minimum_is_mine) {
 TEST(a_cell_that_goes_back_names_its_member) {
   ShardTable table(3, 3, 0);
   const RowLayout& layout = table.layout();
-  for (const size_t index : {RowLayout::tail(), RowLayout::index(), layout.received_seq(),
-                             layout.dispatched()}) {
+  for (const size_t index :
+       {RowLayout::tail(), RowLayout::index(), layout.received_seq(), layout.dispatched()}) {
     cell(table, 2, index) = 100;
     EXPECT_EQ(table.look(), 3u);
     cell(table, 2, index) = 99;
@@ -119,8 +118,7 @@ TEST(a_heartbeat_reaches_the_others_and_comes_back_as_an_echo) {
     for (const RegionWrite& write : out.writes) {
       for (const GrantedRegion& region : to.regions()) {
         if (region.id == write.region)
-          std::memcpy(region.memory.data() + write.offset, write.bytes.data(),
-                      write.bytes.size());
+          std::memcpy(region.memory.data() + write.offset, write.bytes.data(), write.bytes.size());
       }
     }
     return out.writes.size();

@@ -1,4 +1,5 @@
-// The replication core under a simulated network, from one seed each; FRESHET_SEED=n runs from seed n.
+// The replication core under a simulated network, from one seed each; FRESHET_SEED=n runs from seed
+// n.
 #include <cstdio>
 
 #include "test/native/support/cluster.h"
@@ -62,15 +63,14 @@ TEST(every_seed_is_clean) {
     total.large += result.large;
     total.nulls += result.nulls;
   }
-  std::printf("  %llu seeds: %llu answers, %llu accepted, %llu refused, %llu overloaded, %llu large, "
-              "%llu nulls\n",
-              static_cast<unsigned long long>(kSeeds),
-              static_cast<unsigned long long>(total.completions),
-              static_cast<unsigned long long>(total.accepted),
-              static_cast<unsigned long long>(total.refused),
-              static_cast<unsigned long long>(total.overloaded),
-              static_cast<unsigned long long>(total.large),
-              static_cast<unsigned long long>(total.nulls));
+  std::printf(
+      "  %llu seeds: %llu answers, %llu accepted, %llu refused, %llu overloaded, %llu large, "
+      "%llu nulls\n",
+      static_cast<unsigned long long>(kSeeds), static_cast<unsigned long long>(total.completions),
+      static_cast<unsigned long long>(total.accepted),
+      static_cast<unsigned long long>(total.refused),
+      static_cast<unsigned long long>(total.overloaded),
+      static_cast<unsigned long long>(total.large), static_cast<unsigned long long>(total.nulls));
   // The mix reaches every branch.
   EXPECT(total.refused > 0 && total.overloaded > 0 && total.large > 0 && total.nulls > 0);
 }

@@ -54,8 +54,8 @@ void expect_read(const Store& store, const Model& model, const std::string& key,
   }
   if (expected == nullptr) {
     // Below what is kept it may be unknown whether an exact version was one of the key's.
-    if (point.kind == Kind::kExactVersion && at != model.keys.end() &&
-        at->second.size() > kept && point.value < at->second[at->second.size() - kept].version &&
+    if (point.kind == Kind::kExactVersion && at != model.keys.end() && at->second.size() > kept &&
+        point.value < at->second[at->second.size() - kept].version &&
         found.status == Status::kCompacted)
       return;
     EXPECT_EQ(status_name(found.status), status_name(Status::kNotFound));
@@ -106,8 +106,8 @@ void run_model(bool persistent, uint32_t history, uint64_t seed) {
       const Kind kinds[] = {Kind::kNewest, Kind::kAtVersion, Kind::kExactVersion, Kind::kAtTime};
       ReadPoint point{kinds[random() % 4], random() % (model.times.size() + 3)};
       if (point.kind == Kind::kAtTime)
-        point.value = static_cast<uint64_t>(model.times[random() % model.times.size()]) +
-                      random() % 3;
+        point.value =
+            static_cast<uint64_t>(model.times[random() % model.times.size()]) + random() % 3;
       if (random() % 4 == 0) point.newest_max = random() % (model.times.size() + 1);
       expect_read(store, model, key, point, kept);
       if (random() % 4 == 0 && !model.keys.empty()) {

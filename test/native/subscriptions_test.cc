@@ -63,8 +63,10 @@ TEST(everyone_hears_every_matching_version_once_and_in_order) {
       store.publish_persisted(persisted);
     } else if (what < 97 && live.size() < 40) {
       const Version from = 1 + random() % (keys.size() + 5);
-      const Subscriber made{prefixes[random() % 7], from,
-                            random() % 2 == 0 ? Frontier::kDelivered : Frontier::kPersisted, {}};
+      const Subscriber made{prefixes[random() % 7],
+                            from,
+                            random() % 2 == 0 ? Frontier::kDelivered : Frontier::kPersisted,
+                            {}};
       EXPECT(is_ok(store.subscribe(next_id, made.prefix, from, made.frontier)));
       live[next_id++] = made;
     } else if (what == 99 && !live.empty() && random() % 3 == 0) {

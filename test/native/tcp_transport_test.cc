@@ -1,4 +1,6 @@
 // The tcp transport over loopback: order, large and small writes, grants, handshake, loss.
+#include "native/io/tcp/tcp_transport.h"
+
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,7 +11,6 @@
 
 #include "native/io/tcp/frame_reader.h"
 #include "native/io/tcp/handshake.h"
-#include "native/io/tcp/tcp_transport.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -67,9 +68,7 @@ bool run(std::initializer_list<Node*> nodes, Done done) {
 void connect(Node& a, NodeId a_id, Node& b, NodeId b_id) {
   a.knows(b_id, b.transport->port());
   b.knows(a_id, a.transport->port());
-  EXPECT(run({&a, &b}, [&] {
-    return a.saw(PeerEvent::Kind::kUp) && b.saw(PeerEvent::Kind::kUp);
-  }));
+  EXPECT(run({&a, &b}, [&] { return a.saw(PeerEvent::Kind::kUp) && b.saw(PeerEvent::Kind::kUp); }));
 }
 
 uint64_t cell(const std::vector<std::byte>& memory, size_t at = 0) {
@@ -170,10 +169,10 @@ TEST(writes_outside_of_what_was_granted_are_dropped_and_counted) {
   std::vector<std::byte> row(64), guarded(64);
   EXPECT(is_ok(b.transport->grant(1, kRow, std::span(row))));
   const std::vector<std::byte> junk(40'000, std::byte{0xee});
-  a.transport->write(2, kRing, 0, junk, true);                      // not granted
-  a.transport->write(2, kRow, 60, Bytes(junk).first(8), false);     // over the end
+  a.transport->write(2, kRing, 0, junk, true);                   // not granted
+  a.transport->write(2, kRow, 60, Bytes(junk).first(8), false);  // over the end
   a.transport->write(2, kRow, UINT64_MAX - 3, Bytes(junk).first(8), false);
-  a.transport->write(2, kRow, 0, Bytes(junk).first(65), false);     // too long
+  a.transport->write(2, kRow, 0, Bytes(junk).first(65), false);  // too long
   const uint64_t one = 1;
   a.transport->write(2, kRow, 0, std::as_bytes(std::span(&one, 1)), false);
   EXPECT(run({&a, &b}, [&] { return cell(row) == 1; }));

@@ -19,7 +19,7 @@ namespace freshet {
 struct KeyEntry {
   std::atomic<Version> newest;
   uint64_t hash;
-  Version first;     // the key's first version ever, and its time
+  Version first;  // the key's first version ever, and its time
   Micros first_time;
   Version oldest;             // writer only: oldest version not pruned by history
   uint32_t retained;          // writer only: versions from `oldest` to `newest`

@@ -35,7 +35,7 @@ class Reclaimer {
 
   // `object` is unlinked: no reader that enters from now on can find it.
   void retire(Free free, void* owner, void* object);
-  void collect();  // frees what is safe; cheap when nothing is retired
+  void collect();      // frees what is safe; cheap when nothing is retired
   void collect_all();  // frees everything; no reader may be inside
   bool has_readers_inside() const;
   bool has_retired() const { return !retired_.empty(); }

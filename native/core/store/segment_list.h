@@ -34,9 +34,9 @@ struct Segment {
   bool ending = false;  // its index is written
 
   // Persistent stores only.
-  size_t closed = 0;   // given to the log thread
-  size_t synced = 0;   // on disk
-  LogPosition first;   // of the first record; sequence -1: none yet
+  size_t closed = 0;  // given to the log thread
+  size_t synced = 0;  // on disk
+  LogPosition first;  // of the first record; sequence -1: none yet
   LogPosition last;
   std::vector<IndexEntry> index;  // sparse, ascending
 };

@@ -71,8 +71,7 @@ bool Store::collect_events(std::vector<SubscriptionEvent>& events, size_t max) {
 }
 void Store::release_up_to(Version version) { impl_->release_up_to(version); }
 
-Store::Reader::Reader(Store& store)
-    : store_(store), slot_(store.impl_->reclaimer.open_reader()) {}
+Store::Reader::Reader(Store& store) : store_(store), slot_(store.impl_->reclaimer.open_reader()) {}
 Store::Reader::~Reader() {
   if (slot_ >= 0) store_.impl_->reclaimer.close_reader(slot_);
 }

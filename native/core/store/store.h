@@ -43,17 +43,17 @@ struct StoreConfig {
 // "pool/<id>", value = this struct) so that every member changes them at the same place.
 struct PoolRules {
   PoolId pool = 0;
-  uint32_t history = 128;       // volatile: newest versions of a key that are kept; 0: all
+  uint32_t history = 128;  // volatile: newest versions of a key that are kept; 0: all
   uint64_t value_size_max = kValueSizeMax;
-  uint8_t event_axis = 0;       // 1: reads `at` a time go by event time
-  uint8_t trigger_only = 0;     // 1: refuses everything but kTrigger
-  uint8_t closed = 0;           // 1: the pool was removed; changes are refused as kUnknownPool
+  uint8_t event_axis = 0;    // 1: reads `at` a time go by event time
+  uint8_t trigger_only = 0;  // 1: refuses everything but kTrigger
+  uint8_t closed = 0;        // 1: the pool was removed; changes are refused as kUnknownPool
   uint8_t reserved[5] = {};
 };
 
 struct Applied {
   Status status = Status::kOk;
-  Version version = 0;                  // 0: took none
+  Version version = 0;  // 0: took none
   Micros time = 0;
   Version previous_version_of_key = 0;  // with kConditionFailed: the key's newest version
   Epoch epoch = 0;  // of the version: a session's repeat answers with the old one
@@ -62,19 +62,19 @@ struct Applied {
 // Bytes for the log thread. They stay valid and unchanged until on_batch_synced.
 struct LogBatch {
   ShardId shard = 0;
-  uint64_t segment = 0;         // number of the segment, from 0
-  uint64_t offset = 0;          // within the segment's file
+  uint64_t segment = 0;  // number of the segment, from 0
+  uint64_t offset = 0;   // within the segment's file
   Bytes bytes;
   Sequence last_sequence = -1;  // delivered when the batch was closed
   Epoch epoch = 0;
-  bool seals_segment = false;   // nothing follows in this segment
+  bool seals_segment = false;  // nothing follows in this segment
 };
 
 // Which version of a key a read asks for.
 struct ReadPoint {
   enum class Kind : uint8_t { kNewest, kAtVersion, kExactVersion, kAtTime };
   Kind kind = Kind::kNewest;
-  uint64_t value = 0;            // version, or time in µs
+  uint64_t value = 0;               // version, or time in µs
   Version newest_max = UINT64_MAX;  // nothing above this version is shown (a persisted frontier)
 };
 

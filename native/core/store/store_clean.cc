@@ -40,8 +40,8 @@ bool Store::Impl::choose_victim() {
     if (segment.memory == nullptr || !segment.sealed) continue;
     used += segment.capacity;
     live += segment.live;
-    const bool better = best == nullptr ||
-                        segment.live * best->capacity < best->live * segment.capacity;
+    const bool better =
+        best == nullptr || segment.live * best->capacity < best->live * segment.capacity;
     if (better) best = &segment;
   }
   if (best == nullptr) return false;

@@ -189,12 +189,12 @@ class Store::Impl final : public Subscriptions::Source {
   bool has_consumer_ = false;
 
   // The log.
-  uint32_t closing_ = 0;          // the first segment that may have bytes not in a batch
-  uint32_t resident_from_ = 0;    // segments before it are cold
+  uint32_t closing_ = 0;        // the first segment that may have bytes not in a batch
+  uint32_t resident_from_ = 0;  // segments before it are cold
   LogEnd synced_;
-  LogEnd claimed_;                // by the last mark
-  LogEnd records_end_;            // end of the last batch that held records
-  LogPosition read_hint_;         // where read_log stopped
+  LogEnd claimed_;         // by the last mark
+  LogEnd records_end_;     // end of the last batch that held records
+  LogPosition read_hint_;  // where read_log stopped
   uint32_t read_hint_segment_ = 0;
   size_t read_hint_offset_ = 0;
   std::vector<ControlRecord> controls_;

@@ -173,11 +173,11 @@ bool Store::Impl::find_in_memory(LogPosition after, uint32_t& id, size_t& offset
   id = low;
   offset = segments_.start();
   if (segment.memory == nullptr) return false;
-  const auto entry = std::upper_bound(
-      segment.index.begin(), segment.index.end(), after,
-      [](LogPosition p, const IndexEntry& e) { return p < LogPosition{e.epoch, e.sequence}; });
-  if (entry != segment.index.begin())
-    offset = size_t{std::prev(entry)->offset} * kRecordAlignment;
+  const auto entry = std::upper_bound(segment.index.begin(), segment.index.end(), after,
+                                      [](LogPosition p, const IndexEntry& e) {
+                                        return p < LogPosition{e.epoch, e.sequence};
+                                      });
+  if (entry != segment.index.begin()) offset = size_t{std::prev(entry)->offset} * kRecordAlignment;
   return true;
 }
 

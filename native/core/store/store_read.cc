@@ -24,9 +24,8 @@ Store::Impl::Located Store::Impl::locate(const KeyEntry& entry, const ReadPoint&
   } else if (point.kind == ReadPoint::Kind::kAtTime) {
     time = static_cast<Micros>(std::min<uint64_t>(point.value, INT64_MAX));
   }
-  const bool by_event =
-      point.kind == ReadPoint::Kind::kAtTime &&
-      pools_.by_event_time(entry.pool.load(std::memory_order_relaxed));
+  const bool by_event = point.kind == ReadPoint::Kind::kAtTime &&
+                        pools_.by_event_time(entry.pool.load(std::memory_order_relaxed));
 
   // Known even where the oldest slots are gone.
   if (limit < entry.first || (!by_event && time < entry.first_time)) return {};

@@ -77,7 +77,7 @@ class Subscriptions {
   struct Node {
     std::string prefix;
     uint32_t parent;
-    bool wanted[2];                    // by frontier, here or above
+    bool wanted[2];  // by frontier, here or above
     std::vector<uint32_t> subscribers[2];
   };
   struct Matched {

@@ -38,8 +38,8 @@ VersionSlots::PageRef& VersionSlots::make_ref(Version version) {
   std::atomic<PageRef*>& link = folders_[index / kFolderPages];
   PageRef* folder = link.load(std::memory_order_relaxed);
   if (folder == nullptr) {
-    folder = reinterpret_cast<PageRef*>(
-        map_memory(kFolderPages * sizeof(PageRef), PageUse::kPlain));
+    folder =
+        reinterpret_cast<PageRef*>(map_memory(kFolderPages * sizeof(PageRef), PageUse::kPlain));
     made_folders_.push_back(folder);
     link.store(folder, std::memory_order_release);
   }

@@ -47,8 +47,8 @@ Status look_up(const std::string& name, std::string& numeric) {
   if (getaddrinfo(name.c_str(), nullptr, &hints, &found) != 0 || found == nullptr)
     return Status::kPeerUnreachable;
   char text[NI_MAXHOST];
-  const int result = getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0,
-                                 NI_NUMERICHOST);
+  const int result =
+      getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
   freeaddrinfo(found);
   if (result != 0) return Status::kPeerUnreachable;
   numeric = text;

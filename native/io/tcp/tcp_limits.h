@@ -7,7 +7,7 @@
 
 namespace freshet::tcp {
 
-inline constexpr size_t kPayloadMax = kRingSizeMax;          // of one write frame
+inline constexpr size_t kPayloadMax = kRingSizeMax;           // of one write frame
 inline constexpr size_t kReadBufferSize = size_t{128} << 10;  // a connection
 // Writes up to this size are applied whole; of larger ones the payload goes straight to its region.
 inline constexpr size_t kWholeMax = size_t{16} << 10;
@@ -19,7 +19,7 @@ inline constexpr size_t kPiecesMax = 64;  // of one sendmsg
 // Copied bytes waiting for one peer; one that leaves more lying is disconnected.
 inline constexpr size_t kCopiedMax = size_t{256} << 20;
 
-inline constexpr size_t kHalfOpenMax = 64;     // connections that have not proved anything yet
+inline constexpr size_t kHalfOpenMax = 64;  // connections that have not proved anything yet
 inline constexpr size_t kAcceptsPerPoll = 16;
 inline constexpr Nanos kHandshakeTimeout = 3'000'000'000;
 inline constexpr Nanos kRefusalTimeout = 1'000'000'000;  // for the other side to read the reason

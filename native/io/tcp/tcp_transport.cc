@@ -99,7 +99,8 @@ void TcpTransport::close_peer(NodeId node) {
 Status TcpTransport::grant(NodeId node, RegionId id, MutableBytes memory) {
   Peer* peer = find_peer(node);
   if (peer == nullptr) return Status::kPeerUnreachable;
-  return peer->regions.emplace(id, Region{memory, false}).second ? Status::kOk : Status::kInvalidArgument;
+  return peer->regions.emplace(id, Region{memory, false}).second ? Status::kOk
+                                                                 : Status::kInvalidArgument;
 }
 
 void TcpTransport::revoke(NodeId node, RegionId id) {
@@ -233,8 +234,7 @@ void TcpTransport::evict_half_open() {
         connection->state() == Connection::State::kDead)
       continue;
     half_open++;
-    if (oldest == nullptr || connection->deadline() < oldest->deadline())
-      oldest = connection.get();
+    if (oldest == nullptr || connection->deadline() < oldest->deadline()) oldest = connection.get();
   }
   if (half_open < tcp::kHalfOpenMax) return;
   // A member needs less than a millisecond; who has waited longest is the least likely to be one.
@@ -299,8 +299,8 @@ size_t TcpTransport::move_bytes() {
 
 void TcpTransport::wait(Nanos timeout, Nanos now) {
   if (timer_ != kNever) timeout = std::min(timeout, std::max<Nanos>(timer_ - now, 0));
-  const auto milliseconds = static_cast<int>(std::min<Nanos>((timeout + 999'999) / 1'000'000,
-                                                             INT32_MAX));
+  const auto milliseconds =
+      static_cast<int>(std::min<Nanos>((timeout + 999'999) / 1'000'000, INT32_MAX));
   epoll_event ready[kEpollEvents];
   counters_.system_calls++;
   const int count = epoll_wait(epoll_.get(), ready, kEpollEvents, milliseconds);

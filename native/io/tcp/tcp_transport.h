@@ -1,7 +1,7 @@
 // The built-in transport: one connection per pair of members, one epoll, no thread of its own.
 //
-// The lower node id dials, again after a loss, with growing pauses. Writes go out merged: small ones
-// are copied into one buffer, large stable ones are sent from where they lie.
+// The lower node id dials, again after a loss, with growing pauses. Writes go out merged: small
+// ones are copied into one buffer, large stable ones are sent from where they lie.
 //
 // Thread: the agent's, but for wake_self().
 // Invariants
@@ -27,9 +27,9 @@ struct TcpConfig {
   NodeId me = 0;
   uint64_t incarnation = 0;
   uint64_t view = 0;
-  std::string host = "127.0.0.1";  // numeric
-  uint16_t port = 0;               // 0: any free one
-  std::function<Nanos()> now;      // monotonic
+  std::string host = "127.0.0.1";                 // numeric
+  uint16_t port = 0;                              // 0: any free one
+  std::function<Nanos()> now;                     // monotonic
   std::function<void(MutableBytes)> fill_random;  // unpredictable bytes
 };
 

@@ -1,5 +1,5 @@
-// Replicas of one shard in one process, joined by memcpy and stepped by hand: for tests that want to
-// say what happens when.
+// Replicas of one shard in one process, joined by memcpy and stepped by hand: for tests that want
+// to say what happens when.
 #ifndef FRESHET_TEST_NATIVE_SUPPORT_DIRECT_GROUP_H_
 #define FRESHET_TEST_NATIVE_SUPPORT_DIRECT_GROUP_H_
 
@@ -87,8 +87,8 @@ class DirectGroup {
     return true;
   }
 
-  Status put(size_t m, const std::string& key, Bytes value, Token token,
-             Ack ack = Ack::kDelivered, Condition condition = {}) {
+  Status put(size_t m, const std::string& key, Bytes value, Token token, Ack ack = Ack::kDelivered,
+             Condition condition = {}) {
     Change change;
     change.pool = kPool;
     change.key = std::as_bytes(std::span(key));
@@ -135,7 +135,7 @@ class DirectGroup {
   std::vector<Token> answers;   // in order
   std::vector<Token> released;  // in order
   uint64_t writes = 0;
-  bool quick = false;           // keep no answer but its token
+  bool quick = false;  // keep no answer but its token
 
  private:
   struct Member {

@@ -36,17 +36,16 @@ void expect_equal(const char* file, int line, const char* text, const A& a, cons
 
 }  // namespace freshet::test
 
-#define TEST(name)                                                              \
-  static void test_##name();                                                    \
+#define TEST(name)                                                                 \
+  static void test_##name();                                                       \
   static const ::freshet::test::Registration register_##name(#name, &test_##name); \
   static void test_##name()
 
-#define EXPECT(condition)                                                         \
-  do {                                                                            \
-    if (!(condition)) ::freshet::test::fail(__FILE__, __LINE__, #condition);      \
+#define EXPECT(condition)                                                    \
+  do {                                                                       \
+    if (!(condition)) ::freshet::test::fail(__FILE__, __LINE__, #condition); \
   } while (false)
 
-#define EXPECT_EQ(a, b) \
-  ::freshet::test::expect_equal(__FILE__, __LINE__, #a " == " #b, (a), (b))
+#define EXPECT_EQ(a, b) ::freshet::test::expect_equal(__FILE__, __LINE__, #a " == " #b, (a), (b))
 
 #endif  // FRESHET_TEST_NATIVE_SUPPORT_TEST_H_
