@@ -35,6 +35,10 @@ enum class RecordKind : uint8_t {
   kIndex = 9,    // log only: ends a sealed segment; value = IndexEntry[], rebuildable
 };
 
+constexpr bool takes_version(RecordKind kind) {
+  return kind == RecordKind::kPut || kind == RecordKind::kRemove || kind == RecordKind::kTrigger;
+}
+
 // How a kMark uses the header's fields. `sequence` and `epoch` are those last delivered.
 //   version     segment up to which, and
 //   time        offset within it up to which the log was synced when the batch was closed

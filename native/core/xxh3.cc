@@ -38,7 +38,7 @@ uint32_t load32(const uint8_t* at) {
   return word;
 }
 
-uint64_t load64(const uint8_t* at) {
+uint64_t read64(const uint8_t* at) {
   uint64_t word;
   std::memcpy(&word, at, sizeof word);
   return word;
@@ -65,18 +65,18 @@ uint64_t avalanche_xxh64(uint64_t x) {
 }
 
 uint64_t mix16(const uint8_t* at, const uint8_t* secret) {
-  return multiply_fold(load64(at) ^ load64(secret), load64(at + 8) ^ load64(secret + 8));
+  return multiply_fold(read64(at) ^ read64(secret), read64(at + 8) ^ read64(secret + 8));
 }
 
 uint64_t hash_to_16(const uint8_t* at, size_t size) {
   if (size > 8) {
-    const uint64_t low = load64(at) ^ load64(kSecret + 24) ^ load64(kSecret + 32);
-    const uint64_t high = load64(at + size - 8) ^ load64(kSecret + 40) ^ load64(kSecret + 48);
+    const uint64_t low = read64(at) ^ read64(kSecret + 24) ^ read64(kSecret + 32);
+    const uint64_t high = read64(at + size - 8) ^ read64(kSecret + 40) ^ read64(kSecret + 48);
     return avalanche(size + __builtin_bswap64(low) + high + multiply_fold(low, high));
   }
   if (size >= 4) {
     const uint64_t joined = load32(at + size - 4) + (uint64_t{load32(at)} << 32);
-    uint64_t x = (load64(kSecret + 8) ^ load64(kSecret + 16)) ^ joined;
+    uint64_t x = (read64(kSecret + 8) ^ read64(kSecret + 16)) ^ joined;
     x ^= std::rotl(x, 49) ^ std::rotl(x, 24);
     x *= kPrimeMix2;
     x ^= (x >> 35) + size;
@@ -88,7 +88,7 @@ uint64_t hash_to_16(const uint8_t* at, size_t size) {
                             uint32_t{at[size - 1]} | (static_cast<uint32_t>(size) << 8);
     return avalanche_xxh64(uint64_t{load32(kSecret) ^ load32(kSecret + 4)} ^ joined);
   }
-  return avalanche_xxh64(load64(kSecret + 56) ^ load64(kSecret + 64));
+  return avalanche_xxh64(read64(kSecret + 56) ^ read64(kSecret + 64));
 }
 
 uint64_t hash_to_128(const uint8_t* at, size_t size) {
@@ -115,8 +115,8 @@ constexpr size_t kBlock = kStripe * kStripesPerBlock;
 
 void accumulate(uint64_t (&lanes)[8], const uint8_t* at, const uint8_t* secret) {
   for (size_t i = 0; i < 8; i++) {
-    const uint64_t word = load64(at + 8 * i);
-    const uint64_t keyed = word ^ load64(secret + 8 * i);
+    const uint64_t word = read64(at + 8 * i);
+    const uint64_t keyed = word ^ read64(secret + 8 * i);
     lanes[i ^ 1] += word;
     lanes[i] += (keyed & 0xFFFFFFFF) * (keyed >> 32);
   }
@@ -131,7 +131,7 @@ uint64_t hash_long(const uint8_t* at, size_t size) {
       accumulate(lanes, at + block * kBlock + n * kStripe, kSecret + 8 * n);
     for (size_t i = 0; i < 8; i++) {
       lanes[i] ^= lanes[i] >> 47;
-      lanes[i] ^= load64(kSecret + kSecretSize - kStripe + 8 * i);
+      lanes[i] ^= read64(kSecret + kSecretSize - kStripe + 8 * i);
       lanes[i] *= kPrime32A;
     }
   }
@@ -142,8 +142,8 @@ uint64_t hash_long(const uint8_t* at, size_t size) {
 
   uint64_t sum = size * kPrime64A;
   for (size_t i = 0; i < 4; i++) {
-    sum += multiply_fold(lanes[2 * i] ^ load64(kSecret + 11 + 16 * i),
-                         lanes[2 * i + 1] ^ load64(kSecret + 11 + 16 * i + 8));
+    sum += multiply_fold(lanes[2 * i] ^ read64(kSecret + 11 + 16 * i),
+                         lanes[2 * i + 1] ^ read64(kSecret + 11 + 16 * i + 8));
   }
   return avalanche(sum);
 }

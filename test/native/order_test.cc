@@ -35,7 +35,7 @@ TEST(contiguous_sequences_are_those_that_counting_finds) {
   for (int round = 0; round < 3000; round++) {
     std::vector<uint64_t> received(1 + random.below(16));
     const uint64_t spread = 1 + random.below(6);
-    for (uint64_t& count : received) count = random.below(spread) + round % 7;
+    for (uint64_t& count : received) count = random.below(spread) + static_cast<uint64_t>(round % 7);
     EXPECT_EQ(contiguous_sequences(received), count_contiguous(received));
   }
 }

@@ -16,10 +16,6 @@ constexpr size_t kCopyMax = size_t{2} << 20;
 
 constexpr std::string_view kFloorKey = "floor";
 
-bool takes_version(RecordKind kind) {
-  return kind == RecordKind::kPut || kind == RecordKind::kRemove || kind == RecordKind::kTrigger;
-}
-
 // Is the refusal the same at every try, so that a session may keep it as its answer?
 bool is_final(Status status) { return status != Status::kOverloaded; }
 

@@ -7,13 +7,6 @@
 #include "native/core/xxh3.h"
 
 namespace freshet {
-namespace {
-
-bool takes_version(RecordKind kind) {
-  return kind == RecordKind::kPut || kind == RecordKind::kRemove || kind == RecordKind::kTrigger;
-}
-
-}  // namespace
 
 Location Store::Impl::place_restored(const RecordView& record, std::optional<DurableAt> durable) {
   Location location;

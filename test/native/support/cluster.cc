@@ -13,7 +13,6 @@ constexpr size_t kKeys = 12;
 constexpr size_t kSessions = 3;
 constexpr size_t kBacklogMax = 20'000;
 constexpr uint64_t kTurnsMax = 3'000'000;
-constexpr Token kWaitBit = Token{1} << 63;
 constexpr Micros kStartTime = 1'700'000'000'000'000;
 
 Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }

@@ -20,6 +20,8 @@
 
 namespace freshet::test {
 
+inline constexpr Token kWaitBit = Token{1} << 63;  // in the tokens of waiting reads
+
 // A fault in the harness that a checker must find.
 enum class Canary : uint8_t {
   kNone,

@@ -9,8 +9,6 @@
 namespace freshet::test {
 namespace {
 
-constexpr Token kWaitBit = Token{1} << 63;
-
 struct KeyState {
   Version newest = 0;
   bool removed = false;
