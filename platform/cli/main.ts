@@ -8,6 +8,7 @@ import { addImportCommand } from './commands/import.ts';
 import { addObjectCommands } from './commands/objects.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addServerCommand } from './commands/server.ts';
+import { addTopCommand } from './commands/top.ts';
 import { exitCodeOf, Output } from './output.ts';
 import { defaultAddress, type GlobalOptions, Session } from './session.ts';
 
@@ -42,6 +43,7 @@ function program(): Command {
   addAdminCommands(root, sessionOf);
   addDevCommand(root, sessionOf);
   addServerCommand(root, sessionOf);
+  addTopCommand(root, sessionOf);
   return root;
 }
 

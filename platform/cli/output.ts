@@ -72,6 +72,12 @@ export class Output {
     this.#sinks.err(`${code}: ${error.message}\n  ${error.mend}\n`);
   }
 
+  /** A whole screen, in place of the one before; without a terminal one after the other. */
+  page(lines: readonly string[]): void {
+    const clear = this.#sinks.isTerminal ? '\u001b[H\u001b[2J' : '';
+    this.line(`${clear}${lines.join('\n')}`);
+  }
+
   /** A line that replaces itself on a terminal and is left out elsewhere. */
   progress(text: string): void {
     if (this.#sinks.isTerminal) this.#sinks.err(`\r\u001b[K${text}`);

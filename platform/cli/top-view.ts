@@ -1,0 +1,105 @@
+/** What `freshet top` shows, from two samples of a member; pure, so that it can be tested. */
+
+export interface TopStage {
+  readonly name: string;
+  readonly prefix: string;
+  readonly lambda: string;
+  readonly waiting: number;
+  readonly inFlight: number;
+  readonly restarts: number;
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
+export interface TopSample {
+  readonly node: number;
+  readonly view: number;
+  /** ms since 1970. */
+  readonly at: number;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly shards: readonly {
+    readonly shard: number;
+    readonly subgroup: string;
+    readonly epoch: number;
+    readonly deliveredVersion: number;
+    readonly persistedVersion: number;
+    readonly stopped: string | null;
+  }[];
+  readonly stages: readonly TopStage[];
+}
+
+export interface TopMember {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly up: boolean;
+}
+
+/** The last results to show, newest first. */
+export interface TopResult {
+  readonly key: string;
+  readonly text: string;
+}
+
+/** Lines of the view. Rates are those between the samples. */
+export function topLines(
+  before: TopSample,
+  now: TopSample,
+  members: readonly TopMember[],
+  waitingFor: string | null,
+  results: readonly TopResult[],
+): string[] {
+  const seconds = Math.max(0.001, (now.at - before.at) / 1000);
+  return [
+    `view ${String(now.view)}  ${waitingFor ?? 'answering'}`,
+    ...members.map(
+      ({ nodeId, host, up }) => `  member ${String(nodeId)}  ${host}  ${up ? 'up' : 'DOWN'}`,
+    ),
+    '',
+    'subgroup      shards  versions/s    newest  stopped',
+    ...subgroupLines(before, now, seconds),
+    '',
+    'lambda                          events/s   waiting  running   done  failed  restarts',
+    ...now.stages.map((stage) => stageLine(before, stage, seconds)),
+    '',
+    'last results',
+    ...results.map(({ key, text }) => `  ${key}  ${text}`),
+  ];
+}
+
+function subgroupLines(before: TopSample, now: TopSample, seconds: number): string[] {
+  const old = new Map(before.shards.map((shard) => [shard.shard, shard.deliveredVersion]));
+  const groups = new Map<
+    string,
+    { shards: number; delta: number; newest: number; stopped: number }
+  >();
+  for (const { shard, subgroup, deliveredVersion, stopped } of now.shards) {
+    const group = groups.get(subgroup) ?? { shards: 0, delta: 0, newest: 0, stopped: 0 };
+    group.shards++;
+    group.delta += deliveredVersion - (old.get(shard) ?? deliveredVersion);
+    group.newest += deliveredVersion;
+    if (stopped !== null) group.stopped++;
+    groups.set(subgroup, group);
+  }
+  return [...groups].map(([name, { shards, delta, newest, stopped }]) =>
+    [
+      name.padEnd(12),
+      String(shards).padStart(7),
+      (delta / seconds).toFixed(1).padStart(11),
+      String(newest).padStart(9),
+      String(stopped).padStart(8),
+    ].join(' '),
+  );
+}
+
+function stageLine(before: TopSample, stage: TopStage, seconds: number): string {
+  const old = before.stages.find(({ name }) => name === stage.name)?.succeeded ?? stage.succeeded;
+  return [
+    `${stage.prefix} ${stage.lambda}`.padEnd(32),
+    ((stage.succeeded - old) / seconds).toFixed(1).padStart(8),
+    String(stage.waiting).padStart(9),
+    String(stage.inFlight).padStart(8),
+    String(stage.succeeded).padStart(6),
+    String(stage.failed).padStart(7),
+    String(stage.restarts).padStart(9),
+  ].join(' ');
+}

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { topLines, type TopSample } from '../../../platform/cli/top-view.ts';
+
+const sample = (at: number, version: number, succeeded: number): TopSample => ({
+  node: 1,
+  view: 3,
+  at,
+  counters: {},
+  shards: [
+    {
+      shard: 2,
+      subgroup: 'volatile',
+      epoch: 1,
+      deliveredVersion: version,
+      persistedVersion: 0,
+      stopped: null,
+    },
+    {
+      shard: 3,
+      subgroup: 'volatile',
+      epoch: 1,
+      deliveredVersion: 10,
+      persistedVersion: 0,
+      stopped: 'SHARD_STOPPED',
+    },
+  ],
+  stages: [
+    {
+      name: 's',
+      prefix: '/a',
+      lambda: 'x',
+      waiting: 4,
+      inFlight: 1,
+      restarts: 0,
+      succeeded,
+      failed: 2,
+    },
+  ],
+});
+
+it('shows rates between two samples, stopped shards and members that are down', () => {
+  const members = [
+    { nodeId: 1, host: 'a', up: true },
+    { nodeId: 2, host: 'b', up: false },
+  ];
+  const lines = topLines(sample(1000, 100, 50), sample(3000, 300, 56), members, 'waiting for 2', [
+    { key: '/r/1', text: '{}' },
+  ]);
+  const text = lines.join('\n');
+  expect(text).toMatch(/view 3 {2}waiting for 2/);
+  expect(text).toMatch(/member 2 {2}b {2}DOWN/);
+  expect(text).toMatch(/volatile +2 +100\.0 +310 +1/);
+  expect(text).toMatch(/\/a x +3\.0 +4 +1 +56 +2 +0/);
+  expect(text).toMatch(/\/r\/1 {2}\{\}/);
+});
