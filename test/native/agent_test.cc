@@ -175,9 +175,8 @@ TEST(messages_of_any_size_go_between_members) {
       EXPECT(is_ok(group[i].member().send_message(to, {})));
       EXPECT(is_ok(group[i].member().send_message(to, large)));
     }
-  EXPECT(group.until([&] {
-    return group[0].messages == 4 && group[1].messages == 4 && group[2].messages == 4;
-  }));
+  EXPECT(group.until(
+      [&] { return group[0].messages == 4 && group[1].messages == 4 && group[2].messages == 4; }));
   EXPECT_EQ(group[0].member().send_message(9, large), Status::kPeerUnreachable);
 }
 
@@ -237,7 +236,8 @@ TEST(a_restart_from_disk_keeps_everything_and_goes_on) {
       }
     EXPECT(group.until([&] {
       return group[0].member().outstanding() + group[1].member().outstanding() +
-                 group[2].member().outstanding() == 0;
+                 group[2].member().outstanding() ==
+             0;
     }));
     for (size_t i = 0; i < group.size(); i++)
       for (const auto& [token, key] : tokens[i]) {
@@ -414,9 +414,8 @@ TEST(garbage_and_strangers_at_the_port_leave_the_member_at_work) {
             size_t{0});
   EXPECT(group[1].until([&] { return peer_rows(group[1], 1, 2, Status::kUnauthenticated) > 0; }));
   const Token token = group[1].put("/k/after", "value", Ack::kDelivered);
-  EXPECT(group.until([&] {
-    return group[0].member().outstanding() == 0 && group[1].is_answered(token);
-  }));
+  EXPECT(group.until(
+      [&] { return group[0].member().outstanding() == 0 && group[1].is_answered(token); }));
   EXPECT(is_ok(group[1].answers[token].status));
   for (size_t i = 0; i < group.size(); i++) {
     EXPECT(group[i].stopped.empty());

@@ -35,7 +35,8 @@ TEST(contiguous_sequences_are_those_that_counting_finds) {
   for (int round = 0; round < 3000; round++) {
     std::vector<uint64_t> received(1 + random.below(16));
     const uint64_t spread = 1 + random.below(6);
-    for (uint64_t& count : received) count = random.below(spread) + static_cast<uint64_t>(round % 7);
+    for (uint64_t& count : received)
+      count = random.below(spread) + static_cast<uint64_t>(round % 7);
     EXPECT_EQ(contiguous_sequences(received), count_contiguous(received));
   }
 }
@@ -64,8 +65,8 @@ TEST(one_message_asks_only_those_before_it_for_a_null) {
   EXPECT_EQ(messages_owed(received, 3), 0u);
 }
 
-// Whatever was sent: after one round of owed nulls all that anyone sent is contiguous, and the nulls
-// themselves oblige nobody.
+// Whatever was sent: after one round of owed nulls all that anyone sent is contiguous, and the
+// nulls themselves oblige nobody.
 TEST(nulls_close_every_gap_and_ask_for_none) {
   SeededRandom random(test::seed(4));
   for (int round = 0; round < 3000; round++) {

@@ -16,8 +16,8 @@ Location Store::Impl::place_restored(const RecordView& record, std::optional<Dur
   }
   const size_t size = record.size();
   const auto id = static_cast<uint32_t>(durable->segment);
-  const size_t payload = durable->offset - segments_.start() + size +
-                         size / kIndexStep * sizeof(IndexEntry) + 1024;
+  const size_t payload =
+      durable->offset - segments_.start() + size + size / kIndexStep * sizeof(IndexEntry) + 1024;
   if (head_ == nullptr || head_->id != id) {
     if (head_ != nullptr) head_->sealed = true;
     FRESHET_CHECK_VALUES(id == segments_.count(), id, segments_.count());
@@ -94,8 +94,7 @@ Status Store::Impl::restore_version(const RecordView& record, Location location)
   const Version next = newest_version() + 1;
   if (header.version > next) slots.skip(next, header.version - 1, header.time);
   const uint64_t hash = xxh3_64(record.key());
-  KeyEntry* entry =
-      header.kind == RecordKind::kTrigger ? nullptr : index_.find(record.key(), hash);
+  KeyEntry* entry = header.kind == RecordKind::kTrigger ? nullptr : index_.find(record.key(), hash);
   add_version(record, entry, hash, location);
   return Status::kOk;
 }

@@ -124,8 +124,7 @@ void Cluster::turn(size_t m) {
   wait_some(m);
   for (const auto& other : members_) {
     const bool congested = member.transport->backlog(other->node) > kBacklogMax;
-    for (Replica& replica : member.replicas)
-      replica.replica->set_congested(other->node, congested);
+    for (Replica& replica : member.replicas) replica.replica->set_congested(other->node, congested);
     if (congested) work++;
   }
   for (size_t shard = 0; shard < config_.shards; shard++) work += step_replica(m, shard);
@@ -328,8 +327,7 @@ void Cluster::harm(size_t m, Replica& replica) {
     for (const GrantedRegion& region : replica.regions) {
       if (region.id.kind != RegionKind::kShardRow || region.writer != members_.size()) continue;
       auto* cell = reinterpret_cast<uint64_t*>(region.memory.data()) + layout.received_seq();
-      const auto received =
-          static_cast<uint64_t>(replica.replica->frontiers().received.load() + 1);
+      const auto received = static_cast<uint64_t>(replica.replica->frontiers().received.load() + 1);
       replica.forged = std::max({replica.forged, *cell, received});
       *cell = replica.forged;
     }

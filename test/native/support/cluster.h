@@ -25,11 +25,11 @@ inline constexpr Token kWaitBit = Token{1} << 63;  // in the tokens of waiting r
 // A fault in the harness that a checker must find.
 enum class Canary : uint8_t {
   kNone,
-  kDeliverEarly,    // one member's table claims that another has received all
-  kEarlyAck,        // a sync is reported before it happened
-  kLostWrite,       // a ring write vanishes
-  kForgetAnswer,    // a completion is dropped
-  kWrongValue,      // a byte of a received payload changes after it was checked
+  kDeliverEarly,  // one member's table claims that another has received all
+  kEarlyAck,      // a sync is reported before it happened
+  kLostWrite,     // a ring write vanishes
+  kForgetAnswer,  // a completion is dropped
+  kWrongValue,    // a byte of a received payload changes after it was checked
 };
 
 struct ClusterConfig {
@@ -44,7 +44,7 @@ struct ClusterConfig {
   uint32_t slow_percent = 20;  // chance that a member is slow
   uint32_t cuts = 2;           // one-way cuts, healed again
   bool persistent = true;
-  bool all_send = false;       // else a random choice
+  bool all_send = false;  // else a random choice
   Canary canary = Canary::kNone;
 };
 
@@ -52,10 +52,10 @@ struct ClusterResult {
   uint64_t trace = 0;
   uint64_t completions = 0;
   uint64_t accepted = 0;
-  uint64_t refused = 0;   // by condition
+  uint64_t refused = 0;  // by condition
   uint64_t overloaded = 0;
   uint64_t large = 0;
-  uint64_t nulls = 0;     // sequences that took no record
+  uint64_t nulls = 0;  // sequences that took no record
   std::vector<std::string> violations;
 };
 
@@ -78,7 +78,7 @@ class Cluster {
     bool large = false;
     Condition condition;
     SessionStamp session;
-    bool accepted = false;         // by submit()
+    bool accepted = false;  // by submit()
     int answers = 0;
     int releases = 0;
     Completion answer = {};
@@ -91,7 +91,7 @@ class Cluster {
   struct Wait {
     int answers;
     size_t shard;
-    Sequence received;     // when it began
+    Sequence received;  // when it began
     bool persisted;
     Version acknowledged;  // anywhere, when it began
   };
@@ -104,9 +104,9 @@ class Cluster {
     std::unique_ptr<Store> store;
     std::unique_ptr<ShardReplica> replica;
     std::vector<Rank> senders;
-    std::vector<Sync> syncs;       // on their way to the disk, in order
-    Version synced_version = 0;    // truly on the disk
-    uint64_t forged = 0;           // by a canary
+    std::vector<Sync> syncs;     // on their way to the disk, in order
+    Version synced_version = 0;  // truly on the disk
+    uint64_t forged = 0;         // by a canary
     bool stop_reported = false;
     Sequence delivered_seen = -1;
     Sequence persisted_seen = -1;
@@ -119,8 +119,8 @@ class Cluster {
     std::vector<Replica> replicas;  // by shard
     Outputs out;
     Micros clock_offset = 0;
-    Nanos pace = 0;                 // between steps
-    bool busy = true;               // the last turn did something
+    Nanos pace = 0;    // between steps
+    bool busy = true;  // the last turn did something
   };
   struct Turn {
     Nanos at;

@@ -16,8 +16,7 @@ struct KeyState {
 
 uint64_t operation_of(const RecordView& record) {
   uint64_t name = 0;
-  if (record.meta().size() >= sizeof name)
-    std::memcpy(&name, record.meta().data(), sizeof name);
+  if (record.meta().size() >= sizeof name) std::memcpy(&name, record.meta().data(), sizeof name);
   return name;
 }
 
@@ -120,8 +119,7 @@ void Cluster::check_ends(size_t shard) {
     if (frontiers.received.load() < delivered) violation("ends: received below delivered");
     if (config_.persistent && frontiers.persisted.load() != delivered)
       violation("ends: not everything is persisted");
-    if (config_.persistent &&
-        frontiers.persisted_version.load() != replica.store->newest_version())
+    if (config_.persistent && frontiers.persisted_version.load() != replica.store->newest_version())
       violation("ends: persisted version lags");
     if (frontiers.delivered_version.load() != replica.store->newest_version())
       violation("ends: delivered version lags");
@@ -177,9 +175,8 @@ void Cluster::check_records(size_t shard) {
     const Operation& operation = *operations_[name - 1];
     if (!operation.accepted || operation.shard != shard) violation("records: was not accepted");
     if (!seen.insert(name).second) violation("records: applied twice");
-    if (operation.key != record.key() ||
-        !std::equal(operation.value.begin(), operation.value.end(), record.value().begin(),
-                    record.value().end()))
+    if (operation.key != record.key() || !std::equal(operation.value.begin(), operation.value.end(),
+                                                     record.value().begin(), record.value().end()))
       violation("records: not what was submitted");
     uint64_t& newest = newest_of_member[operation.member];
     if (name < newest) violation("records: a sender's changes are out of order");

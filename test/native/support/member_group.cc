@@ -168,10 +168,10 @@ ShardState TestMember::state() {
   char digest[17] = {};
   long long sequence = 0;
   unsigned long long version = 0;
-  const int found = std::sscanf(
-      text.c_str(),
-      "{\"shard\":1,\"epoch\":%u,\"sequence\":%lld,\"version\":%llu,\"time\":%*lld,\"digest\":\"%16[^\"]",
-      &state.last.epoch, &sequence, &version, digest);
+  const int found = std::sscanf(text.c_str(),
+                                "{\"shard\":1,\"epoch\":%u,\"sequence\":%lld,\"version\":%llu,"
+                                "\"time\":%*lld,\"digest\":\"%16[^\"]",
+                                &state.last.epoch, &sequence, &version, digest);
   EXPECT_EQ(found, 4);
   state.last.sequence = sequence;
   state.version = version;
