@@ -17,9 +17,15 @@ export async function runChecks(
   for (const { name, point, run } of checks) {
     context.say(`${point}: ${name}`);
     const found = await linesOf(name, context, run);
+    for (const line of found) context.say(`  ${saidOf(line)}`);
     lines.push(...found.map((line) => ({ point, check: name, ...line })));
   }
   return lines;
+}
+
+function saidOf({ name, target, measured, pass }: Line): string {
+  const verdict = pass === null ? 'undecided' : pass ? 'pass' : 'FAIL';
+  return `${verdict}: ${name}: ${target}: ${measured}`;
 }
 
 /** With a folder of its own that is gone afterwards. */

@@ -1,9 +1,11 @@
 /** The dairy lines on nets that learned nothing: every trained number is zero. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { onnx } from 'onnx-proto';
+import onnxProto from 'onnx-proto';
 import type { CheckContext, Line } from '../check.ts';
 import { dairyShortfalls } from '../main-job/dairy-figures.ts';
+
+const { onnx } = onnxProto;
 
 interface PipelineFile {
   readonly nodes: readonly { readonly lambdas: readonly { readonly module: string }[] }[];
