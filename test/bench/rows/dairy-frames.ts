@@ -19,7 +19,7 @@ const pauseMs = 1;
 export const dairyFrames: Row = {
   name: 'dairy-frames',
   method:
-    'JPEGs of 640 x 480 and the like with a cow in each, triggered by one gRPC client as fast as ' +
+    'JPEGs of the camera simulator with a cow in each, triggered by one gRPC client as fast as ' +
     'they are taken, until the sighting is stored persistently; beside it sharp and onnxruntime in ' +
     'a loop over the same frames with the same nets, one program on each core at the same time.',
   open: async (context) => {
@@ -35,6 +35,9 @@ export const dairyFrames: Row = {
     const pipeline = join(context.root, 'pipelines', 'dairy', 'pipeline.json');
     const rig = await DairyRig.open(context.folder, pipeline);
     await rig.enrol(enrolled);
+    // Every member has its workers and models loaded before anything is timed.
+    for (const [nth, jpeg] of jpegs.entries()) await rig.send(`warm/${String(nth)}`, jpeg);
+    await rig.settle();
     let round = 0;
     const order: BareVisionOrder = {
       models,
