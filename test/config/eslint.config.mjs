@@ -35,7 +35,6 @@ const coreRules = Object.fromEntries(
     'no-self-assign',
     'no-self-compare',
     'no-sparse-arrays',
-    'no-unmodified-loop-condition',
     'no-unsafe-finally',
     'no-useless-backreference',
     'no-useless-catch',
@@ -133,22 +132,23 @@ export default tseslint.config(
     },
   },
   {
-    files: [
-      'pipelines/**/*.ts',
-      'examples/**/*.ts',
-      'test/config/**/*.ts',
-      'platform/gateway/dashboard/**/*.ts',
-    ],
+    files: ['pipelines/**/*.ts', 'examples/**/*.ts', 'platform/gateway/dashboard/**/*.ts'],
     rules: { 'no-restricted-syntax': ['error', ...erasable, moduleState] },
   },
   {
     files: ['test/**/*.ts'],
     rules: {
+      // What a suite's hooks make, its tests use; each file is a process of its own.
+      'no-restricted-syntax': ['error', ...erasable, noDefaultExport],
       // A describe block is as long as its tests are many.
       'max-lines-per-function': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-empty-function': 'off',
     },
+  },
+  {
+    files: ['test/config/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...erasable, moduleState] },
   },
   {
     files: ['platform/cli/**/*.ts', 'test/{bench,accept,simulation}/**/*.ts', 'examples/**/*.ts'],

@@ -17,11 +17,13 @@ export const rooms: readonly Room[] = [
   { path: 'platform/wire', imports: [] },
   { path: 'platform/expression', imports: ['platform/base'] },
   { path: 'platform/group', imports: ['platform/bridge'] },
-  { path: 'platform/store', imports: ['platform/bridge'] },
-  { path: 'platform/query', imports: ['platform/expression', 'platform/store'] },
+  // Group owns the member's core and the messages between members; store sits on both.
+  { path: 'platform/store', imports: ['platform/group'] },
+  // Plans are plain and the shards that answer them are handed in, so clients build queries too.
+  { path: 'platform/query', imports: ['platform/expression'] },
   {
     path: 'platform/client',
-    imports: ['platform/base', 'platform/expression', 'platform/bridge', 'platform/wire'],
+    imports: ['platform/query', 'platform/bridge', 'platform/wire'],
   },
   { path: 'platform/lambda', imports: ['platform/store', 'platform/query', 'udl'] },
   {
