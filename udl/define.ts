@@ -15,6 +15,8 @@ const namePattern = /^[a-z0-9][a-z0-9_-]*(\/[a-z0-9][a-z0-9_-]*)*$/;
  */
 export function defineLambda<
   I,
+  // Without outputs `emit` has no names at all.
+  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type
   const O extends Outputs = Record<never, never>,
   C extends TSchema = TSchema,
   S = null,
@@ -30,7 +32,6 @@ export function defineLambda<
   require(isWithin(timeoutMs, 1, 600_000), name, 'timeoutMs is not from 1 to 600000');
   const retries = { ...defaults.retries, ...definition.retries };
   require(isWithin(retries.max, 0, 100), name, 'retries.max is not from 0 to 100');
-  const { setup, run, teardown } = definition;
   return {
     name,
     version: definition.version,
@@ -43,9 +44,10 @@ export function defineLambda<
     batch: full,
     timeoutMs,
     retries,
-    setup: async (context) => (setup === undefined ? (null as S) : setup.call(definition, context)),
-    run: async (events, context) => run.call(definition, events, context),
-    teardown: async (state) => teardown?.call(definition, state),
+    setup: async (context) =>
+      definition.setup === undefined ? (null as S) : definition.setup(context),
+    run: async (events, context) => definition.run(events, context),
+    teardown: async (state) => definition.teardown?.(state),
   };
 }
 

@@ -1,14 +1,5 @@
-import type { TSchema } from 'typebox';
 import { FreshetError, isFreshetError, json, type Codec } from '../platform/client/mod.ts';
-import type {
-  Emit,
-  EmitOptions,
-  Lambda,
-  LambdaContext,
-  LambdaEvent,
-  Output,
-  Outputs,
-} from './lambda.ts';
+import type { Emit, EmitOptions, LambdaContext, LambdaEvent, Output, Outputs } from './lambda.ts';
 
 /** An arrival as the runtime hands it over. */
 export interface RawEvent {
@@ -37,6 +28,17 @@ export interface ItemOutcome {
   readonly error: FreshetError | null;
 }
 
+/**
+ * What running a batch needs of a lambda, whatever its types. Not generic on purpose: comparing two
+ * `Static` of unknown schemas costs the compiler many seconds.
+ */
+export interface Runnable {
+  readonly name: string;
+  readonly input: { decode(bytes: Uint8Array): unknown };
+  readonly emits: Outputs;
+  run(events: never, context: never): Promise<void> | void;
+}
+
 /** Emits of one event; beyond it the event fails. */
 export const emitsPerEventMax = 1024;
 
@@ -44,8 +46,8 @@ export const emitsPerEventMax = 1024;
  * Runs a lambda on a batch. Rejects if `run` threw: then nothing of the batch happened and the
  * caller decides how to try again. Otherwise one outcome per event, in order.
  */
-export async function runBatch<I, O extends Outputs, C extends TSchema, S>(
-  lambda: Lambda<I, O, C, S>,
+export async function runBatch(
+  lambda: Runnable,
   arrivals: readonly RawEvent[],
   context: LambdaContext<never, never>,
 ): Promise<readonly ItemOutcome[]> {
@@ -54,7 +56,7 @@ export async function runBatch<I, O extends Outputs, C extends TSchema, S>(
   const readable = items.filter((item) => item.decode());
   if (readable.length > 0) {
     const events = readable.map((item) => item.event());
-    await lambda.run(events, context as unknown as Parameters<typeof lambda.run>[1]);
+    await lambda.run(events as never, context as never);
   }
   return items.map((item) => item.outcome());
 }
@@ -65,24 +67,18 @@ export function outputCodecs(outputs: Outputs): ReadonlyMap<string, Codec<unknow
 }
 
 function codecOf(output: Output): Codec<unknown> {
-  return 'encode' in output && typeof output.encode === 'function'
-    ? (output as Codec<unknown>)
-    : json(output as TSchema);
+  return 'encode' in output && typeof output.encode === 'function' ? output : json(output);
 }
 
-class BatchItem<I, O extends Outputs, C extends TSchema, S> {
-  readonly #lambda: Lambda<I, O, C, S>;
+class BatchItem {
+  readonly #lambda: Runnable;
   readonly #arrival: RawEvent;
   readonly #codecs: ReadonlyMap<string, Codec<unknown>>;
   readonly #emits: Emitted[] = [];
-  #value: I | undefined;
+  #value: unknown = null;
   #error: FreshetError | null = null;
 
-  constructor(
-    lambda: Lambda<I, O, C, S>,
-    arrival: RawEvent,
-    codecs: ReadonlyMap<string, Codec<unknown>>,
-  ) {
+  constructor(lambda: Runnable, arrival: RawEvent, codecs: ReadonlyMap<string, Codec<unknown>>) {
     this.#lambda = lambda;
     this.#arrival = arrival;
     this.#codecs = codecs;
@@ -92,7 +88,7 @@ class BatchItem<I, O extends Outputs, C extends TSchema, S> {
   decode(): boolean {
     try {
       const { kind, bytes } = this.#arrival;
-      this.#value = kind === 'remove' ? (null as I) : this.#lambda.input.decode(bytes);
+      this.#value = kind === 'remove' ? null : this.#lambda.input.decode(bytes);
       return true;
     } catch (error) {
       this.#fail(error);
@@ -100,10 +96,10 @@ class BatchItem<I, O extends Outputs, C extends TSchema, S> {
     }
   }
 
-  event(): LambdaEvent<I, O> {
+  event(): LambdaEvent<unknown, Outputs> {
     return {
       ...this.#arrival,
-      value: this.#value as I,
+      value: this.#value,
       emit: this.#emitter(),
       fail: (error) => {
         this.#fail(error);
@@ -125,8 +121,8 @@ class BatchItem<I, O extends Outputs, C extends TSchema, S> {
         });
   }
 
-  #emitter(): Emit<O> {
-    return new Proxy({} as Emit<O>, {
+  #emitter(): Emit<Outputs> {
+    return new Proxy({} as Emit<Outputs>, {
       get: (_target, output) => {
         const codec = typeof output === 'string' ? this.#codecs.get(output) : undefined;
         if (codec === undefined) {
