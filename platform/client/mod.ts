@@ -41,7 +41,19 @@ export type {
 export { Pool } from './pool.ts';
 export type { ConnectOptions } from './connect.ts';
 export { connect, defaultTimeoutMs } from './connect.ts';
-export * as wireConvert from './grpc/convert.ts';
+export {
+  getFromWire,
+  objectToWire,
+  outcomeToWire,
+  poolInfoToWire,
+  poolOptionsFromWire,
+  putFromWire,
+  putResultToWire,
+  removeFromWire,
+  triggerFromWire,
+  viewToWire,
+  watchEventToWire,
+} from './grpc/convert.ts';
 export type { DeployParcel, GrpcDoorOptions } from './grpc/grpc-door.ts';
 export { GrpcDoor } from './grpc/grpc-door.ts';
 export { errorTrailer } from './grpc/status.ts';

@@ -47,6 +47,5 @@ function problemOf(value: string): string | null {
   if (value === '') return 'is empty';
   if (value.includes('/')) return 'contains a slash';
   if (value.includes('..')) return 'contains two dots';
-  // eslint-disable-next-line no-control-regex
   return /[\u0000-\u001f\u007f-\u009f]/.test(value) ? 'contains a control character' : null;
 }

@@ -1,5 +1,5 @@
 import { FreshetError } from '../../base/mod.ts';
-import { wireConvert as convert } from '../../client/mod.ts';
+import { poolInfoToWire, poolOptionsFromWire, viewToWire } from '../../client/mod.ts';
 import type { PreparedPipeline } from '../../lambda/mod.ts';
 import { describeChange, parsePrepared } from '../../lambda/mod.ts';
 import type { ClusterServer, DeployRequest, PipelinesServer, PoolsServer } from '../../wire/mod.ts';
@@ -9,9 +9,9 @@ import { parseJson } from '../parse-json.ts';
 
 export function poolsService({ door }: Backend): PoolsServer {
   return {
-    list: unary(async () => ({ pools: (await door.pools()).map(convert.poolInfoToWire) })),
+    list: unary(async () => ({ pools: (await door.pools()).map(poolInfoToWire) })),
     create: unary(async (options) =>
-      convert.poolInfoToWire(await door.createPool(convert.poolOptionsFromWire(options))),
+      poolInfoToWire(await door.createPool(poolOptionsFromWire(options))),
     ),
     remove: unary(async ({ name }) => {
       await door.removePool(name);
@@ -46,7 +46,7 @@ export function pipelinesService({ lambdas }: Backend): PipelinesServer {
 }
 
 export function clusterService({ door }: Backend): ClusterServer {
-  return { members: unary(async () => convert.viewToWire(await door.members())) };
+  return { members: unary(async () => viewToWire(await door.members())) };
 }
 
 function preparedOf({ name, document, bundles, assets }: DeployRequest): PreparedPipeline {

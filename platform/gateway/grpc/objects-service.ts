@@ -1,5 +1,14 @@
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import { type Door, wireConvert as convert } from '../../client/mod.ts';
+import {
+  type Door,
+  getFromWire,
+  objectToWire,
+  putFromWire,
+  putResultToWire,
+  removeFromWire,
+  triggerFromWire,
+  watchEventToWire,
+} from '../../client/mod.ts';
 import type { KeyBatch, ObjectBatch, ObjectsServer, RowBatch, WatchBatch } from '../../wire/mod.ts';
 import { batched, pump } from './batches.ts';
 import { parsePlanJson } from '../parse-json.ts';
@@ -9,22 +18,18 @@ import { serviceError } from './service-error.ts';
 /** The `Objects` service on a member's door. Every failure is a coded error in the trailers. */
 export function objectsService(door: Door): ObjectsServer {
   return {
-    put: unary(async (request) =>
-      convert.putResultToWire(await door.put(convert.putFromWire(request))),
-    ),
-    remove: unary(async (request) =>
-      convert.putResultToWire(await door.remove(convert.removeFromWire(request))),
-    ),
+    put: unary(async (request) => putResultToWire(await door.put(putFromWire(request)))),
+    remove: unary(async (request) => putResultToWire(await door.remove(removeFromWire(request)))),
     get: unary(async (request) => {
-      const object = await door.get(convert.getFromWire(request));
-      return { object: object === null ? undefined : convert.objectToWire(object) };
+      const object = await door.get(getFromWire(request));
+      return { object: object === null ? undefined : objectToWire(object) };
     }),
     stat: unary(async (request) => {
-      const object = await door.stat(convert.getFromWire(request));
-      return { object: object === null ? undefined : convert.objectToWire(object) };
+      const object = await door.stat(getFromWire(request));
+      return { object: object === null ? undefined : objectToWire(object) };
     }),
     triggerPut: unary(async (request) => {
-      const { members, time } = await door.triggerPut(convert.triggerFromWire(request));
+      const { members, time } = await door.triggerPut(triggerFromWire(request));
       return { members: [...members], time };
     }),
     putStream: (call) => {
@@ -49,7 +54,7 @@ function streams(door: Door): Streams {
         ...(toVersion === undefined ? {} : { toVersion }),
       });
       return batched(objects, sizeOfObject, (batch): ObjectBatch => ({
-        objects: batch.map(convert.objectToWire),
+        objects: batch.map(objectToWire),
       }));
     }),
     list: streaming((request, signal) => {
@@ -79,7 +84,7 @@ function streams(door: Door): Streams {
         events,
         ({ object }) => sizeOfObject(object),
         (batch): WatchBatch => ({
-          events: batch.map(convert.watchEventToWire),
+          events: batch.map(watchEventToWire),
         }),
       );
     }),

@@ -1,6 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { FreshetError, toFreshetError } from '../../base/mod.ts';
-import { type Door, wireConvert as convert } from '../../client/mod.ts';
+import { type Door, outcomeToWire, putFromWire } from '../../client/mod.ts';
 import type { PutBatch, PutOutcome, PutReplyBatch } from '../../wire/mod.ts';
 
 /** Puts of one stream under way; the stream is not read further beyond it. */
@@ -54,13 +54,13 @@ export class PutStreamCall {
 
   #put(sequence: number, put: PutBatch['puts'][number]): void {
     this.#inFlight++;
-    const answer = (result: Parameters<typeof convert.outcomeToWire>[1]) => {
+    const answer = (result: Parameters<typeof outcomeToWire>[1]) => {
       this.#inFlight--;
-      this.#outcomes.push(convert.outcomeToWire(sequence, result));
+      this.#outcomes.push(outcomeToWire(sequence, result));
       this.#schedule();
     };
     try {
-      this.#door.put(convert.putFromWire(put)).then(answer, (error: unknown) => {
+      this.#door.put(putFromWire(put)).then(answer, (error: unknown) => {
         answer(toFreshetError(error));
       });
     } catch (error) {
