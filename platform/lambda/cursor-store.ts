@@ -7,17 +7,17 @@ import type { Position } from './arrivals.ts';
  * the next save repeats the events of that while: at least once.
  */
 export class CursorStore {
-  readonly #level: Level<string, string>;
+  readonly #level: Level;
   readonly #positions: Map<string, Position>;
   readonly #dirty = new Set<string>();
 
-  private constructor(level: Level<string, string>, positions: Map<string, Position>) {
+  private constructor(level: Level, positions: Map<string, Position>) {
     this.#level = level;
     this.#positions = positions;
   }
 
   static async open(folder: string): Promise<CursorStore> {
-    const level = new Level<string, string>(folder);
+    const level = new Level(folder);
     await level.open();
     const positions = new Map<string, Position>();
     for await (const [key, value] of level.iterator()) {

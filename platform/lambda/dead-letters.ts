@@ -6,7 +6,7 @@ import {
   type Logger,
   messageOf,
 } from '../base/mod.ts';
-import { Database, json, type Pool } from '../client/mod.ts';
+import { type Database, json, type Pool } from '../client/mod.ts';
 import { deadLetterPool } from './catalog.ts';
 import type { LambdaNode } from './pipeline.ts';
 import type { WorkItem } from './worker-protocol.ts';

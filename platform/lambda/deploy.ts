@@ -44,7 +44,7 @@ export async function preparePipeline(path: string): Promise<PreparedPipeline> {
   const { assets, files } = await readAssets(document, folder, path);
   return {
     name: document.name,
-    pools: (document.pools ?? []) as PoolOptions[],
+    pools: document.pools ?? [],
     nodes,
     assets,
     bundles,
@@ -73,8 +73,8 @@ export function parsePrepared(
   for (const sha of Object.values(assets)) checkPresent(name, files, sha);
   return {
     name,
-    pools: pools as PoolOptions[],
-    nodes: nodes as LambdaNode[],
+    pools,
+    nodes,
     assets,
     bundles,
     files,

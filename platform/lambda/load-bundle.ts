@@ -5,7 +5,9 @@ import * as client from '../client/mod.ts';
 import * as udl from '../../udl/mod.ts';
 
 /** A lambda out of a bundle; its types are known to its author alone. */
-export type LoadedLambda = udl.Lambda<unknown, udl.Outputs, never, unknown>;
+export type LoadedLambda = udl.Lambda<unknown, udl.Outputs, never>;
+
+type LoadModule = (require: (name: string) => unknown, module: object, exports: object) => void;
 
 /** Modules that every member supplies; everything else is in the bundle. */
 export const suppliedModules: readonly string[] = ['sharp', 'onnxruntime-node'];
@@ -15,7 +17,8 @@ export function loadBundle(code: string, module: string): LoadedLambda {
   const platformRequire = createRequire(import.meta.url);
   const exported = { exports: {} as Record<string, unknown> };
   try {
-    const load = compileFunction(code, ['require', 'module', 'exports'], { filename: module });
+    const parameters = ['require', 'module', 'exports'];
+    const load = compileFunction(code, parameters, { filename: module }) as LoadModule;
     load((name: string) => supplyModule(name, platformRequire), exported, exported.exports);
   } catch (error) {
     throw new FreshetError(

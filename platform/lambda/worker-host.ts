@@ -158,13 +158,17 @@ export class WorkerHost {
   #onMessage(worker: Worker, message: FromWorker): void {
     switch (message.type) {
       case 'ready':
-        return this.#onReady();
+        this.#onReady();
+        return;
       case 'broken':
-        return this.#onLost(worker, errorFromObject(message.error));
+        this.#onLost(worker, errorFromObject(message.error));
+        return;
       case 'began':
-        return this.#options.onBegan(message.at, this.#running?.items ?? []);
+        this.#options.onBegan(message.at, this.#running?.items ?? []);
+        return;
       case 'done':
-        return this.#onDone(worker, message);
+        this.#onDone(worker, message);
+        return;
       case 'threw':
         this.#failures = 0;
         this.#settle((running) => {

@@ -14,7 +14,7 @@ import { VersionReader } from './version-reader.ts';
 import { WorkerDoor } from './worker-door.ts';
 import type { FromWorker, ToWorker, WorkItem, WorkerStart } from './worker-protocol.ts';
 
-type AnyLambda = udl.Lambda<unknown, udl.Outputs, never, unknown>;
+type AnyLambda = udl.Lambda<unknown, udl.Outputs, never>;
 type RunMessage = Extract<ToWorker, { type: 'run' }>;
 
 class WorkerMain {
@@ -37,7 +37,7 @@ class WorkerMain {
     try {
       const { code, lambda } = this.#start;
       this.#lambda = loadBundle(await readFile(code, 'utf8'), lambda);
-      this.#state = await this.#lambda.setup(this.#setupContext() as never);
+      this.#state = await this.#lambda.setup(this.#setupContext());
       this.#post({ type: 'ready' });
     } catch (error) {
       this.#post({ type: 'broken', error: toFreshetError(error, 'LAMBDA_FAILED').toJSON() });
