@@ -1,4 +1,4 @@
-import { FreshetError } from './base/mod.ts';
+import type { FreshetError } from './base/mod.ts';
 import type {
   Door,
   GetRequest,

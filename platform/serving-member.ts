@@ -1,14 +1,18 @@
 /** Process of one serving member of a local cluster; its parent sends configuration and doors. */
-import { runMemberProcess } from './member-process.ts';
+import { type MemberProcessOptions, runMemberProcess } from './member-process.ts';
 import { type ServingOptions, servingPart, type ServingPorts } from './serving.ts';
 
-let ports: ServingPorts | null = null;
+runMemberProcess(servingProcess());
 
-runMemberProcess({
-  parts: (extra) => [
-    servingPart(extra as ServingOptions, (opened) => {
-      ports = opened;
-    }),
-  ],
-  info: () => ports,
-});
+/** The doors open after the parts are made: their ports are known when the parent is told. */
+function servingProcess(): MemberProcessOptions {
+  let ports: ServingPorts | null = null;
+  return {
+    parts: (extra) => [
+      servingPart(extra as ServingOptions, (opened) => {
+        ports = opened;
+      }),
+    ],
+    info: () => ports,
+  };
+}
