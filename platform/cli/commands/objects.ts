@@ -32,43 +32,7 @@ export function addObjectCommands(
   sessionOf: SessionOf,
   nowUs: () => number,
 ): void {
-  program
-    .command('put <key> [value]')
-    .description('store a value (text, or bytes from a file or standard input)')
-    .option('-f, --file <path>', 'read the value from a file; - for standard input')
-    .option('--ack <level>', `when it is answered: ${acks.join(', ')}`)
-    .option('--event-time <moment>', "the writer's own time")
-    .option('--if-version <n>', 'only if this is the newest version of the key; 0: only if new')
-    .option('--content-type <type>', 'what the bytes are')
-    .option('--meta <name=value...>', 'further properties')
-    .action(async (key: string, value: string | undefined, flags: PutFlags, command: Command) => {
-      const session = sessionOf(command);
-      const bytes = await valueOf(value, flags.file);
-      await session.withDatabase(async ({ door }) => {
-        session.output.put(
-          key,
-          await door.put({ key, value: bytes, ...putOptions(flags, value, nowUs()) }),
-        );
-      });
-    });
-  program
-    .command('get <key>')
-    .description('print the value of an object')
-    .option('--version <n>', 'as of this version of its shard')
-    .option('--exact', 'with --version: this very version')
-    .option('--at <moment>', 'as of a moment: µs, ISO date, or -30s')
-    .option('--read <level>', readLevels.join(', '))
-    .option('--show', 'print version, times and properties instead of the bare value')
-    .action(async (key: string, flags: GetFlags, command: Command) => {
-      const session = sessionOf(command);
-      await session.withDatabase(async ({ door }) => {
-        const object = await door.get({ key, ...readOptions(flags, nowUs()) });
-        if (object?.value == null)
-          throw new FreshetError('NOT_FOUND', `There is no object '${key}'`);
-        if (flags.show === true || session.output.isJson) session.output.object(object);
-        else session.output.bytes(object.value);
-      });
-    });
+  addPutAndGet(program, sessionOf, nowUs);
   program
     .command('rm <key>')
     .description('remove an object; its history stays')
@@ -101,6 +65,47 @@ export function addObjectCommands(
         });
       },
     );
+}
+
+function addPutAndGet(program: Command, sessionOf: SessionOf, nowUs: () => number): void {
+  program
+    .command('put <key> [value]')
+    .description('store a value (text, or bytes from a file or standard input)')
+    .option('-f, --file <path>', 'read the value from a file; - for standard input')
+    .option('--ack <level>', `when it is answered: ${acks.join(', ')}`)
+    .option('--event-time <moment>', "the writer's own time")
+    .option('--if-version <n>', 'only if this is the newest version of the key; 0: only if new')
+    .option('--content-type <type>', 'what the bytes are')
+    .option('--meta <name=value...>', 'further properties')
+    .action(async (key: string, value: string | undefined, flags: PutFlags, command: Command) => {
+      const session = sessionOf(command);
+      const bytes = await valueOf(value, flags.file);
+      await session.withDatabase(async ({ door }) => {
+        session.output.put(
+          key,
+          await door.put({ key, value: bytes, ...putOptions(flags, value, nowUs()) }),
+        );
+      });
+    });
+  program
+    .command('get <key>')
+    .description('print the value of an object')
+    .option('--version <n>', 'as of this version of its shard')
+    .option('--exact', 'with --version: this very version')
+    .option('--at <moment>', 'as of a moment: µs, ISO date, or -30s')
+    .option('--read <level>', readLevels.join(', '))
+    .option('--show', 'print version, times and properties instead of the bare value')
+    .action(async (key: string, flags: GetFlags, command: Command) => {
+      const session = sessionOf(command);
+      await session.withDatabase(async ({ door }) => {
+        const object = await door.get({ key, ...readOptions(flags, nowUs()) });
+        const value = object?.value ?? null;
+        if (object === null || value === null)
+          throw new FreshetError('NOT_FOUND', `There is no object '${key}'`);
+        if (flags.show === true || session.output.isJson) session.output.object(object);
+        else session.output.bytes(value);
+      });
+    });
 }
 
 function addListing(program: Command, sessionOf: SessionOf, nowUs: () => number): void {
