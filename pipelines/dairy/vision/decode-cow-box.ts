@@ -28,7 +28,8 @@ export function decodeCowBox(
   config: CowBoxConfig,
 ): CowReading {
   const { data, dims } = outputNamed(outputs, config.boxOutput);
-  if (data.length !== 5) throw wrongOutputs(`${config.boxOutput} [1, 5], not [${dims}]`, outputs);
+  if (data.length !== 5)
+    throw wrongOutputs(`${config.boxOutput} [1, 5], not [${dims.join(', ')}]`, outputs);
   const [score = 0, cx = 0, cy = 0, w = 0, h = 0] = data;
   const width = w * input.width;
   const height = h * input.height;

@@ -54,7 +54,8 @@ function complain(schema: TSchema, value: unknown, error: SchemaError): string[]
 }
 
 function show(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+  const text = JSON.stringify(value) as string | undefined;
+  return (text ?? String(value)).slice(0, 80);
 }
 
 function valueAt(value: unknown, pointer: string): unknown {
