@@ -19,7 +19,10 @@ const commands = {
     await ready({ nativeTests: true });
     const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
     const words = [vitest, 'run', '--config', path.join(root, 'test/config/vitest.config.ts')];
-    return runProgram(process.execPath, words.concat(args), { cwd: root });
+    return runProgram(process.execPath, words.concat(args), {
+      cwd: root,
+      env: { FRESHET_TEST_COMPILED: '1' },
+    });
   },
   build: async () => {
     await ready({ nativeTests: false });

@@ -54,7 +54,8 @@ async function expectAll(of: LocalCluster, numbers: readonly number[]): Promise<
 describe('kill -9', () => {
   test('of all members loses nothing that was acknowledged', async () => {
     const folder = await tempFolder('restart');
-    cluster = await startProcessCluster(folder);
+    const running = await startProcessCluster(folder);
+    cluster = running;
     await cluster.call(1, 'createPool', milk);
     let first = 0;
     const everything: number[] = [];
@@ -65,9 +66,9 @@ describe('kill -9', () => {
         await cluster.call(id, 'writeUntilFailure', { prefix: '/milk/w', lanes: 8, first });
       }
       await until(() => [...counts.values()].every((numbers) => numbers.length >= 200));
-      await Promise.all([1, 2, 3].map((id) => cluster?.kill(id)));
+      await Promise.all([1, 2, 3].map((id) => running.kill(id)));
       everything.push(...[...counts.values()].flat());
-      await Promise.all([3, 1, 2].map((id) => cluster?.start(id)));
+      await Promise.all([3, 1, 2].map((id) => running.start(id)));
       await cluster.whenRunning();
       await expectAll(cluster, everything);
     }

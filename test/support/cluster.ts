@@ -101,7 +101,7 @@ export async function startProcessCluster(
 ): Promise<LocalCluster> {
   const cluster = await startLocalCluster({
     dataFolder: folder,
-    entry: new URL('./cluster-member.ts', import.meta.url),
+    entry: memberEntry(),
     ...options,
     config: { memory: { ringBudgetBytes: 24 * MiB }, logLevel: 'error', ...options.config },
   });
@@ -112,6 +112,13 @@ export async function startProcessCluster(
     throw caught;
   }
   return cluster;
+}
+
+/** Compiled by `npm test`, which then says so: it starts three times as fast as the source. */
+function memberEntry(): URL {
+  const isCompiled = process.env['FRESHET_TEST_COMPILED'] === '1';
+  const name = isCompiled ? '../../dist/test/support/cluster-member.js' : './cluster-member.ts';
+  return new URL(name, import.meta.url);
 }
 
 export function bytes(text: string): Uint8Array {
