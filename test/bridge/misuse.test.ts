@@ -11,7 +11,7 @@ afterAll(() => {
 
 /** Calls with whatever arguments, as a careless caller would. */
 function misuse(name: keyof typeof addon, ...given: readonly unknown[]): () => unknown {
-  const called: unknown = addon[name];
+  const called: unknown = Reflect.get(addon, name);
   if (typeof called !== 'function') {
     throw new Error(`${name} is no function`);
   }

@@ -117,7 +117,7 @@ describe('objects', () => {
   });
 
   test('a version and a moment can be asked for, at each level of reading', async () => {
-    const places = [];
+    const places: { version: number; time: number }[] = [];
     for (const text of ['one', 'two', 'three']) {
       places.push(jsonOf(await put('/farm/notes/time', text)) as { version: number; time: number });
     }
@@ -164,7 +164,7 @@ describe('bad input is refused with a code, and the member goes on', () => {
       const body = method === 'PUT' ? { body: 'x' } : {};
       const answer = await http(`/v1/objects${key}`, { method, ...body });
       expect(answer.status).toBe(status);
-      expect(errorOf(answer)).toMatchObject({ code, mend: expect.stringMatching(/./) });
+      expect(errorOf(answer)).toMatchObject({ code, mend: expect.stringMatching(/./) as string });
     }
     expect((await put('/farm/notes/after', 'well')).status).toBe(200);
   });

@@ -298,7 +298,7 @@ async function openWatch(path: string, headers: http.OutgoingHttpHeaders = {}) {
     /** Changes something until the watch, which opens by itself, has seen it. */
     nextAfter: async (change: () => Promise<unknown>): Promise<ServerSentEvent> => {
       const event = next();
-      let isSeen = false;
+      let isSeen = false as boolean;
       void event.then(() => (isSeen = true));
       while (!isSeen) await change();
       return event;

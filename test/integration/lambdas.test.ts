@@ -283,7 +283,7 @@ describe('a pipeline that is not possible', () => {
         },
       ],
     };
-    change(document as Record<string, unknown>);
+    change(document);
     await writeFile(join(place, 'pipeline.json'), JSON.stringify(document));
     return preparePipeline(join(place, 'pipeline.json'));
   };

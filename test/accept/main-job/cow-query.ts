@@ -1,4 +1,4 @@
-import { Database } from '../../../platform/client/mod.ts';
+import type { Database } from '../../../platform/client/mod.ts';
 import { startBenchCluster } from '../../bench/bench-cluster.ts';
 import { type Check, type CheckContext, holds, type Line } from '../check.ts';
 import { lastWords, runFreshet } from '../product.ts';

@@ -48,7 +48,7 @@ async function sameAnswers(
   cluster: BenchCluster,
   name: string,
 ): Promise<Line> {
-  const stored = await cluster.db.pool<unknown>(pool).get(name);
+  const stored = await cluster.db.pool(pool).get(name);
   const answers = [JSON.stringify(stored?.value ?? null)];
   for (let nth = 0; nth < 3; nth++) {
     const reply = await fetch(url(cluster, `/v1/objects${pool}/${name}`, nth));

@@ -80,7 +80,7 @@ describe('testLambda', () => {
     const events = [{ key: '/dairy/yield/cow_1', value: { litres: 3 } }];
     const broken = { ...threshold, input: json(Type.Object({ litres: Type.String() })) };
     await expect(
-      testLambda(broken as never, events as never, { config: { litresMin: 1 } as never }),
+      testLambda(broken as never, events as never, { config: { litresMin: 1 } }),
     ).rejects.toThrow(/does not fit its schema at \/litres/);
   });
 

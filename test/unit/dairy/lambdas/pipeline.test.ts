@@ -65,7 +65,7 @@ test('a missing or wrong list of models stops the node, naming the file', async 
   const wrong = { ...assets, 'models.json': assets['filter.onnx'] ?? '' };
   await expect(testLambda(filter, [], { assets: wrong })).rejects.toMatchObject({
     code: 'INVALID_CONFIG',
-    message: expect.stringContaining('filter.onnx is no list of models'),
+    message: expect.stringContaining('filter.onnx is no list of models') as string,
   });
   const swapped = { ...assets, 'filter.onnx': assets['models.json'] ?? '' };
   await expect(testLambda(filter, [], { assets: swapped })).rejects.toMatchObject({

@@ -158,7 +158,7 @@ export interface MemoryRecord {
 export function memoryDatabase(records: MemoryRecord[]): Database {
   const rows = (): LogRecord[] =>
     records.map(({ key, value, eventTime = null }, i) =>
-      logRecord({ key, version: i + 1, time: 1000 + i, eventTime } as never, value as never),
+      logRecord({ key, version: i + 1, time: 1000 + i, eventTime }, value as never),
     );
   const engine = (): QueryEngine =>
     new QueryEngine({
@@ -172,7 +172,7 @@ export function memoryDatabase(records: MemoryRecord[]): Database {
       return [{ shard: 0, epoch: 1, delivered, stable: delivered, persisted: delivered }];
     },
     get: async ({ key, at = Infinity }) =>
-      (rows().findLast((row) => row.key === key && row.time <= at) as never) ?? null,
+      (rows().findLast((row) => row.key === key && row.time <= at) ?? null) as never,
     query: async function* query(plan, signal) {
       for await (const batch of engine().run(
         plan as QueryPlan,

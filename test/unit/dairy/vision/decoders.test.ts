@@ -11,6 +11,7 @@ import type {
   YoloxConfig,
 } from '../../../../pipelines/dairy/vision/model-config.ts';
 
+const near = (value: number) => expect.closeTo(value) as number;
 const size = { width: 32, height: 32 };
 const parsed = <T>(decoder: object): T => {
   const input = { name: 'i', ...size };
@@ -61,7 +62,7 @@ test('nanodet: the mean of a distribution over distances', () => {
       classIndex: 1,
       label: 'cow',
       score: Math.fround(0.6),
-      box: { x: 11.5 - 16, y: expect.closeTo(11.5 - 8), width: 16, height: expect.closeTo(16) },
+      box: { x: 11.5 - 16, y: near(11.5 - 8), width: 16, height: near(16) },
     },
   ]);
   const wrong = [{ name: 's', dims: [1, 9, 2], data: new Float32Array(18) }];

@@ -117,14 +117,24 @@ test('an exposed layer becomes the output, pooled on a grid', async () => {
   expect(inner.slice(0, 4).map((v) => v + 0)).toEqual([0, -1, -2, -3]);
   const grid = { pool: { rows: 2, columns: 2 } };
   const pooled = await numbersOf(gradient(4, 4), echoConfig({}, grid, exposed), chain);
-  expect(pooled).toEqual([-0.5, -2.5, -0.5, -2.5, -0.5, -0.5, -2.5, -2.5, ...Array(4).fill(-200)]);
+  expect(pooled).toEqual([
+    -0.5,
+    -2.5,
+    -0.5,
+    -2.5,
+    -0.5,
+    -0.5,
+    -2.5,
+    -2.5,
+    ...Array<number>(4).fill(-200),
+  ]);
   const unit = await numbersOf(gradient(4, 4), echoConfig({}, { normalize: true }), chain);
   expect(Math.hypot(...unit)).toBeCloseTo(1);
   await expect(
     numbersOf(gradient(4, 4), echoConfig({}, {}, { expose: 'iner' }), chain),
   ).rejects.toMatchObject({
     code: 'MODEL_INVALID',
-    message: expect.stringContaining('near: inner'),
+    message: expect.stringContaining('near: inner') as string,
   });
 });
 
@@ -132,7 +142,7 @@ test('a file that is missing or is no ONNX is named', async () => {
   const absent = echoConfig({}, {}, { file: 'absent.onnx' });
   await expect(VisionModel.open(absent, folder)).rejects.toMatchObject({
     code: 'MODEL_INVALID',
-    message: expect.stringContaining('absent.onnx'),
+    message: expect.stringContaining('absent.onnx') as string,
   });
   for (const content of ['no model at all', '']) {
     writeFileSync(join(folder, 'tiny.onnx'), content);
@@ -140,7 +150,7 @@ test('a file that is missing or is no ONNX is named', async () => {
       const opening = VisionModel.open(echoConfig({}, {}, { expose }), folder);
       await expect(opening).rejects.toMatchObject({
         code: 'MODEL_INVALID',
-        message: expect.stringMatching(/tiny\.onnx.*is no ONNX model/),
+        message: expect.stringMatching(/tiny\.onnx.*is no ONNX model/) as string,
       });
     }
   }
@@ -180,7 +190,7 @@ test('a decoder that does not fit the outputs is found at load', async () => {
     const config = parseModelConfig({ name: 'm', file: 'tiny.onnx', input, decoder });
     await expect(VisionModel.open(config, folder)).rejects.toMatchObject({
       code: 'MODEL_INVALID',
-      message: expect.stringContaining('same [1, 3, 4, 4]'),
+      message: expect.stringContaining('same [1, 3, 4, 4]') as string,
     });
   }
   const misnamed = { type: 'yolox', classNames: ['sheep', 'cow'], classes: ['cw'] };
