@@ -1,0 +1,207 @@
+import { Client, credentials, makeGenericClientConstructor, status } from '@grpc/grpc-js';
+import { service as healthService } from 'grpc-health-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FreshetError, limits } from '../../platform/base/mod.ts';
+import { errorTrailer, GrpcDoor, type PutResult } from '../../platform/client/mod.ts';
+import { Ack, ObjectsClient, ReadLevel } from '../../platform/wire/mod.ts';
+import { bytes, text } from '../support/cluster.ts';
+import { type DoorsRig, sendRaw, startDoors, take } from './doors-rig.ts';
+
+let rig: DoorsRig;
+let door: GrpcDoor;
+const address = () => `127.0.0.1:${String(rig.grpcPort)}`;
+
+beforeAll(async () => {
+  rig = await startDoors('grpc');
+  ({ door } = rig.cluster);
+  await door.createPool({ name: '/farm/notes', kind: 'persistent' });
+  await door.createPool({ name: '/farm/small', kind: 'volatile', maxValueBytes: 100 });
+});
+
+afterAll(async () => rig.close());
+
+describe('streams of puts', () => {
+  test('thousands in flight are each answered, in the order of the key', async () => {
+    const count = 20_000;
+    const requests = Array.from({ length: count }, (_, nth) => ({
+      key: `/farm/notes/many/${String(nth % 7)}`,
+      value: bytes(String(nth)),
+    }));
+    const results = await door.putMany(requests);
+    expect(results.filter((result) => result instanceof FreshetError)).toEqual([]);
+    for (let lane = 0; lane < 7; lane++) {
+      const versions = results.filter((_, nth) => nth % 7 === lane) as PutResult[];
+      const sorted = [...versions].sort((a, b) => a.version - b.version);
+      expect(versions).toEqual(sorted);
+      const newest = await door.get({ key: `/farm/notes/many/${String(lane)}` });
+      expect(Number(text(newest?.value)) % 7).toBe(lane);
+      expect(newest?.version).toBe(versions.at(-1)?.version);
+    }
+  });
+
+  test('one that is refused does not hold up the others', async () => {
+    const results = await door.putMany([
+      { key: '/farm/notes/ok/1', value: bytes('1') },
+      { key: '/farm/notes/../up', value: bytes('2') },
+      { key: '/farm/small/over', value: new Uint8Array(101) },
+      { key: '/farm/notes/huge', value: new Uint8Array(limits.valueBytesMax + 1) },
+      { key: '/farm/notes/ok/2', value: bytes('3'), expect: { versionOfKey: 99 } },
+      { key: '/farm/notes/ok/3', value: bytes('4') },
+    ]);
+    const codes = results.map((result) => (result instanceof FreshetError ? result.code : 'ok'));
+    const refused = ['INVALID_KEY', 'VALUE_TOO_LARGE', 'VALUE_TOO_LARGE', 'CONDITION_FAILED'];
+    expect(codes).toEqual(['ok', ...refused, 'ok']);
+  });
+
+  test('a client that does not read its answers is not read either', async () => {
+    const client = new ObjectsClient(address(), credentials.createInsecure());
+    const stream = client.putStream();
+    stream.on('error', () => undefined);
+    stream.pause();
+    const put = (nth: number) => ({
+      key: `/farm/small/deaf/${String(nth % 10)}`,
+      value: Buffer.from('x'),
+      ack: Ack.ACK_UNSPECIFIED,
+      meta: {},
+      triggerOnly: false,
+      timeoutMs: 0,
+      expect: undefined,
+      eventTime: undefined,
+    });
+    const batches = 40;
+    const each = 2000;
+    for (let batch = 0; batch < batches; batch++) {
+      const puts = Array.from({ length: each }, (_, nth) => put(nth));
+      stream.write({ firstSequence: batch * each, puts });
+    }
+    stream.end();
+    // The member goes on serving others meanwhile.
+    await door.put({ key: '/farm/notes/meanwhile', value: bytes('x') });
+    const answered = new Set<number>();
+    for await (const { outcomes } of stream) {
+      for (const { sequence } of outcomes) answered.add(sequence);
+    }
+    client.close();
+    expect(answered.size).toBe(batches * each);
+  });
+});
+
+describe('errors', () => {
+  test('carry code, message and mend, and a status that means something', async () => {
+    const client = new ObjectsClient(address(), credentials.createInsecure());
+    const request = {
+      key: '/nowhere/a',
+      read: ReadLevel.READ_LEVEL_UNSPECIFIED,
+      version: undefined,
+      exact: false,
+      at: undefined,
+      timeoutMs: 0,
+    };
+    const failure = await new Promise<{ code: number; metadata: { get(name: string): Buffer[] } }>(
+      (resolve) => {
+        client.get(request, (error) => resolve(error as never));
+      },
+    );
+    client.close();
+    expect(failure.code).toBe(status.NOT_FOUND);
+    const [trailer] = failure.metadata.get(errorTrailer);
+    expect(JSON.parse(trailer!.toString())).toMatchObject({
+      code: 'UNKNOWN_POOL',
+      message: expect.stringContaining('/nowhere') as string,
+      mend: expect.stringMatching(/./) as string,
+    });
+  });
+
+  test('a number that no name stands for, and one beyond safe integers', async () => {
+    const client = new Client(address(), credentials.createInsecure());
+    const call = async (message: Buffer) =>
+      new Promise<{ code: number } | null>((resolve) => {
+        const path = '/freshet.v1.Objects/Get';
+        const same = (value: Buffer) => value;
+        client.makeUnaryRequest(path, same, same, message, (error) => resolve(error));
+      });
+    const key = Buffer.from('/farm/notes/a');
+    const keyField = Buffer.concat([Buffer.from([0x0a, key.length]), key]);
+    const readLevel99 = await call(Buffer.concat([keyField, Buffer.from([0x10, 99])]));
+    expect(readLevel99?.code).toBe(status.INVALID_ARGUMENT);
+    const version2to63 = Buffer.from([0x18, ...Array<number>(9).fill(0x80), 0x01]);
+    expect(await call(Buffer.concat([keyField, version2to63]))).toMatchObject({
+      code: expect.any(Number) as number,
+    });
+    expect(await call(Buffer.from([0x0a, 0xff, 0xff, 0x03]))).not.toBeNull();
+    client.close();
+    expect(await door.get({ key: '/farm/notes/a' })).toBeNull();
+  });
+
+  test('an address where nobody listens is told in one short sentence', async () => {
+    const nobody = new GrpcDoor('127.0.0.1:1', { token: null, timeoutMs: 2000 });
+    const failures = await Promise.all([
+      nobody.members().catch((error: unknown) => error as FreshetError),
+      nobody
+        .put({ key: '/a/b', value: bytes('x') })
+        .catch((error: unknown) => error as FreshetError),
+    ]);
+    await nobody.close();
+    for (const failure of failures) {
+      expect(failure).toMatchObject({ code: 'UNREACHABLE', retryable: true });
+      const { message } = failure as FreshetError;
+      const sentence = /^The member at 127\.0\.0\.1:1 cannot be reached(: nobody listens there)?$/;
+      expect(message).toMatch(sentence);
+    }
+  });
+
+  test('a deadline that has passed, and a caller who gives up', async () => {
+    const get = door.get({ key: '/farm/notes/a', timeoutMs: 0 });
+    await expect(get).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const abort = new AbortController();
+    const watch = take(door.watch({ prefix: '/farm/notes', signal: abort.signal }), 1);
+    abort.abort();
+    await expect(watch).rejects.toMatchObject({ code: 'CANCELLED' });
+    const { signal } = abort;
+    const put = door.put({ key: '/farm/notes/a', value: bytes('x'), signal });
+    await expect(put).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+});
+
+test('the health service answers SERVING, and NOT_FOUND for what there is not', async () => {
+  type Health = Client & {
+    check(
+      request: { service: string },
+      done: (error: { code: number } | null, reply?: { status: string }) => void,
+    ): void;
+  };
+  const HealthClient = makeGenericClientConstructor(healthService as never, 'Health');
+  const client = new HealthClient(address(), credentials.createInsecure()) as unknown as Health;
+  const check = async (service: string) =>
+    new Promise((resolve) => {
+      client.check({ service }, (error, reply) => resolve(error?.code ?? reply?.status));
+    });
+  expect(await check('')).toBe('SERVING');
+  expect(await check('nothing')).toBe(status.NOT_FOUND);
+  client.close();
+});
+
+test('garbage and half frames on the gRPC and replication ports leave the member alive', async () => {
+  const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+  const halfHeaders = Buffer.from([0, 1, 0, 1, 4, 0, 0, 0, 1, 0x82]);
+  const oversized = Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1]);
+  const garbage = [
+    [Buffer.alloc(5000, 0xa5)],
+    ['GET / HTTP/1.1\r\nhost: x\r\n\r\n'],
+    [preface, settings, halfHeaders],
+    [preface, oversized, Buffer.alloc(1000)],
+    [preface.slice(0, 10)],
+    [],
+  ];
+  for (const port of [rig.grpcPort, rig.replicationPort]) {
+    for (const parts of garbage) await sendRaw(port, parts);
+  }
+  for (const { grpc } of rig.cluster.ports) {
+    const other = new GrpcDoor(`127.0.0.1:${String(grpc)}`, { token: null, timeoutMs: 20_000 });
+    await other.put({ key: '/farm/notes/alive', value: bytes(String(grpc)) });
+    expect(text((await other.get({ key: '/farm/notes/alive' }))?.value)).toBe(String(grpc));
+    expect((await other.members()).waitingFor).toBeNull();
+    await other.close();
+  }
+});
