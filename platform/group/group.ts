@@ -190,7 +190,9 @@ export class Group {
       onPeer: (node, state, status) => {
         if (state === 'refused') {
           const reason = core.statusName(status);
-          this.#log.warn({ node, reason }, 'a connection was refused');
+          // While members start, some dial before they are known: that mends itself.
+          const level = reason === 'NOT_A_MEMBER' ? 'info' : 'warn';
+          this.#log[level]({ node, reason }, 'a connection was refused');
           return;
         }
         this.#log.info({ node, state }, 'member connection');

@@ -36,8 +36,10 @@ export interface ArrivalSubscription {
 export interface ArrivalSource {
   /** Shards held here of the pool to which `prefix` belongs. */
   places(prefix: string): readonly ShardPlace[];
-  /** The newest version applied here. */
+  /** The newest version applied here, and the epoch that runs. */
   newest(shard: number): Position;
+  /** The epoch in which a version was made; null: unknown, or no such version. */
+  epochOf(shard: number, version: number): number | null;
   /**
    * Arrivals under `prefix` (at any depth below it) from a version on, in version order, no earlier
    * than the pool's frontier allows: persisted everywhere for a persistent pool. `onEnd` tells why a

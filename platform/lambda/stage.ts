@@ -93,11 +93,24 @@ export class Stage {
     for (const place of source.places(this.node.prefix)) {
       const old = this.#inputs.get(place.shard);
       old?.subscription?.close();
-      const start = this.#options.startOf(place.shard) ?? source.newest(place.shard);
-      const input = { place, done: old?.done ?? new LowWater(start.version), subscription: null };
+      const start = this.#startOf(place.shard);
+      const input = { place, done: old?.done ?? new LowWater(start), subscription: null };
       this.#inputs.set(place.shard, input);
       this.#subscribe(input);
     }
+  }
+
+  /**
+   * The version after which to begin. A place in a history that is gone (a volatile shard of which no
+   * member was left) means the beginning of the new one.
+   */
+  #startOf(shard: number): number {
+    const { source, startOf } = this.#options;
+    const newest = source.newest(shard);
+    const start = startOf(shard) ?? newest;
+    const epoch = source.epochOf(shard, start.version);
+    const isGone = start.version > newest.version || (epoch !== null && epoch > start.epoch);
+    return isGone ? 0 : start.version;
   }
 
   /** Every shard up to here is finished. */

@@ -1,5 +1,5 @@
 import { FreshetError, toFreshetError } from '../base/mod.ts';
-import type { Group, MemberCore, ShardLayout } from '../group/mod.ts';
+import { type Group, type MemberCore, readRecord, type ShardLayout } from '../group/mod.ts';
 import { LocalFeed, newestShown } from './local-feed.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { Position } from './resume-token.ts';
@@ -65,6 +65,13 @@ export class StoreArrivals {
       epoch: this.#group.runningEpoch(shard),
       version: newestShown(this.#core, shard, false),
     };
+  }
+
+  /** The epoch in which a version was made, as far as memory tells; null: unknown, or no such version. */
+  epochOf(shard: number, version: number): number | null {
+    const versions = Float64Array.of(version);
+    const bytes = this.#core.addon.getVersions(this.#core.handle, shard, versions, 1);
+    return bytes.byteLength === 0 ? null : readRecord(bytes, 0).head.epoch;
   }
 
   subscribe(
