@@ -23,6 +23,11 @@ interface Options {
 
 const jobs: readonly Job[] = [mainJob];
 
+// With an end of ours, what the checks started ends too.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(1));
+}
+
 const command = new Command('accept')
   .description('Runs the acceptance of an issue.')
   .argument('<job>', jobs.map(({ name }) => name).join(', '))

@@ -19,6 +19,12 @@ export interface SpawnOptions {
 
 const outputCharsMax = 4_000_000;
 const lookMs = 20;
+const living = new Set<Started>();
+
+// However this process ends, nothing that a check started outlives it.
+process.once('exit', () => {
+  for (const started of living) started.killGroup();
+});
 
 /** A started program whose output can be waited for. */
 export class Started {
@@ -45,6 +51,7 @@ export class Started {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-outputCharsMax);
     });
+    living.add(this);
     this.#timer = setTimeout(() => {
       this.killGroup();
     }, timeoutMs);
@@ -87,6 +94,7 @@ export class Started {
   async #wait(): Promise<Ending> {
     const [code] = (await once(this.#child, 'close')) as [number | null];
     clearTimeout(this.#timer);
+    living.delete(this);
     const { stdout, stderr } = this;
     return { code, stdout, stderr, elapsedMs: performance.now() - this.#begin };
   }

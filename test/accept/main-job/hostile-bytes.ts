@@ -8,6 +8,8 @@ import { type Check, holds, type Line } from '../check.ts';
 
 const rounds = { full: 200, quick: 20 };
 const answerMs = 5000;
+/** The door gives headers 10 s. */
+const slowHeadersMs = 30_000;
 const pool = '/accept/alive';
 
 /** Garbage and half frames on every port, broken requests; members live and lose nothing. */
@@ -33,7 +35,8 @@ export const hostileBytes: Check = {
         lines.push(await aliveLine(cluster, `${String(count)} times garbage on ${name}`));
       }
       lines.push(...(await badRequests(cluster)));
-      lines.push(await abortedBody(cluster), await aliveLine(cluster, 'after all of it'));
+      lines.push(await abortedBody(cluster), await slowHeaders(cluster));
+      lines.push(await aliveLine(cluster, 'after all of it'));
       return lines;
     } finally {
       await cluster.close();
@@ -127,4 +130,25 @@ async function abortedBody(cluster: BenchCluster): Promise<Line> {
   const found = await cluster.db.pool(pool, raw()).get('half');
   const measured = found === null ? 'nothing stored' : `${String(found.size)} B stored`;
   return holds('HTTP: body aborted midway', 'nothing stored', found === null, measured);
+}
+
+/** One header byte a while: the door answers and hangs up, it does not wait for ever. */
+async function slowHeaders(cluster: BenchCluster): Promise<Line> {
+  const socket = connect(Number(cluster.ports[0]?.http), '127.0.0.1');
+  let answer = '';
+  socket.on('error', () => undefined);
+  socket.setEncoding('utf8').on('data', (part: string) => {
+    answer += part;
+  });
+  socket.write('GET /healthz HTTP/1.1\r\nX-Slow: ');
+  const drip = setInterval(() => socket.write('a'), 500);
+  const begin = performance.now();
+  const closed = await Promise.race([once(socket, 'close'), sleep(slowHeadersMs, null)]);
+  clearInterval(drip);
+  socket.destroy();
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  const status = /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'no answer';
+  const measured = `${status} ${codeIn(answer)}, ${closed === null ? 'open' : 'closed'} at ${seconds} s`;
+  const isRefused = closed !== null && /^[45]/.test(status) && codeIn(answer) !== 'no code';
+  return holds('HTTP: slow headers', 'a coded refusal, closed', isRefused, measured);
 }
