@@ -132,7 +132,8 @@ function streaming<Q, B>(open: (request: Q, signal: AbortSignal) => AsyncIterabl
         await pump(open(call.request, abort.signal), call, abort.signal);
         call.end();
       } catch (error) {
-        call.destroy(serviceError(error) as unknown as Error);
+        // Destroying the call would end it without its status, and the client would wait for ever.
+        call.emit('error', serviceError(error));
       }
     })();
   };
