@@ -26,8 +26,9 @@ class Answers {
 
   // The submission at `sequence` was accepted and waits for the disks of all members.
   void await_sync(Token token, Sequence sequence, const Applied& applied) {
-    unsynced_.push(
-        {sequence, {token, Status::kOk, applied.epoch, applied.version, applied.time, 0}});
+    unsynced_.push({sequence,
+                    {token, Status::kOk, applied.epoch, applied.version, applied.time,
+                     applied.previous_version_of_key}});
   }
   // A read waits until `sequences` are delivered, or synced everywhere.
   void await_delivered(Token token, uint64_t sequences) { await(at_delivered_, token, sequences); }

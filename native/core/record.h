@@ -2,8 +2,9 @@
 //
 //   header (64 bytes) | extension | key | meta | value | zeros up to a multiple of 64
 //
-// A sender fills everything but sequence, version and header_crc; delivery fills those, alike at
-// every member, and the record is from then on immutable. All integers are little endian.
+// A sender fills everything but version; in a ring `sequence` is the message's index and header_crc
+// is sealed over it. Delivery gives sequence and version and seals the header anew, alike at every
+// member, and the record is from then on immutable. All integers are little endian.
 //
 // Thread: none; plain data.
 #ifndef FRESHET_CORE_RECORD_H_
@@ -75,7 +76,7 @@ struct SessionStamp {
 };
 
 struct RecordHeader {
-  uint32_t header_crc;   // CRC32C of the 60 bytes that follow; made at delivery
+  uint32_t header_crc;   // CRC32C of the 60 bytes that follow; made anew at delivery
   uint32_t payload_crc;  // CRC32C of everything after the header, without the padding; the sender's
   uint32_t length;       // bytes from the header to the value's end; the record takes it rounded up
   RecordKind kind;

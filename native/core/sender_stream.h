@@ -45,6 +45,7 @@ class SenderStream {
   // Takes the next message out. `record` is null for a null. Only while delivered() < received().
   RingFault next(const std::byte*& record);
   uint64_t delivered() const { return delivered_; }
+  uint64_t delivered_position() const { return deliver_.position(); }
 
  private:
   RingFault take_record(const RecordHeader& header);

@@ -21,6 +21,10 @@ namespace {
 constexpr size_t kPassBytes = kCopySlice;
 constexpr size_t kDeliveryCost = 256;
 constexpr size_t kNullCost = 16;
+// Delivery alone is shown once it frees this part of a ring: the rest is room enough for any
+// record.
+constexpr size_t kShownDivisor = 8;
+static_assert(kShownDivisor > kRingInlineDivisor, "what is held back must not block a record");
 // Passes whose versions are remembered until they are on all disks; more are merged.
 constexpr size_t kCheckpointsMax = 1024;
 
@@ -49,6 +53,7 @@ class ShardReplica::Impl {
   int step(Micros wall, Outputs& out);
   void on_synced(Sequence sequence);
   void set_dispatched(Version version);
+  bool show_delivered();
   void stop(Status reason, Outputs& out);
   void set_congested(NodeId peer, bool congested);
 
@@ -73,6 +78,7 @@ class ShardReplica::Impl {
   void answer_own(Sequence sequence, const Applied& applied, Outputs& out);
   int show_persisted();
   int answer(Outputs& out);
+  bool is_to_show() const;
   int push(Outputs& out);
   void fail(Rank member, RingFault what, Outputs& out);
 
@@ -88,6 +94,8 @@ class ShardReplica::Impl {
   Answers answers_;
   std::vector<Peer> peers_;
   std::array<uint64_t, kMembersMax> received_{};  // messages by sender
+  std::array<uint64_t, kMembersMax> shown_{};     // by sender: ring position shown as delivered
+  bool show_delivered_ = false;
 
   struct Checkpoint {
     uint64_t sequences;
@@ -142,12 +150,12 @@ std::vector<GrantedRegion> ShardReplica::Impl::regions() {
     if (rank == me_) continue;
     const auto owner = static_cast<uint16_t>(rank);
     const NodeId writer = config_.members[rank];
-    result.push_back({writer, {RegionKind::kShardRow, owner, config_.shard, config_.epoch},
-                      table_.row(rank)});
+    result.push_back(
+        {writer, {RegionKind::kShardRow, owner, config_.shard, config_.epoch}, table_.row(rank)});
     const size_t s = sender_index(config_.senders, rank);
     if (s == kNoSender) continue;
-    result.push_back({writer, {RegionKind::kRing, owner, config_.shard, config_.epoch},
-                      rings_[s].bytes()});
+    result.push_back(
+        {writer, {RegionKind::kRing, owner, config_.shard, config_.epoch}, rings_[s].bytes()});
   }
   return result;
 }
@@ -221,8 +229,7 @@ int ShardReplica::Impl::take(Outputs& out) {
 int ShardReplica::Impl::make_messages(Outputs& out) {
   if (!is_sender()) return 0;
   const size_t senders = streams_.size();
-  sender_->free_delivered(
-      messages_among(table_.least_delivered_seq(), my_sender_, senders));
+  sender_->free_delivered(messages_among(table_.least_delivered_seq(), my_sender_, senders));
   int work = sender_->feed(out.released);
   if (sender_->make_nulls(messages_owed({received_.data(), senders}, my_sender_))) work++;
   received_[my_sender_] = sender_->messages();
@@ -311,7 +318,8 @@ void ShardReplica::Impl::answer_own(Sequence sequence, const Applied& applied, O
 
 int ShardReplica::Impl::show_persisted() {
   if (!config_.persistent) return 0;
-  // Nulls and refusals leave nothing in the log: with nothing unsynced, all that is delivered counts.
+  // Nulls and refusals leave nothing in the log: with nothing unsynced, all that is delivered
+  // counts.
   const LogPosition logged = store_.last_position();
   const bool nothing_unsynced =
       logged.epoch != config_.epoch || static_cast<uint64_t>(logged.sequence + 1) <= synced_;
@@ -334,14 +342,34 @@ int ShardReplica::Impl::show_persisted() {
 }
 
 int ShardReplica::Impl::answer(Outputs& out) {
-  const Completion state{0, Status::kOk, config_.epoch, store_.newest_version(),
-                         store_.newest_time(), 0};
+  const Completion state{
+      0, Status::kOk, config_.epoch, store_.newest_version(), store_.newest_time(), 0};
   return answers_.release(delivered_, persisted_, state, out);
+}
+
+bool ShardReplica::Impl::is_to_show() const {
+  if (table_.is_urgent() || show_delivered_) return true;
+  if (!table_.has_changed()) return false;
+  for (size_t s = 0; s < streams_.size(); s++) {
+    if (streams_[s].delivered_position() - shown_[s] >= config_.ring_size / kShownDivisor)
+      return true;
+  }
+  return false;
+}
+
+bool ShardReplica::Impl::show_delivered() {
+  show_delivered_ = stopped_ == Status::kOk && table_.has_changed();
+  return show_delivered_;
 }
 
 // Ring bytes first, then the row that guards them.
 int ShardReplica::Impl::push(Outputs& out) {
-  const CellRange changed = table_.take_changed();
+  CellRange changed;
+  if (is_to_show()) {
+    changed = table_.take_changed();
+    show_delivered_ = false;
+    for (size_t s = 0; s < streams_.size(); s++) shown_[s] = streams_[s].delivered_position();
+  }
   const size_t before = out.writes.size();
   const RegionId row{RegionKind::kShardRow, static_cast<uint16_t>(me_), config_.shard,
                      config_.epoch};
@@ -423,12 +451,11 @@ void ShardReplica::wait_current(Token token, bool persisted) {
 int ShardReplica::step(Micros wall, Outputs& out) { return impl_->step(wall, out); }
 void ShardReplica::on_synced(Sequence sequence) { impl_->on_synced(sequence); }
 void ShardReplica::set_dispatched(Version version) { impl_->set_dispatched(version); }
+bool ShardReplica::show_delivered() { return impl_->show_delivered(); }
 void ShardReplica::stop(Status reason, Outputs& out) { impl_->stop(reason, out); }
 const Frontiers& ShardReplica::frontiers() const { return impl_->frontiers_; }
 const ShardFault& ShardReplica::fault() const { return impl_->fault_; }
-size_t ShardReplica::inline_max() const {
-  return impl_->config_.ring_size / kRingInlineDivisor;
-}
+size_t ShardReplica::inline_max() const { return impl_->config_.ring_size / kRingInlineDivisor; }
 void ShardReplica::set_congested(NodeId peer, bool congested) {
   impl_->set_congested(peer, congested);
 }

@@ -2,8 +2,8 @@
 //
 // Senders multicast records through byte rings; members show in the shard's table how far they
 // have received; what all have received is stable and is delivered in round-robin order, message i
-// of sender r at sequence i * S + r (Derecho, ACM TOCS 36(2), 2019; batching and reactive nulls after
-// Spindle, arXiv 2110.00886).
+// of sender r at sequence i * S + r (Derecho, ACM TOCS 36(2), 2019; batching and reactive nulls
+// after Spindle, arXiv 2110.00886).
 //
 // Thread: the agent's, but for frontiers(), which any thread may read.
 // Invariants
@@ -50,18 +50,18 @@ struct ShardConfig {
 
 // Read by other threads to answer reads; monotone within an epoch.
 struct Frontiers {
-  std::atomic<Sequence> received{-1};      // contiguous global sequence received here
-  std::atomic<Sequence> delivered{-1};     // applied here
-  std::atomic<Sequence> persisted{-1};     // synced at every member
+  std::atomic<Sequence> received{-1};   // contiguous global sequence received here
+  std::atomic<Sequence> delivered{-1};  // applied here
+  std::atomic<Sequence> persisted{-1};  // synced at every member
   std::atomic<Version> delivered_version{0};
   std::atomic<Version> persisted_version{0};  // highest version synced at every member
-  std::atomic<uint8_t> stopped{0};         // a Status: why the epoch ended, kOk while it runs
+  std::atomic<uint8_t> stopped{0};            // a Status: why the epoch ended, kOk while it runs
 };
 
 // Which peer broke the protocol and how, when that ended the epoch here (kLogCorrupt).
 struct ShardFault {
-  NodeId peer = 0;         // 0: nobody did
-  const char* what = "";   // a name of RingFault: "checksum", "row", ...
+  NodeId peer = 0;        // 0: nobody did
+  const char* what = "";  // a name of RingFault: "checksum", "row", ...
 };
 
 struct GrantedRegion {
@@ -80,8 +80,8 @@ class ShardReplica {
   const ShardConfig& config() const;
 
   // Takes a change into the order. Its stamp is the greater of change.stamp, the last pass's wall
-  // clock and all that the hybrid clock has seen. A record of at most inline_max() bytes, padded, is
-  // copied before this returns; a larger one's value is read until its token appears in
+  // clock and all that the hybrid clock has seen. A record of at most inline_max() bytes, padded,
+  // is copied before this returns; a larger one's value is read until its token appears in
   // Outputs::released (also with Ack::kNone), as room comes free.
   //   kOverloaded       no room in ring or queue, or dispatchers or disks too far behind: nothing
   //                     was taken
@@ -95,7 +95,8 @@ class ShardReplica {
 
   // Completes `token` once everything received here up to now is delivered (and, if `persisted` and
   // the shard is persistent, on disk everywhere): the wait of a linearizable read. The Completion
-  // comes with a later pass and names the newest version; kOverloaded beyond kWaitersMax (answers.h).
+  // comes with a later pass and names the newest version; kOverloaded beyond kWaitersMax
+  // (answers.h).
   void wait_current(Token token, bool persisted);
 
   // One pass: take in what the rings hold, react, deliver, answer, queue writes. Never waits.
@@ -104,9 +105,14 @@ class ShardReplica {
 
   // The local log is on disk up to the records of `sequence` of this epoch. Between passes.
   void on_synced(Sequence sequence);
-  // My dispatchers have taken everything up to `version`. With a dispatch_lag_max it is to be called
-  // once at start, as the count starts at 0.
+  // My dispatchers have taken everything up to `version`. With a dispatch_lag_max it is to be
+  // called once at start, as the count starts at 0.
   void set_dispatched(Version version);
+
+  // What was delivered here is shown to the others in the next step, even if nothing else is. To be
+  // called now and then (heartbeats), so that the sender of a few large records learns that it may
+  // use their room again. False: all is shown.
+  bool show_delivered();
 
   // Ends the epoch here: everything waiting is answered with `reason`, nothing more is sent,
   // received or delivered. Idempotent.

@@ -17,7 +17,8 @@
 //   trim_ready      | 1: trim holds                                          | view change
 //
 // A member writes its cells, then pushes the range that changed, once a pass, behind the ring bytes
-// that `tail` guards.
+// that `tail` guards. delivered_seq alone is no reason to push: nobody waits for it while a ring
+// has room, so it goes with the next cell that somebody does wait for.
 //
 // Thread: the agent's; rows of others are written by the transport at any time.
 // Invariants
@@ -102,12 +103,17 @@ class ShardTable {
     if (value == now) return false;
     store_cell(place, value);
     changed_.add(cell);
+    urgent_ = urgent_ || cell != layout_.delivered_seq();
     return true;
   }
+  bool has_changed() const { return !changed_.empty(); }
+  // Has a cell changed that others may be waiting for?
+  bool is_urgent() const { return urgent_; }
   // The cells set since the last call.
   CellRange take_changed() {
     const CellRange result = changed_;
     changed_ = {};
+    urgent_ = false;
     return result;
   }
   Bytes bytes_of(const CellRange& range) const {
@@ -127,9 +133,7 @@ class ShardTable {
   uint64_t least_delivered_seq() const {
     return std::min(least_.delivered_seq, mine(layout_.delivered_seq()));
   }
-  uint64_t least_persisted() const {
-    return std::min(least_.persisted, mine(layout_.persisted()));
-  }
+  uint64_t least_persisted() const { return std::min(least_.persisted, mine(layout_.persisted())); }
   uint64_t least_dispatched() const {
     return std::min(least_.dispatched, mine(layout_.dispatched()));
   }
@@ -146,6 +150,7 @@ class ShardTable {
   std::vector<SeenRow> seen_;
   SeenRow least_;  // by field, over the others
   CellRange changed_;
+  bool urgent_ = false;
 };
 
 }  // namespace freshet

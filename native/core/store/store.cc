@@ -63,7 +63,9 @@ Status Store::subscribe(uint64_t id, std::string_view prefix, Version from,
   if (from < lowest && lowest > 1) return Status::kCompacted;
   return impl_->subscriptions.add(id, prefix, from, frontier, impl_->newest_version());
 }
-void Store::unsubscribe(uint64_t id) { impl_->subscriptions.remove(id, impl_->newest_version()); }
+bool Store::unsubscribe(uint64_t id) {
+  return impl_->subscriptions.remove(id, impl_->newest_version());
+}
 bool Store::collect_events(std::vector<SubscriptionEvent>& events, size_t max) {
   return impl_->subscriptions.collect(*impl_, impl_->newest_version(),
                                       impl_->persisted.load(std::memory_order_acquire), events, max,

@@ -28,13 +28,14 @@ Status Subscriptions::add(uint64_t id, std::string_view prefix, Version from, Fr
   return Status::kOk;
 }
 
-void Subscriptions::remove(uint64_t id, Version newest) {
+bool Subscriptions::remove(uint64_t id, Version newest) {
   const auto found = std::find_if(subscribers_.begin(), subscribers_.end(),
                                   [id](const Subscriber& other) { return other.id == id; });
-  if (found == subscribers_.end()) return;
+  if (found == subscribers_.end()) return false;
   for (int which = 0; which < kFrontiers; which++) fall_behind(which, newest);
   subscribers_.erase(found);
   rebuild();
+  return true;
 }
 
 // Everyone reads the slots from where the queue had got to; the queue is empty afterwards.

@@ -52,7 +52,7 @@ class Subscriptions {
   // `newest` is the newest version applied so far: what is not in the queues up to it is read from
   // the slots, whenever the frontier lets it be seen.
   Status add(uint64_t id, std::string_view prefix, Version from, Frontier frontier, Version newest);
-  void remove(uint64_t id, Version newest);
+  bool remove(uint64_t id, Version newest);  // false: there is none of this id
 
   // A record took `version`. `entry` is null for a trigger.
   void on_applied(std::string_view key, KeyEntry* entry, Version version, Epoch epoch, Micros time);
