@@ -14,6 +14,8 @@ constexpr int kCommandsPerPass = 2048;
 constexpr size_t kCommandBytesPerPass = kCopySlice;
 constexpr size_t kEventsPerPass = 4096;
 constexpr Nanos kSleepMax = 1'000'000'000;
+// A poll that brought no more than this is likely to have brought all there was.
+constexpr int kLittleBytes = 4096;
 
 }  // namespace
 
@@ -50,12 +52,18 @@ void Agent::run(const std::atomic<bool>& stop) {
       if (!shared_.commands.empty() || shared_.mailbox.has_mail() || stop.load()) wait = 0;
     }
     if (wait > 0) AgentCounters::add(shared_.counters.sleeps);
-    // Sending may relieve a peer that shards hold back from: they have to hear of it before a sleep.
+    // Sending may relieve a peer that shards hold back from: they have to hear of it before a
+    // sleep.
     work = links_.has_congested() ? transport_.poll(0, peer_events_) : 0;
     if (work == 0) work = transport_.poll(wait, peer_events_);
     if (shared_.asleep.load(std::memory_order_relaxed))
       shared_.asleep.store(false, std::memory_order_relaxed);
+    const bool little = work <= kLittleBytes;
     work += do_work(config_.now());
+    if (work == 0 || !little) continue;
+    // To answer and go to sleep takes one call to the kernel then, not a look at the network first.
+    transport_.flush();
+    work = do_work(config_.now());
   }
   end();
 }
@@ -75,9 +83,9 @@ int Agent::do_work(Nanos now) {
   work += take_commands(now);
   if (!appends_.empty()) work += take_appends();
   look_at_backlogs();
+  if (now >= beat_at_) run_timers(now);
   work += step_shards(now);
   work += step_messages();
-  if (now >= beat_at_) run_timers(now);
   if (subscriptions_ > 0) work += collect_events();
   if (!logs_.empty()) work += run_logs(work == 0);
   if (work > 0 || to_maintain_) work += maintain(work == 0);
@@ -97,8 +105,7 @@ int Agent::take_peer_events(Nanos now) {
     }
     if (kind == PeerEvent::Kind::kUp) AgentCounters::add(shared_.counters.peersUp);
     const int shown = kind == PeerEvent::Kind::kUp ? 1 : kind == PeerEvent::Kind::kDown ? 0 : 2;
-    rows_.push(
-        make_row(RowKind::kPeer, event.node, shown, static_cast<uint8_t>(event.reason)));
+    rows_.push(make_row(RowKind::kPeer, event.node, shown, static_cast<uint8_t>(event.reason)));
   }
   peer_events_.clear();
   return count;
@@ -114,8 +121,7 @@ void Agent::stop_epoch(ShardHost& host, Status reason, NodeId lost, bool report)
   host.stop_epoch(reason);
   if (!report) return;
   AgentCounters::add(shared_.counters.epochsStopped);
-  rows_.push(
-      make_row(RowKind::kShardStopped, host.id(), static_cast<uint8_t>(reason), lost));
+  rows_.push(make_row(RowKind::kShardStopped, host.id(), static_cast<uint8_t>(reason), lost));
 }
 
 void Agent::mark_touched() {
@@ -200,8 +206,8 @@ ShardHost* Agent::add_shard(ShardId shard, bool persistent) {
   FRESHET_CHECK_VALUES(find(shard) == nullptr, shard, 0);
   ShardView* view = shared_.directory.add(shard, persistent);
   if (view == nullptr) return nullptr;
-  const ShardHost::Context context{config_.node, shared_.clock, transport_,
-                                   links_,       rows_,         retired_};
+  const ShardHost::Context context{config_.node, shared_.clock, transport_,      links_,
+                                   rows_,        retired_,      shared_.counters};
   auto& host = hosts_[shard];
   host = std::make_unique<ShardHost>(*view, context);
   order_.push_back(host.get());
@@ -301,6 +307,7 @@ void Agent::run_timers(Nanos now) {
   beat_at_ = now + config_.heartbeat;
   links_.beat(now, shared_.loop_beat.load(std::memory_order_relaxed));
   links_.close_silent(now);
+  for (ShardHost* host : order_) host->show_delivered();
   shared_.counters.show(transport_.counters());
   show_space();
 }
@@ -357,8 +364,8 @@ void Agent::subscribe(ShardId shard, uint64_t id, std::string_view prefix, Versi
 
 void Agent::unsubscribe(ShardId shard, uint64_t id) {
   ShardHost* host = find(shard);
-  if (host == nullptr || !host->is_open() || host->subscriptions == 0) return;
-  host->store()->unsubscribe(id);
+  if (host == nullptr || !host->is_open()) return;
+  if (!host->store()->unsubscribe(id)) return;
   host->subscriptions--;
   subscriptions_--;
 }
@@ -373,8 +380,7 @@ void Agent::answer(Token token, Status status, ResultBytes&& bytes) {
 }
 
 void Agent::report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset) {
-  rows_.push(
-      make_row(RowKind::kDamage, shard, static_cast<uint8_t>(status), segment, offset));
+  rows_.push(make_row(RowKind::kDamage, shard, static_cast<uint8_t>(status), segment, offset));
 }
 
 void Agent::forget_peer(NodeId node) {

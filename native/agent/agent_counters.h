@@ -13,11 +13,12 @@ namespace freshet {
 
 // Names are those that `counters` of the binding shows.
 #define FRESHET_AGENT_COUNTERS(X)                                  \
-  X(passes)   /* of the duty cycle */                              \
-  X(sleeps)   /* waits in the kernel */                            \
-  X(commands) /* taken from the event loop */                      \
-  X(events)   /* of subscriptions, handed on */                    \
-  X(messages) /* of members, handed on */                          \
+  X(passes)            /* of the duty cycle */                     \
+  X(sleeps)            /* waits in the kernel */                   \
+  X(commands)          /* taken from the event loop */             \
+  X(droppedUnanswered) /* submissions refused, ack `none` */       \
+  X(events)            /* of subscriptions, handed on */           \
+  X(messages)          /* of members, handed on */                 \
   X(peersUp)                                                       \
   X(peersLost)                                                     \
   X(epochsStopped) /* by a lost or broken peer */                  \

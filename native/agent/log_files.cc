@@ -30,6 +30,9 @@ void LogFiles::stop_thread() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  const std::lock_guard lock(mutex_);
+  jobs_.clear();
+  prepared_.clear();
 }
 
 void LogFiles::look_at_space() {

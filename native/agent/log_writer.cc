@@ -41,6 +41,7 @@ class LogWriter::Impl {
       (void)do_work();
     }
     log_files_.stop_thread();
+    shards_.clear();  // and with them the files
   }
 
   bool submit(const LogBatch& batch) {

@@ -44,8 +44,9 @@ struct ScanRequest {
   std::vector<std::byte> resume;
 };
 
-inline constexpr size_t kScanBytesMax = size_t{64} << 20;  // batch_bytes is at most this
-inline constexpr size_t kScanKeysMax = size_t{1} << 20;    // of one listing in reverse order
+// batch_bytes is at most this: the largest record fits
+inline constexpr size_t kScanBytesMax = padded(kRecordSizeMax);
+inline constexpr size_t kScanKeysMax = size_t{1} << 20;  // of one listing in reverse order
 
 class QueryRunner {
  public:

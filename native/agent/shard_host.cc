@@ -113,7 +113,10 @@ Status ShardHost::try_submit(const SubmitCommand& command) {
 
 void ShardHost::refuse(const SubmitCommand& command, Status reason) {
   if (command.borrows) context_.rows.push(make_row(RowKind::kReleased, command.token));
-  if (command.ack == Ack::kNone) return;
+  if (command.ack == Ack::kNone) {
+    AgentCounters::add(context_.counters.droppedUnanswered);
+    return;
+  }
   context_.rows.push(Completion{command.token, reason, 0, 0, 0, 0});
 }
 

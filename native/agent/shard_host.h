@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/agent/agent_counters.h"
 #include "native/agent/command.h"
 #include "native/agent/peer_links.h"
 #include "native/agent/row_output.h"
@@ -48,6 +49,7 @@ class ShardHost {
     PeerLinks& links;
     RowOutput& rows;
     std::vector<Retired>& retired;
+    AgentCounters& counters;
   };
 
   ShardHost(ShardView& view, const Context& context) : view_(view), context_(context) {}
@@ -72,6 +74,10 @@ class ShardHost {
   void submit(const SubmitCommand& command, Nanos now);
   void wait_current(Token token, bool persisted);
   void set_dispatched(Version version);
+  // At heartbeats: tells the others what was delivered since something was last shown.
+  void show_delivered() {
+    if (is_running() && replica_->show_delivered()) dirty = true;
+  }
 
   // One pass. True in `ended` if the epoch ended by itself in it (a broken peer).
   int step(Micros wall, Nanos now, bool& ended);

@@ -78,6 +78,8 @@ class Transport {
   // Sends what is queued, takes in what has arrived. Waits up to `timeout` ns (0: not at all) if
   // there was nothing to do. Returns how much was done; events are appended to `events`.
   virtual int poll(Nanos timeout, std::vector<PeerEvent>& events) = 0;
+  // Sends what is queued, as far as the network takes it at once; the next poll() does too.
+  virtual void flush() {}
   // Ends a wait in poll() from another thread.
   virtual void wake_self() = 0;
 

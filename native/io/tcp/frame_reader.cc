@@ -14,7 +14,10 @@ int FrameReader::targets(iovec (&out)[2]) {
   make_room();
   int count = 0;
   if (target_left_ > 0 && target_ != nullptr) out[count++] = {target_, target_left_};
-  out[count++] = {buffer_.get() + end_, kReadBufferSize - end_};
+  // What is in the buffer may be a frame that has to come whole.
+  const size_t room = kReadBufferSize - end_;
+  const bool only_head = large_ahead_ > 0 && begin_ == end_;
+  out[count++] = {buffer_.get() + end_, only_head ? std::min(room, kHeadRead) : room};
   return count;
 }
 
@@ -84,6 +87,11 @@ FrameReader::Step FrameReader::take_write(const Prefix& prefix) {
   constexpr size_t kHead = kPrefixSize + kWriteHeadSize;
   if (there < kHead || (size <= kWholeMax && there < kHead + size)) return Step::kNeedMore;
 
+  if (size > kWholeMax) {
+    large_ahead_ = kSmallInARow;
+  } else if (large_ahead_ > 0) {
+    large_ahead_--;
+  }
   const std::byte* at = buffer_.get() + begin_ + kPrefixSize;
   RegionId id;
   uint64_t offset;

@@ -53,6 +53,7 @@ class FrameReader {
   std::unique_ptr<std::byte[]> buffer_;
   size_t begin_ = 0;  // of what was not looked at yet
   size_t end_ = 0;
+  int large_ahead_ = 0;  // small frames to come before large ones are no longer expected
   // The rest of a large write: to memory, or nowhere (nullptr) if it was dropped.
   RegionId target_id_ = {};
   std::byte* target_ = nullptr;

@@ -11,6 +11,11 @@ inline constexpr size_t kPayloadMax = kRingSizeMax;           // of one write fr
 inline constexpr size_t kReadBufferSize = size_t{128} << 10;  // a connection
 // Writes up to this size are applied whole; of larger ones the payload goes straight to its region.
 inline constexpr size_t kWholeMax = size_t{16} << 10;
+// While large writes come in, no more than this is read beyond the payload that is waited for, so
+// that the next one's payload too comes straight to its region; until so many small ones in a row.
+inline constexpr size_t kHeadRead = size_t{4} << 10;
+inline constexpr int kSmallInARow = 8;
+inline constexpr size_t kReceivedPerPoll = size_t{256} << 10;  // a connection, about
 // Stable writes from this size on are sent from where they lie.
 inline constexpr size_t kReferenceMin = size_t{16} << 10;
 inline constexpr size_t kBlockSize = size_t{64} << 10;  // of the send queue's own memory

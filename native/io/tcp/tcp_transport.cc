@@ -51,7 +51,7 @@ Status TcpTransport::start() {
   epoll_ = tcp::FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
   wake_ = tcp::FileDescriptor(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!epoll_.valid() || !wake_.valid()) return Status::kPeerUnreachable;
-  if (!watch(epoll_.get(), wake_.get(), EPOLLIN, kWakeMark) ||
+  if (!watch(epoll_.get(), wake_.get(), EPOLLIN | EPOLLET, kWakeMark) ||
       !watch(epoll_.get(), listener_.get(), EPOLLIN | EPOLLET, kListenerMark))
     return Status::kPeerUnreachable;
   return Status::kOk;
@@ -280,9 +280,19 @@ void TcpTransport::bury(Connection& connection) {
 void TcpTransport::bury_dead() {
   for (const auto& connection : connections_)
     if (connection->state() == Connection::State::kDead) bury(*connection);
+  if (heard_ != nullptr && heard_->state() == Connection::State::kDead) heard_ = nullptr;
   std::erase_if(connections_, [](const auto& connection) {
     return connection->state() == Connection::State::kDead;
   });
+}
+
+// Who wrote to us last is likely to wait for what we say to it.
+size_t TcpTransport::send_queued() {
+  size_t moved = 0;
+  if (heard_ != nullptr && heard_->wants_send()) moved += heard_->send();
+  for (const auto& connection : connections_)
+    if (connection->wants_send()) moved += connection->send();
+  return moved;
 }
 
 size_t TcpTransport::move_bytes() {
@@ -290,7 +300,14 @@ size_t TcpTransport::move_bytes() {
   // By index: taking in a frame may close other connections, but adds none.
   for (size_t i = 0; i < connections_.size(); i++) {
     Connection& connection = *connections_[i];
-    if (connection.wants_receive()) moved += connection.receive();
+    size_t received = 0;
+    while (connection.wants_receive() && received < tcp::kReceivedPerPoll) {
+      const size_t size = connection.receive();
+      if (size == 0) break;
+      received += size;
+    }
+    if (received > 0) heard_ = &connection;
+    moved += received;
     // Handshakes go on at once, and so does what waited for room in the socket.
     if (connection.wants_send()) moved += connection.send();
   }
@@ -307,12 +324,9 @@ void TcpTransport::wait(Nanos timeout, Nanos now) {
   for (int i = 0; i < count; i++) {
     const uint64_t mark = ready[i].data.u64;
     const uint32_t what = ready[i].events;
-    if (mark == kWakeMark) {
-      uint64_t ignored;
-      [[maybe_unused]] const ssize_t result = read(wake_.get(), &ignored, sizeof ignored);
-    } else if (mark == kListenerMark) {
+    if (mark == kListenerMark) {
       accepting_ = true;
-    } else {
+    } else if (mark != kWakeMark) {  // edge-triggered: a wake is over with this wait
       auto* connection = reinterpret_cast<Connection*>(static_cast<uintptr_t>(mark));
       connection->on_readiness((what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
                                (what & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0);
@@ -324,12 +338,9 @@ int TcpTransport::poll(Nanos timeout, std::vector<PeerEvent>& events) {
   now_ = config_.now();
   bury_dead();
   run_timers(now_);
-  size_t moved = 0;
+  size_t moved = send_queued();
   bool readable = accepting_ && accept_at_ <= now_;
-  for (const auto& connection : connections_) {
-    if (connection->wants_send()) moved += connection->send();
-    readable = readable || connection->wants_receive();
-  }
+  for (const auto& connection : connections_) readable = readable || connection->wants_receive();
   wait(readable || !events_.empty() ? 0 : timeout, now_);
   if (accepting_ && accept_at_ <= now_) accept_waiting(now_);
   moved += move_bytes();

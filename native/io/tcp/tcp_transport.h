@@ -49,6 +49,7 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   void write(NodeId peer, RegionId id, uint64_t offset, Bytes bytes, bool stable) override;
   size_t backlog(NodeId peer) const override;
   int poll(Nanos timeout, std::vector<PeerEvent>& events) override;
+  void flush() override { (void)send_queued(); }
   void wake_self() override;
   bool take_touched(std::vector<RegionId>& touched) override;
   const TransportCounters& counters() const override { return counters_; }
@@ -87,6 +88,7 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   void evict_half_open();
   void run_timers(Nanos now);
   void wait(Nanos timeout, Nanos now);
+  size_t send_queued();
   size_t move_bytes();
   void bury(tcp::Connection& connection);
   void bury_dead();
@@ -104,7 +106,8 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
 
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::unique_ptr<tcp::Connection>> connections_;
-  std::vector<PeerEvent> events_;  // until the next poll hands them out
+  tcp::Connection* heard_ = nullptr;  // the last that brought something
+  std::vector<PeerEvent> events_;     // until the next poll hands them out
   Nanos refusals_since_ = 0;
   int refusals_ = 0;
   TransportCounters counters_;
