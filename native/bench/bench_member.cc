@@ -177,6 +177,7 @@ class BenchMember {
   }
 
   void note(const double* row) {
+    if (row[2] != 0) refused_++;
     if (!measuring_) return;
     if (row[2] != 0) {
       outcome().refused++;
@@ -213,7 +214,9 @@ class BenchMember {
         if (!is_ok(member_->submit(kShard, change, ack, token_))) break;
         token_++;
       }
+      const uint64_t refused = refused_;
       if (drain() == 0) wait();
+      if (refused_ != refused) usleep(1000);  // overloaded: to ask again at once would not help
     }
   }
 
@@ -243,6 +246,7 @@ class BenchMember {
   std::vector<Nanos> sent_;
   std::vector<Nanos> latencies_;
   Token token_ = 1;
+  uint64_t refused_ = 0;
   bool measuring_ = false;
 };
 
