@@ -15,14 +15,13 @@ constexpr size_t kBacklogMax = 20'000;
 constexpr uint64_t kTurnsMax = 3'000'000;
 constexpr Micros kStartTime = 1'700'000'000'000'000;
 
-Bytes bytes_of(const std::string &text) {
-  return std::as_bytes(std::span(text));
-}
+Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
-} // namespace
+}  // namespace
 
 Cluster::Cluster(ClusterConfig config)
-    : config_(config), random_(config.seed * 2 + 1),
+    : config_(config),
+      random_(config.seed * 2 + 1),
       network_({config.seed, 5'000, 200'000, 1'000'000, config.tear_percent}) {
   build();
 }
@@ -41,48 +40,39 @@ void Cluster::build() {
   for (size_t shard = 0; shard < config_.shards; shard++) {
     std::vector<Rank> senders;
     for (Rank rank = 0; rank < config_.members; rank++) {
-      if (config_.all_send || random_.chance(70))
-        senders.push_back(rank);
+      if (config_.all_send || random_.chance(70)) senders.push_back(rank);
     }
-    if (senders.empty())
-      senders.push_back(static_cast<Rank>(random_.below(config_.members)));
-    for (auto &member : members_)
-      add_replica(*member, shard, senders);
+    if (senders.empty()) senders.push_back(static_cast<Rank>(random_.below(config_.members)));
+    for (auto& member : members_) add_replica(*member, shard, senders);
   }
-  for (auto &member : members_) {
-    for (auto &other : members_) {
-      if (other != member)
-        (void)member->transport->add_peer({other->node, "", 0});
+  for (auto& member : members_) {
+    for (auto& other : members_) {
+      if (other != member) (void)member->transport->add_peer({other->node, "", 0});
     }
   }
   // Connections stand before anyone starts.
   network_.advance_to(100'000'000);
   std::vector<PeerEvent> events;
   for (int round = 0; round < 2; round++) {
-    for (auto &member : members_)
-      member->transport->poll(0, events);
+    for (auto& member : members_) member->transport->poll(0, events);
   }
 }
 
-void Cluster::add_replica(Member &member, size_t shard,
-                          const std::vector<Rank> &senders) {
+void Cluster::add_replica(Member& member, size_t shard, const std::vector<Rank>& senders) {
   ShardConfig config;
   config.shard = static_cast<ShardId>(shard + 1);
   config.epoch = 1;
-  for (const auto &item : members_)
-    config.members.push_back(item->node);
+  for (const auto& item : members_) config.members.push_back(item->node);
   config.senders = senders;
   config.me = member.node;
   config.ring_size = config_.ring_size;
   config.persistent = config_.persistent;
   Replica replica;
   replica.senders = senders;
-  replica.store =
-      std::make_unique<Store>(StoreConfig{config.shard, config_.persistent});
-  replica.replica =
-      std::make_unique<ShardReplica>(config, *replica.store, member.clock);
+  replica.store = std::make_unique<Store>(StoreConfig{config.shard, config_.persistent});
+  replica.replica = std::make_unique<ShardReplica>(config, *replica.store, member.clock);
   replica.regions = replica.replica->regions();
-  for (const GrantedRegion &region : replica.regions)
+  for (const GrantedRegion& region : replica.regions)
     (void)member.transport->grant(region.writer, region.id, region.memory);
   member.replicas.push_back(std::move(replica));
 }
@@ -100,10 +90,8 @@ ClusterResult Cluster::run() {
     network_.advance_to(std::max(next.at, network_.now()));
     turn(next.member);
     const Nanos pace = members_[next.member]->pace;
-    turns_.push({network_.now() + random_.between(pace / 4, pace * 2), order_++,
-                 next.member});
-    if (result_.violations.size() > 20)
-      break;
+    turns_.push({network_.now() + random_.between(pace / 4, pace * 2), order_++, next.member});
+    if (result_.violations.size() > 20) break;
   }
   check_answers();
   for (size_t shard = 0; shard < config_.shards; shard++) {
@@ -117,41 +105,35 @@ ClusterResult Cluster::run() {
 }
 
 bool Cluster::quiet() const {
-  if (operations_.size() < config_.operations || cuts_open_ > 0)
-    return false;
-  for (const auto &member : members_) {
-    if (member->busy || network_.next_arrival(member->node) != INT64_MAX)
-      return false;
-    for (const Replica &replica : member->replicas) {
-      if (!replica.syncs.empty())
-        return false;
+  if (operations_.size() < config_.operations || cuts_open_ > 0) return false;
+  for (const auto& member : members_) {
+    if (member->busy || network_.next_arrival(member->node) != INT64_MAX) return false;
+    for (const Replica& replica : member->replicas) {
+      if (!replica.syncs.empty()) return false;
     }
   }
   return true;
 }
 
 void Cluster::turn(size_t m) {
-  Member &member = *members_[m];
+  Member& member = *members_[m];
   std::vector<PeerEvent> events;
   int work = member.transport->poll(0, events);
   cut_some();
   submit_some(m);
   wait_some(m);
-  for (const auto &other : members_) {
+  for (const auto& other : members_) {
     const bool congested = member.transport->backlog(other->node) > kBacklogMax;
-    for (Replica &replica : member.replicas)
-      replica.replica->set_congested(other->node, congested);
-    if (congested)
-      work++;
+    for (Replica& replica : member.replicas) replica.replica->set_congested(other->node, congested);
+    if (congested) work++;
   }
-  for (size_t shard = 0; shard < config_.shards; shard++)
-    work += step_replica(m, shard);
+  for (size_t shard = 0; shard < config_.shards; shard++) work += step_replica(m, shard);
   member.busy = work > 0;
 }
 
 int Cluster::step_replica(size_t m, size_t shard) {
-  Member &member = *members_[m];
-  Replica &replica = member.replicas[shard];
+  Member& member = *members_[m];
+  Replica& replica = member.replicas[shard];
   harm(m, replica);
   int work = sync(replica);
   member.out.clear();
@@ -163,21 +145,17 @@ int Cluster::step_replica(size_t m, size_t shard) {
   if (config_.persistent && replica.store->close_batch(delivered, batch)) {
     const Nanos earliest = replica.syncs.empty() ? 0 : replica.syncs.back().at;
     const Nanos at = network_.now() + random_.between(50'000, 3'000'000);
-    replica.syncs.push_back(
-        {std::max(earliest, at), batch, replica.store->newest_version()});
+    replica.syncs.push_back({std::max(earliest, at), batch, replica.store->newest_version()});
     work++;
-    if (config_.canary == Canary::kEarlyAck)
-      replica.replica->on_synced(delivered);
+    if (config_.canary == Canary::kEarlyAck) replica.replica->on_synced(delivered);
   }
-  // In a member the heartbeat does this; here, whenever there is nothing else
-  // to do.
-  if (work == 0 && replica.replica->show_delivered())
-    work++;
+  // In a member the heartbeat does this; here, whenever there is nothing else to do.
+  if (work == 0 && replica.replica->show_delivered()) work++;
   check_frontiers(m, shard);
   return work;
 }
 
-int Cluster::sync(Replica &replica) {
+int Cluster::sync(Replica& replica) {
   int count = 0;
   while (!replica.syncs.empty() && replica.syncs.front().at <= network_.now()) {
     const LogBatch batch = replica.syncs.front().batch;
@@ -190,23 +168,20 @@ int Cluster::sync(Replica &replica) {
   return count;
 }
 
-void Cluster::apply_outputs(Member &member, Replica &replica) {
-  for (const RegionWrite &write : member.out.writes) {
-    if (config_.canary == Canary::kLostWrite &&
-        write.region.kind == RegionKind::kRing && canary_countdown_-- == 1)
+void Cluster::apply_outputs(Member& member, Replica& replica) {
+  for (const RegionWrite& write : member.out.writes) {
+    if (config_.canary == Canary::kLostWrite && write.region.kind == RegionKind::kRing &&
+        canary_countdown_-- == 1)
       continue;
-    member.transport->write(write.peer, write.region, write.offset, write.bytes,
-                            write.stable);
+    member.transport->write(write.peer, write.region, write.offset, write.bytes, write.stable);
   }
-  for (const Completion &completion : member.out.completions) {
-    if (config_.canary == Canary::kForgetAnswer && canary_countdown_-- == 1)
-      continue;
+  for (const Completion& completion : member.out.completions) {
+    if (config_.canary == Canary::kForgetAnswer && canary_countdown_-- == 1) continue;
     check_completion(completion, replica);
   }
   for (const Token token : member.out.released) {
-    Operation &operation = *operations_[token - 1];
-    if (operation.releases++ > 0)
-      violation("released twice");
+    Operation& operation = *operations_[token - 1];
+    if (operation.releases++ > 0) violation("released twice");
     // What is released may be overwritten at once.
     std::fill(operation.lent.begin(), operation.lent.end(), std::byte{0xEE});
     operation.lent.clear();
@@ -215,26 +190,22 @@ void Cluster::apply_outputs(Member &member, Replica &replica) {
 }
 
 void Cluster::submit_some(size_t m) {
-  if (operations_.size() >= config_.operations || random_.chance(50))
-    return;
+  if (operations_.size() >= config_.operations || random_.chance(50)) return;
   const uint64_t burst = random_.chance(10) ? 30 : 3;
   for (uint64_t i = random_.below(burst) + 1; i > 0; i--) {
-    if (operations_.size() < config_.operations)
-      submit_one(m);
+    if (operations_.size() < config_.operations) submit_one(m);
   }
 }
 
 void Cluster::submit_one(size_t m) {
-  auto made = std::make_unique<Operation>(
-      random_.chance(10) ? make_retry(m) : make_operation(m));
-  Operation &operation = *made;
+  auto made = std::make_unique<Operation>(random_.chance(10) ? make_retry(m) : make_operation(m));
+  Operation& operation = *made;
   const Token token = operations_.size() + 1;
   uint64_t name[2] = {token, m};
   operation.meta.resize(sizeof name);
   std::memcpy(operation.meta.data(), name, sizeof name);
   operation.lent = operation.value;
-  operation.large =
-      operation.value.size() > config_.ring_size / kRingInlineDivisor;
+  operation.large = operation.value.size() > config_.ring_size / kRingInlineDivisor;
   operations_.push_back(std::move(made));
 
   Change change;
@@ -245,14 +216,12 @@ void Cluster::submit_one(size_t m) {
   change.value = operation.lent;
   change.condition = operation.condition;
   change.session = operation.session;
-  const Status status = members_[m]->replicas[operation.shard].replica->submit(
-      change, operation.ack, token);
+  const Status status =
+      members_[m]->replicas[operation.shard].replica->submit(change, operation.ack, token);
   operation.accepted = status == Status::kOk;
-  if (status == Status::kOverloaded)
-    result_.overloaded++;
+  if (status == Status::kOverloaded) result_.overloaded++;
   if (operation.accepted) {
-    if (operation.large)
-      result_.large++;
+    if (operation.large) result_.large++;
   } else if (status != Status::kOverloaded && status != Status::kNotAMember) {
     violation(std::string("submit: ") + status_name(status));
   }
@@ -262,8 +231,7 @@ Cluster::Operation Cluster::make_operation(size_t m) {
   Operation operation;
   operation.member = m;
   operation.shard = random_.below(config_.shards);
-  if (!rules_sent_.contains(operation.shard))
-    return make_rules(m, operation.shard);
+  if (!rules_sent_.contains(operation.shard)) return make_rules(m, operation.shard);
   operation.kind = random_.chance(85)   ? RecordKind::kPut
                    : random_.chance(60) ? RecordKind::kRemove
                                         : RecordKind::kTrigger;
@@ -271,21 +239,18 @@ Cluster::Operation Cluster::make_operation(size_t m) {
                   : random_.chance(80)                     ? Ack::kDelivered
                                                            : Ack::kNone;
   operation.key = "cows/" + std::to_string(random_.below(kKeys));
-  if (operation.kind == RecordKind::kRemove)
-    return operation;
+  if (operation.kind == RecordKind::kRemove) return operation;
   const bool large = random_.chance(config_.large_percent);
-  const size_t size =
-      large ? config_.ring_size / 4 + random_.below(4 * config_.ring_size)
-            : random_.below(config_.value_max + 1);
+  const size_t size = large ? config_.ring_size / 4 + random_.below(4 * config_.ring_size)
+                            : random_.below(config_.value_max + 1);
   operation.value.resize(size);
   uint64_t state = random_.next();
-  for (std::byte &byte : operation.value) {
+  for (std::byte& byte : operation.value) {
     state = state * 6364136223846793005ull + 1442695040888963407ull;
     byte = static_cast<std::byte>(state >> 56);
   }
   if (random_.chance(15)) {
-    const Found found =
-        members_[m]->replicas[operation.shard].store->get(operation.key, {});
+    const Found found = members_[m]->replicas[operation.shard].store->get(operation.key, {});
     operation.condition.version_of_key =
         found.status == Status::kOk && random_.chance(80) ? found.version : 0;
   }
@@ -296,10 +261,9 @@ Cluster::Operation Cluster::make_operation(size_t m) {
   return operation;
 }
 
-// The pool's rules come first: everything is kept, so that the checkers see all
-// versions.
+// The pool's rules come first: everything is kept, so that the checkers see all versions.
 Cluster::Operation Cluster::make_rules(size_t m, size_t shard) {
-  const auto &senders = members_[m]->replicas[shard].senders;
+  const auto& senders = members_[m]->replicas[shard].senders;
   Operation operation;
   operation.member = m;
   operation.shard = shard;
@@ -311,16 +275,14 @@ Cluster::Operation Cluster::make_rules(size_t m, size_t shard) {
   rules.history = 0;
   const Bytes bytes = std::as_bytes(std::span(&rules, 1));
   operation.value.assign(bytes.begin(), bytes.end());
-  if (std::find(senders.begin(), senders.end(), m) != senders.end())
-    rules_sent_.insert(shard);
+  if (std::find(senders.begin(), senders.end(), m) != senders.end()) rules_sent_.insert(shard);
   return operation;
 }
 
 // The same request again, by another client at another member.
 Cluster::Operation Cluster::make_retry(size_t m) {
   for (auto item = operations_.rbegin(); item != operations_.rend(); ++item) {
-    if ((*item)->session.session == 0)
-      continue;
+    if ((*item)->session.session == 0) continue;
     Operation operation = **item;
     operation.member = m;
     operation.ack = Ack::kDelivered;
@@ -333,65 +295,53 @@ Cluster::Operation Cluster::make_retry(size_t m) {
 }
 
 void Cluster::wait_some(size_t m) {
-  if (!random_.chance(20))
-    return;
+  if (!random_.chance(20)) return;
   const size_t shard = random_.below(config_.shards);
-  Replica &replica = members_[m]->replicas[shard];
+  Replica& replica = members_[m]->replicas[shard];
   const Token token = kWaitBit | (waits_.size() + 1);
   const bool persisted = random_.chance(50);
-  waits_[token] = {0, shard, replica.replica->frontiers().received.load(),
-                   persisted, acknowledged_[shard]};
+  waits_[token] = {0, shard, replica.replica->frontiers().received.load(), persisted,
+                   acknowledged_[shard]};
   replica.replica->wait_current(token, persisted);
 }
 
 void Cluster::cut_some() {
-  for (Cut &cut : cuts_) {
-    if (cut.heal_at == 0 || cut.heal_at > network_.now())
-      continue;
+  for (Cut& cut : cuts_) {
+    if (cut.heal_at == 0 || cut.heal_at > network_.now()) continue;
     network_.heal(cut.from, cut.to);
     cut.heal_at = 0;
     cuts_open_--;
   }
-  if (cuts_.size() >= config_.cuts || members_.size() < 2 || !random_.chance(1))
-    return;
+  if (cuts_.size() >= config_.cuts || members_.size() < 2 || !random_.chance(1)) return;
   const auto from = static_cast<NodeId>(random_.below(members_.size()) + 1);
   const auto to = static_cast<NodeId>(random_.below(members_.size()) + 1);
-  if (from == to)
-    return;
+  if (from == to) return;
   network_.cut(from, to);
-  cuts_.push_back(
-      {from, to, network_.now() + random_.between(1'000'000, 20'000'000)});
+  cuts_.push_back({from, to, network_.now() + random_.between(1'000'000, 20'000'000)});
   cuts_open_++;
 }
 
 // What the canaries do to a member between its poll and its pass.
-void Cluster::harm(size_t m, Replica &replica) {
-  if (members_.size() < 2)
-    return;
+void Cluster::harm(size_t m, Replica& replica) {
+  if (members_.size() < 2) return;
   if (config_.canary == Canary::kDeliverEarly && m == 0) {
     const RowLayout layout{replica.senders.size()};
-    for (const GrantedRegion &region : replica.regions) {
-      if (region.id.kind != RegionKind::kShardRow ||
-          region.writer != members_.size())
-        continue;
-      auto *cell = reinterpret_cast<uint64_t *>(region.memory.data()) +
-                   layout.received_seq();
-      const auto received = static_cast<uint64_t>(
-          replica.replica->frontiers().received.load() + 1);
+    for (const GrantedRegion& region : replica.regions) {
+      if (region.id.kind != RegionKind::kShardRow || region.writer != members_.size()) continue;
+      auto* cell = reinterpret_cast<uint64_t*>(region.memory.data()) + layout.received_seq();
+      const auto received = static_cast<uint64_t>(replica.replica->frontiers().received.load() + 1);
       replica.forged = std::max({replica.forged, *cell, received});
       *cell = replica.forged;
     }
   }
   if (config_.canary == Canary::kWrongValue && m == 0) {
-    for (const GrantedRegion &region : replica.regions) {
+    for (const GrantedRegion& region : replica.regions) {
       if (region.id.kind == RegionKind::kRing)
         region.memory[random_.below(region.memory.size())] ^= std::byte{1};
     }
   }
 }
 
-void Cluster::violation(const std::string &text) {
-  result_.violations.push_back(text);
-}
+void Cluster::violation(const std::string& text) { result_.violations.push_back(text); }
 
-} // namespace freshet::test
+}  // namespace freshet::test
