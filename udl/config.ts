@@ -6,7 +6,7 @@ import { FreshetError } from '../platform/client/mod.ts';
 export function parseLambdaConfig<C extends TSchema>(
   lambda: { readonly name: string; readonly config: C | null },
   given: unknown,
-): Static<C> {
+): NoInfer<Static<C>> {
   if (lambda.config === null) return (given ?? {}) as Static<C>;
   const filled: unknown = Value.Default(lambda.config, structuredClone(given ?? {}));
   if (Value.Check(lambda.config, filled)) return filled;

@@ -1,3 +1,4 @@
+import type { TSchema } from 'typebox';
 import { FreshetError, isFreshetError, json, type Codec } from '../platform/client/mod.ts';
 import type { Emit, EmitOptions, LambdaContext, LambdaEvent, Output, Outputs } from './lambda.ts';
 
@@ -67,7 +68,9 @@ export function outputCodecs(outputs: Outputs): ReadonlyMap<string, Codec<unknow
 }
 
 function codecOf(output: Output): Codec<unknown> {
-  return 'encode' in output && typeof output.encode === 'function' ? output : json(output);
+  if ('encode' in output && typeof output.encode === 'function') return output;
+  const schema: TSchema = output;
+  return json(schema);
 }
 
 class BatchItem {

@@ -19,7 +19,7 @@ const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** JSON values; with a schema they are checked both ways. */
-export function json<S extends TSchema>(schema: S): Codec<Static<S>>;
+export function json<S extends TSchema>(schema: S): Codec<NoInfer<Static<S>>>;
 export function json<T = unknown>(): Codec<T>;
 export function json(schema?: TSchema): Codec<unknown> {
   return {

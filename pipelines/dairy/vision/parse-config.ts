@@ -12,7 +12,11 @@ const complaintsMax = 5;
  * @param where what is being read, for the message
  * @throws INVALID_CONFIG
  */
-export function parseAs<T extends TSchema>(schema: T, value: unknown, where: string): Static<T> {
+export function parseAs<T extends TSchema>(
+  schema: T,
+  value: unknown,
+  where: string,
+): NoInfer<Static<T>> {
   const filled = Value.Default(schema, structuredClone(value));
   if (Value.Check(schema, filled)) return filled;
   const complaints = Value.Errors(schema, filled).flatMap((error) =>
