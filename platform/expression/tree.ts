@@ -101,10 +101,6 @@ export function constant(value: Scalar): ConstNode {
   return { op: 'const', value };
 }
 
-export function call(op: Operator, ...args: readonly ExpressionNode[]): CallNode {
-  return { op, args };
-}
-
 export function isCall(node: ExpressionNode): node is CallNode {
   return isOperator(node.op);
 }
