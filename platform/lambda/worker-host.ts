@@ -21,6 +21,8 @@ export interface WorkerLimits {
   /** Buffers and native memory; the thread is replaced after a batch that leaves it above this. */
   readonly offHeapBytes: number;
   readonly startTimeoutMs: number;
+  /** How long a thread may take to end by itself before it is ended. */
+  readonly stopTimeoutMs: number;
   /** First and longest wait before a broken thread is started again. */
   readonly restartBackoffMs: readonly [number, number];
 }
@@ -28,7 +30,8 @@ export interface WorkerLimits {
 export const workerLimits: WorkerLimits = {
   heapMegabytes: 256,
   offHeapBytes: 1024 * 1024 * 1024,
-  startTimeoutMs: 30_000,
+  startTimeoutMs: 120_000,
+  stopTimeoutMs: 3000,
   restartBackoffMs: [100, 10_000],
 };
 
@@ -127,6 +130,22 @@ export class WorkerHost {
     });
     if (worker === null) return;
     worker.postMessage({ type: 'abort' } satisfies ToWorker);
+    worker.postMessage({ type: 'stop' } satisfies ToWorker);
+    await this.#endGently(worker);
+  }
+
+  /**
+   * Ending a thread in the middle of a native call (inference, say) may end the whole process, as the
+   * addon finds its environment gone. So it is asked first, and ended only when it does not answer.
+   */
+  async #endGently(worker: Worker): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(this.#options.limits.stopTimeoutMs, resolve);
+      worker.once('exit', () => {
+        cancel();
+        resolve();
+      });
+    });
     await worker.terminate();
   }
 

@@ -56,7 +56,8 @@ class WorkerMain {
         return;
       case 'stop':
         await this.#lambda?.teardown(this.#state);
-        parentPort?.close();
+        // What the lambda left open would keep the thread; nothing of it runs now.
+        process.exit(0);
     }
   }
 
