@@ -1,5 +1,5 @@
-// Prints `N passed, N failed, N skipped` over the reports that the stages left, and exits with 1 when
-// anything failed. Usage: node .ci/count.mjs FAILED_STAGES REPORTS
+// Prints `N passed, N failed, N skipped` over the reports that the stages left, and exits with 1
+// when anything failed. Usage: node .ci/count.mjs FAILED_STAGES REPORTS
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,6 @@
-/** The process of one member of a local cluster: does what its parent says, ends when it is gone. */
+/**
+ * The process of one member of a local cluster: does what its parent says, ends when it is gone.
+ */
 import { toFreshetError } from './base/mod.ts';
 import { type Member, type MemberPart, startMember } from './node.ts';
 

@@ -1,4 +1,6 @@
-/** The composition root of a member: the only place where the real clock, disk and network are made. */
+/**
+ * The composition root of a member: the only place where the real clock, disk and network are made.
+ */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { type Static, Type } from 'typebox';

@@ -89,7 +89,9 @@ export function servingPart(
   };
 }
 
-/** Lambdas begin once the shards run, and take up their shards anew after every change of the view. */
+/**
+ * Lambdas begin once the shards run, and take up their shards anew after every change of the view.
+ */
 function followViews(member: Member, lambdas: LambdaRuntime): void {
   const follow = async () => {
     let begun = false;

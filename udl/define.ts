@@ -15,8 +15,6 @@ const namePattern = /^[a-z0-9][a-z0-9_-]*(\/[a-z0-9][a-z0-9_-]*)*$/;
  */
 export function defineLambda<
   I,
-  // Without outputs `emit` has no names at all.
-  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type
   const O extends Outputs = Record<never, never>,
   C extends TSchema = TSchema,
   S = null,

@@ -9,8 +9,8 @@ export type Outputs = Readonly<Record<string, Output>>;
 export type OutputValue<O> = O extends Codec<infer T> ? T : O extends TSchema ? Static<O> : never;
 
 /**
- * `emit.<output>(name, value)` writes `<prefix of the edge>/<name>` along every edge of that output.
- * Emits belong to their event: they are held until `run` succeeds and dropped if it fails.
+ * `emit.<output>(name, value)` writes `<prefix of the edge>/<name>` along every edge of that
+ * output. Emits belong to their event: they are held until `run` succeeds and dropped if it fails.
  */
 export type Emit<O extends Outputs> = {
   readonly [K in keyof O]: (name: string, value: OutputValue<O[K]>, options?: EmitOptions) => void;

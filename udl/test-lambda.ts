@@ -26,8 +26,8 @@ export interface TestResult {
 const silent: LambdaLogger = { debug: noop, info: noop, warn: noop, error: noop };
 
 /**
- * Runs a lambda as a member would, codecs included, without a cluster: `setup`, one batch, `teardown`.
- * Rejects with what `run` threw.
+ * Runs a lambda as a member would, codecs included, without a cluster: `setup`, one batch,
+ * `teardown`. Rejects with what `run` threw.
  */
 export async function testLambda<I, O extends Outputs, C extends TSchema, S>(
   lambda: Lambda<I, O, C, S>,

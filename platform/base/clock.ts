@@ -29,7 +29,9 @@ const machine: TimeSource = {
   monotonicMs: () => performance.now(),
 };
 
-/** Reads the wall clock once and advances it by the monotonic clock: steps are seen, not followed. */
+/**
+ * Reads the wall clock once and advances it by the monotonic clock: steps are seen, not followed.
+ */
 export class SystemClock implements Clock {
   readonly #source: TimeSource;
   readonly #startWallMs: number;

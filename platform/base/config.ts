@@ -27,8 +27,8 @@ export type Frozen<Type> = Type extends readonly (infer Item)[]
  * Reads a configuration once: fills in the defaults of the schema, refuses unknown names with the
  * nearest known one, and freezes the result. Throws one INVALID_CONFIG that lists every problem.
  * A property of the schema states its unit in its name or in `unit`, which the errors repeat.
- * (NoInfer: else the compiler infers the schema backwards from what the result is assigned to, at the
- * price of seconds for every call.)
+ * (NoInfer: else the compiler infers the schema backwards from what the result is assigned to, at
+ * the price of seconds for every call.)
  */
 export function parseConfig<Schema extends TSchema>(
   schema: Schema,

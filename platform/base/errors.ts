@@ -22,8 +22,8 @@ export interface ErrorObject {
 const noDetails: ErrorDetails = Object.freeze({});
 
 /**
- * An operating failure: something outside this code is not as it should be. A fault of our own is an
- * `InvariantError` instead. `message` says what and where; `mend` says what to do about it.
+ * An operating failure: something outside this code is not as it should be. A fault of our own is
+ * an `InvariantError` instead. `message` says what and where; `mend` says what to do about it.
  */
 export class FreshetError extends Error {
   readonly code: ErrorCode;

@@ -4,8 +4,9 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /**
- * The named maxima of the platform. Those of the data plane (rings, tables, log segments) are defined
- * in native code and read at load. The unit stands last in a name; a Count or Max counts things.
+ * The named maxima of the platform. Those of the data plane (rings, tables, log segments) are
+ * defined in native code and read at load. The unit stands last in a name; a Count or Max counts
+ * things.
  */
 const table = {
   /** Longest key, the pool's name included, in UTF-8. */

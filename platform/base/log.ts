@@ -25,7 +25,9 @@ export const logLevels: readonly LogLevel[] = Object.freeze([
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** Where lines go; standard error when absent, so that standard output stays the program's own. */
+  /**
+   * Where lines go; standard error when absent, so that standard output stays the program's own.
+   */
   readonly destination?: DestinationStream;
   /** What every line carries, such as the member's number. */
   readonly bindings?: Readonly<Record<string, unknown>>;

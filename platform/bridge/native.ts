@@ -106,13 +106,17 @@ export const frontierWidth = 8;
 export const recordKinds = { put: 1, remove: 2, trigger: 3, control: 4 } as const;
 export const acks = { none: 0, delivered: 1, persisted: 2 } as const;
 export const readPoints = { newest: 0, atVersion: 1, exactVersion: 2, atTime: 3 } as const;
-/** What a read may show: anything applied, or only what every member has (on disk, if persistent). */
+/**
+ * What a read may show: anything applied, or only what every member has (on disk, if persistent).
+ */
 export const readFloors = { local: 0, stable: 1 } as const;
 
 /** A scan of one shard on its query thread, in version order (or reverse). */
 export interface ScanOptions {
   readonly shard: number;
-  /** 'versions': every retained record; 'objects': the newest per key as of the cut, in key order. */
+  /**
+   * 'versions': every retained record; 'objects': the newest per key as of the cut, in key order.
+   */
   readonly kind: 'versions' | 'objects' | 'keys';
   readonly prefix: string;
   readonly fromVersion: number; // inclusive; 0: from the start
@@ -194,8 +198,8 @@ export interface NativeAddon {
 
   // --- put.cc
   /** Queues a change; a completion row with `token` follows unless ack is none. Small values are
-   *  copied, those over `limits.borrowThreshold` are borrowed until a `released` row names the token.
-   *  `flags`: recordKinds | acks << 4. Returns 0 or a negated status (OVERLOADED: nothing queued). */
+   *  copied, those over `limits.borrowThreshold` are borrowed until a `released` row names the
+   *  token. `flags`: recordKinds | acks << 4. Returns 0 or a negated status (OVERLOADED: nothing queued). */
   submit(
     member: MemberHandle,
     shard: number,
@@ -208,8 +212,9 @@ export interface NativeAddon {
     extra: Float64Array | null,
   ): number;
   /** Many at once: `packed` holds `count` entries of u32 shard, u32 flags, u32 pool, u32 key length,
-   *  u32 meta length, u32 value length, f64 token, f64 x extraWidth, then key, meta, value, zeros up to 8.
-   *  Returns how many were queued; fewer than `count` means OVERLOADED for the rest. */
+   *  u32 meta length, u32 value length, f64 token, f64 x extraWidth, then key, meta, value, zeros
+   *  up to
+   *  8. Returns how many were queued; fewer than `count` means OVERLOADED for the rest. */
   submitMany(member: MemberHandle, packed: Uint8Array, count: number): number;
   /** Completes `token` when all that was received here is delivered (and persisted). */
   waitCurrent(member: MemberHandle, shard: number, persisted: boolean, token: number): number;

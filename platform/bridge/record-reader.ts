@@ -15,7 +15,9 @@ export class RecordReader {
     this.#member = member;
   }
 
-  /** The value of a version, copied; null: no such version, cold, pruned, or the member is closed. */
+  /**
+   * The value of a version, copied; null: no such version, cold, pruned, or the member is closed.
+   */
   readValue(shard: number, version: number): Uint8Array | null {
     this.#versions[0] = version;
     const record = this.#addon.getVersions(this.#member, shard, this.#versions, 1);

@@ -9,7 +9,9 @@ export interface ConnectOptions {
 
 export const defaultTimeoutMs = 10_000;
 
-/** Connects to a member by the address of its gRPC door, `host:port`. UNREACHABLE if nobody answers. */
+/**
+ * Connects to a member by the address of its gRPC door, `host:port`. UNREACHABLE if nobody answers.
+ */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Database> {
   const { token = null, timeoutMs = defaultTimeoutMs } = options;
   const door = new GrpcDoor(address, { token, timeoutMs });

@@ -1,7 +1,8 @@
 /**
  * The start protocol of a fixed membership, as one synchronous machine: (state, event, now) →
- * effects. It holds no promise, no timer and does no I/O; `group-driver.ts` executes the effects and
- * brings their outcome back as events. The lowest node id leads; a member leads itself by messages too.
+ * effects. It holds no promise, no timer and does no I/O; `group-driver.ts` executes the effects
+ * and brings their outcome back as events. The lowest node id leads; a member leads itself by
+ * messages too.
  *
  * The leader's phases, all members being part of each:
  *
@@ -14,9 +15,10 @@
  *   starting     start → started: the epochs run, the record is marked committed
  *   established  every shard runs at every member of it
  *
- * A lost connection, a failure or a timeout in any phase leads back to `waiting` and to a new attempt
- * once all are connected; nothing is undone, as every step can be repeated. Epochs are above every
- * epoch that anyone ever prepared, so what an abandoned attempt made is never used again.
+ * A lost connection, a failure or a timeout in any phase leads back to `waiting` and to a new
+ * attempt once all are connected; nothing is undone, as every step can be repeated. Epochs are
+ * above every epoch that anyone ever prepared, so what an abandoned attempt made is never used
+ * again.
  *
  * Thread: event loop.
  * Invariants

@@ -4,7 +4,8 @@
  *
  * Thread: event loop.
  * Invariants
- *  1. Steps are executed one after the other; a newer attempt aborts the step of an older one first.
+ *  1. Steps are executed one after the other; a newer attempt aborts the step of an older one
+ *  first.
  *  2. The machine is entered by one event at a time.
  */
 import {

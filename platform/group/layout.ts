@@ -111,8 +111,8 @@ export class Layout {
   }
 
   /**
-   * Bytes of each ring at a member: its budget over the rings that it holds (one a sender and shard),
-   * a power of two. Throws INVALID_CONFIG when not even the smallest rings fit.
+   * Bytes of each ring at a member: its budget over the rings that it holds (one a sender and
+   * shard), a power of two. Throws INVALID_CONFIG when not even the smallest rings fit.
    */
   ringSize(node: number, budgetBytes: number): number {
     const rings = this.heldBy(node).reduce((sum, shard) => sum + shard.members.length, 0);

@@ -99,8 +99,8 @@ export class MemberCore {
   }
 
   /**
-   * Queues a change. A number is a refusal (a status, above 0): nothing was queued. With ack none the
-   * promise resolves to null at once.
+   * Queues a change. A number is a refusal (a status, above 0): nothing was queued. With ack none
+   * the promise resolves to null at once.
    */
   submit(change: CoreChange): Promise<Completion | null> | number {
     const { value, ack } = change;

@@ -42,8 +42,8 @@ export interface ArrivalSource {
   epochOf(shard: number, version: number): number | null;
   /**
    * Arrivals under `prefix` (at any depth below it) from a version on, in version order, no earlier
-   * than the pool's frontier allows: persisted everywhere for a persistent pool. `onEnd` tells why a
-   * subscription ended by itself (the shard stopped, the start was pruned).
+   * than the pool's frontier allows: persisted everywhere for a persistent pool. `onEnd` tells why
+   * a subscription ended by itself (the shard stopped, the start was pruned).
    */
   subscribe(
     request: {

@@ -56,7 +56,9 @@ async function bundleCode(module: string): Promise<string> {
   }
 }
 
-/** `freshet/udl` and `freshet/client`, also by their paths in this repository, come from the member. */
+/**
+ * `freshet/udl` and `freshet/client`, also by their paths in this repository, come from the member.
+ */
 const suppliedSurface: Plugin = {
   name: 'supplied-surface',
   setup(context) {

@@ -1,6 +1,7 @@
 /**
  * What this room needs of the replicated catalog. Keys: `/system/pipelines/<name>` (a
- * {@link DeployedPipeline} as JSON), `/system/lambdas/<sha256>` (a bundle), `/system/assets/<sha256>`.
+ * {@link DeployedPipeline} as JSON), `/system/lambdas/<sha256>` (a bundle),
+ * `/system/assets/<sha256>`.
  */
 export interface LambdaCatalog {
   get(key: string): Promise<Uint8Array | null>;

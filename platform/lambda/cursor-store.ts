@@ -2,9 +2,9 @@ import { Level } from 'level';
 import type { Position } from './arrivals.ts';
 
 /**
- * Where each lambda goes on in each shard after a restart of this member, kept on its own disk: which
- * member acts on a key does not change while the membership does not. A crash between an emit and
- * the next save repeats the events of that while: at least once.
+ * Where each lambda goes on in each shard after a restart of this member, kept on its own disk:
+ * which member acts on a key does not change while the membership does not. A crash between an emit
+ * and the next save repeats the events of that while: at least once.
  */
 export class CursorStore {
   readonly #level: Level;

@@ -142,7 +142,9 @@ export interface DeployedPipeline {
   readonly deployedAt: number;
 }
 
-/** Checks the form of a pipeline file; throws INVALID_PIPELINE naming the place and the nearest key. */
+/**
+ * Checks the form of a pipeline file; throws INVALID_PIPELINE naming the place and the nearest key.
+ */
 export function parsePipeline(value: unknown, source: string): PipelineDocument {
   if (!Value.Check(PipelineSchema, value)) throw formError(value, source);
   for (const { name } of value.pools ?? []) checkPoolName(name);

@@ -49,7 +49,8 @@ interface Input {
  * Thread: the event loop's; the lambda itself runs in worker threads.
  * Invariants
  *  1. A version's cursor passes only after its emits are answered or its dead letter is written.
- *  2. What waits is bounded by `limits.lambdaQueueEvents`: beyond it a shard is read again later, and
+ *  2. What waits is bounded by `limits.lambdaQueueEvents`: beyond it a shard is read again later,
+ *  and
  *     a trigger is refused as OVERLOADED.
  */
 export class Stage {
@@ -101,8 +102,8 @@ export class Stage {
   }
 
   /**
-   * The version after which to begin. A place in a history that is gone (a volatile shard of which no
-   * member was left) means the beginning of the new one.
+   * The version after which to begin. A place in a history that is gone (a volatile shard of which
+   * no member was left) means the beginning of the new one.
    */
   #startOf(shard: number): number {
     const { source, startOf } = this.#options;
@@ -171,7 +172,8 @@ export class Stage {
     input.subscription = null;
     this.#options.log.warn({ stage: this.name, error: error.toJSON() }, 'input ended');
     if (error.code !== 'COMPACTED') return;
-    // What was pruned before it could run is counted as lost to this lambda; go on with what is there.
+    // What was pruned before it could run is counted as lost to this lambda; go on with what is
+    // there.
     const newest = this.#options.source.newest(input.place.shard).version;
     this.metrics.skipped += newest - input.done.seen;
     input.done.pass(newest);
@@ -307,7 +309,8 @@ export class Stage {
     const again: StageItem[] = [];
     const over: StageItem[] = [];
     for (const item of batch.items) {
-      // In a batch of several it is not known which one threw: each is tried alone before it counts.
+      // In a batch of several it is not known which one threw: each is tried alone before it
+      // counts.
       if (isIsolated) item.attempts++;
       item.isAlone = true;
       (item.attempts > this.node.retries.max ? over : again).push(item);

@@ -64,7 +64,8 @@ type State = 'starting' | 'idle' | 'running' | 'waiting' | 'stopped';
  * Thread: the event loop's.
  * Invariants
  *  1. At most one batch runs in a thread.
- *  2. Every `run` settles: with outcomes, with what the lambda threw, with LAMBDA_TIMEOUT when its time
+ *  2. Every `run` settles: with outcomes, with what the lambda threw, with LAMBDA_TIMEOUT when its
+ *  time
  *     is over (the thread is ended then), or with LAMBDA_FAILED when the thread died under it.
  */
 export class WorkerHost {
@@ -135,8 +136,9 @@ export class WorkerHost {
   }
 
   /**
-   * Ending a thread in the middle of a native call (inference, say) may end the whole process, as the
-   * addon finds its environment gone. So it is asked first, and ended only when it does not answer.
+   * Ending a thread in the middle of a native call (inference, say) may end the whole process, as
+   * the addon finds its environment gone. So it is asked first, and ended only when it does not
+   * answer.
    */
   async #endGently(worker: Worker): Promise<void> {
     await new Promise<void>((resolve) => {

@@ -3,7 +3,8 @@
 //   native      native/**, test/native/**                    prebuilds/<platform>-<arch>/freshet.node
 //   typescript  **/*.ts, and the files they read at run time dist/
 //   dashboard   platform/gateway/dashboard/**                dist/dashboard/
-// Each part carries a stamp, the hash of all it was made from, and is made anew only when that differs.
+// Each part carries a stamp, the hash of all it was made from, and is made anew only when that
+// differs.
 import fs from 'fs';
 import os from 'os';
 import path from 'path';

@@ -8,7 +8,9 @@ import { now, say } from './report.mjs';
 
 const budgetS = 90;
 
-/** Runs every check, two at a time, shows what the failed ones said. Resolves with the exit code. */
+/**
+ * Runs every check, two at a time, shows what the failed ones said. Resolves with the exit code.
+ */
 export async function check(root) {
   const start = now();
   const waiting = describeChecks(root);

@@ -1,6 +1,6 @@
-// Takes the types out of the TypeScript files named on standard input, one path a line: each becomes
-// one module of its own, dist/<path>.js. Types are checked by `npm run check`. Run by build.mjs as a
-// program of its own, since it needs an installed package.
+// Takes the types out of the TypeScript files named on standard input, one path a line: each
+// becomes one module of its own, dist/<path>.js. Types are checked by `npm run check`. Run by
+// build.mjs as a program of its own, since it needs an installed package.
 import { build } from 'esbuild';
 
 const files = (await readAll(process.stdin)).split('\n').filter(Boolean);

@@ -7,7 +7,9 @@ import type { FeedEvent } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 import type { Meta } from './types.ts';
 
-/** What lambdas get their work from: changes under a prefix in the shards that this member holds. */
+/**
+ * What lambdas get their work from: changes under a prefix in the shards that this member holds.
+ */
 export interface StoredArrival {
   readonly kind: 'put' | 'trigger' | 'remove';
   readonly shard: number;
@@ -67,7 +69,10 @@ export class StoreArrivals {
     };
   }
 
-  /** The epoch in which a version was made, as far as memory tells; null: unknown, or no such version. */
+  /**
+   * The epoch in which a version was made, as far as memory tells; null: unknown, or no such
+   * version.
+   */
   epochOf(shard: number, version: number): number | null {
     const versions = Float64Array.of(version);
     const bytes = this.#core.addon.getVersions(this.#core.handle, shard, versions, 1);

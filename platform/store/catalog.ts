@@ -1,7 +1,8 @@
 /**
  * The cluster's intent: pools, pipelines, lambda bundles, settings. It is a replicated persistent
- * shard of its own; this is the state that its records make, kept in `level` on every member together
- * with the position up to which they are applied, so that a restart reads only what is new.
+ * shard of its own; this is the state that its records make, kept in `level` on every member
+ * together with the position up to which they are applied, so that a restart reads only what is
+ * new.
  *
  * Thread: event loop.
  * Invariants

@@ -1,6 +1,6 @@
 /**
- * The store as a member, a door or a lambda uses it: any key, wherever its shard lies. Checks what it
- * is asked, finds the pool and the shard, and hands on to the shard here or at another member.
+ * The store as a member, a door or a lambda uses it: any key, wherever its shard lies. Checks what
+ * it is asked, finds the pool and the shard, and hands on to the shard here or at another member.
  *
  * Thread: event loop.
  */
@@ -73,7 +73,9 @@ export class ObjectStore {
     this.placement = new Placement(core.addon);
   }
 
-  /** Rejects CONDITION_FAILED, VALUE_TOO_LARGE, UNKNOWN_POOL, OVERLOADED, SHARD_STOPPED, TIMEOUT … */
+  /**
+   * Rejects CONDITION_FAILED, VALUE_TOO_LARGE, UNKNOWN_POOL, OVERLOADED, SHARD_STOPPED, TIMEOUT …
+   */
   async put(request: PutRequest): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
     const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
@@ -196,8 +198,9 @@ export class ObjectStore {
   }
 
   /**
-   * Changes under a prefix: from a token, from the `start`, or from now (what was acknowledged before
-   * this call is not shown, what is acknowledged after it returned the iterator's first promise is).
+   * Changes under a prefix: from a token, from the `start`, or from now (what was acknowledged
+   * before this call is not shown, what is acknowledged after it returned the iterator's first
+   * promise is).
    */
   async *watch(request: WatchRequest): AsyncGenerator<WatchEvent, undefined> {
     const watch = await this.openWatch(request);

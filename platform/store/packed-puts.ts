@@ -6,8 +6,8 @@ const fixedHead = 6 * 4 + 8 + extraWidth * 8;
 const noExtra = [NaN, -1, -1, -1, 0, 0, 0] as const;
 
 /**
- * Queues many changes with one native call (layout: `NativeAddon.submitMany`). Returns a promise for
- * each that was queued; undefined for the rest, for which there was no room.
+ * Queues many changes with one native call (layout: `NativeAddon.submitMany`). Returns a promise
+ * for each that was queued; undefined for the rest, for which there was no room.
  */
 export function submitPacked(
   core: MemberCore,

@@ -2,8 +2,9 @@ import type { NativeAddon } from '../bridge/mod.ts';
 import type { PoolInfo } from './pool.ts';
 
 /**
- * Which shard of its pool a key lies in: its explicit place, else xxh3 (64 bits, seed 0) of the key's
- * UTF-8 bytes modulo the number of shards. The same in every language and at every member, for ever.
+ * Which shard of its pool a key lies in: its explicit place, else xxh3 (64 bits, seed 0) of the
+ * key's UTF-8 bytes modulo the number of shards. The same in every language and at every member,
+ * for ever.
  */
 export class Placement {
   readonly #addon: Pick<NativeAddon, 'xxh3'>;

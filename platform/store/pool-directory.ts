@@ -4,8 +4,8 @@ import { type Catalog, catalogFolders } from './catalog.ts';
 import type { PoolInfo, PoolRecord } from './pool.ts';
 
 /**
- * The pools as the catalog has them here, and which of them a key belongs to. Pools never nest, so a
- * key has at most one.
+ * The pools as the catalog has them here, and which of them a key belongs to. Pools never nest, so
+ * a key has at most one.
  */
 export class PoolDirectory {
   readonly #catalog: Catalog;

@@ -1,6 +1,6 @@
 /**
- * Creates and removes pools: the catalog holds the intent; each shard of the pool's subgroup learns its
- * rules by an ordered control record, so that every member changes them at the same place.
+ * Creates and removes pools: the catalog holds the intent; each shard of the pool's subgroup learns
+ * its rules by an ordered control record, so that every member changes them at the same place.
  *
  * A record that got lost (its sender died, or a volatile shard began anew) is sent again by whoever
  * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.

@@ -1,6 +1,6 @@
 /**
- * A shard that this member does not hold, through a member that does: each call is one message and one
- * answer. `serveShards` is the other end.
+ * A shard that this member does not hold, through a member that does: each call is one message and
+ * one answer. `serveShards` is the other end.
  */
 import { errorFromObject, FreshetError, isFreshetError } from '../base/mod.ts';
 import type { Group, PeerMessages, ShardLayout } from '../group/mod.ts';

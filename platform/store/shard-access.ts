@@ -71,7 +71,9 @@ export interface ShardFeed {
   readonly position: number;
   /** Resolves once `position` is fixed; nothing after it is missed. */
   start(): Promise<void>;
-  /** Waits for at least one; rejects COMPACTED when the next is no longer kept, CLOSED after close. */
+  /**
+   * Waits for at least one; rejects COMPACTED when the next is no longer kept, CLOSED after close.
+   */
   next(max: number): Promise<readonly FeedEvent[]>;
   close(): void;
 }

@@ -53,8 +53,8 @@ export class ShardWriter {
   }
 
   /**
-   * The completion as the native side gave it, of any status; null with ack none. Rejects OVERLOADED
-   * or SHARD_STOPPED (never queued, no effect), TIMEOUT (effect unknown), CANCELLED.
+   * The completion as the native side gave it, of any status; null with ack none. Rejects
+   * OVERLOADED or SHARD_STOPPED (never queued, no effect), TIMEOUT (effect unknown), CANCELLED.
    */
   async submit(
     change: CoreChange,
@@ -94,7 +94,9 @@ export class ShardWriter {
     });
   }
 
-  /** What is given to a shard that stands still comes back with its effect unknown: it waits here. */
+  /**
+   * What is given to a shard that stands still comes back with its effect unknown: it waits here.
+   */
   #submitNow(change: CoreChange): Promise<Completion | null> | number {
     return this.#group.isRunning(this.#shard) ? this.#core.submit(change) : this.#stopped;
   }

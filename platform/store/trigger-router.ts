@@ -11,7 +11,9 @@ interface TriggerOptions {
   readonly timeoutMs: number;
 }
 
-/** Sends trigger puts to members and hands those that arrive here to the handler; nothing is stored. */
+/**
+ * Sends trigger puts to members and hands those that arrive here to the handler; nothing is stored.
+ */
 export class TriggerRouter {
   readonly #messages: PeerMessages;
   readonly #group: Group;

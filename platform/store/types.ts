@@ -1,9 +1,9 @@
 import type { FreshetError } from '../base/mod.ts';
 
 /**
- * What the store is asked and what it answers: plain numbers and bytes, no classes, so that the same
- * shapes pass a worker, a member message and every door. Versions and epochs are safe integers from 1,
- * times microseconds since 1970.
+ * What the store is asked and what it answers: plain numbers and bytes, no classes, so that the
+ * same shapes pass a worker, a member message and every door. Versions and epochs are safe integers
+ * from 1, times microseconds since 1970.
  */
 
 export type Meta = Readonly<Record<string, string>>;

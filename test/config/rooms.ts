@@ -1,7 +1,7 @@
 /**
- * The rooms of the house and the arrows between them. A room may import what its row names and, unless
- * it is `strict`, whatever those may import in turn. Nobody but test/ itself imports test/, nobody at
- * all imports examples/. This table is the rule; sources that differ from it are wrong.
+ * The rooms of the house and the arrows between them. A room may import what its row names and,
+ * unless it is `strict`, whatever those may import in turn. Nobody but test/ itself imports test/,
+ * nobody at all imports examples/. This table is the rule; sources that differ from it are wrong.
  */
 export interface Room {
   /** Folder relative to the repository, or `folder/*.ts` for the files in it and not below it. */

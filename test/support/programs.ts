@@ -99,7 +99,9 @@ export class Program {
     return this.#lines[stream];
   }
 
-  /** The first line that matches; rejects, with the last lines, when the program ends without it. */
+  /**
+   * The first line that matches; rejects, with the last lines, when the program ends without it.
+   */
   async waitForLine(pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<string> {
     for (;;) {
       const found = this.#lines[stream].find((line) => pattern.test(line));

@@ -68,7 +68,9 @@ async function main(): Promise<void> {
   }
 }
 
-/** Waits until every frame is dealt with, then reads all of them back, through a client of its own. */
+/**
+ * Waits until every frame is dealt with, then reads all of them back, through a client of its own.
+ */
 async function outcomeOf(run: string, numbered: number, startedUs: number): Promise<RunOutcome> {
   const reader = await connect(flags.address);
   try {

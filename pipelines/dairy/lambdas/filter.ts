@@ -1,6 +1,7 @@
 /**
  * Is there a cow in the frame, where, and of which coat? Frames with one go on as the crop that
- * the identity model wants; of frames without one a note is kept. A broken picture is a dead letter.
+ * the identity model wants; of frames without one a note is kept. A broken picture is a dead
+ * letter.
  */
 import { defineLambda, image, msgpack, Type } from '../../../udl/mod.ts';
 import { CowFinder } from './cow-finder.ts';

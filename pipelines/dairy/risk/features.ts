@@ -45,7 +45,9 @@ const recordKnots = [0, 10, 25, 40, 55, 70, 90, 120] as const;
  */
 export const gestationSpan = { first: gestationKnots[0], last: 330 } as const;
 
-/** A cow that has calved and has no record of milk cannot be told from one that was never milked. */
+/**
+ * A cow that has calved and has no record of milk cannot be told from one that was never milked.
+ */
 export function canUseModel(day: CowDay): boolean {
   return day.parity === 0 || (day.milk !== null && day.daysSinceCalving !== null);
 }

@@ -21,7 +21,10 @@ export function addQueryCommand(program: Command, sessionOf: (command: Command) 
     });
 }
 
-/** The expression is the user's own code on the user's own machine; it sees `db` and nothing of ours. */
+/**
+ * The expression is the user's own code on the user's own machine; it sees `db` and nothing of
+ * ours.
+ */
 function evaluate(expression: string, db: Database): unknown {
   try {
     return (compileFunction(`return (${expression}\n)`, ['db']) as (db: Database) => unknown)(db);

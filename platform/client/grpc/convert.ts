@@ -36,8 +36,8 @@ import type {
 } from '../door.ts';
 
 /**
- * Between the door's types and the wire's, both ways. Pairs `xToWire` and `xFromWire`; what comes from
- * the wire is complete, and unknown enum numbers are refused as INVALID_ARGUMENT.
+ * Between the door's types and the wire's, both ways. Pairs `xToWire` and `xFromWire`; what comes
+ * from the wire is complete, and unknown enum numbers are refused as INVALID_ARGUMENT.
  */
 
 const acks = {

@@ -25,8 +25,8 @@ const retryMs = 200;
 const triesMax = 50;
 
 /**
- * Imports a table: batches of puts, each row whole, in the order of the file. What was overloaded or
- * stopped is sent again; any other refusal ends the import with the token to go on from.
+ * Imports a table: batches of puts, each row whole, in the order of the file. What was overloaded
+ * or stopped is sent again; any other refusal ends the import with the token to go on from.
  */
 export async function runImport(door: Door, options: RunImportOptions): Promise<ImportProgress> {
   const codec = json();
@@ -58,7 +58,9 @@ export async function runImport(door: Door, options: RunImportOptions): Promise<
   return progress;
 }
 
-/** Sends until every put is stored; rejects with the first refusal that trying again does not mend. */
+/**
+ * Sends until every put is stored; rejects with the first refusal that trying again does not mend.
+ */
 async function putAll(
   door: Door,
   puts: readonly PutRequest[],

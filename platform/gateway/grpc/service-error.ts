@@ -3,7 +3,9 @@ import { toFreshetError } from '../../base/mod.ts';
 import { errorTrailer } from '../../client/mod.ts';
 import { statusCodes } from '../status-codes.ts';
 
-/** A caught failure as gRPC sends it: its status, its sentence, and the coded error as a trailer. */
+/**
+ * A caught failure as gRPC sends it: its status, its sentence, and the coded error as a trailer.
+ */
 export function serviceError(caught: unknown): StatusObject {
   const error = toFreshetError(caught);
   const metadata = new Metadata();

@@ -2,8 +2,8 @@ import { FreshetError } from '../../base/mod.ts';
 import type { PoolOptions } from '../../client/mod.ts';
 
 /**
- * The options of a pool from a JSON body. Names, values and limits are checked where pools are made;
- * here only that there is something to check.
+ * The options of a pool from a JSON body. Names, values and limits are checked where pools are
+ * made; here only that there is something to check.
  */
 export function poolOptionsOf(body: unknown): PoolOptions {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {

@@ -2,8 +2,8 @@ import fastifyHelmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Headers of every answer. The page is made of this member's own files alone; what it shows of stored
- * bytes it draws from blobs. Objects have the stricter policy of their route.
+ * Headers of every answer. The page is made of this member's own files alone; what it shows of
+ * stored bytes it draws from blobs. Objects have the stricter policy of their route.
  */
 export async function addSecurityHeaders(app: FastifyInstance): Promise<void> {
   await app.register(fastifyHelmet, {

@@ -194,7 +194,9 @@ describe('the start protocol', () => {
 });
 
 describe('a member dying at every step', () => {
-  /** Runs with one kill at `step`, back after `pause` steps; then nothing acknowledged is missing. */
+  /**
+   * Runs with one kill at `step`, back after `pause` steps; then nothing acknowledged is missing.
+   */
   function runWithDeath(node: number, step: number, pause: number): World {
     const world = newWorld();
     startAll(world);

@@ -101,7 +101,9 @@ export class World {
     this.#put(to, { type: 'message', from, message });
   }
 
-  /** One event of the queue, or a tick of everybody when it is empty. Returns whether one was there. */
+  /**
+   * One event of the queue, or a tick of everybody when it is empty. Returns whether one was there.
+   */
   step(): boolean {
     this.steps++;
     this.nowMs += 1;

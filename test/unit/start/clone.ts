@@ -9,8 +9,8 @@ import {
 } from '../../support/mod.ts';
 
 /**
- * A small repository with the real start script in it, and a PATH of its own that holds only what the
- * test puts there.
+ * A small repository with the real start script in it, and a PATH of its own that holds only what
+ * the test puts there.
  */
 export class Clone {
   readonly root: string;

@@ -74,7 +74,9 @@ function colourModel(heads: readonly Head[]): Uint8Array {
   ).finish();
 }
 
-/** A cow is what is red or blue; red ones are white cows, blue ones black; green tells them apart. */
+/**
+ * A cow is what is red or blue; red ones are white cows, blue ones black; green tells them apart.
+ */
 const filterHeads: readonly Head[] = [
   {
     output: 'scene',
