@@ -125,20 +125,23 @@ class BatchItem {
   }
 
   #emitter(): Emit<Outputs> {
-    return new Proxy({} as Emit<Outputs>, {
-      get: (_target, output) => {
-        const codec = typeof output === 'string' ? this.#codecs.get(output) : undefined;
-        if (codec === undefined) {
-          throw new FreshetError(
-            'UNDECLARED_EDGE',
-            `The lambda '${this.#lambda.name}' emits to '${String(output)}', which it does not declare`,
-          );
-        }
-        return (name: string, value: unknown, options: EmitOptions = {}) => {
-          this.#emit(output as string, codec, name, value, options);
-        };
+    return new Proxy<Emit<Outputs>>(
+      {},
+      {
+        get: (_target, output) => {
+          const codec = typeof output === 'string' ? this.#codecs.get(output) : undefined;
+          if (codec === undefined) {
+            throw new FreshetError(
+              'UNDECLARED_EDGE',
+              `The lambda '${this.#lambda.name}' emits to '${String(output)}', which it does not declare`,
+            );
+          }
+          return (name: string, value: unknown, options: EmitOptions = {}) => {
+            this.#emit(output as string, codec, name, value, options);
+          };
+        },
       },
-    });
+    );
   }
 
   #emit(
