@@ -98,9 +98,7 @@ describe('a volatile shard of one member', () => {
     await member.submit(1, '/a/1', Buffer.from('x'));
     await member.submit(1, '/b/1', Buffer.from('x'));
     const { addon, handle } = member;
-    await member.result((token) =>
-      addon.subscribe(handle, 1, 42, '/a/', 1, acks.delivered, token),
-    );
+    await member.result((token) => addon.subscribe(handle, 1, 42, '/a/', 1, acks.delivered, token));
     await member.submit(1, '/a/2', Buffer.from('x'));
     await member.rowOf(([kind, , , , version]) => kind === rowKinds.event && version === 3);
     const events = member.rows.filter(([kind]) => kind === rowKinds.event);
@@ -175,9 +173,7 @@ describe('scans', () => {
     const { records, resume } = unpack(await member.scan(options), true);
     expect(records.map(({ version }) => version)).toEqual([39, 35, 31]);
     expect(resume).toBeNull();
-    await expect(member.scan({ shard: 1, program: Buffer.of(9) })).rejects.toThrow(
-      'INVALID_QUERY',
-    );
+    await expect(member.scan({ shard: 1, program: Buffer.of(9) })).rejects.toThrow('INVALID_QUERY');
     await expect(member.scan({ shard: 1, program: new Uint8Array(0) })).rejects.toThrow(
       'INVALID_QUERY',
     );
