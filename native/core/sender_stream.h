@@ -1,16 +1,18 @@
 // What one sender has sent, as this member sees it: taken in once from the ring, delivered later.
 //
-// Two cursors run over the same ring. take() measures and checksums what is new and counts messages;
-// next() hands out message after message in order once it is stable. Between the two the bytes stay
-// in the ring: the sender writes over them only after this member has shown their delivery.
+// Two cursors run over the same ring. take() measures and checksums what is new and counts
+// messages; next() hands out message after message in order once it is stable. Between the two the
+// bytes stay in the ring: the sender writes over them only after this member has shown their
+// delivery.
 //
-// In a ring a header is sealed too (header_crc, over the message index in `sequence`; delivery seals
-// it anew), so that no bit of a record goes from one member's memory to another's unchecked.
+// In a ring a header is sealed too (header_crc, over the message index in `sequence`; delivery
+// seals it anew), so that no bit of a record goes from one member's memory to another's unchecked.
 //
-// Large records arrive as blocks (kBlock): the pieces of the whole record (its header, head, value),
-// in order, each a message of its own. header.version is the whole record's length, alike in all;
-// payload_crc is the CRC32C of the whole record's payload up to this piece's end, so that the
-// last one's is that of the record; the whole record's own header is sealed with payload_crc 0. Other messages may stand between blocks, but only nulls.
+// Large records arrive as blocks (kBlock): the pieces of the whole record (its header, head,
+// value), in order, each a message of its own. header.version is the whole record's length, alike
+// in all; payload_crc is the CRC32C of the whole record's payload up to this piece's end, so that
+// the last one's is that of the record; the whole record's own header is sealed with payload_crc 0.
+// Other messages may stand between blocks, but only nulls.
 //
 // Thread: the agent's.
 // Invariants
