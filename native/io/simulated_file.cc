@@ -75,7 +75,7 @@ class SimulatedFile final : public File {
     const std::lock_guard lock(state_->mutex);
     if (state_->life != life_) return Status::kDiskFailed;
     if (offset + out.size() > content_->now.size()) return Status::kNotFound;
-    std::memcpy(out.data(), content_->now.data() + offset, out.size());
+    if (!out.empty()) std::memcpy(out.data(), content_->now.data() + offset, out.size());
     return Status::kOk;
   }
 

@@ -300,7 +300,7 @@ TEST(stop_answers_everyone_once_with_the_reason) {
   group.out(0).clear();
   group.replica(0).stop(Status::kPeerUnreachable, group.out(0));
   group.note(0);
-  for (const Token token : {1, 2, 3, 4, 6}) {
+  for (const Token token : {Token{1}, Token{2}, Token{3}, Token{4}, Token{6}}) {
     EXPECT_EQ(group.answered(token), 1);
     EXPECT_EQ(group.answer(token).status, Status::kPeerUnreachable);
   }

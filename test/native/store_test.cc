@@ -280,7 +280,8 @@ TEST(reads_at_an_event_time_go_by_event_time) {
   rules.event_axis = 1;
   (void)feed.rules(rules);
   for (const Micros event : {300, 100, 200}) {
-    Change change = put_of(1, "/k", std::to_string(event));
+    const std::string value = std::to_string(event);
+    Change change = put_of(1, "/k", value);
     change.event_time = event;
     change.stamp = 1000;
     (void)feed.apply(change);
@@ -355,7 +356,9 @@ TEST(the_log_read_back_restores_an_equal_store) {
     (void)feed.pool(1, 3);
     LogBatch batch;
     for (int i = 0; i < 5000; i++) {
-      Change change = put_of(1, "/k" + std::to_string(i % 700), std::to_string(i));
+      const std::string key = "/k" + std::to_string(i % 700);
+      const std::string value = std::to_string(i);
+      Change change = put_of(1, key, value);
       if (i % 3 == 0) change.session = {uint64_t(1 + i % 5), uint64_t(i), 1};
       if (i % 9 == 0) change.condition.version_of_key = 1;
       (void)feed.apply(change);
@@ -403,7 +406,9 @@ TEST(cutting_back_gives_the_state_of_that_time) {
   (void)feed.pool(1);
   (void)feed_early.pool(1);
   for (int i = 0; i < 3000; i++) {
-    Change change = put_of(1, "/k" + std::to_string(i % 100), std::to_string(i));
+    const std::string key = "/k" + std::to_string(i % 100);
+    const std::string value = std::to_string(i);
+    Change change = put_of(1, key, value);
     change.session = {1, uint64_t(i + 1), uint64_t(i)};
     (void)feed.apply(change);
     if (i < 2000) (void)feed_early.apply(change);
