@@ -148,6 +148,8 @@ int Agent::take_mail() {
 }
 
 int Agent::take_commands(Nanos now) {
+  // A change is stamped when it is taken, not with the time of the pass before the sleep.
+  shared_.clock.observe(wall(now) - 1);
   uint32_t type;
   MutableBytes body;
   int count = 0;
