@@ -170,7 +170,7 @@ ShardState TestMember::state() {
   unsigned long long version = 0;
   const int found = std::sscanf(text.c_str(),
                                 "{\"shard\":1,\"epoch\":%u,\"sequence\":%lld,\"version\":%llu,"
-                                "\"time\":%*lld,\"digest\":\"%16[^\"]",
+                                "\"time\":%*[-0-9],\"digest\":\"%16[^\"]",
                                 &state.last.epoch, &sequence, &version, digest);
   EXPECT_EQ(found, 4);
   state.last.sequence = sequence;
