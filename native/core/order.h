@@ -41,7 +41,12 @@ constexpr uint64_t messages_among(uint64_t sequences, size_t sender, size_t send
 // has seen: as many as any sender after it, and one less than any sender before it, so that
 // nobody's message waits for a turn of mine that would never come. A null is thus a reaction only:
 // in a silent group all counts are 0 and nobody owes anything.
-uint64_t messages_owed(std::span<const uint64_t> received, size_t me);
+//
+// `changes[s]` counts the messages of s up to its newest that is no null. For what follows that one
+// everybody is a turn ahead already, so that the next put of a sender that is busy alone waits for
+// no null. Nulls never make others go ahead, so it ends there.
+uint64_t messages_owed(std::span<const uint64_t> received, std::span<const uint64_t> changes,
+                       size_t me);
 
 }  // namespace freshet
 

@@ -55,6 +55,7 @@ RingFault SenderStream::take_record(const RecordHeader& header) {
     if (static_cast<uint64_t>(header.sequence) != received_) return RingFault::kIndex;
     fault = header.kind == RecordKind::kBlock ? take_block(header) : take_change(header);
     received_++;
+    changes_ = received_;
   }
   take_.advance(padded(header.length));
   return received_ <= kMessageCountMax ? fault : RingFault::kIndex;

@@ -39,6 +39,8 @@ class SenderStream {
   // My ring now holds `messages` up to `tail`.
   void take_own(uint64_t tail, uint64_t messages);
 
+  // Messages up to the newest that is no null.
+  uint64_t changes() const { return changes_; }
   uint64_t received() const { return received_; }  // messages, counted from the epoch's start
   uint64_t taken() const { return take_.position(); }
   Micros newest_time() const { return newest_time_; }  // greatest stamp seen
@@ -62,6 +64,7 @@ class SenderStream {
   ByteRingCursor take_;
   ByteRingCursor deliver_;
   uint64_t received_ = 0;
+  uint64_t changes_ = 0;
   uint64_t delivered_ = 0;
   uint64_t nulls_left_ = 0;  // of the kNull just before deliver_
   Micros newest_time_ = 0;

@@ -94,6 +94,7 @@ class ShardReplica::Impl {
   Answers answers_;
   std::vector<Peer> peers_;
   std::array<uint64_t, kMembersMax> received_{};  // messages by sender
+  std::array<uint64_t, kMembersMax> changes_{};   // by sender: up to its newest that is no null
   std::array<uint64_t, kMembersMax> shown_{};     // by sender: ring position shown as delivered
   bool show_delivered_ = false;
 
@@ -219,6 +220,7 @@ int ShardReplica::Impl::take(Outputs& out) {
     }
     messages += stream.received() - received_[s];
     received_[s] = stream.received();
+    changes_[s] = stream.changes();
     newest = std::max(newest, stream.newest_time());
   }
   if (newest > 0) clock_.observe(newest);
@@ -231,7 +233,9 @@ int ShardReplica::Impl::make_messages(Outputs& out) {
   const size_t senders = streams_.size();
   sender_->free_delivered(messages_among(table_.least_delivered_seq(), my_sender_, senders));
   int work = sender_->feed(out.released);
-  if (sender_->make_nulls(messages_owed({received_.data(), senders}, my_sender_))) work++;
+  if (sender_->make_nulls(
+          messages_owed({received_.data(), senders}, {changes_.data(), senders}, my_sender_)))
+    work++;
   received_[my_sender_] = sender_->messages();
   streams_[my_sender_].take_own(sender_->ring().tail(), sender_->messages());
   table_.set(RowLayout::tail(), sender_->ring().tail());
