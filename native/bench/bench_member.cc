@@ -37,7 +37,7 @@ class BenchMember {
     barrier();
     if (options_.idle) {
       rest();
-    } else if (index_ < options_.senders) {
+    } else if (options_.loader < 0 ? index_ < options_.senders : index_ == options_.loader) {
       load();
     } else {
       measure([this](Nanos end) {

@@ -15,6 +15,7 @@ inline constexpr int kMembers = 3;
 struct Options {
   size_t size = 100;       // bytes of a value
   int senders = kMembers;  // members that put
+  int loader = -1;         // the only one that puts; -1: all senders
   size_t window = 1000;    // unanswered puts of one sender
   double seconds = 3;
   double warm_seconds = 0.5;

@@ -1,7 +1,7 @@
 // Three members over loopback tcp, load on them, and what the machine could do in the same run.
 //
 //   core_bench [--size 100] [--senders 3] [--window 1000] [--seconds 3] [--persistent] [--idle]
-//              [--spin 0] [--ring 4194304] [--keys 1000] [--folder /tmp] [--no-raw]
+//              [--spin 0] [--ring 4194304] [--keys 1000] [--folder /tmp] [--no-raw] [--loader rank]
 //
 // Prints one line of JSON. `--window 1 --senders 1` is one put at a time.
 #include <sys/mman.h>
@@ -44,6 +44,7 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
         options.size = number;
       else if (name == "--senders")
         options.senders = static_cast<int>(number);
+      else if (name == "--loader") options.loader = static_cast<int>(number);
       else if (name == "--window")
         options.window = number;
       else if (name == "--seconds")
@@ -75,7 +76,7 @@ void print(const Options& options, const SharedState& shared, const Percentiles&
     seconds = outcome.seconds;
     refused += outcome.refused;
   }
-  const Outcome& first = shared.outcomes[0];
+  const Outcome& first = shared.outcomes[options.loader < 0 ? 0 : options.loader];
   std::printf(
       "{\"size\":%zu,\"senders\":%d,\"window\":%zu,\"persistent\":%s,\"spinMicros\":%d,"
       "\"ring\":%zu,\"seconds\":%.2f,\"putsPerSecond\":%.0f,\"refused\":%llu,"
