@@ -25,8 +25,8 @@ struct Fuzz {
     for (uint64_t i = random.below(6); i > 0; i--) {
       const size_t size = random.chance(5) ? 40'000 : random.below(1500);
       values.emplace_back(size, std::byte{3});
-      (void)group.put(random.below(3), "k" + std::to_string(random.below(5)), values.back(),
-                      values.size());
+      (void)group.put(random.below(3), std::string("k") + std::to_string(random.below(5)),
+                      values.back(), values.size());
     }
   }
   uint64_t tail() {  // of the broken peer, as it shows it to member 0

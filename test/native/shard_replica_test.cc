@@ -69,7 +69,7 @@ TEST(the_order_is_round_robin_over_senders) {
   group.set_rules(0);  // message 0 of sender 0; the others owe nothing for it
   for (Token token = 0; token < 9; token++) {
     const size_t m = token % 3;
-    EXPECT_EQ(group.put(m, "k" + std::to_string(token), {}, token + 1), Status::kOk);
+    EXPECT_EQ(group.put(m, std::string("k") + std::to_string(token), {}, token + 1), Status::kOk);
   }
   group.settle();
   for (Version version = 1; version <= 9; version++) {
