@@ -9,8 +9,8 @@
  *   waiting      for a `hello` of every member that shows all connections up
  *   collecting   collect → report: view, and per shard position, running epoch, highest epoch
  *   sealing      seal → sealed: shards that do not run everywhere are stopped; positions are final
- *   filling      fill → filled: who is behind fetches from the longest history (cut back first to the
- *                common point if its own history went another way)
+ *   filling      fill → filled: who is behind fetches from the longest history (cut back first to
+ *                the common point if its own history went another way)
  *   preparing    prepare → prepared: the epochs' memory is made, the view record durable
  *   starting     start → started: the epochs run, the record is marked committed
  *   established  every shard runs at every member of it

@@ -1,8 +1,8 @@
 // What is built from what, and where it is laid:
-//   packages    package-lock.json                            node_modules/
-//   native      native/**, test/native/**                    prebuilds/<platform>-<arch>/freshet.node
-//   typescript  **/*.ts, and the files they read at run time dist/
-//   dashboard   platform/gateway/dashboard/**                dist/dashboard/
+//   packages    package-lock.json              node_modules/
+//   native      native/**, test/native/**      prebuilds/<platform>-<arch>/freshet.node
+//   typescript  **/*.ts, and what they read    dist/
+//   dashboard   platform/gateway/dashboard/**  dist/dashboard/
 // Each part carries a stamp, the hash of all it was made from, and is made anew only when that
 // differs.
 import fs from 'fs';

@@ -88,7 +88,8 @@ describe.each([
     const watching = take(door.watch({ prefix }), 1);
     let isSeen = false;
     void watching.then(() => (isSeen = true));
-    while (!isSeen) await door.put({ key: `${prefix}first`, value: bytes('x') });
+    const isWaiting = () => !isSeen;
+    while (isWaiting()) await door.put({ key: `${prefix}first`, value: bytes('x') });
     const [first] = await watching;
     expect(first).toMatchObject({ kind: 'put', object: { key: `${prefix}first` } });
     await door.remove({ key: `${prefix}first` });

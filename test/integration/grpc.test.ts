@@ -3,7 +3,7 @@ import { service as healthService } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FreshetError, limits } from '../../platform/base/mod.ts';
 import { errorTrailer, GrpcDoor, type PutResult } from '../../platform/client/mod.ts';
-import { Ack, ObjectsClient, ReadLevel } from '../../platform/wire/mod.ts';
+import { Ack, ObjectsClient, type PutReplyBatch, ReadLevel } from '../../platform/wire/mod.ts';
 import { bytes, text } from '../support/cluster.ts';
 import { type DoorsRig, sendRaw, startDoors, take } from './doors-rig.ts';
 
@@ -78,7 +78,7 @@ describe('streams of puts', () => {
     // The member goes on serving others meanwhile.
     await door.put({ key: '/farm/notes/meanwhile', value: bytes('x') });
     const answered = new Set<number>();
-    for await (const { outcomes } of stream) {
+    for await (const { outcomes } of stream as AsyncIterable<PutReplyBatch>) {
       for (const { sequence } of outcomes) answered.add(sequence);
     }
     client.close();
@@ -170,7 +170,7 @@ test('the health service answers SERVING, and NOT_FOUND for what there is not', 
       done: (error: { code: number } | null, reply?: { status: string }) => void,
     ): void;
   };
-  const HealthClient = makeGenericClientConstructor(healthService as never, 'Health');
+  const HealthClient = makeGenericClientConstructor(healthService, 'Health');
   const client = new HealthClient(address(), credentials.createInsecure()) as unknown as Health;
   const check = async (service: string) =>
     new Promise((resolve) => {

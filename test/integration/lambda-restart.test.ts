@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { Database, raw } from '../../platform/client/mod.ts';
+import { type Database, raw } from '../../platform/client/mod.ts';
 import { preparePipeline } from '../../platform/lambda/mod.ts';
 import { tempFolder } from '../support/mod.ts';
 import { type ServingCluster, startServingCluster } from '../support/serving.ts';

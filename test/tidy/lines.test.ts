@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { findLines, listSources } from './files.ts';
 
 const lineLengthMax = 100;
+/** A line with a string in it may be longer: the formatter does not break what people will read. */
+const textLineLengthMax = 180;
 const fileLengthMax = 500;
 
 /** Files that may be longer, each with its reason. The list only shrinks. */
@@ -14,7 +16,8 @@ test('there are sources to look at', () => {
 });
 
 test('no line is longer than 100 columns', () => {
-  const isLong = (line: string) => line.length > lineLengthMax && !/https?:\/\/\S+/.test(line);
+  const maxOf = (line: string) => (/['"`]/.test(line) ? textLineLengthMax : lineLengthMax);
+  const isLong = (line: string) => line.length > maxOf(line) && !/https?:\/\/\S+/.test(line);
   expect(findLines(sources, isLong)).toEqual([]);
 });
 

@@ -107,7 +107,7 @@ function delays({ stages }: Sample): number[] {
   return sums;
 }
 
-/** In ms, even within a bucket; null without a run. What is above all buckets counts as the last. */
+/** In ms, even within a bucket; null without a run. Above all buckets counts as the last. */
 export function percentile(
   counts: readonly number[],
   boundsMicros: readonly number[],
