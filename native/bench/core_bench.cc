@@ -44,7 +44,8 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
         options.size = number;
       else if (name == "--senders")
         options.senders = static_cast<int>(number);
-      else if (name == "--loader") options.loader = static_cast<int>(number);
+      else if (name == "--loader")
+        options.loader = static_cast<int>(number);
       else if (name == "--window")
         options.window = number;
       else if (name == "--seconds")

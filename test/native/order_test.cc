@@ -92,8 +92,7 @@ TEST(nulls_close_every_gap_and_ask_for_none) {
       after[s] = std::max(sent[s], messages_owed(sent, changes, s));
     const uint64_t contiguous = contiguous_sequences(after);
     EXPECT(contiguous >= last && contiguous <= last + (round % 2 == 0 ? 0 : sent.size()));
-    for (size_t s = 0; s < sent.size(); s++)
-      EXPECT(messages_owed(after, changes, s) <= after[s]);
+    for (size_t s = 0; s < sent.size(); s++) EXPECT(messages_owed(after, changes, s) <= after[s]);
   }
 }
 
