@@ -12,11 +12,11 @@ interface Reading {
 
 const db = await connect(process.argv[2] ?? '127.0.0.1:7401');
 try {
-  await db.createPool({ name: '/farm/temperature', kind: 'persistent' });
+  await db.createPool({ name: '/barn/temperature', kind: 'persistent' });
 } catch (error) {
   if (!isFreshetError(error, 'POOL_EXISTS')) throw error;
 }
-const temperature = db.pool<Reading>('/farm/temperature');
+const temperature = db.pool<Reading>('/barn/temperature');
 
 // Three readings, each with its own version and time.
 const first = await temperature.put('barn', { celsius: 12.5 });
