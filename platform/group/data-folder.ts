@@ -46,10 +46,23 @@ export async function openDataFolder(
 
 async function makeWritable(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (caught) {
     throw unwritable(folder, caught);
+  }
+}
+
+/** Node's own recursive mkdir never ends in a folder that answers ENOENT to it, as /proc does. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (caught) {
+    const { code } = caught as { readonly code?: unknown };
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT') throw caught;
+    await makeFolder(path.dirname(folder));
+    await mkdir(folder);
   }
 }
 

@@ -13,7 +13,7 @@ const root = path.dirname(path.dirname(fs.realpathSync(process.argv[1])));
 const commands = {
   start: async (args) => {
     await ready({ nativeTests: false });
-    return runCompiled('platform/cli/main.ts', ['dev'].concat(args));
+    return runCompiled('platform/cli/main.ts', ['dev'].concat(args), { lifeline: true });
   },
   test: async (args) => {
     await ready({ nativeTests: true });
@@ -70,10 +70,14 @@ async function ready(wants) {
 }
 
 /** Runs what a TypeScript file of ours was compiled to. */
-function runCompiled(source, args) {
+function runCompiled(source, args, options) {
   const file = path.join(root, 'dist', String(source).replace(/\.ts$/, '.js'));
   if (!fs.existsSync(file)) {
     throw new Stop('There is no program ' + source + ' in this clone.');
   }
-  return runProgram(process.execPath, [file].concat(args), { cwd: process.cwd() });
+  return runProgram(
+    process.execPath,
+    [file].concat(args),
+    Object.assign({ cwd: process.cwd() }, options),
+  );
 }

@@ -85,14 +85,16 @@ export async function runToolOrStop(command, args, options, sentence) {
  *
  * The program leads a process group of its own. A Ctrl-C reaches us more than once (from the
  * terminal and from npm) and the program exactly once, and whatever of its group is left when it
- * ends, or when it does not end in time, is killed.
+ * ends, or when it does not end in time, is killed. With `lifeline`, FRESHET_LIFELINE names a pipe
+ * to which nothing is written: its end tells the program that we are gone, however we went.
  */
 export function runProgram(command, args, options) {
   return new Promise((resolve, reject) => {
+    const lifeline = options.lifeline ? { FRESHET_LIFELINE: '3' } : {};
     const child = spawn(command, args, {
       cwd: options.cwd,
-      env: Object.assign({}, process.env, options.env || {}),
-      stdio: 'inherit',
+      env: Object.assign({}, process.env, options.env || {}, lifeline),
+      stdio: ['inherit', 'inherit', 'inherit'].concat(options.lifeline ? ['pipe'] : []),
       detached: true,
     });
     const group = makeGroup(child);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { Socket } from 'node:net';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { FreshetError } from '../../base/mod.ts';
@@ -130,7 +131,10 @@ interface Interruption {
   readonly isStopped: () => boolean;
 }
 
-/** Resolves at Ctrl-C or a request to end; the second Ctrl-C ends at once. */
+/**
+ * Resolves at Ctrl-C, a request to end, or when the script that started this is gone; the second
+ * Ctrl-C ends at once.
+ */
 function interruption(): Interruption {
   let stopped = false;
   const promise = new Promise<null>((resolve) => {
@@ -142,6 +146,16 @@ function interruption(): Interruption {
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
     process.on('SIGHUP', onSignal);
+    const lifeline = process.env['FRESHET_LIFELINE'];
+    if (lifeline !== undefined) {
+      // The number means something in this process only.
+      delete process.env['FRESHET_LIFELINE'];
+      new Socket({ fd: Number(lifeline) })
+        .on('error', onSignal)
+        .on('close', onSignal)
+        .resume()
+        .unref();
+    }
   });
   return { promise, isStopped: () => stopped };
 }

@@ -80,4 +80,10 @@ describe('the data folder', () => {
       mend: expect.stringContaining('dataFolder') as string,
     });
   });
+
+  test('in a place that takes no folders is refused, not tried for ever', async () => {
+    await expect(openDataFolder('/proc/freshet/member-1', 'barn', 1)).rejects.toMatchObject({
+      code: 'DATA_UNWRITABLE',
+    });
+  });
 });

@@ -180,6 +180,24 @@ describe('the program that is handed over to', () => {
     await expect.poll(() => isAlive(grandchild)).toBe(false);
   });
 
+  test('is told when the script is gone without a word', async () => {
+    const clone = await Clone.make();
+    await clone.addNpm();
+    await clone.write(
+      'platform/cli/main.ts',
+      `import { Socket } from 'node:net';
+       const fd = Number(process.env['FRESHET_LIFELINE']);
+       new Socket({ fd }).on('close', () => process.exit(0)).resume();
+       console.log('ready', process.pid);\n`,
+    );
+    const started = clone.spawn(['start']);
+    const line = await started.waitForLine(/^ready \d+$/);
+    const child = Number(line.split(' ')[1]);
+    expect(isAlive(child)).toBe(true);
+    started.signal('SIGKILL');
+    await expect.poll(() => isAlive(child)).toBe(false);
+  });
+
   test('that a signal ends gives the exit code of that signal', async () => {
     const clone = await Clone.make();
     await clone.addNpm();
