@@ -1,5 +1,6 @@
 /** The native bench: three members over loopback TCP with the real agent, load on the members. */
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from './child.ts';
 
@@ -58,9 +59,14 @@ export async function runCoreBench(
   const { size, senders, window, seconds, persistent, idle } = options;
   const numbers = { size, senders, window, seconds };
   const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  if (persistent === true) args.push('--persistent', '--folder', folder);
+  // Members that begin: a log that an earlier run left belongs to others.
+  const data = await mkdtemp(join(folder, 'core-'));
+  if (persistent === true) args.push('--persistent', '--folder', data);
   if (idle === true) args.push('--idle');
   const timeoutMs = seconds * 1000 + overheadMs;
-  const output = await runToEnd(program, args, { timeoutMs });
-  return JSON.parse(output) as CoreBenchResult;
+  try {
+    return JSON.parse(await runToEnd(program, args, { timeoutMs })) as CoreBenchResult;
+  } finally {
+    await rm(data, { recursive: true, force: true });
+  }
 }

@@ -75,6 +75,7 @@ function lambdaOf(body: string, options = ''): string {
     });`;
 }
 
+const gates = 'gates';
 const echo = `event.emit.out(event.name, event.bytes);`;
 const bytes = (text: string) => Buffer.from(text);
 const pool = (name: string) => cluster.db.pool(name, raw());
@@ -242,7 +243,12 @@ describe('a lambda that fails', () => {
   });
 
   it('by being flooded: a trigger beyond its queue is refused as OVERLOADED, none is lost', async () => {
-    const body = `await new Promise((done) => setTimeout(done, 2)); ${echo}`;
+    // It takes nothing further until the flood is over, however fast the machine.
+    const body = `
+      const gate = ctx.db.pool('/${gates}');
+      while ((await gate.get('open')) === null) await new Promise((done) => setTimeout(done, 20));
+      ${echo}`;
+    await cluster.door.createPool({ name: `/${gates}`, kind: 'volatile' });
     const name = await deploy('trigger', {
       code: lambdaOf(body, `on: 'trigger', order: 'none', batch: { maxSize: 1024 },`),
       timeoutMs: 60_000,
@@ -263,6 +269,7 @@ describe('a lambda that fails', () => {
     expect(new Set(refused.map(({ reason }) => (reason as { code: string }).code))).toEqual(
       new Set(['OVERLOADED']),
     );
+    await cluster.db.pool(`/${gates}`).put('open', true);
     const accepted = results.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
     const found = await collect(`/${name}/out`, accepted.length);
     expect(new Set(found.map(({ text }) => Number(text)))).toEqual(new Set(accepted));

@@ -12,7 +12,7 @@ const start = 'test/unit/start/start.test.ts';
 const toolchain = 'test/unit/start/toolchain.test.ts';
 const vision = 'test/unit/dairy/vision/vision-model.test.ts';
 const image = 'test/unit/dairy/vision/decode-image.test.ts';
-const plan = 'test/unit/dairy/records/plan-import.test.ts';
+const plan = 'test/unit/client/import/plan-import.test.ts';
 const key = 'test/unit/base/key.test.ts';
 const page = 'test/browser/dashboard.test.ts';
 
