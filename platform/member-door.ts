@@ -1,23 +1,21 @@
-import type { FreshetError } from './base/mod.ts';
 import type {
-  Door,
   GetRequest,
   HistoryRequest,
   ListRequest,
-  MemberInfo,
   ObjectRecord,
   PoolInfo,
   PoolOptions,
+  PutOutcome,
   PutRequest,
   PutResult,
   RemoveRequest,
   ShardFrontier,
   TriggerRequest,
   TriggerResult,
-  ViewInfo,
   WatchEvent,
   WatchRequest,
-} from './client/mod.ts';
+} from './base/mod.ts';
+import type { Door, MemberInfo, ViewInfo } from './client/mod.ts';
 import type { Member } from './node.ts';
 import { localShards, parsePlan, QueryEngine } from './query/mod.ts';
 
@@ -46,7 +44,7 @@ export class MemberDoor implements Door {
     return this.#member.store.objects.put(request);
   }
 
-  async putMany(requests: readonly PutRequest[]): Promise<readonly (PutResult | FreshetError)[]> {
+  async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
     return this.#member.store.objects.putMany(requests);
   }
 

@@ -19,7 +19,37 @@ export { checkKey, checkPoolName, decodeKey, findKeyProblem, joinKey } from './k
 export { limitRelations, limits } from './limits.ts';
 export type { Logger, LoggerOptions, LogLevel } from './log.ts';
 export { createLogger, logLevels, silentLogger } from './log.ts';
+export type {
+  Meta,
+  ObjectRecord,
+  PutOutcome,
+  PutResult,
+  ShardFrontier,
+  TriggerResult,
+  WatchEvent,
+} from './object.ts';
+export type { PoolInfo, PoolKind, PoolOptions, SchemaKind, TimeAxis } from './pool.ts';
 export type { Random } from './random.ts';
 export { SeededRandom, splitmix64, SystemRandom } from './random.ts';
+export type {
+  Ack,
+  CallLimits,
+  Expectation,
+  GetRequest,
+  HistoryOptions,
+  HistoryRequest,
+  ListRequest,
+  PutOptions,
+  PutRequest,
+  ReadLevel,
+  ReadOptions,
+  RemoveOptions,
+  RemoveRequest,
+  TriggerRequest,
+  WatchOptions,
+  WatchRequest,
+} from './request.ts';
+export type { ScannedRecord, ScanRequest, ShardRef, ShardSource } from './scan.ts';
+export { compareText } from './text-order.ts';
 export type { Epoch, Micros, NodeId, ShardId, Version } from './units.ts';
 export { epoch, micros, nodeId, shardId, version } from './units.ts';

@@ -1,11 +1,11 @@
 import { decode as decodeMessagePack, encode as encodeMessagePack } from '@msgpack/msgpack';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { FreshetError } from '../base/mod.ts';
+import { FreshetError, type SchemaKind } from '../base/mod.ts';
 
 /** How values of one kind become bytes and back. */
 export interface Codec<T> {
-  readonly kind: 'json' | 'msgpack' | 'raw' | 'image';
+  readonly kind: SchemaKind | 'image';
   /** What `meta['content-type']` says unless the writer says otherwise. */
   readonly contentType: string;
   /** JSON Schema of the value where it is known; edges of a pipeline are compared by it. */
@@ -66,7 +66,7 @@ export function image(contentType = 'image/jpeg'): Codec<Uint8Array> {
 }
 
 /** The codec of a pool by the kind that its catalog entry names. */
-export function codecOfKind(kind: 'json' | 'msgpack' | 'raw'): Codec<unknown> {
+export function codecOfKind(kind: SchemaKind): Codec<unknown> {
   if (kind === 'json') return json();
   return kind === 'msgpack' ? msgpack() : raw();
 }

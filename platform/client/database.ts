@@ -1,13 +1,12 @@
-import { type Codec, json } from './codec.ts';
 import type {
-  Door,
   PoolInfo,
   PoolOptions,
   ShardFrontier,
   TriggerRequest,
   TriggerResult,
-  ViewInfo,
-} from './door.ts';
+} from '../base/mod.ts';
+import { type Codec, json } from './codec.ts';
+import type { Door, ViewInfo } from './door.ts';
 import { Pool } from './pool.ts';
 
 /** The SDK: the same in a member, in a client and in a lambda; only the door differs. */

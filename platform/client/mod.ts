@@ -1,22 +1,18 @@
 export { FreshetError, isFreshetError } from '../base/mod.ts';
-export type { ErrorCode } from '../base/mod.ts';
-export type { Codec } from './codec.ts';
-export { codecOfKind, image, json, msgpack, raw } from './codec.ts';
-export { Database } from './database.ts';
 export type {
   Ack,
-  Door,
+  ErrorCode,
   Expectation,
   GetRequest,
   HistoryOptions,
   HistoryRequest,
   ListRequest,
-  MemberInfo,
   ObjectRecord,
   PoolInfo,
   PoolKind,
   PoolOptions,
   PutOptions,
+  PutOutcome,
   PutRequest,
   PutResult,
   ReadLevel,
@@ -26,11 +22,14 @@ export type {
   ShardFrontier,
   TriggerRequest,
   TriggerResult,
-  ViewInfo,
   WatchEvent,
   WatchOptions,
   WatchRequest,
-} from './door.ts';
+} from '../base/mod.ts';
+export type { Codec } from './codec.ts';
+export { codecOfKind, image, json, msgpack, raw } from './codec.ts';
+export { Database } from './database.ts';
+export type { Door, MemberInfo, ViewInfo } from './door.ts';
 export type {
   PoolEvent,
   PoolQueryOptions,

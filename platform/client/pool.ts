@@ -1,4 +1,15 @@
-import { joinKey } from '../base/mod.ts';
+import {
+  type HistoryOptions,
+  joinKey,
+  type ObjectRecord,
+  type PutOptions,
+  type PutResult,
+  type ReadOptions,
+  type TimeAxis,
+  type TriggerRequest,
+  type TriggerResult,
+  type WatchOptions,
+} from '../base/mod.ts';
 import type { StoredObject } from '../expression/mod.ts';
 import {
   type Query,
@@ -8,17 +19,7 @@ import {
   queryVersions,
 } from '../query/mod.ts';
 import type { Codec } from './codec.ts';
-import type {
-  Door,
-  HistoryOptions,
-  ObjectRecord,
-  PutOptions,
-  PutResult,
-  ReadOptions,
-  TriggerRequest,
-  TriggerResult,
-  WatchOptions,
-} from './door.ts';
+import type { Door } from './door.ts';
 
 /** A value with its place in history. */
 export type Stored<T> = StoredObject<T>;
@@ -37,7 +38,7 @@ export interface PoolWatchOptions extends WatchOptions {
 export interface PoolQueryOptions {
   /** µs, on the pool's time axis. */
   readonly at?: number;
-  readonly axis?: 'commit' | 'event';
+  readonly axis?: TimeAxis;
   readonly signal?: AbortSignal;
 }
 

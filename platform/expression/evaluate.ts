@@ -15,7 +15,7 @@
  * - `at` takes a whole index from 0, or from -1 backwards.
  * - `orElse` gives its second argument where the first is absent.
  */
-import { compareText } from './text-order.ts';
+import { compareText } from '../base/mod.ts';
 import { type ExpressionNode, type ExpressionTree, isCall, type Operator } from './tree.ts';
 
 /** From an element to a value. */

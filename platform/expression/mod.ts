@@ -38,7 +38,6 @@ export type {
 export { record } from './recorder.ts';
 export type { StoredField, StoredObject } from './stored-object.ts';
 export { storedFields } from './stored-object.ts';
-export { compareText } from './text-order.ts';
 export {
   canBeCondition,
   compose,

@@ -1,6 +1,6 @@
+import { compareText } from '../base/mod.ts';
 import { nativeLimits } from './limits.ts';
 import { refusal } from './refuse.ts';
-import { compareText } from './text-order.ts';
 
 /**
  * # The native filter program, version 1 (normative)

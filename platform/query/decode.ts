@@ -1,7 +1,12 @@
 import { decode } from '@msgpack/msgpack';
-import { check, FreshetError, messageOf } from '../base/mod.ts';
+import {
+  check,
+  FreshetError,
+  messageOf,
+  type ScannedRecord,
+  type SchemaKind,
+} from '../base/mod.ts';
 import type { StoredObject } from '../expression/mod.ts';
-import type { ScannedRecord, ValueKind } from './source.ts';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -23,7 +28,7 @@ export function toStoredObject(record: ScannedRecord, value: unknown): StoredObj
 }
 
 /** The value of a record. Throws INVALID_VALUE with key and version where it cannot be decoded. */
-export function decodeValue(record: ScannedRecord, kind: ValueKind): unknown {
+export function decodeValue(record: ScannedRecord, kind: SchemaKind): unknown {
   const { key, version, value } = record;
   check(value !== null, 'a scan gives the values that were wanted', { key, version });
   try {

@@ -6,7 +6,7 @@
  * 1. Nothing is read before the first batch is asked for, and no further than is asked for.
  * 2. When the result ends, is left, or fails, every shard is told to stop.
  */
-import { FreshetError } from '../base/mod.ts';
+import { FreshetError, type SchemaKind, type ShardRef, type ShardSource } from '../base/mod.ts';
 import { compile, compilePredicate } from '../expression/mod.ts';
 import { type QueryLimits, queryLimits } from './limits.ts';
 import { mergeRows, type ShardStream } from './merge.ts';
@@ -15,7 +15,6 @@ import { type MergePlan, planQuery } from './planner.ts';
 import { compareScalars, orderingValue, type Row, rowComparator } from './row-order.ts';
 import type { ShardPlan } from './shard-plan.ts';
 import { runShard } from './shard-run.ts';
-import type { ShardRef, ShardSource, ValueKind } from './source.ts';
 import {
   type Batches,
   countRows,
@@ -54,13 +53,13 @@ export function localShards(source: ShardSource, limits: QueryLimits = queryLimi
 export interface QueryEngineOptions {
   readonly shards: ShardRunner;
   /** How the values of a pool are encoded. Throws UNKNOWN_POOL. */
-  readonly valueKindOf: (pool: string) => ValueKind;
+  readonly valueKindOf: (pool: string) => SchemaKind;
   readonly limits?: QueryLimits;
 }
 
 export class QueryEngine implements QueryExecutor {
   readonly #shards: ShardRunner;
-  readonly #valueKindOf: (pool: string) => ValueKind;
+  readonly #valueKindOf: (pool: string) => SchemaKind;
   readonly #limits: QueryLimits;
 
   constructor({ shards, valueKindOf, limits }: QueryEngineOptions) {

@@ -4,9 +4,14 @@
  *
  * Invariant: records are given in the order that the scan contract states, each once.
  */
-import { check } from '../base/mod.ts';
-import { compareText } from '../expression/mod.ts';
-import type { ScannedRecord, ScanRequest, ShardRef, ShardSource } from './source.ts';
+import {
+  check,
+  compareText,
+  type ScannedRecord,
+  type ScanRequest,
+  type ShardRef,
+  type ShardSource,
+} from '../base/mod.ts';
 
 export async function* scanLive(
   source: ShardSource,

@@ -14,12 +14,4 @@ export type { Row, RowOrder } from './row-order.ts';
 export type { CompiledScan, OrderKey, OrderStrategy, ShardPlan } from './shard-plan.ts';
 export { compileScan, parseShardPlan } from './shard-plan.ts';
 export { runShard } from './shard-run.ts';
-export type {
-  ScannedRecord,
-  ScanRequest,
-  ShardRef,
-  ShardSource,
-  TimeAxis,
-  ValueKind,
-} from './source.ts';
 export type { Batches } from './stages.ts';

@@ -1,4 +1,4 @@
-import { checkPoolName, nearestName } from '../base/mod.ts';
+import { checkPoolName, nearestName, type TimeAxis } from '../base/mod.ts';
 import {
   canBeCondition,
   describe,
@@ -17,7 +17,6 @@ import {
 } from './json-shape.ts';
 import { type QueryLimits, queryLimits } from './limits.ts';
 import { refusal } from './refuse.ts';
-import type { TimeAxis } from './source.ts';
 
 /**
  * The logical plan: what a query says, as plain JSON. It crosses doors, so it is parsed wherever

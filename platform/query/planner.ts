@@ -1,8 +1,8 @@
+import type { SchemaKind } from '../base/mod.ts';
 import { compose, type ExpressionTree, fieldPathOf } from '../expression/mod.ts';
 import type { PlanOperator, QueryPlan, SourceKind } from './plan.ts';
 import type { RowOrder } from './row-order.ts';
 import type { OrderKey, ShardPlan } from './shard-plan.ts';
-import type { ValueKind } from './source.ts';
 
 /** How a query runs: the same plan at every shard, then one merge. */
 export interface PhysicalPlan {
@@ -29,7 +29,7 @@ export interface MergePlan {
  * first skip + take of its rows: the first of all rows are among them. What follows is left to the
  * merge.
  */
-export function planQuery(plan: QueryPlan, values: ValueKind): PhysicalPlan {
+export function planQuery(plan: QueryPlan, values: SchemaKind): PhysicalPlan {
   const { source, operators } = plan;
   const gathering = new Gathering(source.kind);
   let next = 0;

@@ -1,3 +1,4 @@
+import type { TimeAxis } from '../base/mod.ts';
 import {
   type Expression,
   type Projected,
@@ -19,7 +20,6 @@ import {
   shapeOf,
 } from './plan.ts';
 import { toArrayOf } from './results.ts';
-import type { TimeAxis } from './source.ts';
 import type { Batches } from './stages.ts';
 
 /** A recorded condition over a T. */

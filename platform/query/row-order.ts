@@ -1,4 +1,5 @@
-import { compareText, type Scalar } from '../expression/mod.ts';
+import { compareText } from '../base/mod.ts';
+import type { Scalar } from '../expression/mod.ts';
 
 /**
  * The one order of rows. Every row has a place of its own, so a result never depends on which

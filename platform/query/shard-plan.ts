@@ -1,4 +1,4 @@
-import { checkPoolName } from '../base/mod.ts';
+import { checkPoolName, type ScanRequest, type SchemaKind, type TimeAxis } from '../base/mod.ts';
 import {
   boundsOf,
   compileNative,
@@ -22,7 +22,6 @@ import {
 } from './json-shape.ts';
 import { type QueryLimits, queryLimits } from './limits.ts';
 import { type Cut, parseSource } from './plan.ts';
-import type { ScanRequest, TimeAxis, ValueKind } from './source.ts';
 
 /**
  * What one shard does of a query, as plain JSON: all trees are over stored objects. The member of
@@ -35,7 +34,7 @@ export interface ShardPlan {
   readonly at: Cut | null;
   readonly axis: TimeAxis;
   /** How the pool's values are encoded. */
-  readonly values: ValueKind;
+  readonly values: SchemaKind;
   /** All must hold. */
   readonly where: readonly ExpressionTree[];
   readonly order: readonly OrderKey[];

@@ -6,7 +6,7 @@
  * 1. Rows leave in the order of `rowComparator`, so that a merge of sorted shards is sorted.
  * 2. A value is decoded only when something looks at it, and after all that does not.
  */
-import { check } from '../base/mod.ts';
+import { check, type ScannedRecord, type ShardRef, type ShardSource } from '../base/mod.ts';
 import { compile, compilePredicate, type ExpressionTree, usesField } from '../expression/mod.ts';
 import { decodeValue, toStoredObject } from './decode.ts';
 import { type QueryLimits, queryLimits } from './limits.ts';
@@ -14,7 +14,6 @@ import { scanLive } from './live-scan.ts';
 import { orderingValue, type Row, rowComparator } from './row-order.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { type CompiledScan, compileScan, type ShardPlan } from './shard-plan.ts';
-import type { ScannedRecord, ShardRef, ShardSource } from './source.ts';
 import { type Batches, countRows, inBatches, takeRows } from './stages.ts';
 
 /** Batches of rows, or one row with the number for a count. */

@@ -1,11 +1,10 @@
-import { FreshetError, toFreshetError } from '../base/mod.ts';
+import { FreshetError, type Meta, toFreshetError } from '../base/mod.ts';
 import { type Group, type MemberCore, readRecord, type ShardLayout } from '../group/mod.ts';
 import { LocalFeed, newestShown } from './local-feed.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { Position } from './resume-token.ts';
 import type { FeedEvent } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
-import type { Meta } from './types.ts';
 
 /**
  * What lambdas get their work from: changes under a prefix in the shards that this member holds.

@@ -1,3 +1,4 @@
+import { compareText } from '../base/mod.ts';
 import type { ShardAccess, ShardCallLimits, ShardScan } from './shard-access.ts';
 
 /** Keys of several shards merged into byte order, read page by page as they are asked for. */
@@ -13,7 +14,7 @@ export async function* mergeKeys(
     let from = -1;
     let least = '';
     for (const [nth, head] of heads.entries()) {
-      if (head.done !== true && (from === -1 || compareBytes(head.value, least) < 0)) {
+      if (head.done !== true && (from === -1 || compareText(head.value, least) < 0)) {
         least = head.value;
         from = nth;
       }
@@ -41,22 +42,4 @@ async function* keysOf(
     ({ resume } = page);
   } while (resume !== null);
   return undefined;
-}
-
-/** Order of the UTF-8 bytes, which is that of code points, not of UTF-16 units. */
-export function compareBytes(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let at = 0; at < length; at++) {
-    const left = a.charCodeAt(at);
-    const right = b.charCodeAt(at);
-    if (left !== right) {
-      return rank(left) - rank(right);
-    }
-  }
-  return a.length - b.length;
-}
-
-/** Surrogates stand for code points above all others. */
-function rank(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x1_0000 : unit;
 }

@@ -6,7 +6,15 @@
  *  1. `stable` and `linearizable` reads of a persistent shard show persisted versions only.
  *  2. A linearizable read begins after everything received here when it was called is shown.
  */
-import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
+import {
+  type Clock,
+  FreshetError,
+  type ObjectRecord,
+  type PutOutcome,
+  type PutResult,
+  type ShardFrontier,
+  toFreshetError,
+} from '../base/mod.ts';
 import {
   acks,
   extraColumns,
@@ -43,7 +51,6 @@ import type {
 } from './shard-access.ts';
 import { ShardWriter } from './shard-writer.ts';
 import { storeLimits } from './store-limits.ts';
-import type { ObjectRecord, PutOutcome, PutResult, ShardFrontier } from './types.ts';
 
 const nothingKnown: PutResult = Object.freeze({
   version: 0,

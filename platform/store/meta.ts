@@ -1,6 +1,5 @@
 import { decode, encode } from '@msgpack/msgpack';
-import { FreshetError, limits } from '../base/mod.ts';
-import type { Meta } from './types.ts';
+import { FreshetError, limits, type Meta } from '../base/mod.ts';
 
 const noMeta: Meta = Object.freeze({});
 

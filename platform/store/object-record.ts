@@ -1,7 +1,7 @@
+import type { ObjectRecord } from '../base/mod.ts';
 import { recordKinds } from '../bridge/mod.ts';
 import type { PackedRecord } from '../group/mod.ts';
 import { decodeMeta } from './meta.ts';
-import type { ObjectRecord } from './types.ts';
 
 /** A packed record with its value, as the store shows it. */
 export function toObjectRecord(

@@ -5,17 +5,32 @@
  * Thread: event loop.
  */
 import {
+  type CallLimits,
   checkKey,
   type Clock,
+  compareText,
   FreshetError,
+  type GetRequest,
+  type HistoryRequest,
   isFreshetError,
   limits,
+  type ListRequest,
+  type ObjectRecord,
+  type PutOutcome,
+  type PutRequest,
+  type PutResult,
+  type RemoveRequest,
+  type ShardFrontier,
   toFreshetError,
+  type TriggerRequest,
+  type TriggerResult,
+  type WatchEvent,
+  type WatchRequest,
 } from '../base/mod.ts';
 import { readFloors } from '../bridge/mod.ts';
 import type { Group, MemberCore } from '../group/mod.ts';
 import type { Catalog } from './catalog.ts';
-import { compareBytes, mergeKeys } from './listing.ts';
+import { mergeKeys } from './listing.ts';
 import { encodeMeta } from './meta.ts';
 import { Placement } from './placement.ts';
 import type { PoolInfo, PoolOptions } from './pool.ts';
@@ -30,22 +45,7 @@ import type {
   ShardScan,
 } from './shard-access.ts';
 import type { TriggerRouter } from './trigger-router.ts';
-import type {
-  CallLimits,
-  GetRequest,
-  HistoryRequest,
-  ListRequest,
-  ObjectRecord,
-  PutOutcome,
-  PutRequest,
-  PutResult,
-  RemoveRequest,
-  ShardFrontier,
-  TriggerRequest,
-  TriggerResult,
-  WatchEvent,
-  WatchRequest,
-} from './types.ts';
+import type { Stamped } from './types.ts';
 import { Watch } from './watch.ts';
 
 export interface ObjectStoreOptions {
@@ -76,19 +76,19 @@ export class ObjectStore {
   /**
    * Rejects CONDITION_FAILED, VALUE_TOO_LARGE, UNKNOWN_POOL, OVERLOADED, SHARD_STOPPED, TIMEOUT …
    */
-  async put(request: PutRequest): Promise<PutResult> {
+  async put(request: Stamped<PutRequest>): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
     const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
     return this.#change(pool, change, callLimits(request));
   }
 
-  async remove(request: RemoveRequest): Promise<PutResult> {
+  async remove(request: Stamped<RemoveRequest>): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
     return this.#change(pool, toChange('remove', request, pool), callLimits(request));
   }
 
   /** Many puts, not atomic: outcomes in order. Rejects only for too many, or too many bytes. */
-  async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
+  async putMany(requests: readonly Stamped<PutRequest>[]): Promise<readonly PutOutcome[]> {
     checkBatch(requests);
     const outcomes: (PutOutcome | null)[] = requests.map(() => null);
     const byShard = new Map<number, { pool: PoolInfo; change: ShardChange; nth: number }[]>();
@@ -135,7 +135,7 @@ export class ObjectStore {
   }
 
   /** Versions of one key, oldest first unless `reverse`; removes are among them. */
-  async *history(request: HistoryRequest): AsyncGenerator<ObjectRecord, undefined> {
+  async *history(request: HistoryRequest & CallLimits): AsyncGenerator<ObjectRecord, undefined> {
     const pool = await this.#poolOf(request.key, request);
     const shard = this.#access(this.placement.shardOf(pool, request.key));
     const { key, reverse = false, limit = Infinity } = request;
@@ -162,7 +162,7 @@ export class ObjectStore {
   }
 
   /** Keys that begin with the prefix, in byte order. */
-  async *list(request: ListRequest): AsyncGenerator<string, undefined> {
+  async *list(request: ListRequest & CallLimits): AsyncGenerator<string, undefined> {
     const { prefix, after, limit = Infinity, at } = request;
     const pools = await this.#poolsUnder(prefix, request);
     const call = callLimits(request);
@@ -188,7 +188,7 @@ export class ObjectStore {
       if (left <= 0) {
         break;
       }
-      const isWanted = after === undefined || compareBytes(key, after) > 0;
+      const isWanted = after === undefined || compareText(key, after) > 0;
       if (isWanted && isUnder(key, pools)) {
         yield key;
         left--;
@@ -384,7 +384,7 @@ export class ObjectStore {
 
 function toChange(
   kind: 'put' | 'remove' | 'trigger',
-  request: RemoveRequest & { readonly value?: Uint8Array },
+  request: Stamped<RemoveRequest> & { readonly value?: Uint8Array },
   pool: PoolInfo,
 ): ShardChange {
   const { key, value, expect, eventTime, session, ack } = request;

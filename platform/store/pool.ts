@@ -1,10 +1,7 @@
 import { Type } from 'typebox';
+import type * as base from '../base/mod.ts';
 import { checkPoolName, FreshetError, isFreshetError, limits, parseConfig } from '../base/mod.ts';
 import type { Layout, Subgroup } from '../group/mod.ts';
-
-export type PoolKind = 'volatile' | 'persistent' | 'trigger';
-export type SchemaKind = 'json' | 'msgpack' | 'raw';
-export type TimeAxis = 'commit' | 'event';
 
 export interface Retention {
   /** Bytes of the pool that are kept; null: no bound. */
@@ -12,29 +9,17 @@ export interface Retention {
   readonly ageMs: number | null;
 }
 
-export interface PoolOptions {
-  readonly name: string;
-  readonly kind: PoolKind;
-  /** Versions of a key that a volatile pool keeps; 0: all that fit. Default 128. */
-  readonly history?: number;
-  readonly maxValueBytes?: number;
-  readonly timeAxis?: TimeAxis;
-  readonly schema?: SchemaKind;
-  /** Default: the subgroup called as the kind. */
-  readonly subgroup?: string;
+/** What a pool may have beyond what every door offers. */
+export interface PoolOptions extends base.PoolOptions {
   readonly retention?: Retention | null;
   /** Key → place of its shard within the subgroup, where the hash is not wanted. */
   readonly locations?: Readonly<Record<string, number>>;
 }
 
-export interface PoolInfo extends Required<PoolOptions> {
-  /** Catalog version of its record: never used again. */
-  readonly id: number;
-  readonly shards: readonly number[];
-}
-
 /** What the catalog keeps of a pool. */
 export type PoolRecord = Required<PoolOptions>;
+
+export type PoolInfo = base.PoolInfo & PoolRecord;
 
 const PoolSchema = Type.Object({
   name: Type.String(),

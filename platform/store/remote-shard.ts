@@ -2,7 +2,15 @@
  * A shard that this member does not hold, through a member that does: each call is one message and
  * one answer. `serveShards` is the other end.
  */
-import { errorFromObject, FreshetError, isFreshetError } from '../base/mod.ts';
+import {
+  errorFromObject,
+  FreshetError,
+  isFreshetError,
+  type ObjectRecord,
+  type PutOutcome,
+  type PutResult,
+  type ShardFrontier,
+} from '../base/mod.ts';
 import type { Group, PeerMessages, ShardLayout } from '../group/mod.ts';
 import type {
   FeedEvent,
@@ -16,7 +24,6 @@ import type {
   ShardScan,
 } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
-import type { ObjectRecord, PutOutcome, PutResult, ShardFrontier } from './types.ts';
 
 const methods = [
   'put',

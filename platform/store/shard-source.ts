@@ -1,51 +1,25 @@
-import { FreshetError, limits } from '../base/mod.ts';
+import {
+  compareText,
+  FreshetError,
+  limits,
+  type ScannedRecord,
+  type ScanRequest,
+  type ShardRef,
+  type ShardSource,
+} from '../base/mod.ts';
 import { readFloors, recordKinds } from '../bridge/mod.ts';
-import { compareBytes } from './listing.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { TimeAxis } from './pool.ts';
 import type { ScanPage, ShardAccess, ShardCallLimits, ShardScan } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
-import type { Meta } from './types.ts';
-
-/** What a query asks of one shard; see platform/query/source.ts for the contract of a scan. */
-export interface ScanRequest {
-  readonly prefix: string;
-  readonly kind: 'versions' | 'objects';
-  readonly fromVersion: number | null;
-  readonly toVersion: number | null;
-  /** µs, commit time. */
-  readonly fromTime: number | null;
-  /** µs on `atAxis`. */
-  readonly atTime: number | null;
-  readonly atAxis: TimeAxis;
-  readonly reverse: boolean;
-  readonly limit: number | null;
-  readonly program: Uint8Array | null;
-  readonly wantValues: boolean;
-}
-
-export interface ScannedRecord {
-  readonly key: string;
-  readonly epoch: number;
-  readonly version: number;
-  readonly time: number;
-  readonly eventTime: number | null;
-  readonly previousVersionOfKey: number | null;
-  readonly meta: Meta | null;
-  readonly removed: boolean;
-  readonly value: Uint8Array | null;
-  readonly size: number;
-}
 
 /** A shard of a pool: its place among the pool's shards, and its number in the cluster. */
-export interface PlacedShard {
-  readonly index: number;
+export interface PlacedShard extends ShardRef {
   readonly shard: number;
 }
 
 /** Scans of the shards of a pool, here or at another member, for queries. */
-export class StoreShardSource {
+export class StoreShardSource implements ShardSource {
   readonly #store: ObjectStore;
   readonly #access: (shard: number) => ShardAccess;
 
@@ -64,7 +38,7 @@ export class StoreShardSource {
   }
 
   async *scan(
-    ref: { readonly index: number },
+    ref: ShardRef,
     request: ScanRequest,
     signal: AbortSignal,
   ): AsyncGenerator<readonly ScannedRecord[], undefined> {
@@ -147,7 +121,7 @@ export class StoreShardSource {
     }
     const present = [...newest.values()].filter(({ removed }) => !removed);
     const sign = request.reverse ? -1 : 1;
-    present.sort((a, b) => sign * compareBytes(a.key, b.key));
+    present.sort((a, b) => sign * compareText(a.key, b.key));
     const { limit } = request;
     const size = limits.pageObjectsDefault;
     const wanted = limit === null ? present : present.slice(0, limit);

@@ -1,7 +1,7 @@
-import { type Clock, FreshetError } from '../base/mod.ts';
+import { type Clock, FreshetError, type TriggerRequest, type TriggerResult } from '../base/mod.ts';
 import type { Group, PeerMessages } from '../group/mod.ts';
 import { decodeMeta, encodeMeta } from './meta.ts';
-import type { TriggerEvent, TriggerHandler, TriggerRequest, TriggerResult } from './types.ts';
+import type { TriggerEvent, TriggerHandler } from './types.ts';
 
 const triggerCall = 'store.trigger';
 

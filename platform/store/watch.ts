@@ -7,11 +7,10 @@
  *  1. A token names, for every shard, the last event that was handed out with or before it.
  *  2. At most one step of each shard waits to be handed out.
  */
-import { FreshetError, toFreshetError } from '../base/mod.ts';
+import { FreshetError, toFreshetError, type WatchEvent } from '../base/mod.ts';
 import { encodeToken, type Position } from './resume-token.ts';
 import type { FeedEvent, ShardFeed } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
-import type { WatchEvent } from './types.ts';
 
 interface Source {
   readonly shard: number;

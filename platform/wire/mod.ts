@@ -35,7 +35,7 @@ export type {
   PoolRemoveReply,
   PoolsServer,
   PutBatch,
-  PutOutcome,
+  PutOutcome as WirePutOutcome,
   PutReply,
   PutReplyBatch,
   PutRequest as WirePutRequest,

@@ -1,7 +1,26 @@
-import { errorFromObject, FreshetError } from '../../base/mod.ts';
+import {
+  type Ack,
+  errorFromObject,
+  type Expectation,
+  FreshetError,
+  type GetRequest,
+  type ObjectRecord,
+  type PoolInfo,
+  type PoolKind,
+  type PoolOptions,
+  type PutOptions,
+  type PutOutcome,
+  type PutRequest,
+  type PutResult,
+  type ReadLevel,
+  type RemoveRequest,
+  type SchemaKind,
+  type TimeAxis,
+  type TriggerRequest,
+  type WatchEvent,
+} from '../../base/mod.ts';
 import {
   Ack as WireAck,
-  type PutOutcome,
   type PutReply,
   ReadLevel as WireReadLevel,
   WatchEvent_Kind,
@@ -10,30 +29,14 @@ import {
   type WireObject,
   type WirePoolInfo,
   type WirePoolOptions,
+  type WirePutOutcome,
   type WirePutRequest,
   type WireRemoveRequest,
   type WireTriggerRequest,
   type WireView,
   type WireWatchEvent,
 } from '../../wire/mod.ts';
-import type {
-  Ack,
-  Expectation,
-  GetRequest,
-  ObjectRecord,
-  PoolInfo,
-  PoolKind,
-  PoolOptions,
-  PutOptions,
-  PutRequest,
-  PutResult,
-  ReadLevel,
-  RemoveRequest,
-  SchemaKind,
-  TriggerRequest,
-  ViewInfo,
-  WatchEvent,
-} from '../door.ts';
+import type { ViewInfo } from '../door.ts';
 
 /**
  * Between the door's types and the wire's, both ways. Pairs `xToWire` and `xFromWire`; what comes
@@ -96,7 +99,7 @@ export function putResultFromWire(wire: PutReply): PutResult {
   return { version, epoch, time, previousVersionOfKey: wire.previousVersionOfKey ?? null };
 }
 
-export function outcomeToWire(sequence: number, result: PutResult | FreshetError): PutOutcome {
+export function outcomeToWire(sequence: number, result: PutOutcome): WirePutOutcome {
   if (!(result instanceof FreshetError)) {
     return { sequence, result: { $case: 'reply', value: putResultToWire(result) } };
   }
@@ -104,7 +107,7 @@ export function outcomeToWire(sequence: number, result: PutResult | FreshetError
   return { sequence, result: { $case: 'error', value: { code, message, mend, retryable } } };
 }
 
-export function outcomeFromWire({ result }: PutOutcome): PutResult | FreshetError {
+export function outcomeFromWire({ result }: WirePutOutcome): PutOutcome {
   if (result?.$case === 'reply') return putResultFromWire(result.value);
   return errorFromObject(result?.value ?? null);
 }
@@ -216,7 +219,7 @@ export function poolOptionsFromWire(wire: WirePoolOptions): PoolOptions {
     kind: kind as PoolKind,
     ...(history === undefined ? {} : { history }),
     ...(maxValueBytes === undefined ? {} : { maxValueBytes }),
-    ...(timeAxis === undefined ? {} : { timeAxis: timeAxis as 'commit' | 'event' }),
+    ...(timeAxis === undefined ? {} : { timeAxis: timeAxis as TimeAxis }),
     ...(schema === undefined ? {} : { schema: schema as SchemaKind }),
     ...(subgroup === undefined ? {} : { subgroup }),
   };

@@ -1,5 +1,25 @@
 import { type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { type Clock, FreshetError, limits, SystemClock } from '../../base/mod.ts';
+import {
+  type Clock,
+  FreshetError,
+  type GetRequest,
+  type HistoryRequest,
+  limits,
+  type ListRequest,
+  type ObjectRecord,
+  type PoolInfo,
+  type PoolOptions,
+  type PutOutcome,
+  type PutRequest,
+  type PutResult,
+  type RemoveRequest,
+  type ShardFrontier,
+  SystemClock,
+  type TriggerRequest,
+  type TriggerResult,
+  type WatchEvent,
+  type WatchRequest,
+} from '../../base/mod.ts';
 import {
   ClusterClient,
   type DeployReply,
@@ -21,24 +41,7 @@ import {
   type WirePoolInfo,
   type WireView,
 } from '../../wire/mod.ts';
-import type {
-  Door,
-  GetRequest,
-  HistoryRequest,
-  ListRequest,
-  ObjectRecord,
-  PoolInfo,
-  PoolOptions,
-  PutRequest,
-  PutResult,
-  RemoveRequest,
-  ShardFrontier,
-  TriggerRequest,
-  TriggerResult,
-  ViewInfo,
-  WatchEvent,
-  WatchRequest,
-} from '../door.ts';
+import type { Door, ViewInfo } from '../door.ts';
 import * as convert from './convert.ts';
 import { PutStream } from './put-stream.ts';
 import { errorOfCall } from './status.ts';
@@ -106,7 +109,7 @@ export class GrpcDoor implements Door {
     return result;
   }
 
-  async putMany(requests: readonly PutRequest[]): Promise<readonly (PutResult | FreshetError)[]> {
+  async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
     return Promise.all(requests.map(async (request) => this.#putOrError(request)));
   }
 
@@ -247,7 +250,7 @@ export class GrpcDoor implements Door {
     return Promise.resolve();
   }
 
-  async #putOrError(request: PutRequest): Promise<PutResult | FreshetError> {
+  async #putOrError(request: PutRequest): Promise<PutOutcome> {
     const { signal, timeoutMs = this.#options.timeoutMs } = request;
     const wire = convert.putToWire({ ...request, timeoutMs });
     return new Promise((resolve) => {

@@ -1,11 +1,10 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { type Clock, FreshetError, limits } from '../../base/mod.ts';
+import { type Clock, FreshetError, limits, type PutOutcome } from '../../base/mod.ts';
 import type { PutBatch, PutReplyBatch, WirePutRequest } from '../../wire/mod.ts';
-import type { PutResult } from '../door.ts';
 import { outcomeFromWire } from './convert.ts';
 import { errorOfCall } from './status.ts';
 
-type Answer = (result: PutResult | FreshetError) => void;
+type Answer = (result: PutOutcome) => void;
 
 interface Waiting {
   readonly request: WirePutRequest;

@@ -1,6 +1,6 @@
-import { FreshetError, isFreshetError } from '../../base/mod.ts';
+import { FreshetError, isFreshetError, type PutRequest } from '../../base/mod.ts';
 import { json } from '../codec.ts';
-import type { Door, PutRequest } from '../door.ts';
+import type { Door } from '../door.ts';
 import { type ImportOptions, planImport } from './plan-import.ts';
 
 /** How far an import is; given after every batch. */

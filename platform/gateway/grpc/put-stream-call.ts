@@ -1,7 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { FreshetError, toFreshetError } from '../../base/mod.ts';
 import { type Door, outcomeToWire, putFromWire } from '../../client/mod.ts';
-import type { PutBatch, PutOutcome, PutReplyBatch } from '../../wire/mod.ts';
+import type { PutBatch, PutReplyBatch, WirePutOutcome } from '../../wire/mod.ts';
 
 /** Puts of one stream under way; the stream is not read further beyond it. */
 const putsInFlightMax = 8192;
@@ -17,7 +17,7 @@ const putsInFlightMax = 8192;
 export class PutStreamCall {
   readonly #door: Door;
   readonly #call: ServerDuplexStream<PutBatch, PutReplyBatch>;
-  #outcomes: PutOutcome[] = [];
+  #outcomes: WirePutOutcome[] = [];
   #inFlight = 0;
   #isEnded = false;
   #isScheduled = false;

@@ -1,5 +1,4 @@
 import {
-  compareText,
   evaluate,
   type Expression,
   type ExpressionNode,
@@ -7,9 +6,7 @@ import {
   record,
   type Recorded,
 } from '../../../platform/expression/mod.ts';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { smallText } from './arbitraries.ts';
 
 interface Sample {
   n: number;
@@ -100,21 +97,5 @@ describe('evaluate', () => {
     expect(give((o) => loose(o).eq('6'))).toBe(false);
     expect(give((o) => loose(o).ne('6'))).toBe(true);
     expect(give((o) => loose(o).lt('7') as Expression<boolean>)).toBe(false);
-  });
-});
-
-describe('compareText', () => {
-  it('orders as UTF-8 bytes do', () => {
-    expect(compareText('\ue000', '\u{1f404}')).toBeLessThan(0);
-    fc.assert(
-      fc.property(
-        fc.oneof(smallText, fc.string({ unit: 'binary' })),
-        fc.oneof(smallText, fc.string({ unit: 'binary' })),
-        (a, b) => {
-          const bytes = Math.sign(Buffer.compare(Buffer.from(a), Buffer.from(b)));
-          expect(Math.sign(compareText(a, b))).toBe(bytes);
-        },
-      ),
-    );
   });
 });

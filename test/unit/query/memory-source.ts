@@ -1,10 +1,12 @@
-import type {
-  ScannedRecord,
-  ScanRequest,
-  ShardRef,
-  ShardSource,
-} from '../../../platform/query/mod.ts';
-import { compareText, nativeFilter } from '../../../platform/expression/mod.ts';
+import {
+  compareText,
+  type ScannedRecord,
+  type ScanRequest,
+  type ShardRef,
+  type ShardSource,
+  type TimeAxis,
+} from '../../../platform/base/mod.ts';
+import { nativeFilter } from '../../../platform/expression/mod.ts';
 
 /** A record as the log of a shard has it: removals have no value. */
 export interface LogRecord extends ScannedRecord {
@@ -97,7 +99,7 @@ function isInCut(record: LogRecord, { toVersion, atTime, atAxis }: ScanRequest):
   return record.version <= (toVersion ?? Infinity) && time <= (atTime ?? Infinity);
 }
 
-function newestOf(cut: readonly LogRecord[], axis: 'commit' | 'event'): LogRecord[] {
+function newestOf(cut: readonly LogRecord[], axis: TimeAxis): LogRecord[] {
   const rankOf = (record: LogRecord): number =>
     axis === 'commit' ? record.time : (record.eventTime ?? record.time);
   const newest = new Map<string, LogRecord>();

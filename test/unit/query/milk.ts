@@ -1,4 +1,4 @@
-import { isFreshetError } from '../../../platform/base/mod.ts';
+import { isFreshetError, type SchemaKind } from '../../../platform/base/mod.ts';
 import {
   localShards,
   QueryEngine,
@@ -7,7 +7,6 @@ import {
   queryLimits,
   queryObjects,
   queryVersions,
-  type ValueKind,
 } from '../../../platform/query/mod.ts';
 import { expect } from 'vitest';
 import { type LogRecord, logRecord, type MemoryOptions, MemorySource } from './memory-source.ts';
@@ -36,7 +35,7 @@ export function milk(days: number): LogRecord[][] {
 }
 
 interface Setup {
-  readonly values?: ValueKind;
+  readonly values?: SchemaKind;
   readonly limits?: Partial<QueryLimits>;
   readonly source?: Partial<MemoryOptions>;
   readonly signal?: AbortSignal;

@@ -1,3 +1,6 @@
+import type { Meta } from './object.ts';
+import type { TimeAxis } from './pool.ts';
+
 /**
  * The seam between queries and the store: what a shard can be asked, and what it gives.
  *
@@ -14,9 +17,6 @@
  * 5. At most `limit` records are given. The scan reads on only when it is asked for the next
  *    batch, and lets go of everything when it is returned or `signal` is aborted.
  */
-export type ValueKind = 'json' | 'msgpack' | 'raw';
-
-export type TimeAxis = 'commit' | 'event';
 
 /** One shard of a pool. */
 export interface ShardRef {
@@ -37,7 +37,7 @@ export interface ScanRequest {
   readonly atAxis: TimeAxis;
   readonly reverse: boolean;
   readonly limit: number | null;
-  /** A native filter program, see `nativeOpcodes`; null passes everything. */
+  /** A native filter program, see `nativeOpcodes` of platform/expression; null passes everything. */
   readonly program: Uint8Array | null;
   readonly wantValues: boolean;
 }
@@ -49,7 +49,7 @@ export interface ScannedRecord {
   readonly time: number;
   readonly eventTime: number | null;
   readonly previousVersionOfKey: number | null;
-  readonly meta: Readonly<Record<string, string>> | null;
+  readonly meta: Meta | null;
   readonly removed: boolean;
   /** Null where values were not wanted. */
   readonly value: Uint8Array | null;
