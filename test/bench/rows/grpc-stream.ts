@@ -5,43 +5,22 @@ import {
   type PutBatch,
   type PutReplyBatch,
 } from '../../../platform/wire/mod.ts';
-import { startBenchCluster } from '../bench-cluster.ts';
-import { Companion } from '../child.ts';
-import type { EchoOrder } from '../echo/orders.ts';
-import type { Row } from '../row.ts';
+import { answerTimeoutMs, doorRow } from '../door-row.ts';
 
 const frameCount = 100;
 const framesInFlight = 20;
-const durationMs = { full: 3000, quick: 500 };
-const answerTimeoutMs = 20_000;
 
 /** The batched stream of the gRPC door, from one client to one member. */
-export const grpcStream: Row = {
+export const grpcStream = doorRow({
   name: 'grpc-stream',
   method:
     `Volatile puts of 100 B over one gRPC stream, ${String(frameCount)} a frame, ` +
     `${String(framesInFlight)} frames unanswered; beside it the same client and service with a ` +
     'server that answers at once.',
-  open: async (context) => {
-    const { db, ports, close } = await startBenchCluster(context.folder);
-    await db.createPool({ name: '/bench', kind: 'volatile', schema: 'raw' });
-    const echo = new Companion('../echo/main', import.meta.url);
-    const echoPort = await echo.ask({ open: 'grpc' } satisfies EchoOrder, answerTimeoutMs);
-    const ms = context.quick ? durationMs.quick : durationMs.full;
-    return {
-      close: async () => {
-        await echo.close();
-        await close();
-      },
-      run: async () => {
-        const value = await putsPerSecond(Number(ports[0]?.grpc), ms);
-        const bare = await putsPerSecond(Number(echoPort), ms);
-        const raw = { name: 'the same, answered at once', value: bare };
-        return [{ name: 'grpc-stream', unit: 'puts/s', value, raw }];
-      },
-    };
-  },
-};
+  door: 'grpc',
+  echo: 'the same, answered at once',
+  putsPerSecond,
+});
 
 async function putsPerSecond(port: number, ms: number): Promise<number> {
   const client = new ObjectsClient(`127.0.0.1:${String(port)}`, credentials.createInsecure());

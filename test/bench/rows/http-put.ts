@@ -1,40 +1,19 @@
 import { Agent, request } from 'node:http';
-import { startBenchCluster } from '../bench-cluster.ts';
-import { Companion } from '../child.ts';
-import type { EchoOrder } from '../echo/orders.ts';
-import type { Row } from '../row.ts';
+import { answerTimeoutMs, doorRow } from '../door-row.ts';
 
 const connections = 32;
-const durationMs = { full: 3000, quick: 500 };
-const answerTimeoutMs = 20_000;
 const body = Buffer.alloc(100, 1);
 
 /** Raw bodies through the HTTP door. */
-export const httpPut: Row = {
+export const httpPut = doorRow({
   name: 'http-put',
   method:
     `Volatile puts of 100 B over HTTP/1.1, ${String(connections)} connections kept open, one ` +
     "request each at a time; beside it the same client with fastify's own echo.",
-  open: async (context) => {
-    const { db, ports, close } = await startBenchCluster(context.folder);
-    await db.createPool({ name: '/bench', kind: 'volatile', schema: 'raw' });
-    const echo = new Companion('../echo/main', import.meta.url);
-    const echoPort = await echo.ask({ open: 'http' } satisfies EchoOrder, answerTimeoutMs);
-    const ms = context.quick ? durationMs.quick : durationMs.full;
-    return {
-      close: async () => {
-        await echo.close();
-        await close();
-      },
-      run: async () => {
-        const value = await putsPerSecond(Number(ports[0]?.http), ms);
-        const bare = await putsPerSecond(Number(echoPort), ms);
-        const raw = { name: "fastify's echo", value: bare };
-        return [{ name: 'http-put', unit: 'puts/s', value, raw }];
-      },
-    };
-  },
-};
+  door: 'http',
+  echo: "fastify's echo",
+  putsPerSecond,
+});
 
 async function putsPerSecond(port: number, ms: number): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
