@@ -74,6 +74,7 @@ function describeChecks(root) {
       '.',
     ]),
     node('arrows', ['--import', 'tsx', config('check-arrows.ts')].concat(cruise)),
+    node('protobuf', [tool(root, '@bufbuild/buf/bin/buf'), 'lint', 'platform/wire']),
     node('unused', [tool(root, 'knip/bin/knip.js'), '--config', config('knip.json')]),
   ];
   const sources = nativeSources(root);
