@@ -19,6 +19,7 @@ import {
   messageOf,
   toFreshetError,
 } from '../base/mod.ts';
+import { type PoolRules, rulesChange } from './pool.ts';
 import type { FeedEvent, ShardAccess, ShardFeed } from './shard-access.ts';
 import type { Position } from './resume-token.ts';
 import { storeLimits } from './store-limits.ts';
@@ -47,6 +48,13 @@ interface Held extends CatalogEntry {
 
 /** The pool id of the catalog's entries within its shard. */
 export const catalogPoolId = 1;
+
+const catalogRules: PoolRules = {
+  kind: 'persistent',
+  history: 0,
+  maxValueBytes: storeLimits.catalogValueBytes,
+  timeAxis: 'commit',
+};
 
 const prefix = '/system/';
 const entryMark = 'entry:';
@@ -228,20 +236,7 @@ export class Catalog {
         throw caught;
       }
     }
-    const rules = Buffer.alloc(24);
-    rules.writeUInt32LE(catalogPoolId, 0);
-    rules.writeBigUInt64LE(BigInt(storeLimits.catalogValueBytes), 8);
-    const change = {
-      kind: 'control',
-      pool: 0,
-      key: `pool/${String(catalogPoolId)}`,
-      value: rules,
-      meta: null,
-      ack: 'delivered',
-      expect: null,
-      eventTime: null,
-      session: null,
-    } as const;
+    const change = rulesChange(catalogPoolId, catalogRules, false);
     await this.#shard.put(change, { timeoutMs: changeTimeoutMs, signal: null });
     return run();
   }

@@ -39,15 +39,16 @@ import { LocalFeed } from './local-feed.ts';
 import { submitPacked } from './packed-puts.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
 import { readScanPage } from './scan-page.ts';
-import type {
-  FeedOptions,
-  ScanPage,
-  ShardAccess,
-  ShardCallLimits,
-  ShardChange,
-  ShardFeed,
-  ShardRead,
-  ShardScan,
+import {
+  type FeedOptions,
+  plainScan,
+  type ScanPage,
+  type ShardAccess,
+  type ShardCallLimits,
+  type ShardChange,
+  type ShardFeed,
+  type ShardRead,
+  type ShardScan,
 } from './shard-access.ts';
 import { ShardWriter } from './shard-writer.ts';
 import { storeLimits } from './store-limits.ts';
@@ -301,19 +302,15 @@ export class LocalShard implements ShardAccess {
   ): Promise<PackedRecord | null> {
     const page = await this.scan(
       {
+        ...plainScan,
         kind: 'versions',
         prefix,
         fromVersion: version,
         toVersion: version,
         floor: readFloors.local,
-        fromTime: -Infinity,
-        toTime: Infinity,
-        reverse: false,
         limit: 1,
         wantValues,
         wantRemoved: true,
-        program: null,
-        withPrevious: false,
       },
       null,
     );

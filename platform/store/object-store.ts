@@ -37,12 +37,13 @@ import type { PoolInfo, PoolOptions } from './pool.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import { PoolManager } from './pool-manager.ts';
 import { decodeToken, type Position } from './resume-token.ts';
-import type {
-  ShardAccess,
-  ShardCallLimits,
-  ShardChange,
-  ShardFeed,
-  ShardScan,
+import {
+  plainScan,
+  type ShardAccess,
+  type ShardCallLimits,
+  type ShardChange,
+  type ShardFeed,
+  type ShardScan,
 } from './shard-access.ts';
 import type { TriggerRouter } from './trigger-router.ts';
 import type { Stamped } from './types.ts';
@@ -169,19 +170,11 @@ export class ObjectStore {
     const only = pools.length === 1 ? pools[0] : undefined;
     const shards = this.#shardsOf(pools);
     const scanOf = async (shard: ShardAccess): Promise<ShardScan> => ({
+      ...plainScan,
       kind: 'objects',
       prefix: only?.name === prefix ? `${prefix}/` : prefix,
-      fromVersion: 0,
       toVersion: at === undefined ? Infinity : await shard.versionAtTime(at),
       floor: readFloors.stable,
-      fromTime: -Infinity,
-      toTime: Infinity,
-      reverse: false,
-      limit: Infinity,
-      wantValues: false,
-      wantRemoved: false,
-      program: null,
-      withPrevious: false,
     });
     let left = limit;
     for await (const key of mergeKeys(shards, scanOf, call)) {

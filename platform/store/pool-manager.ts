@@ -11,14 +11,19 @@ import type { Layout } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import {
   compilePoolOptions,
-  encodePoolRules,
   type PoolInfo,
   type PoolOptions,
   type PoolRecord,
+  rulesChange,
   samePool,
 } from './pool.ts';
 import { PoolDirectory } from './pool-directory.ts';
-import type { ScanPage, ShardAccess, ShardCallLimits } from './shard-access.ts';
+import {
+  plainScan,
+  type ScanPage,
+  type ShardAccess,
+  type ShardCallLimits,
+} from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 
 export class PoolManager {
@@ -159,45 +164,18 @@ export class PoolManager {
     closed: boolean,
     call: ShardCallLimits,
   ): Promise<void> {
-    const change = {
-      kind: 'control',
-      pool: 0,
-      key: `pool/${String(pool.id)}`,
-      value: encodePoolRules(pool.id, pool, closed),
-      meta: null,
-      ack: 'delivered',
-      expect: null,
-      eventTime: null,
-      session: null,
-    } as const;
-    await this.#access(shard).put(change, call);
+    await this.#access(shard).put(rulesChange(pool.id, pool, closed), call);
   }
 
   async #sweep(shard: ShardAccess, pool: PoolInfo, call: ShardCallLimits): Promise<void> {
     if (pool.kind === 'trigger') {
       return;
     }
+    const prefix = `${pool.name}/`;
+    const scan = { ...plainScan, kind: 'objects', prefix, floor: readFloors.local } as const;
     let resume: Uint8Array | null = null;
     do {
-      const page: ScanPage = await shard.scan(
-        {
-          kind: 'objects',
-          prefix: `${pool.name}/`,
-          fromVersion: 0,
-          toVersion: Infinity,
-          floor: readFloors.local,
-          fromTime: -Infinity,
-          toTime: Infinity,
-          reverse: false,
-          limit: Infinity,
-          wantValues: false,
-          wantRemoved: false,
-          program: null,
-          withPrevious: false,
-        },
-        resume,
-        call,
-      );
+      const page: ScanPage = await shard.scan(scan, resume, call);
       for (let at = 0; at < page.records.length; at += storeLimits.sweepInFlight) {
         const some = page.records.slice(at, at + storeLimits.sweepInFlight);
         await Promise.all(some.map(({ key }) => this.#removeKey(shard, pool.id, key, call)));

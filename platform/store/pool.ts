@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type * as base from '../base/mod.ts';
 import { checkPoolName, FreshetError, isFreshetError, limits, parseConfig } from '../base/mod.ts';
 import type { Layout, Subgroup } from '../group/mod.ts';
+import type { ShardChange } from './shard-access.ts';
 
 export interface Retention {
   /** Bytes of the pool that are kept; null: no bound. */
@@ -68,8 +69,32 @@ export function compilePoolOptions(options: PoolOptions, layout: Layout): PoolRe
   return record;
 }
 
+/** What a shard has to know of a pool. */
+export type PoolRules = Pick<PoolRecord, 'kind' | 'history' | 'maxValueBytes' | 'timeAxis'>;
+
+/** Gives a shard the rules of a pool; the same again does no harm. */
+export function rulesChange(id: number, pool: PoolRules, closed: boolean): ShardChange {
+  return {
+    kind: 'control',
+    pool: 0,
+    key: `pool/${String(id)}`,
+    value: encodePoolRules(id, pool, closed),
+    meta: null,
+    ack: 'delivered',
+    expect: null,
+    eventTime: null,
+    session: null,
+  };
+}
+
+export function samePool(a: PoolRecord, b: PoolRecord): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+}
+
+const poolRulesSize = 24;
+
 /** The native rules of a pool (PoolRules of native/core/store/store.h), 24 bytes. */
-export function encodePoolRules(id: number, pool: PoolRecord, closed: boolean): Uint8Array {
+function encodePoolRules(id: number, pool: PoolRules, closed: boolean): Uint8Array {
   const rules = Buffer.alloc(poolRulesSize);
   rules.writeUInt32LE(id, 0);
   rules.writeUInt32LE(pool.kind === 'volatile' ? pool.history : 0, 4);
@@ -79,12 +104,6 @@ export function encodePoolRules(id: number, pool: PoolRecord, closed: boolean): 
   rules.writeUInt8(closed ? 1 : 0, 18);
   return rules;
 }
-
-export function samePool(a: PoolRecord, b: PoolRecord): boolean {
-  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
-}
-
-const poolRulesSize = 24;
 
 function parse(given: Record<string, unknown>, name: string): PoolRecord {
   try {

@@ -44,6 +44,20 @@ export interface ShardScan extends Omit<ScanOptions, 'shard' | 'batchBytes' | 'r
   readonly withPrevious: boolean;
 }
 
+/** What a scan is unless it says otherwise: over all that is there, without values. */
+export const plainScan = {
+  fromVersion: 0,
+  toVersion: Infinity,
+  fromTime: -Infinity,
+  toTime: Infinity,
+  reverse: false,
+  limit: Infinity,
+  wantValues: false,
+  wantRemoved: false,
+  program: null,
+  withPrevious: false,
+} as const satisfies Partial<ShardScan>;
+
 export interface ScanPage {
   readonly records: readonly PackedRecord[];
   /** The key's version before each record; empty unless asked for. */

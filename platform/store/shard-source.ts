@@ -10,7 +10,13 @@ import {
 import { readFloors, recordKinds } from '../bridge/mod.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { ScanPage, ShardAccess, ShardCallLimits, ShardScan } from './shard-access.ts';
+import {
+  plainScan,
+  type ScanPage,
+  type ShardAccess,
+  type ShardCallLimits,
+  type ShardScan,
+} from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 
 /** A shard of a pool: its place among the pool's shards, and its number in the cluster. */
@@ -139,19 +145,19 @@ async function cutOf(shard: ShardAccess, request: ScanRequest): Promise<number> 
 }
 
 function toScan(request: ScanRequest, toVersion: number, limit: number): ShardScan {
+  const { kind, prefix, fromVersion, fromTime, reverse, wantValues, program } = request;
   return {
-    kind: request.kind,
-    prefix: request.prefix,
-    fromVersion: request.fromVersion ?? 0,
+    ...plainScan,
+    kind,
+    prefix,
+    fromVersion: fromVersion ?? plainScan.fromVersion,
     toVersion,
     floor: readFloors.stable,
-    fromTime: request.fromTime ?? -Infinity,
-    toTime: Infinity,
-    reverse: request.reverse,
+    fromTime: fromTime ?? plainScan.fromTime,
+    reverse,
     limit,
-    wantValues: request.wantValues,
-    wantRemoved: false,
-    program: request.program,
+    wantValues,
+    program,
     withPrevious: true,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../../platform/base/mod.ts';
 import { defaultSubgroups, Layout } from '../../../platform/group/layout.ts';
-import { compilePoolOptions, encodePoolRules, samePool } from '../../../platform/store/pool.ts';
+import { compilePoolOptions, rulesChange, samePool } from '../../../platform/store/pool.ts';
 
 const layout = new Layout([1, 2, 3], defaultSubgroups);
 
@@ -60,8 +60,9 @@ describe('pool options', () => {
 test('native rules have the layout of PoolRules', () => {
   const options = { name: '/a', kind: 'volatile', history: 3, maxValueBytes: 513 } as const;
   const pool = compilePoolOptions({ ...options, timeAxis: 'event' }, layout);
-  const bytes = Buffer.from(encodePoolRules(258, pool, true));
-  expect(bytes.toString('hex')).toBe(
+  const { key, value } = rulesChange(258, pool, true);
+  expect(key).toBe('pool/258');
+  expect(Buffer.from(value ?? []).toString('hex')).toBe(
     ['02010000', '03000000', '0102000000000000', '01', '00', '01', '0000000000'].join(''),
   );
 });

@@ -71,6 +71,15 @@ function open(feeds: Map<number, ListFeed>, signal: AbortSignal | null = null): 
   });
 }
 
+function openTwo(): { one: ListFeed; two: ListFeed; watch: Watch } {
+  const [one, two] = [new ListFeed(), new ListFeed()];
+  const feeds = new Map([
+    [1, one],
+    [2, two],
+  ]);
+  return { one, two, watch: open(feeds) };
+}
+
 async function take(watch: Watch, count: number): Promise<string[]> {
   const keys: string[] = [];
   for (let nth = 0; nth < count; nth++) {
@@ -81,14 +90,7 @@ async function take(watch: Watch, count: number): Promise<string[]> {
 }
 
 test('merges shards, each in its own order, and the token says what was seen', async () => {
-  const one = new ListFeed();
-  const two = new ListFeed();
-  const watch = open(
-    new Map([
-      [1, one],
-      [2, two],
-    ]),
-  );
+  const { one, two, watch } = openTwo();
   one.push('a1', 'a2', 'other', 'a4');
   two.push('b1');
   const keys = await take(watch, 4);
@@ -108,14 +110,7 @@ test('merges shards, each in its own order, and the token says what was seen', a
 });
 
 test('a failure comes after what was there before, and closes everything', async () => {
-  const one = new ListFeed();
-  const two = new ListFeed();
-  const watch = open(
-    new Map([
-      [1, one],
-      [2, two],
-    ]),
-  );
+  const { one, two, watch } = openTwo();
   one.push('a1');
   expect(await take(watch, 1)).toEqual(['a1']);
   const next = watch.next();
