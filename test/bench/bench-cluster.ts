@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Database, GrpcDoor } from '../../platform/client/mod.ts';
 import { preparePipeline } from '../../platform/lambda/mod.ts';
 import { type LocalCluster, startLocalCluster } from '../../platform/local-cluster.ts';
-import type { ServingOptions, ServingPorts } from '../../platform/serving.ts';
+import type { ServingPorts } from '../../platform/serving.ts';
+import { loopbackDoors } from '../support/loopback-doors.ts';
 
 const startTimeoutMs = 120_000;
 const callTimeoutMs = 60_000;
@@ -19,15 +20,6 @@ export interface BenchCluster {
   readonly close: () => Promise<void>;
 }
 
-const serving: ServingOptions = {
-  host: '127.0.0.1',
-  grpcPort: 0,
-  httpPort: 0,
-  allowedHosts: [],
-  dashboardFolder: null,
-  searchPorts: false,
-};
-
 /** Starts the members with their data below `folder` and waits until all shards run. */
 export async function startBenchCluster(folder: string): Promise<BenchCluster> {
   const isSource = import.meta.url.endsWith('.ts');
@@ -35,7 +27,7 @@ export async function startBenchCluster(folder: string): Promise<BenchCluster> {
     dataFolder: join(folder, 'data'),
     config: { logLevel: 'error' },
     entry: new URL(isSource ? './member/main.ts' : './member/main.js', import.meta.url),
-    extra: () => serving,
+    extra: () => loopbackDoors,
     startTimeoutMs,
   });
   try {

@@ -8,6 +8,7 @@ import { GrpcDoor } from '../../platform/client/mod.ts';
 import { freePorts } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 import { servingPart, type ServingPorts } from '../../platform/serving.ts';
+import { loopbackDoors } from '../support/loopback-doors.ts';
 import {
   findTool,
   makeTempFolder,
@@ -17,7 +18,7 @@ import {
 } from '../support/mod.ts';
 
 const MiB = 1024 * 1024;
-const host = '127.0.0.1';
+const { host } = loopbackDoors;
 const dashboard = join(repositoryRoot, 'platform/gateway/dashboard');
 let folder: TemporaryFolder;
 let members: Member[] = [];
@@ -135,8 +136,7 @@ async function startMembers(dashboardFolder: string): Promise<Member[]> {
   const opened: ServingPorts[] = [];
   const started: Member[] = [];
   for (const [nth] of replication.entries()) {
-    const serving = { host, grpcPort: 0, httpPort: 0, allowedHosts: [], searchPorts: false };
-    const part = servingPart({ ...serving, dashboardFolder }, (at) => opened.push(at));
+    const part = servingPart({ ...loopbackDoors, dashboardFolder }, (at) => opened.push(at));
     const config = {
       cluster: { name: 'test' },
       memory: { ringBudgetBytes: 24 * MiB },

@@ -4,6 +4,7 @@ import { Database, GrpcDoor } from '../../platform/client/mod.ts';
 import { freePorts } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 import { servingPart, type ServingPorts } from '../../platform/serving.ts';
+import { loopbackDoors } from './loopback-doors.ts';
 
 const MiB = 1024 * 1024;
 const startTimeoutMs = 60_000;
@@ -27,17 +28,7 @@ export async function startServingCluster(
   const members: Member[] = [];
   const ports: ServingPorts[] = [];
   for (const [nth] of replication.entries()) {
-    const part = servingPart(
-      {
-        host: '127.0.0.1',
-        grpcPort: 0,
-        httpPort: 0,
-        allowedHosts: [],
-        dashboardFolder: null,
-        searchPorts: false,
-      },
-      (opened) => ports.push(opened),
-    );
+    const part = servingPart(loopbackDoors, (opened) => ports.push(opened));
     const settings = {
       cluster: { name: 'test' },
       memory: { ringBudgetBytes: 24 * MiB },
