@@ -25,7 +25,7 @@ export async function bundleLambda(module: string): Promise<Bundle> {
     );
   }
   const sha256 = createHash('sha256').update(code).digest('hex');
-  return { sha256, code, lambda: loadBundle(code, module) };
+  return { sha256, code, lambda: loadBundle(code, module, null) };
 }
 
 async function bundleCode(module: string): Promise<string> {

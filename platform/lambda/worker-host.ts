@@ -7,16 +7,19 @@ import {
   toFreshetError,
 } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
+import { NativeGate } from './native-gate.ts';
+import { type LambdaThread, type ThreadEndLimits, ThreadEnds } from './thread-ends.ts';
 import { answerCall } from './worker-calls.ts';
 import type {
   FromWorker,
+  ThreadStart,
   ToWorker,
   WorkItem,
   WorkOutcome,
   WorkerStart,
 } from './worker-protocol.ts';
 
-export interface WorkerLimits {
+export interface WorkerLimits extends ThreadEndLimits {
   readonly heapMegabytes: number;
   /** Buffers and native memory; the thread is replaced after a batch that leaves it above this. */
   readonly offHeapBytes: number;
@@ -32,6 +35,8 @@ export const workerLimits: WorkerLimits = {
   offHeapBytes: 1024 * 1024 * 1024,
   startTimeoutMs: 120_000,
   stopTimeoutMs: 3000,
+  nativeWarnMs: 5000,
+  nativeTimeoutMs: 60_000,
   restartBackoffMs: [100, 10_000],
 };
 
@@ -67,11 +72,14 @@ type State = 'starting' | 'idle' | 'running' | 'waiting' | 'stopped';
  *  2. Every `run` settles: with outcomes, with what the lambda threw, with LAMBDA_TIMEOUT when its
  *  time
  *     is over (the thread is ended then), or with LAMBDA_FAILED when the thread died under it.
+ *  3. Every thread is ended by ThreadEnds alone, as ending one inside a native call (inference, say)
+ *     would end the process. Its successor does not wait for that.
  */
 export class WorkerHost {
   readonly #options: WorkerHostOptions;
+  readonly #ends: ThreadEnds;
   #state: State = 'starting';
-  #worker: Worker | null = null;
+  #thread: LambdaThread | null = null;
   #running: Running | null = null;
   #timer: NodeJS.Timeout | null = null;
   #failures = 0;
@@ -81,6 +89,8 @@ export class WorkerHost {
 
   constructor(options: WorkerHostOptions) {
     this.#options = options;
+    const { start, clock, log, limits } = options;
+    this.#ends = new ThreadEnds({ lambda: start.lambda, clock, log, limits });
     this.#spawn();
   }
 
@@ -90,6 +100,11 @@ export class WorkerHost {
 
   get restarts(): number {
     return this.#restarts;
+  }
+
+  /** Threads to be ended that never came back from a native call. */
+  get leftBehind(): number {
+    return this.#ends.leftBehind;
   }
 
   /** Why the thread is not there; null while it is. */
@@ -102,8 +117,8 @@ export class WorkerHost {
     place: { readonly rank: number; readonly shardSize: number },
     timeoutMs: number,
   ): Promise<readonly WorkOutcome[]> {
-    const worker = this.#worker;
-    if (this.#state !== 'idle' || worker === null) {
+    const thread = this.#thread;
+    if (this.#state !== 'idle' || thread === null) {
       throw new FreshetError(
         'LAMBDA_FAILED',
         `The worker of '${this.#options.start.lambda}' is not ready`,
@@ -116,31 +131,28 @@ export class WorkerHost {
         this.#onTimeout(timeoutMs);
       }, timeoutMs);
       this.#running = { id, items, resolve, reject, timer };
-      worker.postMessage({ type: 'run', id, items, ...place } satisfies ToWorker);
+      thread.worker.postMessage({ type: 'run', id, items, ...place } satisfies ToWorker);
     });
   }
 
-  /** Ends the thread; a batch under way is rejected. Idempotent. */
+  /** Ends the thread, and waits for those that are ended already; a batch under way is rejected. Idempotent. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const worker = this.#worker;
-    this.#worker = null;
+    const thread = this.#thread;
+    this.#thread = null;
     this.#settle((running) => {
       running.reject(new FreshetError('CLOSED', 'The member stops'));
     });
-    if (worker === null) return;
-    worker.postMessage({ type: 'abort' } satisfies ToWorker);
-    worker.postMessage({ type: 'stop' } satisfies ToWorker);
-    await this.#endGently(worker);
+    if (thread !== null) await this.#endGently(thread);
+    await this.#ends.settle();
   }
 
-  /**
-   * Ending a thread in the middle of a native call (inference, say) may end the whole process, as
-   * the addon finds its environment gone. So it is asked first, and ended only when it does not
-   * answer.
-   */
-  async #endGently(worker: Worker): Promise<void> {
+  /** The lambda is asked first, so that it can tear down, and ended only when it does not answer. */
+  async #endGently(thread: LambdaThread): Promise<void> {
+    const { worker } = thread;
+    worker.postMessage({ type: 'abort' } satisfies ToWorker);
+    worker.postMessage({ type: 'stop' } satisfies ToWorker);
     await new Promise<void>((resolve) => {
       const cancel = this.#options.clock.after(this.#options.limits.stopTimeoutMs, resolve);
       worker.once('exit', () => {
@@ -148,47 +160,50 @@ export class WorkerHost {
         resolve();
       });
     });
-    await worker.terminate();
+    await this.#ends.end(thread);
   }
 
   #spawn(): void {
     const { start, entry, limits } = this.#options;
+    const gate = new NativeGate();
     const worker = new Worker(entry, {
-      workerData: start,
+      workerData: { ...start, gate: gate.shared } satisfies ThreadStart,
       name: start.lambda,
       resourceLimits: { maxOldGenerationSizeMb: limits.heapMegabytes },
     });
-    this.#worker = worker;
+    const thread: LambdaThread = { worker, gate };
+    this.#thread = thread;
     this.#state = 'starting';
     this.#timer = setTimeout(() => {
       const text = `The lambda '${start.lambda}' was not ready within ${String(limits.startTimeoutMs)} ms`;
-      this.#onLost(worker, new FreshetError('LAMBDA_TIMEOUT', text));
+      this.#onLost(thread, new FreshetError('LAMBDA_TIMEOUT', text));
     }, limits.startTimeoutMs);
     worker.on('message', (message: FromWorker) => {
-      if (worker === this.#worker) this.#onMessage(worker, message);
+      if (thread === this.#thread) this.#onMessage(thread, message);
     });
     worker.on('error', (error) => {
-      this.#onLost(worker, toFreshetError(error, 'LAMBDA_FAILED'));
+      this.#onLost(thread, toFreshetError(error, 'LAMBDA_FAILED'));
     });
     worker.on('exit', (code) => {
+      gate.markGone();
       const text = `The worker of '${start.lambda}' ended by itself with code ${String(code)}`;
-      this.#onLost(worker, new FreshetError('LAMBDA_FAILED', text));
+      this.#onLost(thread, new FreshetError('LAMBDA_FAILED', text));
     });
   }
 
-  #onMessage(worker: Worker, message: FromWorker): void {
+  #onMessage(thread: LambdaThread, message: FromWorker): void {
     switch (message.type) {
       case 'ready':
         this.#onReady();
         return;
       case 'broken':
-        this.#onLost(worker, errorFromObject(message.error));
+        this.#onLost(thread, errorFromObject(message.error));
         return;
       case 'began':
         this.#options.onBegan(message.at, this.#running?.items ?? []);
         return;
       case 'done':
-        this.#onDone(worker, message);
+        this.#onDone(thread, message);
         return;
       case 'threw':
         this.#failures = 0;
@@ -198,7 +213,7 @@ export class WorkerHost {
         return;
       case 'call':
         void answerCall(this.#options.door, message, (answer) => {
-          worker.postMessage(answer);
+          thread.worker.postMessage(answer);
         });
         return;
       case 'log':
@@ -217,7 +232,7 @@ export class WorkerHost {
   }
 
   #onDone(
-    worker: Worker,
+    thread: LambdaThread,
     { id, outcomes, offHeapBytes }: Extract<FromWorker, { type: 'done' }>,
   ): void {
     if (this.#running?.id !== id) return;
@@ -227,7 +242,7 @@ export class WorkerHost {
       this.#settle((running) => {
         running.resolve(outcomes);
       });
-      this.#onLost(worker, new FreshetError('LAMBDA_FAILED', text));
+      this.#onLost(thread, new FreshetError('LAMBDA_FAILED', text));
       return;
     }
     this.#settle((running) => {
@@ -236,18 +251,18 @@ export class WorkerHost {
   }
 
   #onTimeout(timeoutMs: number): void {
-    const worker = this.#worker;
-    if (worker === null) return;
+    const thread = this.#thread;
+    if (thread === null) return;
     const text = `The lambda '${this.#options.start.lambda}' did not end within ${String(timeoutMs)} ms`;
-    this.#onLost(worker, new FreshetError('LAMBDA_TIMEOUT', text));
+    this.#onLost(thread, new FreshetError('LAMBDA_TIMEOUT', text));
   }
 
   /** The thread is gone or is to go: settle its batch, start another after a while. */
-  #onLost(worker: Worker, error: FreshetError): void {
-    if (worker !== this.#worker) return;
-    this.#worker = null;
+  #onLost(thread: LambdaThread, error: FreshetError): void {
+    if (thread !== this.#thread) return;
+    this.#thread = null;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    void worker.terminate();
+    void this.#ends.end(thread);
     this.#lastError = error;
     this.#restarts++;
     this.#options.log.warn(

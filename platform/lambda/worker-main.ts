@@ -10,15 +10,17 @@ import { FreshetError, toFreshetError } from '../base/mod.ts';
 import { Database } from '../client/mod.ts';
 import * as udl from '../../udl/mod.ts';
 import { loadBundle } from './load-bundle.ts';
+import { NativeGate } from './native-gate.ts';
 import { VersionReader } from './version-reader.ts';
 import { WorkerDoor } from './worker-door.ts';
-import type { FromWorker, ToWorker, WorkItem, WorkerStart } from './worker-protocol.ts';
+import type { FromWorker, ThreadStart, ToWorker, WorkItem } from './worker-protocol.ts';
 
 type AnyLambda = udl.Lambda<unknown, udl.Outputs, never>;
 type RunMessage = Extract<ToWorker, { type: 'run' }>;
 
 class WorkerMain {
-  readonly #start: WorkerStart;
+  readonly #start: ThreadStart;
+  readonly #gate: NativeGate;
   readonly #post: (message: FromWorker, transfer?: ArrayBuffer[]) => void;
   readonly #door: WorkerDoor;
   readonly #abort = new AbortController();
@@ -26,17 +28,19 @@ class WorkerMain {
   #lambda: AnyLambda | null = null;
   #state: unknown = null;
 
-  constructor(start: WorkerStart, post: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
+  constructor(start: ThreadStart, post: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
     this.#start = start;
     this.#post = post;
     this.#door = new WorkerDoor(post);
-    this.#reader = start.memberKey === null ? null : new VersionReader(start.memberKey);
+    this.#gate = new NativeGate(start.gate);
+    const { memberKey } = start;
+    this.#reader = memberKey === null ? null : this.#gate.run(() => new VersionReader(memberKey));
   }
 
   async load(): Promise<void> {
     try {
       const { code, lambda } = this.#start;
-      this.#lambda = loadBundle(await readFile(code, 'utf8'), lambda);
+      this.#lambda = loadBundle(await readFile(code, 'utf8'), lambda, this.#gate);
       this.#state = await this.#lambda.setup(this.#setupContext());
       this.#post({ type: 'ready' });
     } catch (error) {
@@ -87,7 +91,7 @@ class WorkerMain {
 
   #arrivals(items: readonly WorkItem[]): readonly udl.RawEvent[] {
     return items.map((item) => {
-      const bytes = item.bytes ?? this.#reader?.read(item.shard, item.version ?? 0) ?? null;
+      const bytes = item.bytes ?? this.#read(item.shard, item.version ?? 0);
       if (bytes === null) {
         throw new FreshetError(
           'COMPACTED',
@@ -96,6 +100,11 @@ class WorkerMain {
       }
       return { ...item, bytes };
     });
+  }
+
+  #read(shard: number, version: number): Uint8Array | null {
+    const reader = this.#reader;
+    return reader === null ? null : this.#gate.run(() => reader.read(shard, version));
   }
 
   #setupContext(): udl.SetupContext<never> {
@@ -128,7 +137,7 @@ function ownBuffer(bytes: Uint8Array): ArrayBuffer[] {
 
 const port = parentPort;
 if (port !== null) {
-  const start = workerData as WorkerStart;
+  const start = workerData as ThreadStart;
   if (start.niceness > 0) setPriority(start.niceness);
   const main = new WorkerMain(start, (message, transfer) => {
     port.postMessage(message, transfer ?? []);

@@ -13,6 +13,12 @@ export interface WorkerStart {
   readonly niceness: number;
 }
 
+/** What one thread of a worker is started with. */
+export interface ThreadStart extends WorkerStart {
+  /** The word of the thread's NativeGate. */
+  readonly gate: SharedArrayBuffer;
+}
+
 export interface WorkItem {
   readonly kind: 'put' | 'trigger' | 'remove';
   readonly key: string;

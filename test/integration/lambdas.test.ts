@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { json, raw } from '../../platform/client/mod.ts';
 import { type DeadLetter, deadLetterPool, preparePipeline } from '../../platform/lambda/mod.ts';
-import { makeTempFolder, type TemporaryFolder } from '../support/mod.ts';
+import { makeTempFolder, repositoryRoot, type TemporaryFolder } from '../support/mod.ts';
 import { type ServingCluster, startServingCluster } from '../support/serving.ts';
 
 /** Real members, real worker threads, lambdas deployed through the gRPC door. */
@@ -193,6 +193,25 @@ describe('a lambda that fails', () => {
       timeoutMs: 500,
     });
     await pool(`/${name}/in`).put('hang', bytes('1'));
+    expect((await deadLetterOf(name)).error.code).toBe('LAMBDA_TIMEOUT');
+    await pool(`/${name}/in`).put('after', bytes('2'));
+    expect(await collect(`/${name}/out`, 1)).toEqual([{ key: `/${name}/out/after`, text: '2' }]);
+  });
+
+  it('by inferring beyond its time: the member lives, the event is a dead letter', async () => {
+    const model = join(repositoryRoot, 'pipelines/dairy/models/filter.onnx');
+    const body = `
+      const frame = new ort.Tensor('float32', new Float32Array(3 * 96 * 128), [1, 3, 96, 128]);
+      const infer = async () => ctx.state.run({ [ctx.state.inputNames[0]]: frame });
+      while (event.name === 'endless') await infer();
+      await infer(); ${echo}`;
+    const setup = `setup: async () => ort.InferenceSession.create(${JSON.stringify(model)}),`;
+    const name = await deploy('persistent', {
+      code: `import * as ort from 'onnxruntime-node';
+        ${lambdaOf(body, `retries: { max: 1, backoffMs: [1, 2] }, ${setup}`)}`,
+      timeoutMs: 500,
+    });
+    await pool(`/${name}/in`).put('endless', bytes('1'));
     expect((await deadLetterOf(name)).error.code).toBe('LAMBDA_TIMEOUT');
     await pool(`/${name}/in`).put('after', bytes('2'));
     expect(await collect(`/${name}/out`, 1)).toEqual([{ key: `/${name}/out/after`, text: '2' }]);
