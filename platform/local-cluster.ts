@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { check, errorFromObject, FreshetError } from './base/mod.ts';
+import { check, errorFromObject, FreshetError, packageRoot, runsFromSources } from './base/mod.ts';
 
 export interface LocalClusterOptions {
   /** Default 3. */
@@ -19,7 +19,7 @@ export interface LocalClusterOptions {
   /** Further settings of every member's configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Compiled or TypeScript module that a member's process runs; default: a bare member. */
-  readonly entry?: URL;
+  readonly entry?: URL | string;
   /** Handed to the entry with the configuration. */
   readonly extra?: (node: number) => unknown;
   /** Environment of the members' processes. */
@@ -239,11 +239,17 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** A program of this folder that runs a member as its parent runs: from sources, or compiled. */
+export function memberEntry(name: string): string {
+  const root = packageRoot();
+  return runsFromSources
+    ? path.join(root, 'platform', `${name}.ts`)
+    : path.join(root, 'dist', 'platform', `${name}.js`);
+}
+
 function spawnMember(options: LocalClusterOptions): ChildProcess {
-  // Sources run by themselves in tests, compiled otherwise; the member runs as its parent does.
-  const isSource = import.meta.url.endsWith('.ts');
-  const name = isSource ? './local-member.ts' : './local-member.js';
-  const entry = fileURLToPath(options.entry ?? new URL(name, import.meta.url));
+  const given = options.entry ?? memberEntry('local-member');
+  const entry = given instanceof URL ? fileURLToPath(given) : given;
   const output = options.output ?? 'inherit';
   return fork(entry, [], {
     execArgv: entry.endsWith('.ts') ? ['--import', 'tsx'] : [],

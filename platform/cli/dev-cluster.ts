@@ -2,10 +2,9 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { GrpcDoor } from '../client/mod.ts';
-import { describeChange, type DeployedPipeline, preparePipeline } from '../lambda/mod.ts';
-import { type LocalCluster, startLocalCluster } from '../local-cluster.ts';
+import { packageRoot } from '../base/mod.ts';
+import { GrpcDoor } from '../client/grpc/mod.ts';
+import { type LocalCluster, memberEntry, startLocalCluster } from '../local-cluster.ts';
 import type { ServingOptions, ServingPorts } from '../serving.ts';
 
 export interface DevClusterOptions {
@@ -30,13 +29,6 @@ export interface DevCluster {
 const host = '127.0.0.1';
 const deployTimeoutMs = 60_000;
 
-/** The repository's (or the package's) own folder, from sources and from dist alike. */
-export function packageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
-  return folder;
-}
-
 /** Starts the members and waits until all shards run. Rejects with a coded error. */
 export async function startDevCluster(
   options: DevClusterOptions,
@@ -44,12 +36,11 @@ export async function startDevCluster(
 ): Promise<DevCluster> {
   if (options.fresh) await rm(options.dataFolder, { recursive: true, force: true });
   onProgress(`starting ${String(options.members)} members`);
-  const isSource = import.meta.url.endsWith('.ts');
   const cluster = await startLocalCluster({
     members: options.members,
     dataFolder: options.dataFolder,
     config: { logLevel: options.logLevel },
-    entry: new URL(isSource ? '../serving-member.ts' : '../serving-member.js', import.meta.url),
+    entry: memberEntry('serving-member'),
     extra: (node) => servingOptions(options, node),
   });
   try {
@@ -72,22 +63,6 @@ export async function startDevCluster(
     await cluster.close();
     throw error;
   }
-}
-
-/** Deploys a pipeline unless the very same one is in force. */
-export async function deployOnce(door: GrpcDoor, file: string): Promise<boolean> {
-  const prepared = await preparePipeline(file);
-  const running = (await door.pipelines()) as readonly DeployedPipeline[];
-  const before = running.find(({ name }) => name === prepared.name) ?? null;
-  const isSame =
-    before !== null &&
-    describeChange(before, prepared).length === 0 &&
-    JSON.stringify(before.assets) === JSON.stringify(prepared.assets);
-  if (isSame) return false;
-  const { name, pools, nodes, assets, bundles, files } = prepared;
-  const document = new TextEncoder().encode(JSON.stringify({ pools, nodes, assets }));
-  await door.deploy({ name, document, bundles, assets: files });
-  return true;
 }
 
 /** The first member has the known ports; the others any. */

@@ -1,5 +1,6 @@
 import { FreshetError } from '../base/mod.ts';
-import { connect, type Database, GrpcDoor } from '../client/mod.ts';
+import { GrpcDoor } from '../client/grpc/mod.ts';
+import { connect, type Database } from '../client/mod.ts';
 import type { Output } from './output.ts';
 
 /** Options that every command takes. */

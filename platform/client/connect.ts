@@ -1,5 +1,4 @@
 import { Database } from './database.ts';
-import { GrpcDoor } from './grpc/grpc-door.ts';
 
 export interface ConnectOptions {
   readonly token?: string;
@@ -14,6 +13,8 @@ export const defaultTimeoutMs = 10_000;
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Database> {
   const { token = null, timeoutMs = defaultTimeoutMs } = options;
+  // Loaded here, so that those who never connect, workers of lambdas say, do not load gRPC.
+  const { GrpcDoor } = await import('./grpc/grpc-door.ts');
   const door = new GrpcDoor(address, { token, timeoutMs });
   try {
     await door.members();

@@ -1,3 +1,4 @@
+/** The SDK: what programs and lambdas import as `freshet/client`. */
 export { FreshetError, isFreshetError } from '../base/mod.ts';
 export type {
   Ack,
@@ -40,22 +41,6 @@ export type {
 export { Pool } from './pool.ts';
 export type { ConnectOptions } from './connect.ts';
 export { connect, defaultTimeoutMs } from './connect.ts';
-export {
-  getFromWire,
-  objectToWire,
-  outcomeToWire,
-  poolInfoToWire,
-  poolOptionsFromWire,
-  putFromWire,
-  putResultToWire,
-  removeFromWire,
-  triggerFromWire,
-  viewToWire,
-  watchEventToWire,
-} from './grpc/convert.ts';
-export type { DeployParcel, GrpcDoorOptions } from './grpc/grpc-door.ts';
-export { GrpcDoor } from './grpc/grpc-door.ts';
-export { errorTrailer } from './grpc/status.ts';
 export type { CsvOptions, CsvRow } from './import/csv.ts';
 export { csvLimits, readCsv } from './import/csv.ts';
 export type { TimeFormat } from './import/event-time.ts';

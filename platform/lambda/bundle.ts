@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { FreshetError, limits, messageOf } from '../base/mod.ts';
+import { FreshetError, limits, messageOf, packageRoot } from '../base/mod.ts';
 import { type LoadedLambda, loadBundle, suppliedModules } from './load-bundle.ts';
 
 /** A lambda's code as members run it. */
@@ -10,6 +10,8 @@ export interface Bundle {
   readonly sha256: string;
   readonly code: string;
   readonly lambda: LoadedLambda;
+  /** Absolute paths of the files it was made from. */
+  readonly sources: readonly string[];
 }
 
 /**
@@ -17,7 +19,7 @@ export interface Bundle {
  * it once to learn what it declares. Throws INVALID_PIPELINE naming the module and what is wrong.
  */
 export async function bundleLambda(module: string): Promise<Bundle> {
-  const code = await bundleCode(module);
+  const { code, sources } = await bundleCode(module);
   if (Buffer.byteLength(code) > limits.bundleBytes) {
     throw new FreshetError(
       'INVALID_PIPELINE',
@@ -25,10 +27,11 @@ export async function bundleLambda(module: string): Promise<Bundle> {
     );
   }
   const sha256 = createHash('sha256').update(code).digest('hex');
-  return { sha256, code, lambda: loadBundle(code, module, null) };
+  return { sha256, code, lambda: loadBundle(code, module, null), sources };
 }
 
-async function bundleCode(module: string): Promise<string> {
+async function bundleCode(module: string): Promise<Pick<Bundle, 'code' | 'sources'>> {
+  const root = packageRoot();
   try {
     const result = await build({
       entryPoints: [module],
@@ -41,10 +44,12 @@ async function bundleCode(module: string): Promise<string> {
       plugins: [suppliedSurface],
       logLevel: 'silent',
       // The same sources give the same bundle wherever they lie.
-      absWorkingDir: fileURLToPath(new URL('../..', import.meta.url)),
+      absWorkingDir: root,
+      metafile: true,
       legalComments: 'none',
     });
-    return result.outputFiles[0]?.text ?? '';
+    const sources = Object.keys(result.metafile.inputs).map((file) => resolve(root, file));
+    return { code: result.outputFiles[0]?.text ?? '', sources };
   } catch (error) {
     throw new FreshetError(
       'INVALID_PIPELINE',

@@ -23,6 +23,8 @@ export interface PreparedPipeline {
   /** SHA-256 -> content, of bundles and assets. */
   readonly bundles: ReadonlyMap<string, Uint8Array>;
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Absolute paths of all that it was read from; empty when it came over the network. */
+  readonly sources: readonly string[];
 }
 
 /** An asset travels as one object of the catalog. */
@@ -34,14 +36,17 @@ export async function preparePipeline(path: string): Promise<PreparedPipeline> {
   const document = parsePipeline(await readJson(path), path);
   const bundles = new Map<string, Uint8Array>();
   const nodes: LambdaNode[] = [];
+  const sources = new Set([resolve(path)]);
   for (const { prefix, lambdas } of document.nodes) {
     for (const use of lambdas) {
       const bundle = await bundleLambda(resolve(folder, use.module));
+      for (const source of bundle.sources) sources.add(source);
       bundles.set(bundle.sha256, new TextEncoder().encode(bundle.code));
       nodes.push(nodeOf(prefix, use, bundle, path));
     }
   }
   const { assets, files } = await readAssets(document, folder, path);
+  for (const file of Object.values(document.assets ?? {})) sources.add(resolve(folder, file));
   return {
     name: document.name,
     pools: document.pools ?? [],
@@ -49,6 +54,7 @@ export async function preparePipeline(path: string): Promise<PreparedPipeline> {
     assets,
     bundles,
     files,
+    sources: [...sources],
   };
 }
 
@@ -78,6 +84,7 @@ export function parsePrepared(
     assets,
     bundles,
     files,
+    sources: [],
   };
 }
 
@@ -117,7 +124,7 @@ export function deployedForm(
 /** Two prepared forms differ in these lines; empty: nothing would change. */
 export function describeChange(
   before: DeployedPipeline | null,
-  after: PreparedPipeline,
+  after: Pick<PreparedPipeline, 'nodes'>,
 ): readonly string[] {
   const old = new Map((before?.nodes ?? []).map((node) => [`${node.prefix} ${node.lambda}`, node]));
   const lines: string[] = [];

@@ -1,23 +1,25 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+import { packageRoot, runsFromSources } from '../base/mod.ts';
+
+const folder = join('platform', 'lambda');
 
 /**
- * The JavaScript file that worker threads run. Built programs have it beside this one; where the
+ * The JavaScript file that worker threads run. The build makes it a program of its own; where the
  * platform runs from its TypeScript sources (tests, tools) it is bundled once into a temporary
  * folder, since worker threads of Node 20 cannot load TypeScript.
  */
 export function workerEntry(): { readonly path: string; readonly dispose: () => void } {
-  const here = fileURLToPath(import.meta.url);
-  const besides = fileURLToPath(new URL('./worker-main.js', import.meta.url));
-  if (here.endsWith('.js')) return { path: besides, dispose: () => undefined };
-  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const root = packageRoot();
+  if (!runsFromSources) {
+    return { path: join(root, 'dist', folder, 'worker-main.js'), dispose: () => undefined };
+  }
   // Inside the repository, so that the packages resolve from it.
-  const folder = mkdtempSync(join(root, 'node_modules', '.freshet-worker-'));
-  const path = join(folder, 'worker-main.mjs');
+  const made = mkdtempSync(join(root, 'node_modules', '.freshet-worker-'));
+  const path = join(made, 'worker-main.mjs');
   buildSync({
-    entryPoints: [fileURLToPath(new URL('./worker-main.ts', import.meta.url))],
+    entryPoints: [join(root, folder, 'worker-main.ts')],
     outfile: path,
     bundle: true,
     packages: 'external',
@@ -29,7 +31,7 @@ export function workerEntry(): { readonly path: string; readonly dispose: () => 
   return {
     path,
     dispose: () => {
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(made, { recursive: true, force: true });
     },
   };
 }

@@ -1,7 +1,8 @@
 /** Three serving members as `freshet dev` starts them, each a process; this one is their client. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Database, GrpcDoor } from '../../platform/client/mod.ts';
+import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
+import { Database } from '../../platform/client/mod.ts';
 import { preparePipeline } from '../../platform/lambda/mod.ts';
 import { type LocalCluster, startLocalCluster } from '../../platform/local-cluster.ts';
 import type { ServingPorts } from '../../platform/serving.ts';

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
 import { silentLogger } from '../../platform/base/mod.ts';
-import { GrpcDoor } from '../../platform/client/mod.ts';
+import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
 import { freePorts } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 import { servingPart, type ServingPorts } from '../../platform/serving.ts';

@@ -54,25 +54,25 @@ function arrowRule(path: string): IForbiddenRuleType {
 
 /** Into a room only through its public file; unit tests mirror the source and look inside. */
 function surfaceRules(): IForbiddenRuleType[] {
-  const inside = `/(?!${publicFile.replace('.', '\\.')}$)`;
+  const surface = `/${publicFile.replace('.', '\\.')}$`;
   return [
     {
       name: 'not-behind-mod',
       severity: 'error',
       from: { path: '^platform/([^/]+)/' },
-      to: { path: `^platform/[^/]+${inside}`, pathNot: '^platform/$1/' },
+      to: { path: '^platform/[^/]+/', pathNot: ['^platform/$1/', surface] },
     },
     {
       name: 'not-behind-mod',
       severity: 'error',
       from: { path: '^(udl|pipelines|examples|platform/[^/]+\\.ts)' },
-      to: { path: `^platform/[^/]+${inside}` },
+      to: { path: '^platform/[^/]+/', pathNot: surface },
     },
     {
       name: 'not-behind-mod',
       severity: 'error',
       from: { pathNot: '^(udl|test)/' },
-      to: { path: `^udl${inside}` },
+      to: { path: '^udl/', pathNot: surface },
     },
   ];
 }

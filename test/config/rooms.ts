@@ -38,7 +38,7 @@ export const rooms: readonly Room[] = [
   { path: 'examples', imports: ['udl', 'platform/client'], strict: true },
 ];
 
-/** The only file of a room that others import. */
+/** The only file of a room, or of a folder in it that has one of its own, that others import. */
 export const publicFile = 'mod.ts';
 
 /** Packages that one room alone may import. */

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FreshetError } from '../../platform/base/mod.ts';
-import { GrpcDoor } from '../../platform/client/mod.ts';
+import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
 import { bytes, text } from '../support/cluster.ts';
 import { type DoorsRig, startDoors } from './doors-rig.ts';
 

@@ -2,7 +2,8 @@ import { Client, credentials, makeGenericClientConstructor, status } from '@grpc
 import { service as healthService } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FreshetError, limits } from '../../platform/base/mod.ts';
-import { errorTrailer, GrpcDoor, type PutResult } from '../../platform/client/mod.ts';
+import { errorTrailer, GrpcDoor } from '../../platform/client/grpc/mod.ts';
+import type { PutResult } from '../../platform/client/mod.ts';
 import { Ack, ObjectsClient, type PutReplyBatch, ReadLevel } from '../../platform/wire/mod.ts';
 import { bytes, text } from '../support/cluster.ts';
 import { type DoorsRig, sendRaw, startDoors, take } from './doors-rig.ts';

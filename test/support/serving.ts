@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createLogger, type LogLevel, silentLogger } from '../../platform/base/mod.ts';
-import { Database, GrpcDoor } from '../../platform/client/mod.ts';
+import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
+import { Database } from '../../platform/client/mod.ts';
 import { freePorts } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 import { servingPart, type ServingPorts } from '../../platform/serving.ts';

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { Socket } from 'node:net';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { FreshetError } from '../../base/mod.ts';
-import { type DevCluster, deployOnce, packageRoot, startDevCluster } from '../dev-cluster.ts';
+import { FreshetError, packageRoot, runsFromSources } from '../../base/mod.ts';
+import { deployOnce } from '../deploy-once.ts';
+import { type DevCluster, startDevCluster } from '../dev-cluster.ts';
 import { parseNumber, type Session } from '../session.ts';
 
 interface DevFlags {
@@ -64,7 +64,11 @@ async function runDev(flags: DevFlags, { output }: Session): Promise<void> {
       return;
     }
     output.progress('deploying the dairy pipeline');
-    await deployOnce(dev.door, path.join(packageRoot(), dairy, 'pipeline.json'));
+    await deployOnce(
+      dev.door,
+      path.join(packageRoot(), dairy, 'pipeline.json'),
+      path.join(flags.data, 'dairy-pipeline.json'),
+    );
     output.endProgress();
     if (frames === null) output.note(welcome(dev));
     await runDemo(dev, flags, output.isJson, stop);
@@ -118,11 +122,9 @@ async function runDemo(
 
 function spawnDemo(args: readonly string[]): ChildProcess {
   const root = packageRoot();
-  const compiled = path.join(root, 'dist', dairy, 'demo', 'main.js');
-  const isCompiled = import.meta.url.endsWith('.js') && existsSync(compiled);
-  const entry = isCompiled
-    ? [compiled]
-    : ['--import', 'tsx', path.join(root, dairy, 'demo', 'main.ts')];
+  const entry = runsFromSources
+    ? ['--import', 'tsx', path.join(root, dairy, 'demo', 'main.ts')]
+    : [path.join(root, 'dist', dairy, 'demo', 'main.js')];
   return spawn(process.execPath, [...entry, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 

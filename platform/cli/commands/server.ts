@@ -2,10 +2,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { Type } from 'typebox';
-import { FreshetError, messageOf, parseConfig } from '../../base/mod.ts';
+import { FreshetError, messageOf, packageRoot, parseConfig } from '../../base/mod.ts';
 import { type Member, startMember } from '../../node.ts';
 import { servingPart, type ServingPorts } from '../../serving.ts';
-import { packageRoot } from '../dev-cluster.ts';
 import type { Session } from '../session.ts';
 
 const port = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value });

@@ -1,5 +1,5 @@
 import { FreshetError } from '../../base/mod.ts';
-import { poolInfoToWire, poolOptionsFromWire, viewToWire } from '../../client/mod.ts';
+import { poolInfoToWire, poolOptionsFromWire, viewToWire } from '../../client/grpc/mod.ts';
 import type { PreparedPipeline } from '../../lambda/mod.ts';
 import { describeChange, parsePrepared } from '../../lambda/mod.ts';
 import type { ClusterServer, DeployRequest, PipelinesServer, PoolsServer } from '../../wire/mod.ts';

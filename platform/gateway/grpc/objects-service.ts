@@ -1,6 +1,5 @@
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import {
-  type Door,
   getFromWire,
   objectToWire,
   putFromWire,
@@ -8,7 +7,8 @@ import {
   removeFromWire,
   triggerFromWire,
   watchEventToWire,
-} from '../../client/mod.ts';
+} from '../../client/grpc/mod.ts';
+import type { Door } from '../../client/mod.ts';
 import type { KeyBatch, ObjectBatch, ObjectsServer, RowBatch, WatchBatch } from '../../wire/mod.ts';
 import { batched, pump } from './batches.ts';
 import { parsePlanJson } from '../parse-json.ts';

@@ -1,6 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { FreshetError, toFreshetError } from '../../base/mod.ts';
-import { type Door, outcomeToWire, putFromWire } from '../../client/mod.ts';
+import { outcomeToWire, putFromWire } from '../../client/grpc/mod.ts';
+import type { Door } from '../../client/mod.ts';
 import type { PutBatch, PutReplyBatch, WirePutOutcome } from '../../wire/mod.ts';
 
 /** Puts of one stream under way; the stream is not read further beyond it. */

@@ -1,6 +1,6 @@
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { toFreshetError } from '../../base/mod.ts';
-import { errorTrailer } from '../../client/mod.ts';
+import { errorTrailer } from '../../client/grpc/mod.ts';
 import { statusCodes } from '../status-codes.ts';
 
 /**

@@ -1,0 +1,17 @@
+/** The gRPC door by itself, for those who serve or drive a cluster. */
+export {
+  getFromWire,
+  objectToWire,
+  outcomeToWire,
+  poolInfoToWire,
+  poolOptionsFromWire,
+  putFromWire,
+  putResultToWire,
+  removeFromWire,
+  triggerFromWire,
+  viewToWire,
+  watchEventToWire,
+} from './convert.ts';
+export type { DeployParcel, GrpcDoorOptions } from './grpc-door.ts';
+export { GrpcDoor } from './grpc-door.ts';
+export { errorTrailer } from './status.ts';
