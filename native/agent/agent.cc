@@ -263,7 +263,8 @@ int Agent::collect_events() {
     host.store()->collect_events(events_, room);
     for (const SubscriptionEvent& event : events_)
       rows_.push(make_row(RowKind::kEvent, event.subscription, event.shard, event.epoch,
-                          event.version, event.time));
+                          event.version, event.time),
+                 event.quiet);
     room -= std::min(room, events_.size());
     taken += events_.size();
   }
@@ -312,6 +313,7 @@ void Agent::run_timers(Nanos now) {
   for (ShardHost* host : order_) host->show_delivered();
   shared_.counters.show(transport_.counters());
   show_space();
+  rows_.end_quiet();
 }
 
 void Agent::look_at_backlogs() {
@@ -347,11 +349,11 @@ void Agent::close_shard(ShardHost& host) {
 }
 
 void Agent::subscribe(ShardId shard, uint64_t id, std::string_view prefix, Version from,
-                      Store::SubscriptionFrontier frontier, Token token) {
+                      Store::SubscriptionFrontier frontier, EventShare share, Token token) {
   ShardHost* host = find(shard);
   if (host == nullptr || !host->is_open()) return answer(token, Status::kNotAMember);
   Version from_min = 0;
-  const Status status = host->store()->subscribe(id, prefix, from, frontier, &from_min);
+  const Status status = host->store()->subscribe(id, prefix, from, frontier, &from_min, share);
   if (is_ok(status)) {
     host->subscriptions++;
     subscriptions_++;

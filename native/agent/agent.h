@@ -72,7 +72,7 @@ class Agent {
   void answer(Token token, Status status, ResultBytes&& bytes);
   void answer(Token token, ResultBytes&& bytes) { answer(token, Status::kOk, std::move(bytes)); }
   void subscribe(ShardId shard, uint64_t id, std::string_view prefix, Version from,
-                 Store::SubscriptionFrontier frontier, Token token);
+                 Store::SubscriptionFrontier frontier, EventShare share, Token token);
   void unsubscribe(ShardId shard, uint64_t id);
   void stop_epoch(ShardHost& host, Status reason, NodeId lost, bool report);
   // Null for volatile shards.

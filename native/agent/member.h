@@ -81,7 +81,7 @@ class Member {
   Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length, Token token);
 
   Status subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,
-                   Store::SubscriptionFrontier frontier, Token token);
+                   Store::SubscriptionFrontier frontier, EventShare share, Token token);
   Status unsubscribe(ShardId shard, uint64_t id);
 
   // Any thread.

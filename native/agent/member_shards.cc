@@ -185,9 +185,9 @@ Status Member::read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint3
 }
 
 Status Member::subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,
-                         Store::SubscriptionFrontier frontier, Token token) {
+                         Store::SubscriptionFrontier frontier, EventShare share, Token token) {
   return call([=, prefix = std::move(prefix)](Agent& agent) {
-    agent.subscribe(shard, id, prefix, from, frontier, token);
+    agent.subscribe(shard, id, prefix, from, frontier, share, token);
   });
 }
 

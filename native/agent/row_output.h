@@ -23,7 +23,9 @@ class RowOutput {
  public:
   explicit RowOutput(RowRing& ring) : ring_(ring) {}
 
-  void push(const Row& row) {
+  // A quiet row is shown with the others; alone it wakes nobody before the next end_quiet().
+  void push(const Row& row, bool quiet = false) {
+    (quiet ? quiet_ : urgent_) = true;
     if (waiting_.empty() && (room_ > 0 || (room_ = ring_.room()) > 0)) {
       ring_.push(row);
       room_--;
@@ -41,6 +43,8 @@ class RowOutput {
     return waiting_.empty() && room_ > kRowReserve ? room_ - kRowReserve : 0;
   }
   bool has_waiting() const { return !waiting_.empty(); }
+  // Quiet rows have waited for company long enough.
+  void end_quiet() { urgent_ = urgent_ || quiet_; }
   // Shows everything to the event loop. True: wake it.
   bool publish() {
     room_ = ring_.room();
@@ -48,13 +52,19 @@ class RowOutput {
       ring_.push(waiting_.front());
       waiting_.pop_front();
     }
-    return ring_.publish();
+    // Half full: whoever reads must not be overtaken by what waits silently.
+    const bool urgent = urgent_ || room_ < kRowRingCapacity / 2;
+    const bool wake = ring_.publish(urgent);
+    if (urgent) urgent_ = quiet_ = false;
+    return wake;
   }
 
  private:
   RowRing& ring_;
   size_t room_ = 0;  // at least so many fit
   std::deque<Row> waiting_;
+  bool urgent_ = false;  // since the last wake: rows that want one, and rows that do not
+  bool quiet_ = false;
 };
 
 }  // namespace freshet

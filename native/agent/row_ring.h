@@ -54,10 +54,11 @@ class RowRing {
     return mask_ + 1 - static_cast<size_t>(pushed_ - head_.load(std::memory_order_acquire));
   }
   void push(const Row& row) { rows_[pushed_++ & mask_] = row; }
-  // Shows what was pushed. True: the event loop is to be woken.
-  bool publish() {
-    if (pushed_ == tail_.load(std::memory_order_relaxed)) return false;
-    tail_.store(pushed_, std::memory_order_release);
+  // Shows what was pushed. True: the event loop is to be woken, which is only done when `urgent`.
+  bool publish(bool urgent = true) {
+    if (pushed_ != tail_.load(std::memory_order_relaxed))
+      tail_.store(pushed_, std::memory_order_release);
+    if (!urgent || pushed_ == head_.load(std::memory_order_acquire)) return false;
     return !wake_pending_.exchange(true, std::memory_order_seq_cst);
   }
 

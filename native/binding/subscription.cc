@@ -5,9 +5,9 @@ namespace freshet::binding {
 namespace {
 
 napi_value subscribe(napi_env env, napi_callback_info info) {
-  const Arguments<7> arguments(env, info);
+  const Arguments<9> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "subscribe");
-  uint64_t shard, id, from, frontier, token;
+  uint64_t shard, id, from, frontier, rank, size, token;
   std::string prefix;
   if (handle == nullptr ||
       !read_integer(env, arguments[1], "subscribe: shard", UINT32_MAX, shard) ||
@@ -15,7 +15,9 @@ napi_value subscribe(napi_env env, napi_callback_info info) {
       !read_string(env, arguments[3], "subscribe: prefix", prefix) ||
       !read_integer(env, arguments[4], "subscribe: from", kSafeIntegerMax, from) ||
       !read_integer(env, arguments[5], "subscribe: frontier", 2, frontier) ||
-      !read_integer(env, arguments[6], "subscribe: token", kSafeIntegerMax, token))
+      !read_integer(env, arguments[6], "subscribe: rank", UINT32_MAX, rank) ||
+      !read_integer(env, arguments[7], "subscribe: size", UINT32_MAX, size) ||
+      !read_integer(env, arguments[8], "subscribe: token", kSafeIntegerMax, token))
     return nullptr;
   Member* member = handle->owned();
   if (member == nullptr) return make_status(env, Status::kClosed);
@@ -24,8 +26,9 @@ napi_value subscribe(napi_env env, napi_callback_info info) {
   const auto kind = frontier == static_cast<uint64_t>(Ack::kPersisted)
                         ? Store::SubscriptionFrontier::kPersisted
                         : Store::SubscriptionFrontier::kDelivered;
-  const Status status =
-      member->subscribe(static_cast<ShardId>(shard), id, std::move(prefix), from, kind, token);
+  const EventShare share{static_cast<uint32_t>(rank), static_cast<uint32_t>(size)};
+  const Status status = member->subscribe(static_cast<ShardId>(shard), id, std::move(prefix), from,
+                                          kind, share, token);
   handle->hold_loop();
   return make_status(env, status);
 }

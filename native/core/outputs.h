@@ -29,6 +29,13 @@ struct Completion {
   Version previous_version_of_key;  // with kConditionFailed: the key's newest version
 };
 
+// Which events a subscriber acts on, where several members of a shard divide the keys: those
+// with xxh3_64(key) % size == rank. The others are marked quiet. Size 0: all of them.
+struct EventShare {
+  uint32_t rank = 0;
+  uint32_t size = 0;
+};
+
 // A change under a subscribed prefix.
 struct SubscriptionEvent {
   uint64_t subscription;
@@ -36,6 +43,7 @@ struct SubscriptionEvent {
   Epoch epoch;
   Version version;
   Micros time;
+  bool quiet = false;  // somebody else's share, see EventShare: known, but not worth a wake
 };
 
 // A message from another member, whole. Owned by whoever takes it out.

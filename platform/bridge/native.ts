@@ -252,6 +252,8 @@ export interface NativeAddon {
 
   // --- subscription.cc
   /** Events as rows, in version order, from `from` on. `frontier`: acks.delivered | acks.persisted.
+   *  Those of keys with xxh3(key) % size != rank are somebody else's to act on: they come along, up
+   *  to a heartbeat late, but do not wake the event loop. Size 0: none is.
    *  Result COMPACTED: `from` is no longer in memory; scan up to the version in the result first. */
   subscribe(
     member: MemberHandle,
@@ -260,6 +262,8 @@ export interface NativeAddon {
     prefix: string,
     from: number,
     frontier: number,
+    rank: number,
+    size: number,
     token: number,
   ): number;
   unsubscribe(member: MemberHandle, shard: number, subscription: number): number;

@@ -36,6 +36,12 @@ export interface CoreListener {
   onDamage?(shard: number, status: number, segment: number, offset: number): void;
 }
 
+/** Which keys a subscriber acts on: those with hash % size === rank (see `NativeAddon.subscribe`). */
+export interface EventShare {
+  readonly rank: number;
+  readonly size: number;
+}
+
 export type SubscriptionHandler = (
   shard: number,
   epoch: number,

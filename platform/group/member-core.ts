@@ -26,6 +26,7 @@ import type {
   CoreChange,
   CoreListener,
   CoreResult,
+  EventShare,
   SubscriptionHandler,
 } from './core-types.ts';
 import { groupLimits } from './group-limits.ts';
@@ -294,18 +295,23 @@ export class MemberCore {
     return this.addon.get(this.#member, shard, key, point, value, floor, wantValue, this.#head);
   }
 
-  /** Events go to `handler` until `unsubscribe`; the result is that of `NativeAddon.subscribe`. */
+  /**
+   * Events go to `handler` until `unsubscribe`; the result is that of `NativeAddon.subscribe`. Those
+   * outside `share` come along with others, or a little later. null: all are of use.
+   */
   subscribe(
     shard: number,
     prefix: string,
     from: number,
     frontier: number,
+    share: EventShare | null,
     handler: SubscriptionHandler,
   ): { readonly id: number; readonly started: Promise<CoreResult> } {
     const id = this.#nextSubscription++;
     this.#subscriptions.set(id, handler);
+    const { rank, size } = share ?? { rank: 0, size: 0 };
     const started = this.request((token) =>
-      this.addon.subscribe(this.#member, shard, id, prefix, from, frontier, token),
+      this.addon.subscribe(this.#member, shard, id, prefix, from, frontier, rank, size, token),
     ).then((result) => {
       if (result.status !== 0) {
         // Refused: there is nothing to unsubscribe from.

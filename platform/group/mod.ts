@@ -20,6 +20,7 @@ export type {
   CoreChange,
   CoreListener,
   CoreResult,
+  EventShare,
   SubscriptionHandler,
 } from './core-types.ts';
 export { MemberCore } from './member-core.ts';

@@ -51,6 +51,8 @@ export interface ArrivalSource {
       readonly prefix: string;
       readonly from: number;
       readonly eager: boolean;
+      /** What is asked for with no delay: keys with hash % size === rank; null: all. */
+      readonly share: { readonly rank: number; readonly size: number } | null;
     },
     onArrivals: (arrivals: readonly Arrival[]) => void,
     onEnd: (error: FreshetError) => void,

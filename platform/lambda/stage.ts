@@ -154,7 +154,9 @@ export class Stage {
   #subscribe(input: Input): void {
     const { source } = this.#options;
     const { prefix, eager } = this.node;
-    const request = { shard: input.place.shard, prefix, from: input.done.seen + 1, eager };
+    const from = input.done.seen + 1;
+    const share = this.#shareOf(input.place);
+    const request = { shard: input.place.shard, prefix, from, eager, share };
     const subscription = source.subscribe(
       request,
       (arrivals) => {
@@ -196,6 +198,18 @@ export class Stage {
       }
     }
     this.#pump();
+  }
+
+  /** The keys of `#isMine`: for others it is enough to know of them some time. */
+  #shareOf({ rank, size }: ShardPlace): { readonly rank: number; readonly size: number } | null {
+    switch (this.node.dispatch) {
+      case 'all':
+        return null;
+      case 'primary':
+        return rank === 0 ? null : { rank: 1, size: 1 };
+      case 'one':
+        return { rank, size };
+    }
   }
 
   #isMine({ rank, size }: ShardPlace, key: string): boolean {

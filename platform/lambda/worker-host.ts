@@ -50,7 +50,7 @@ export interface WorkerHostOptions {
   readonly limits: WorkerLimits;
   /** A thread is ready, or was lost: ask `isIdle` again. */
   readonly onChange: () => void;
-  /** ms since the Unix epoch at which a run took its first line. */
+  /** ms since the Unix epoch at which a run that is over took its first line. */
   readonly onBegan: (at: number, items: readonly WorkItem[]) => void;
 }
 
@@ -199,13 +199,11 @@ export class WorkerHost {
       case 'broken':
         this.#onLost(thread, errorFromObject(message.error));
         return;
-      case 'began':
-        this.#options.onBegan(message.at, this.#running?.items ?? []);
-        return;
       case 'done':
         this.#onDone(thread, message);
         return;
       case 'threw':
+        this.#tellBegan(message.beganAt);
         this.#failures = 0;
         this.#settle((running) => {
           running.reject(errorFromObject(message.error));
@@ -224,6 +222,10 @@ export class WorkerHost {
     }
   }
 
+  #tellBegan(at: number): void {
+    this.#options.onBegan(at, this.#running?.items ?? []);
+  }
+
   #onReady(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#state = 'idle';
@@ -233,9 +235,10 @@ export class WorkerHost {
 
   #onDone(
     thread: LambdaThread,
-    { id, outcomes, offHeapBytes }: Extract<FromWorker, { type: 'done' }>,
+    { id, beganAt, outcomes, offHeapBytes }: Extract<FromWorker, { type: 'done' }>,
   ): void {
     if (this.#running?.id !== id) return;
+    this.#tellBegan(beganAt);
     this.#failures = 0;
     if (offHeapBytes > this.#options.limits.offHeapBytes) {
       const text = `The worker of '${this.#options.start.lambda}' held ${String(offHeapBytes)} bytes outside its heap`;

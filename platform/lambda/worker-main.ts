@@ -68,7 +68,7 @@ class WorkerMain {
   async #run({ id, items, rank, shardSize }: RunMessage): Promise<void> {
     const lambda = this.#lambda;
     if (lambda === null) return;
-    this.#post({ type: 'began', id, at: performance.timeOrigin + performance.now() });
+    const beganAt = performance.timeOrigin + performance.now();
     try {
       const context = { ...this.#setupContext(), state: this.#state, rank, shardSize };
       const outcomes = await udl.runBatch(lambda, this.#arrivals(items), context as never);
@@ -79,13 +79,15 @@ class WorkerMain {
         {
           type: 'done',
           id,
+          beganAt,
           outcomes: outcomes.map(({ emits, error }) => ({ emits, error: error?.toJSON() ?? null })),
           offHeapBytes: getHeapStatistics().external_memory,
         },
         [...new Set(transfer)],
       );
     } catch (error) {
-      this.#post({ type: 'threw', id, error: toFreshetError(error, 'LAMBDA_FAILED').toJSON() });
+      const coded = toFreshetError(error, 'LAMBDA_FAILED').toJSON();
+      this.#post({ type: 'threw', id, beganAt, error: coded });
     }
   }
 

@@ -69,12 +69,17 @@ export type FromWorker =
   | {
       readonly type: 'done';
       readonly id: number;
+      /** ms since the Unix epoch when the first line ran. */
+      readonly beganAt: number;
       readonly outcomes: readonly WorkOutcome[];
       readonly offHeapBytes: number;
     }
-  | { readonly type: 'threw'; readonly id: number; readonly error: ErrorObject }
-  /** The run took its first line: how long the arrival had been under way is measured to here. */
-  | { readonly type: 'began'; readonly id: number; readonly at: number }
+  | {
+      readonly type: 'threw';
+      readonly id: number;
+      readonly beganAt: number;
+      readonly error: ErrorObject;
+    }
   | {
       readonly type: 'call';
       readonly id: number;

@@ -1,5 +1,5 @@
 import { FreshetError, type Meta, toFreshetError } from '../base/mod.ts';
-import { type Group, type MemberCore, readRecord, type ShardLayout } from '../group/mod.ts';
+import { type EventShare, type Group, type MemberCore, readRecord, type ShardLayout } from '../group/mod.ts';
 import { LocalFeed, newestShown } from './local-feed.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { Position } from './resume-token.ts';
@@ -28,6 +28,8 @@ export interface ArrivalRequest {
   readonly from: number;
   /** At delivery already, on a persistent pool too. */
   readonly eager: boolean;
+  /** The keys that this member acts on; null: all. The others may come a little later. */
+  readonly share: EventShare | null;
 }
 
 export class StoreArrivals {
@@ -88,6 +90,7 @@ export class StoreArrivals {
       prefix: `${request.prefix}/`,
       from: request.from,
       frontier: request.eager ? 'delivered' : 'persisted',
+      share: request.share,
     });
     const state = { open: true };
     const run = async (): Promise<void> => {

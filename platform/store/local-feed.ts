@@ -19,7 +19,7 @@ import {
   readPoints,
   recordKinds,
 } from '../bridge/mod.ts';
-import type { MemberCore, PackedRecord, ShardLayout } from '../group/mod.ts';
+import type { EventShare, MemberCore, PackedRecord, ShardLayout } from '../group/mod.ts';
 import { readRecords } from '../group/mod.ts';
 import { toObjectRecord } from './object-record.ts';
 import { readScanPage } from './scan-page.ts';
@@ -33,6 +33,7 @@ export class LocalFeed implements ShardFeed {
   readonly #layout: ShardLayout;
   readonly #prefix: string;
   readonly #frontier: number;
+  readonly #share: EventShare | null;
   /** Versions that the native side named, not handed out yet. */
   #named: number[] = [];
   #next: number;
@@ -51,6 +52,7 @@ export class LocalFeed implements ShardFeed {
     this.#core = core;
     this.#layout = layout;
     this.#prefix = options.prefix;
+    this.#share = options.share ?? null;
     const persisted = layout.persistent && options.frontier === 'persisted';
     this.#frontier = persisted ? acks.persisted : acks.delivered;
     this.#next = options.from ?? newestShown(core, layout.shard, persisted) + 1;
@@ -119,6 +121,7 @@ export class LocalFeed implements ShardFeed {
       this.#prefix,
       this.#next,
       this.#frontier,
+      this.#share,
       (_shard, _epoch, version) => {
         this.#onVersion(version);
       },

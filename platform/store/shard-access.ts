@@ -9,7 +9,7 @@ import type {
   WatchEvent,
 } from '../base/mod.ts';
 import type { ScanOptions } from '../bridge/mod.ts';
-import type { PackedRecord } from '../group/mod.ts';
+import type { EventShare, PackedRecord } from '../group/mod.ts';
 import type { SessionStamp } from './types.ts';
 
 /** A change of one shard, checked and complete; `pool` 0: of the shard itself. */
@@ -72,6 +72,8 @@ export interface FeedOptions {
   /** First version wanted; null: the one after what the frontier shows now. */
   readonly from: number | null;
   readonly frontier: 'delivered' | 'persisted';
+  /** Changes of other keys may come a little later. Default: none may. */
+  readonly share?: EventShare | null;
 }
 
 export interface FeedEvent {

@@ -51,8 +51,8 @@ size_t count_events(const TestMember& member, uint64_t subscription) {
 Status subscribe(TestMember& member, uint64_t id, const std::string& prefix, Version from,
                  Store::SubscriptionFrontier frontier) {
   const Token token = member.next_token();
-  return member.finish(member.member().subscribe(kGroupShard, id, prefix, from, frontier, token),
-                       token);
+  return member.finish(
+      member.member().subscribe(kGroupShard, id, prefix, from, frontier, {}, token), token);
 }
 
 void send_raw(uint16_t port, Bytes bytes) {

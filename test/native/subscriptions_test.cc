@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "native/core/store/store.h"
+#include "native/core/xxh3.h"
 #include "test/native/support/records.h"
 #include "test/native/support/test.h"
 
@@ -102,6 +103,39 @@ TEST(a_queue_that_runs_over_loses_nothing) {
   }
   EXPECT_EQ(events.size(), count);
   for (size_t i = 0; i < events.size(); i++) EXPECT_EQ(events[i].version, i + 1);
+}
+
+TEST(events_outside_a_share_are_quiet_and_none_is_missing) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1, 0);
+  std::vector<SubscriptionEvent> events;
+  const auto collect = [&] {
+    while (store.collect_events(events, 5000)) {
+    }
+  };
+  const Version count = 300;
+  const auto key = [](Version version) { return "/k" + std::to_string(version % 40); };
+  for (Version i = 0; i < count; i++) (void)feed.put(key(i), "v");
+  // One that catches up from the slots, one that hears of everything as it comes.
+  for (uint32_t rank = 0; rank < 3; rank++) {
+    const EventShare share{rank, 3};
+    EXPECT(is_ok(store.subscribe(rank, "/", 1, Frontier::kDelivered, nullptr, share)));
+  }
+  EXPECT(is_ok(store.subscribe(9, "/", 1, Frontier::kDelivered)));
+  collect();
+  for (Version i = 0; i < count; i++) (void)feed.put(key(i), "v");
+  collect();
+  std::map<uint64_t, std::vector<SubscriptionEvent>> heard;
+  for (const SubscriptionEvent& event : events) heard[event.subscription].push_back(event);
+  for (const auto& [id, of_one] : heard) {
+    EXPECT_EQ(of_one.size(), 2 * count);
+    for (size_t i = 0; i < of_one.size(); i++) {
+      EXPECT_EQ(of_one[i].version, i + 1);
+      const bool quiet = id != 9 && xxh3_64(key(i % count)) % 3 != id;
+      EXPECT_EQ(of_one[i].quiet, quiet);
+    }
+  }
 }
 
 TEST(versions_that_were_pruned_before_they_were_heard_are_told_as_a_gap) {

@@ -57,11 +57,11 @@ Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPos
 }
 
 Status Store::subscribe(uint64_t id, std::string_view prefix, Version from,
-                        SubscriptionFrontier frontier, Version* from_min) {
+                        SubscriptionFrontier frontier, Version* from_min, EventShare share) {
   const Version lowest = impl_->slots.compacted() + 1;
   if (from_min != nullptr) *from_min = lowest;
   if (from < lowest && lowest > 1) return Status::kCompacted;
-  return impl_->subscriptions.add(id, prefix, from, frontier, impl_->newest_version());
+  return impl_->subscriptions.add(id, prefix, from, frontier, impl_->newest_version(), share);
 }
 bool Store::unsubscribe(uint64_t id) {
   return impl_->subscriptions.remove(id, impl_->newest_version());

@@ -164,7 +164,8 @@ class Store {
   // version that can be subscribed from is set in `from_min` if given. kOverloaded: too many.
   // An event may name a version whose record get_version then finds compacted or cold.
   Status subscribe(uint64_t id, std::string_view prefix, Version from,
-                   SubscriptionFrontier frontier, Version* from_min = nullptr);
+                   SubscriptionFrontier frontier, Version* from_min = nullptr,
+                   EventShare share = {});
   bool unsubscribe(uint64_t id);  // false: there is none of this id
   // Appends at most `max` events; true if more are waiting. An event of epoch 0 tells a gap:
   // versions below event.version were pruned before this subscription, being far behind, came to

@@ -3,11 +3,16 @@
 #include <algorithm>
 
 #include "native/core/check.h"
+#include "native/core/xxh3.h"
 
 namespace freshet {
 namespace {
 
 constexpr int kFrontiers = 2;
+
+uint64_t hash_of(std::string_view key, const KeyEntry* entry) {
+  return entry == nullptr ? xxh3_64(key) : entry->hash;
+}
 
 }  // namespace
 
@@ -16,14 +21,14 @@ Subscriptions::Subscriptions() {
 }
 
 Status Subscriptions::add(uint64_t id, std::string_view prefix, Version from, Frontier frontier,
-                          Version newest) {
+                          Version newest, EventShare share) {
   if (subscribers_.size() >= kSubscriptionsMax) return Status::kOverloaded;
   for (const Subscriber& other : subscribers_) {
     if (other.id == id) return Status::kInvalidArgument;
   }
   for (int which = 0; which < kFrontiers; which++) fall_behind(which, newest);
   subscribers_.push_back(
-      {id, std::string(prefix), frontier, std::max<Version>(from, 1), false, false, kNone});
+      {id, std::string(prefix), frontier, share, std::max<Version>(from, 1), false, false, kNone});
   rebuild();
   return Status::kOk;
 }
@@ -66,7 +71,9 @@ void Subscriptions::rebuild() {
   generation_++;
   nodes_.clear();
   behind_ = 0;
+  shared_ = false;
   for (const Subscriber& subscriber : subscribers_) {
+    shared_ = shared_ || subscriber.share.size > 0;
     nodes_.push_back({subscriber.prefix, kNone, {false, false}, {}});
     if (!subscriber.joined) behind_++;
   }
@@ -120,8 +127,9 @@ void Subscriptions::on_applied(std::string_view key, KeyEntry* entry, Version ve
                                Micros time) {
   const uint32_t node = match_of(key, entry);
   if (node == kNone) return;
+  const uint64_t hash = shared_ ? hash_of(key, entry) : 0;
   for (int which = 0; which < kFrontiers; which++) {
-    if (nodes_[node].wanted[which]) push(which, {version, time, epoch, node});
+    if (nodes_[node].wanted[which]) push(which, {version, time, epoch, node, hash});
   }
 }
 
@@ -163,7 +171,8 @@ bool Subscriptions::drain(int which, Version frontier, std::vector<SubscriptionE
     while (queue.due_next < queue.due.size()) {
       if (events.size() >= max) return true;
       const Subscriber& subscriber = subscribers_[queue.due[queue.due_next++]];
-      events.push_back({subscriber.id, shard, head.epoch, head.version, head.time});
+      events.push_back({subscriber.id, shard, head.epoch, head.version, head.time,
+                        is_quiet(subscriber.share, head.hash)});
     }
     queue.expanded = false;
     queue.offered = head.version;
@@ -191,7 +200,8 @@ bool Subscriptions::catch_up(Subscriber& subscriber, Source& source, Version fro
       tell_gap();
       continue;
     } else if (!facts.key.empty() && facts.key.starts_with(subscriber.prefix)) {
-      events.push_back({subscriber.id, shard, facts.epoch, subscriber.cursor, facts.time});
+      const bool quiet = is_quiet(subscriber.share, hash_of(facts.key, facts.entry));
+      events.push_back({subscriber.id, shard, facts.epoch, subscriber.cursor, facts.time, quiet});
     }
     subscriber.cursor++;
   }

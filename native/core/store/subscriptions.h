@@ -51,7 +51,8 @@ class Subscriptions {
   bool empty() const { return subscribers_.empty(); }
   // `newest` is the newest version applied so far: what is not in the queues up to it is read from
   // the slots, whenever the frontier lets it be seen.
-  Status add(uint64_t id, std::string_view prefix, Version from, Frontier frontier, Version newest);
+  Status add(uint64_t id, std::string_view prefix, Version from, Frontier frontier, Version newest,
+             EventShare share);
   bool remove(uint64_t id, Version newest);  // false: there is none of this id
 
   // A record took `version`. `entry` is null for a trigger.
@@ -69,6 +70,7 @@ class Subscriptions {
     uint64_t id;
     std::string prefix;
     Frontier frontier;
+    EventShare share;
     Version cursor;
     bool joined;
     bool in_gap;  // versions just below the cursor are gone
@@ -85,6 +87,7 @@ class Subscriptions {
     Micros time;
     Epoch epoch;
     uint32_t node;
+    uint64_t hash;  // of the key; 0 while nobody has a share
   };
   // One for each frontier.
   struct Queue {
@@ -102,6 +105,9 @@ class Subscriptions {
   void fall_behind(int which, Version newest);
   uint32_t match(std::string_view key) const;
   uint32_t match_of(std::string_view key, KeyEntry* entry);
+  static bool is_quiet(const EventShare& share, uint64_t hash) {
+    return share.size > 0 && hash % share.size != share.rank;
+  }
   void push(int which, const Matched& matched);
   bool drain(int which, Version frontier, std::vector<SubscriptionEvent>& events, size_t max,
              ShardId shard);
@@ -110,6 +116,7 @@ class Subscriptions {
 
   std::vector<Subscriber> subscribers_;
   std::vector<Node> nodes_;  // ascending by prefix
+  bool shared_ = false;      // a subscriber has a share: keys are hashed
   Queue queues_[2];
   uint32_t generation_ = 1;
   size_t behind_ = 0;
