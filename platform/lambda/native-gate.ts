@@ -73,7 +73,7 @@ export interface OnnxBinding {
 type NativeFunction = (...args: unknown[]) => unknown;
 type NativeClass = new (...args: unknown[]) => object;
 
-/** Puts every function of the binding behind the gate; before anything else has taken one of them. */
+/** Puts every function of the binding behind the gate, before anything else has taken one. */
 export function guardOnnx(binding: OnnxBinding, gate: NativeGate): void {
   binding.InferenceSession = guardClass(binding.InferenceSession, gate);
   binding.listSupportedBackends = guardFunction(binding.listSupportedBackends, gate);

@@ -72,8 +72,8 @@ type State = 'starting' | 'idle' | 'running' | 'waiting' | 'stopped';
  *  2. Every `run` settles: with outcomes, with what the lambda threw, with LAMBDA_TIMEOUT when its
  *  time
  *     is over (the thread is ended then), or with LAMBDA_FAILED when the thread died under it.
- *  3. Every thread is ended by ThreadEnds alone, as ending one inside a native call (inference, say)
- *     would end the process. Its successor does not wait for that.
+ *  3. Every thread is ended by ThreadEnds alone, as ending one inside a native call (inference,
+ *     say) would end the process. Its successor does not wait for that.
  */
 export class WorkerHost {
   readonly #options: WorkerHostOptions;
@@ -135,7 +135,10 @@ export class WorkerHost {
     });
   }
 
-  /** Ends the thread, and waits for those that are ended already; a batch under way is rejected. Idempotent. */
+  /**
+   * Ends the thread, and waits for those that are being ended; a batch under way is rejected.
+   * Idempotent.
+   */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -148,7 +151,7 @@ export class WorkerHost {
     await this.#ends.settle();
   }
 
-  /** The lambda is asked first, so that it can tear down, and ended only when it does not answer. */
+  /** The lambda is asked first, so that it can tear down; it is ended when it does not answer. */
   async #endGently(thread: LambdaThread): Promise<void> {
     const { worker } = thread;
     worker.postMessage({ type: 'abort' } satisfies ToWorker);

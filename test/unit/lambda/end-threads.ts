@@ -3,7 +3,7 @@
  * stopping it, by its start taking too long. A thread that is ended inside one takes this whole
  * process with it, so the test runs it as a program.
  *
- *     end-threads.ts <file of the lambda's bundle> <limit of its start, ms> <rounds>
+ *     end-threads.ts <worker entry> <file of the lambda's bundle> <limit of its start, ms> <rounds>
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -13,12 +13,10 @@ import {
   toFreshetError,
 } from '../../../platform/base/mod.ts';
 import type { Door } from '../../../platform/client/mod.ts';
-import { workerEntry } from '../../../platform/lambda/mod.ts';
 import { WorkerHost, workerLimits } from '../../../platform/lambda/worker-host.ts';
 import type { WorkItem } from '../../../platform/lambda/worker-protocol.ts';
 
-const [code = '', startTimeoutMs = '', rounds = ''] = process.argv.slice(2);
-const entry = workerEntry();
+const [entry = '', code = '', startTimeoutMs = '', rounds = ''] = process.argv.slice(2);
 const item: WorkItem = {
   kind: 'put',
   key: '/in/a',
@@ -46,7 +44,7 @@ async function endOne(round: number): Promise<void> {
       memberKey: null,
       niceness: 0,
     },
-    entry: entry.path,
+    entry,
     // The lambda calls nothing of it.
     door: {} as Door,
     clock: new SystemClock(),
@@ -84,9 +82,5 @@ async function endRun(host: WorkerHost, round: number): Promise<FreshetError | n
   return run;
 }
 
-try {
-  for (let round = 0; round < Number(rounds); round++) await endOne(round);
-} finally {
-  entry.dispose();
-}
+for (let round = 0; round < Number(rounds); round++) await endOne(round);
 process.stdout.write('alive\n');

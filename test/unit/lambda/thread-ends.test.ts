@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { transformSync } from 'esbuild';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Logger, ManualClock, silentLogger } from '../../../platform/base/mod.ts';
+import { workerEntry } from '../../../platform/lambda/mod.ts';
 import { NativeGate } from '../../../platform/lambda/native-gate.ts';
 import { ThreadEnds } from '../../../platform/lambda/thread-ends.ts';
 import { readRepositoryFile, repositoryRoot, runProgram, tempFolder } from '../../support/mod.ts';
@@ -148,7 +149,10 @@ describe('a member whose lambda is ended', () => {
     const file = join(await tempFolder('ended'), 'lambda.cjs');
     await writeFile(file, code);
     const program = join(repositoryRoot, 'test/unit/lambda/end-threads.ts');
-    const args = ['--import', 'tsx', program, file, String(startMs), String(rounds)];
+    // Kept here, as a program that is aborted removes nothing.
+    const entry = workerEntry();
+    onTestFinished(entry.dispose);
+    const args = ['--import', 'tsx', program, entry.path, file, String(startMs), String(rounds)];
     const { signal, stdout, stderr } = await runProgram(process.execPath, args, {
       cwd: repositoryRoot,
     });
