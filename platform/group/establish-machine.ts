@@ -123,6 +123,11 @@ export class EstablishMachine {
     return this.#member.runningEpoch(shard);
   }
 
+  /** Whether something is due after a while, without any event: ticks are wanted then. */
+  get wantsTicks(): boolean {
+    return this.#leader !== null && this.#leader.phase !== 'established';
+  }
+
   /** `nowMs` is monotonic. */
   onEvent(event: GroupEvent, nowMs: number): GroupEffect[] {
     const effects: GroupEffect[] = [];

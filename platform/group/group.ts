@@ -215,7 +215,6 @@ export class Group {
       }
     }
     this.#enter({ type: 'begin' });
-    this.#tick();
   }
 
   /** Resolves once every shard of this member runs. Rejects TIMEOUT, saying whom it waits for. */
@@ -274,12 +273,14 @@ export class Group {
     });
   }
 
-  #tick(): void {
+  /** A group that runs has nothing to wait for, and its members sleep. */
+  #tickLater(): void {
+    if (this.#cancelTick !== null || this.#closed || !this.#machine.wantsTicks) {
+      return;
+    }
     this.#cancelTick = this.#options.clock.after(groupLimits.tickMs, () => {
+      this.#cancelTick = null;
       this.#enter({ type: 'tick' });
-      if (!this.#closed) {
-        this.#tick();
-      }
     });
   }
 
@@ -296,6 +297,7 @@ export class Group {
       }
     }
     this.#entered = false;
+    this.#tickLater();
   }
 
   #execute(effect: GroupEffect): void {

@@ -52,8 +52,11 @@ export class LambdaRuntime {
   readonly #cursors: CursorStore;
   readonly #deadLetters: DeadLetters;
   readonly #running = new Map<string, Running>();
+  /** What each shard was last told to have been taken in. */
+  readonly #dispatched = new Map<number, number>();
   #changes: Promise<void> = Promise.resolve();
   #endWatch: (() => void) | null = null;
+  #cancelSave: (() => void) | null = null;
   #closed = false;
 
   private constructor(options: RuntimeOptions, cursors: CursorStore) {
@@ -76,7 +79,6 @@ export class LambdaRuntime {
     });
     for (const key of await catalog.list(catalogKeys.pipelines)) this.#enqueue(key);
     await this.#changes;
-    this.#saveLater();
   }
 
   /** Makes a pipeline the law: its code and files first, then its entry. */
@@ -123,12 +125,14 @@ export class LambdaRuntime {
 
   /** The view changed: shards have new members or new epochs. */
   onView(): void {
+    this.#dispatched.clear();
     for (const stage of this.stages()) stage.attach();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#endWatch?.();
+    this.#cancelSave?.();
     this.#deadLetters.close();
     await this.#changes;
     await Promise.all(this.stages().map(async (stage) => stage.close()));
@@ -164,6 +168,7 @@ export class LambdaRuntime {
     const stages: Stage[] = [];
     for (const node of next.nodes) stages.push(await this.#makeStage(next, node, assets));
     this.#running.set(name, { pipeline: next, stages });
+    this.#saveLater();
     for (const stage of stages) stage.attach();
     this.#options.log.info(
       { pipeline: name, lambdas: stages.map((stage) => stage.name) },
@@ -253,20 +258,20 @@ export class LambdaRuntime {
     }
   }
 
+  /** As long as there is a pipeline; without one nothing is to be saved. */
   #saveLater(): void {
-    if (this.#closed) return;
-    this.#options.clock.after(saveEveryMs, () => {
-      if (this.#closed) return;
+    if (this.#closed || this.#cancelSave !== null || this.#running.size === 0) return;
+    this.#cancelSave = this.#options.clock.after(saveEveryMs, () => {
       this.#noteCursors();
-      this.#cursors.save().then(
-        () => {
-          this.#saveLater();
-        },
-        (error: unknown) => {
+      this.#cursors
+        .save()
+        .catch((error: unknown) => {
           this.#options.log.error({ error: toFreshetError(error).toJSON() }, 'cursors not saved');
+        })
+        .finally(() => {
+          this.#cancelSave = null;
           this.#saveLater();
-        },
-      );
+        });
     });
   }
 
@@ -279,6 +284,10 @@ export class LambdaRuntime {
         slowest.set(shard, Math.min(slowest.get(shard) ?? Infinity, version));
       }
     }
-    for (const [shard, version] of slowest) this.#options.source.setDispatched(shard, version);
+    for (const [shard, version] of slowest) {
+      if (this.#dispatched.get(shard) === version) continue;
+      this.#dispatched.set(shard, version);
+      this.#options.source.setDispatched(shard, version);
+    }
   }
 }
