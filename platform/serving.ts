@@ -34,6 +34,8 @@ export interface ServingPorts {
 /** Ports tried after a busy one. */
 const portSearchMax = 100;
 
+const runsCall = 'lambda.runs';
+
 /** Starts lambdas and doors with a member. `onOpen` tells where the doors are. */
 export function servingPart(
   options: ServingOptions,
@@ -52,6 +54,12 @@ export function servingPart(
       log: member.log,
       folder: path.join(member.folder.path, 'lambdas'),
       workerEntry: entry.path,
+      whenOthersRun: async (pipeline, deployedAt) => othersRun(member, pipeline, deployedAt),
+    });
+    member.messages.handle(runsCall, async (_from, argument) => {
+      const [pipeline, deployedAt] = argument as [string, number];
+      await lambdas.whenRuns(pipeline, deployedAt);
+      return null;
     });
     member.store.onTrigger((event) => {
       lambdas.onTrigger({
@@ -87,6 +95,24 @@ export function servingPart(
       },
     };
   };
+}
+
+/** Members that do not answer take the pipeline up from the catalog when they can. */
+async function othersRun(member: Member, pipeline: string, deployedAt: number): Promise<void> {
+  const { messages, nodeId, log } = member;
+  const others = [...messages.up].filter((node) => node !== nodeId);
+  await Promise.all(
+    others.map(async (node) => {
+      try {
+        await messages.call(node, runsCall, [pipeline, deployedAt], {
+          timeoutMs: null,
+          signal: null,
+        });
+      } catch (error) {
+        log.warn({ node, pipeline, error: toFreshetError(error).toJSON() }, 'deploy not seen yet');
+      }
+    }),
+  );
 }
 
 /**

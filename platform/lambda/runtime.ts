@@ -29,6 +29,8 @@ export interface RuntimeOptions {
   /** JavaScript file of worker-main. */
   readonly workerEntry: string;
   readonly limits?: WorkerLimits;
+  /** Resolves once the other members that are up run this deploy, or one after it. Never rejects. */
+  readonly whenOthersRun: (pipeline: string, deployedAt: number) => Promise<void>;
 }
 
 interface Running {
@@ -37,6 +39,7 @@ interface Running {
 }
 
 const saveEveryMs = 200;
+const takeUpTimeoutMs = 8000;
 const workerNiceness = 5;
 
 /**
@@ -54,6 +57,8 @@ export class LambdaRuntime {
   readonly #running = new Map<string, Running>();
   /** What each shard was last told to have been taken in. */
   readonly #dispatched = new Map<number, number>();
+  /** Wake after every change, and when this closes. */
+  readonly #waiters: (() => void)[] = [];
   #changes: Promise<void> = Promise.resolve();
   #endWatch: (() => void) | null = null;
   #cancelSave: (() => void) | null = null;
@@ -98,8 +103,31 @@ export class LambdaRuntime {
     const deployed = deployedForm(prepared, starts, clock.wallUs());
     const key = `${catalogKeys.pipelines}${prepared.name}`;
     await catalog.put(key, new TextEncoder().encode(JSON.stringify(deployed)));
-    await this.#changes;
+    const { name, deployedAt } = deployed;
+    // Whoever deployed may send the next moment, to any member.
+    await this.whenRuns(name, deployedAt);
+    await this.#options.whenOthersRun(name, deployedAt);
     return deployed;
+  }
+
+  /**
+   * Resolves once this member runs the deploy of that time (µs since the Unix epoch) or a later one.
+   * Rejects TIMEOUT when it cannot take it up; its log says why.
+   */
+  async whenRuns(name: string, deployedAt: number): Promise<void> {
+    const { clock, node } = this.#options;
+    const deadlineMs = clock.monotonicMs() + takeUpTimeoutMs;
+    const cancel = clock.after(takeUpTimeoutMs, () => {
+      this.#awake();
+    });
+    while (!this.#closed && (this.#running.get(name)?.pipeline.deployedAt ?? 0) < deployedAt) {
+      if (clock.monotonicMs() >= deadlineMs) {
+        const text = `Member ${String(node)} did not take up the pipeline '${name}'`;
+        throw new FreshetError('TIMEOUT', text, { mend: 'Look into its log' });
+      }
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+    cancel();
   }
 
   async undeploy(name: string): Promise<void> {
@@ -133,6 +161,7 @@ export class LambdaRuntime {
     this.#closed = true;
     this.#endWatch?.();
     this.#cancelSave?.();
+    this.#awake();
     this.#deadLetters.close();
     await this.#changes;
     await Promise.all(this.stages().map(async (stage) => stage.close()));
@@ -148,7 +177,14 @@ export class LambdaRuntime {
           { key, error: toFreshetError(error).toJSON() },
           'pipeline not taken up',
         );
+      })
+      .finally(() => {
+        this.#awake();
       });
+  }
+
+  #awake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   async #apply(key: string): Promise<void> {
