@@ -15,6 +15,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { deployedForm, ensurePools, type PreparedPipeline } from './deploy.ts';
 import type { DeployedPipeline, LambdaNode } from './pipeline.ts';
 import { Stage } from './stage.ts';
+import { StartTurns } from './start-turns.ts';
 import { WorkerHost, type WorkerLimits, workerLimits } from './worker-host.ts';
 
 export interface RuntimeOptions {
@@ -54,6 +55,7 @@ export class LambdaRuntime {
   readonly #options: RuntimeOptions;
   readonly #cursors: CursorStore;
   readonly #deadLetters: DeadLetters;
+  readonly #turns: StartTurns;
   readonly #running = new Map<string, Running>();
   /** What each shard was last told to have been taken in. */
   readonly #dispatched = new Map<number, number>();
@@ -68,6 +70,7 @@ export class LambdaRuntime {
     this.#options = options;
     this.#cursors = cursors;
     const { door, node, clock, log } = options;
+    this.#turns = new StartTurns(clock);
     this.#deadLetters = new DeadLetters(new Database(door), node, clock, log);
   }
 
@@ -241,8 +244,10 @@ export class LambdaRuntime {
       deadLetters: this.#deadLetters,
       startOf: (shard) =>
         this.#cursors.get(stage.name, shard) ?? pipeline.starts[String(shard)] ?? null,
-      makeWorker: (onChange, onBegan) =>
+      makeWorker: (onChange, onBegan, isWanted) =>
         new WorkerHost({
+          turns: this.#turns,
+          isWanted,
           start,
           door,
           clock,

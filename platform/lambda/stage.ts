@@ -32,7 +32,11 @@ export interface StageOptions {
   readonly log: Logger;
   /** Where to go on in a shard; null: with what comes from now on. */
   readonly startOf: (shard: number) => Position | null;
-  readonly makeWorker: (onChange: () => void, onBegan: WorkerBegan) => WorkerHost;
+  readonly makeWorker: (
+    onChange: () => void,
+    onBegan: WorkerBegan,
+    isWanted: () => boolean,
+  ) => WorkerHost;
 }
 
 type WorkerBegan = (at: number, items: readonly WorkItem[]) => void;
@@ -83,6 +87,7 @@ export class Stage {
         (at, items) => {
           this.metrics.onBegan(at, items);
         },
+        () => this.#queue.waiting > 0,
       ),
     );
   }

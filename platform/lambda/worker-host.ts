@@ -8,6 +8,7 @@ import {
 } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
 import { NativeGate } from './native-gate.ts';
+import type { StartTurns } from './start-turns.ts';
 import { type LambdaThread, type ThreadEndLimits, ThreadEnds } from './thread-ends.ts';
 import { answerCall } from './worker-calls.ts';
 import type {
@@ -48,6 +49,9 @@ export interface WorkerHostOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: WorkerLimits;
+  readonly turns: StartTurns;
+  /** Whether events wait for this worker: it begins before those that nothing waits for. */
+  readonly isWanted: () => boolean;
   /** A thread is ready, or was lost: ask `isIdle` again. */
   readonly onChange: () => void;
   /** ms since the Unix epoch at which a run that is over took its first line. */
@@ -82,6 +86,7 @@ export class WorkerHost {
   #thread: LambdaThread | null = null;
   #running: Running | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #endTurn: (() => void) | null = null;
   #failures = 0;
   #nextId = 1;
   #restarts = 0;
@@ -141,6 +146,7 @@ export class WorkerHost {
    */
   async stop(): Promise<void> {
     this.#state = 'stopped';
+    this.#endTurn?.();
     if (this.#timer !== null) clearTimeout(this.#timer);
     const thread = this.#thread;
     this.#thread = null;
@@ -167,6 +173,14 @@ export class WorkerHost {
   }
 
   #spawn(): void {
+    const { turns, isWanted } = this.#options;
+    this.#state = 'starting';
+    this.#endTurn = turns.take(() => {
+      this.#begin();
+    }, isWanted);
+  }
+
+  #begin(): void {
     const { start, entry, limits } = this.#options;
     const gate = new NativeGate();
     const worker = new Worker(entry, {
@@ -176,7 +190,6 @@ export class WorkerHost {
     });
     const thread: LambdaThread = { worker, gate };
     this.#thread = thread;
-    this.#state = 'starting';
     this.#timer = setTimeout(() => {
       const text = `The lambda '${start.lambda}' was not ready within ${String(limits.startTimeoutMs)} ms`;
       this.#onLost(thread, new FreshetError('LAMBDA_TIMEOUT', text));
@@ -230,6 +243,7 @@ export class WorkerHost {
   }
 
   #onReady(): void {
+    this.#endTurn?.();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#state = 'idle';
     this.#lastError = null;
@@ -267,6 +281,7 @@ export class WorkerHost {
   #onLost(thread: LambdaThread, error: FreshetError): void {
     if (thread !== this.#thread) return;
     this.#thread = null;
+    this.#endTurn?.();
     if (this.#timer !== null) clearTimeout(this.#timer);
     void this.#ends.end(thread);
     this.#lastError = error;

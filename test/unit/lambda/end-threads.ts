@@ -13,6 +13,7 @@ import {
   toFreshetError,
 } from '../../../platform/base/mod.ts';
 import type { Door } from '../../../platform/client/mod.ts';
+import { StartTurns } from '../../../platform/lambda/start-turns.ts';
 import { WorkerHost, workerLimits } from '../../../platform/lambda/worker-host.ts';
 import type { WorkItem } from '../../../platform/lambda/worker-protocol.ts';
 
@@ -34,7 +35,10 @@ const item: WorkItem = {
 async function endOne(round: number): Promise<void> {
   let changed: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => (changed = resolve));
+  const clock = new SystemClock();
   const host = new WorkerHost({
+    turns: new StartTurns(clock),
+    isWanted: () => true,
     start: {
       lambda: 'ended',
       code,
@@ -47,7 +51,7 @@ async function endOne(round: number): Promise<void> {
     entry,
     // The lambda calls nothing of it.
     door: {} as Door,
-    clock: new SystemClock(),
+    clock,
     log: silentLogger(),
     // It never answers the request to end by itself; a lambda stuck in `setup` never gets ready.
     limits: {
