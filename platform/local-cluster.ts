@@ -25,6 +25,8 @@ export interface LocalClusterOptions {
   /** Environment of the members' processes. */
   readonly env?: Readonly<NodeJS.ProcessEnv>;
   readonly startTimeoutMs?: number;
+  /** A member that had started ended without being asked to; `how` is its signal or exit code. */
+  readonly onLost?: (id: number, how: string) => void;
   /** Where members' own output goes. Default: standard error of this process. */
   readonly output?: 'inherit' | 'ignore';
 }
@@ -111,6 +113,8 @@ class RunningMember implements LocalMember {
 export class LocalCluster {
   readonly #options: LocalClusterOptions;
   readonly #members: readonly RunningMember[];
+  /** Processes that were told to end. */
+  readonly #ending = new WeakSet<ChildProcess>();
 
   constructor(options: LocalClusterOptions, ports: readonly number[]) {
     this.#options = options;
@@ -159,6 +163,10 @@ export class LocalCluster {
     const extra = this.#options.extra?.(id) ?? null;
     child.send({ type: 'start', config: this.configOf(id), extra });
     await started;
+    child.once('exit', (code, signal) => {
+      const how = signal ?? `code ${String(code)}`;
+      if (!this.#ending.has(child)) this.#options.onLost?.(id, how);
+    });
   }
 
   /** Resolves once all members that were started have all their shards running. */
@@ -176,6 +184,7 @@ export class LocalCluster {
   async kill(id: number, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#member(id).process;
     if (child !== null) {
+      this.#ending.add(child);
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill(signal);
       await gone;

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { packageRoot } from '../base/mod.ts';
+import { messageOf, packageRoot } from '../base/mod.ts';
 import { GrpcDoor } from '../client/grpc/mod.ts';
 import { type LocalCluster, memberEntry, startLocalCluster } from '../local-cluster.ts';
 import type { ServingOptions, ServingPorts } from '../serving.ts';
@@ -28,20 +28,37 @@ export interface DevCluster {
 
 const host = '127.0.0.1';
 const deployTimeoutMs = 60_000;
+/** Before a member that ended is started again. */
+const restartPauseMs = 1000;
 
-/** Starts the members and waits until all shards run. Rejects with a coded error. */
+/**
+ * Starts the members and waits until all shards run. A member that ends by itself later is started
+ * again, and said so by `onNote`. Rejects with a coded error.
+ */
 export async function startDevCluster(
   options: DevClusterOptions,
   onProgress: (text: string) => void,
+  onNote: (text: string) => void,
 ): Promise<DevCluster> {
   if (options.fresh) await rm(options.dataFolder, { recursive: true, force: true });
   onProgress(`starting ${String(options.members)} members`);
-  const cluster = await startLocalCluster({
+  let closing = false;
+  const cluster: LocalCluster = await startLocalCluster({
     members: options.members,
     dataFolder: options.dataFolder,
     config: { logLevel: options.logLevel },
     entry: memberEntry('serving-member'),
     extra: (node) => servingOptions(options, node),
+    onLost: (id, how) => {
+      if (closing) return;
+      onNote(`member ${String(id)} ended with ${how}; it is started again`);
+      setTimeout(() => {
+        if (closing) return;
+        cluster.start(id).catch((error: unknown) => {
+          onNote(`member ${String(id)} does not start: ${messageOf(error)}`);
+        });
+      }, restartPauseMs);
+    },
   });
   try {
     onProgress('waiting for the shards');
@@ -55,6 +72,7 @@ export async function startDevCluster(
       grpc,
       http: `http://${host}:${String(ports.http)}`,
       close: async () => {
+        closing = true;
         await door.close();
         await cluster.close();
       },

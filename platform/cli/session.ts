@@ -24,6 +24,10 @@ export class Session {
     this.output = output;
   }
 
+  get address(): string {
+    return this.#options.address;
+  }
+
   /** Connects, runs, closes; whatever happens. */
   async withDatabase<T>(run: (db: Database) => Promise<T>): Promise<T> {
     const { address, token } = this.#options;

@@ -131,6 +131,7 @@ async function show(db: Database, signal: AbortSignal): Promise<void> {
 }
 
 function ignoreEnd(error: unknown): void {
+  if (isFreshetError(error, 'CANCELLED')) return;
   if (isFreshetError(error)) process.stderr.write(`${error.toString()}\n`);
   else throw error;
 }

@@ -55,6 +55,9 @@ async function runDev(flags: DevFlags, { output }: Session): Promise<void> {
     (text) => {
       output.progress(text);
     },
+    (text) => {
+      output.note(text);
+    },
   );
   try {
     if (flags.pipeline === false) {

@@ -6,7 +6,7 @@ import { parseNumber, type Session } from '../session.ts';
 import { topLines, type TopResult, type TopSample } from '../top-view.ts';
 
 interface TopFlags {
-  readonly http: string;
+  readonly http?: string;
   readonly watch: string;
   readonly interval: string;
   readonly count?: string;
@@ -20,7 +20,7 @@ export function addTopCommand(program: Command, sessionOf: (command: Command) =>
   program
     .command('top')
     .description('members, rates, lambdas and last results, until interrupted')
-    .option('--http <url>', 'HTTP door of the same member', 'http://127.0.0.1:7400')
+    .option('--http <url>', 'HTTP door of the same member; default: as it says itself')
     .option('--watch <prefix>', 'whose changes are the last results', '/dairy/storage')
     .option('--interval <seconds>', 'between two views', '1')
     .option('--count <n>', 'end after so many views')
@@ -30,16 +30,17 @@ export function addTopCommand(program: Command, sessionOf: (command: Command) =>
     });
 }
 
-async function runTop(db: Database, flags: TopFlags, { output }: Session): Promise<void> {
+async function runTop(db: Database, flags: TopFlags, { output, address }: Session): Promise<void> {
   const interval = parseNumber(flags.interval, '--interval', 0.1, 3600) * 1000;
   const count = flags.count === undefined ? Infinity : parseNumber(flags.count, '--count', 1, 1e9);
   const abort = new AbortController();
   const results: TopResult[] = [];
   const following = follow(db, flags.watch, results, abort.signal);
-  let before = await sampleOf(flags.http);
+  const http = flags.http ?? (await httpDoorOf(db, address));
+  let before = await sampleOf(http);
   for (let shown = 0; shown < count; shown++) {
     await sleep(interval);
-    const now = await sampleOf(flags.http);
+    const now = await sampleOf(http);
     const { members, waitingFor } = await db.members();
     if (output.isJson) output.json({ ...now, members, waitingFor, results });
     else output.page(topLines(before, now, members, waitingFor, results));
@@ -47,6 +48,16 @@ async function runTop(db: Database, flags: TopFlags, { output }: Session): Promi
   }
   abort.abort();
   await following;
+}
+
+/** On the host at which its gRPC door was reached; what members call each other may be another. */
+async function httpDoorOf(db: Database, address: string): Promise<string> {
+  const { me, members } = await db.members();
+  const port = members.find(({ nodeId }) => nodeId === me)?.ports['http'];
+  if (port !== undefined) return `http://${address.replace(/:\d+$/, '')}:${String(port)}`;
+  throw new FreshetError('UNREACHABLE', `The member at ${address} names no HTTP door`, {
+    mend: 'Give it with --http',
+  });
 }
 
 async function sampleOf(http: string): Promise<TopSample> {

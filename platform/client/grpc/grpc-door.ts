@@ -68,6 +68,12 @@ const messageBytesMax = limits.valueBytesMax + 1024 * 1024;
 
 type Callback<R> = (error: ServiceError | null, reply: R) => void;
 
+/**
+ * The member keeps to the time limit of a call and says what it waited for; only one that does not
+ * answer at all is given up here, this much later.
+ */
+const answerGraceMs = 500;
+
 /** The way in over gRPC: puts as batched streams, the rest as calls. Reconnects by itself. */
 export class GrpcDoor implements Door {
   readonly #address: string;
@@ -114,7 +120,7 @@ export class GrpcDoor implements Door {
   }
 
   async remove(request: RemoveRequest): Promise<PutResult> {
-    const wire = convert.removeToWire(request);
+    const wire = convert.removeToWire(this.#limited(request));
     const reply = await this.#call<PutReply>(request, (options, done) =>
       this.#objects.remove(wire, this.#metadata, options, done),
     );
@@ -122,7 +128,7 @@ export class GrpcDoor implements Door {
   }
 
   async get(request: GetRequest): Promise<ObjectRecord | null> {
-    const wire = convert.getToWire(request);
+    const wire = convert.getToWire(this.#limited(request));
     const { object } = await this.#call<GetReply>(request, (options, done) =>
       this.#objects.get(wire, this.#metadata, options, done),
     );
@@ -130,7 +136,7 @@ export class GrpcDoor implements Door {
   }
 
   async stat(request: GetRequest): Promise<ObjectRecord | null> {
-    const wire = convert.getToWire(request);
+    const wire = convert.getToWire(this.#limited(request));
     const { object } = await this.#call<GetReply>(request, (options, done) =>
       this.#objects.stat(wire, this.#metadata, options, done),
     );
@@ -165,7 +171,7 @@ export class GrpcDoor implements Door {
   }
 
   async triggerPut(request: TriggerRequest): Promise<TriggerResult> {
-    const wire = convert.triggerToWire(request);
+    const wire = convert.triggerToWire(this.#limited(request));
     return this.#call<TriggerReply>(request, (options, done) =>
       this.#objects.triggerPut(wire, this.#metadata, options, done),
     );
@@ -250,6 +256,10 @@ export class GrpcDoor implements Door {
     return Promise.resolve();
   }
 
+  #limited<T extends { readonly timeoutMs?: number }>(request: T): T {
+    return { ...request, timeoutMs: request.timeoutMs ?? this.#options.timeoutMs };
+  }
+
   async #putOrError(request: PutRequest): Promise<PutOutcome> {
     const { signal, timeoutMs = this.#options.timeoutMs } = request;
     const wire = convert.putToWire({ ...request, timeoutMs });
@@ -262,7 +272,7 @@ export class GrpcDoor implements Door {
         resolve(cancelled());
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#puts.put(wire, timeoutMs, (result) => {
+      this.#puts.put(wire, timeoutMs + answerGraceMs, (result) => {
         signal?.removeEventListener('abort', onAbort);
         resolve(result);
       });
@@ -274,7 +284,9 @@ export class GrpcDoor implements Door {
     start: (options: { deadline: number }, done: Callback<R>) => { cancel: () => void },
   ): Promise<R> {
     return new Promise((resolve, reject) => {
-      const deadline = this.#clock.wallUs() / 1000 + (timeoutMs ?? this.#options.timeoutMs);
+      const askedMs = timeoutMs ?? this.#options.timeoutMs;
+      const limitMs = askedMs > 0 ? askedMs + answerGraceMs : 0;
+      const deadline = this.#clock.wallUs() / 1000 + limitMs;
       const cancel = () => {
         call.cancel();
       };
