@@ -30,7 +30,7 @@ export interface RuntimeOptions {
   /** JavaScript file of worker-main. */
   readonly workerEntry: string;
   readonly limits?: WorkerLimits;
-  /** Resolves once the other members that are up run this deploy, or one after it. Never rejects. */
+  /** Resolves once the other members that are up run this deploy, or a later. Never rejects. */
   readonly whenOthersRun: (pipeline: string, deployedAt: number) => Promise<void>;
 }
 
@@ -114,7 +114,7 @@ export class LambdaRuntime {
   }
 
   /**
-   * Resolves once this member runs the deploy of that time (µs since the Unix epoch) or a later one.
+   * Resolves once this member runs the deploy of that time (µs since the Unix epoch), or a later.
    * Rejects TIMEOUT when it cannot take it up; its log says why.
    */
   async whenRuns(name: string, deployedAt: number): Promise<void> {
