@@ -16,6 +16,7 @@ export class HerdGalleries {
   readonly #models: DairyModels;
   #galleries: ReadonlyMap<string, Gallery> = new Map();
   #seen: string | null = null;
+  #held: string | null = null;
 
   constructor(db: Database, pool: string, models: DairyModels) {
     this.#db = db;
@@ -28,6 +29,27 @@ export class HerdGalleries {
     const frontiers = await this.#db.frontier(this.#pool);
     const seen = JSON.stringify(frontiers.map((f) => [f.shard, f.epoch, f.delivered]));
     if (seen === this.#seen) return;
+    // Its shards hold other pools too; most of what moves them is no change of this one.
+    const held = await this.#heldVersions();
+    if (held !== this.#held) await this.#read();
+    this.#held = held;
+    this.#seen = seen;
+  }
+
+  /** Every object of the pool with its version, without the values. */
+  async #heldVersions(): Promise<string> {
+    const rows = await this.#db
+      .pool(this.#pool)
+      .objects()
+      .select((o) => ({ key: o.key, version: o.version }))
+      .toArray();
+    return rows
+      .map(({ key, version }) => `${key} ${String(version)}`)
+      .toSorted()
+      .join('\n');
+  }
+
+  async #read(): Promise<void> {
     const vectors = new Map<string, Map<string, Float32Array[]>>();
     for await (const { value } of this.#db.pool<Enrolled>(this.#pool).objects()) {
       if (this.#models.identity.get(value.coat)?.model.name !== value.model) continue;
@@ -44,7 +66,6 @@ export class HerdGalleries {
         return [coat, gallery];
       }),
     );
-    this.#seen = seen;
   }
 
   /** Null for a coat without an identity model. */
