@@ -1,5 +1,11 @@
 import { FreshetError, type Meta, toFreshetError } from '../base/mod.ts';
-import { type EventShare, type Group, type MemberCore, readRecord, type ShardLayout } from '../group/mod.ts';
+import {
+  type EventShare,
+  type Group,
+  type MemberCore,
+  readRecord,
+  type ShardLayout,
+} from '../group/mod.ts';
 import { LocalFeed, newestShown } from './local-feed.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { Position } from './resume-token.ts';

@@ -98,7 +98,9 @@ describe('a volatile shard of one member', () => {
     await member.submit(1, '/a/1', Buffer.from('x'));
     await member.submit(1, '/b/1', Buffer.from('x'));
     const { addon, handle } = member;
-    await member.result((token) => addon.subscribe(handle, 1, 42, '/a/', 1, acks.delivered, 0, 0, token));
+    await member.result((token) =>
+      addon.subscribe(handle, 1, 42, '/a/', 1, acks.delivered, 0, 0, token),
+    );
     await member.submit(1, '/a/2', Buffer.from('x'));
     await member.rowOf(([kind, , , , version]) => kind === rowKinds.event && version === 3);
     const events = member.rows.filter(([kind]) => kind === rowKinds.event);
