@@ -103,7 +103,8 @@ test('a recognised frame is drawn with its cow, and nothing comes from elsewhere
     value: picture,
     meta: { ...frameMeta, coat: 'white' },
   });
-  // The page looks for the pools again after a while: what lies there then is shown without a name.
+  // What lies there when the page is opened is shown without a name.
+  await page.reload();
   const frames = page.getByRole('region', { name: 'Recognised frames' });
   await frames.locator('dd', { hasText: 'white cow' }).waitFor();
   const sighting = {
