@@ -82,6 +82,8 @@ export interface ListRequest {
   readonly limit?: number;
   /** µs, commit time. */
   readonly at?: number;
+  /** Default: linearizable. */
+  readonly read?: ReadLevel;
   readonly signal?: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
 import {
   type HistoryOptions,
   joinKey,
+  type ListRequest,
   type ObjectRecord,
   type PutOptions,
   type PutResult,
@@ -92,9 +93,7 @@ export class Pool<T> {
   }
 
   /** Names (without the pool) in byte order. */
-  async *list(
-    options: { prefix?: string; limit?: number; at?: number } = {},
-  ): AsyncGenerator<string> {
+  async *list(options: Partial<ListRequest> = {}): AsyncGenerator<string> {
     const { prefix, ...rest } = options;
     const start = this.name.length + 1;
     for await (const key of this.#door.list({ ...rest, prefix: `${this.name}/${prefix ?? ''}` })) {

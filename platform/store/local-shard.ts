@@ -12,6 +12,7 @@ import {
   type ObjectRecord,
   type PutOutcome,
   type PutResult,
+  type ReadLevel,
   type ShardFrontier,
   toFreshetError,
 } from '../base/mod.ts';
@@ -137,6 +138,10 @@ export class LocalShard implements ShardAccess {
     if (read.read === 'linearizable') {
       await this.#becomeCurrent(call);
     }
+    return this.#readNow(read);
+  }
+
+  async #readNow(read: ShardRead): Promise<ObjectRecord | null> {
     const head = this.#find(read);
     if (head === null) {
       return null;
@@ -154,10 +159,14 @@ export class LocalShard implements ShardAccess {
       : toObjectRecord(record, head.previousVersionOfKey, wantValue);
   }
 
-  async scan(scan: ShardScan, resume: Uint8Array | null): Promise<ScanPage> {
+  async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
     const batchBytes = storeLimits.scanBatchBytes;
-    const { withPrevious, ...asked } = scan;
-    const bytes = await this.#core.scan({ ...asked, shard: this.shard, batchBytes, resume });
+    const { withPrevious, read, ...asked } = scan;
+    if (read === 'linearizable') {
+      await this.#becomeCurrent(call);
+    }
+    const floor = this.#floorOf(read);
+    const bytes = await this.#core.scan({ ...asked, floor, shard: this.shard, batchBytes, resume });
     if (bytes === null) {
       return { records: [], previous: [], resume: null };
     }
@@ -179,8 +188,8 @@ export class LocalShard implements ShardAccess {
     const found: ObjectRecord[] = [];
     let next: number | null = to;
     while (next !== null && next >= from && found.length < limit) {
-      const point = { key, read: 'stable', version: next, exact: false, at: null } as const;
-      const record = await this.#readKept({ ...point, wantValue: false }, call);
+      const point = { key, version: next, exact: false, at: null, wantValue: false } as const;
+      const record = await this.#readKept({ ...point, read: 'linearizable' });
       if (record === null || record.version < from) {
         break;
       }
@@ -220,8 +229,11 @@ export class LocalShard implements ShardAccess {
     return this.#epochOnDisk(version);
   }
 
-  versionAtTime(time: number): Promise<number> {
-    return Promise.resolve(this.#core.addon.versionAtTime(this.#core.handle, this.shard, time));
+  async versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number> {
+    if (read === 'linearizable') {
+      await this.#becomeCurrent(call);
+    }
+    return this.#core.addon.versionAtTime(this.#core.handle, this.shard, time);
   }
 
   async #epochOnDisk(version: number): Promise<number | null> {
@@ -230,9 +242,9 @@ export class LocalShard implements ShardAccess {
   }
 
   /** A version that was pruned ends a history; it is no failure. */
-  async #readKept(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
+  async #readKept(read: ShardRead): Promise<ObjectRecord | null> {
     try {
-      return await this.read(read, call);
+      return await this.#readNow(read);
     } catch (caught) {
       if (caught instanceof FreshetError && caught.code === 'COMPACTED') {
         return null;
@@ -241,14 +253,17 @@ export class LocalShard implements ShardAccess {
     }
   }
 
+  #floorOf(read: ReadLevel): number {
+    const stable = read === 'stable' || (read === 'linearizable' && this.#layout.persistent);
+    return stable ? readFloors.stable : readFloors.local;
+  }
+
   #find(read: ShardRead): Head | null {
     const { key, version, exact, at } = read;
     const byVersion = exact ? readPoints.exactVersion : readPoints.atVersion;
     const byTime = at === null ? readPoints.newest : readPoints.atTime;
     const point = version === null ? byTime : byVersion;
-    const stable = read.read === 'stable' || (read.read !== 'local' && this.#layout.persistent);
-    const floor = stable ? readFloors.stable : readFloors.local;
-    this.#core.get(this.shard, key, point, version ?? at ?? 0, floor, false);
+    this.#core.get(this.shard, key, point, version ?? at ?? 0, this.#floorOf(read.read), false);
     const { head } = this.#core;
     const status = head[headColumns.status] as number;
     const name = this.#core.statusName(status);
@@ -307,12 +322,13 @@ export class LocalShard implements ShardAccess {
         prefix,
         fromVersion: version,
         toVersion: version,
-        floor: readFloors.local,
+        read: 'local',
         limit: 1,
         wantValues,
         wantRemoved: true,
       },
       null,
+      { timeoutMs: 0, signal: null },
     );
     return page.records[0] ?? null;
   }

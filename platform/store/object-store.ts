@@ -27,7 +27,6 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from '../base/mod.ts';
-import { readFloors } from '../bridge/mod.ts';
 import type { Group, MemberCore } from '../group/mod.ts';
 import type { Catalog } from './catalog.ts';
 import { mergeKeys } from './listing.ts';
@@ -164,7 +163,7 @@ export class ObjectStore {
 
   /** Keys that begin with the prefix, in byte order. */
   async *list(request: ListRequest & CallLimits): AsyncGenerator<string, undefined> {
-    const { prefix, after, limit = Infinity, at } = request;
+    const { prefix, after, limit = Infinity, at, read = 'linearizable' } = request;
     const pools = await this.#poolsUnder(prefix, request);
     const call = callLimits(request);
     const only = pools.length === 1 ? pools[0] : undefined;
@@ -173,8 +172,8 @@ export class ObjectStore {
       ...plainScan,
       kind: 'objects',
       prefix: only?.name === prefix ? `${prefix}/` : prefix,
-      toVersion: at === undefined ? Infinity : await shard.versionAtTime(at),
-      floor: readFloors.stable,
+      toVersion: at === undefined ? Infinity : await shard.versionAtTime(at, read, call),
+      read,
     });
     let left = limit;
     for await (const key of mergeKeys(shards, scanOf, call)) {
@@ -326,7 +325,7 @@ export class ObjectStore {
         continue;
       }
       const { key, version } = head;
-      const point = { key, read: 'stable', version, exact: true, at: null } as const;
+      const point = { key, read: 'linearizable', version, exact: true, at: null } as const;
       const found = await shard.read({ ...point, wantValue: true }, call);
       yield found ?? head;
     }

@@ -6,7 +6,6 @@
  * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.
  */
 import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
-import { readFloors } from '../bridge/mod.ts';
 import type { Layout } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import {
@@ -172,7 +171,7 @@ export class PoolManager {
       return;
     }
     const prefix = `${pool.name}/`;
-    const scan = { ...plainScan, kind: 'objects', prefix, floor: readFloors.local } as const;
+    const scan = { ...plainScan, kind: 'objects', prefix, read: 'local' } as const;
     let resume: Uint8Array | null = null;
     do {
       const page: ScanPage = await shard.scan(scan, resume, call);

@@ -9,6 +9,7 @@ import {
   type ObjectRecord,
   type PutOutcome,
   type PutResult,
+  type ReadLevel,
   type ShardFrontier,
 } from '../base/mod.ts';
 import type { Group, PeerMessages, ShardLayout } from '../group/mod.ts';
@@ -104,8 +105,8 @@ export class RemoteShard implements ShardAccess {
     return (await this.#call('epochOf', [version], shortCall)) as number | null;
   }
 
-  async versionAtTime(time: number): Promise<number> {
-    return (await this.#call('versionAtTime', [time], shortCall)) as number;
+  async versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number> {
+    return (await this.#call('versionAtTime', [time, read, call.timeoutMs], call)) as number;
   }
 
   async #call(method: Method, argument: unknown[], call: ShardCallLimits): Promise<unknown> {
@@ -225,7 +226,7 @@ async function serve(
     case 'epochOf':
       return shard.epochOf(at(0));
     case 'versionAtTime':
-      return shard.versionAtTime(at(0));
+      return shard.versionAtTime(at(0), at(1), call(2));
   }
 }
 

@@ -39,13 +39,16 @@ export interface ShardCallLimits {
   readonly signal: AbortSignal | null;
 }
 
-export interface ShardScan extends Omit<ScanOptions, 'shard' | 'batchBytes' | 'resume'> {
+export interface ShardScan extends Omit<ScanOptions, 'shard' | 'batchBytes' | 'resume' | 'floor'> {
+  /** `linearizable`: a page waits until what was received is shown, as `ShardAccess.read` does. */
+  readonly read: ReadLevel;
   /** Also tell, record by record, the key's version before. */
   readonly withPrevious: boolean;
 }
 
 /** What a scan is unless it says otherwise: over all that is there, without values. */
 export const plainScan = {
+  read: 'linearizable',
   fromVersion: 0,
   toVersion: Infinity,
   fromTime: -Infinity,
@@ -114,5 +117,6 @@ export interface ShardAccess {
   frontier(): Promise<ShardFrontier>;
   /** Which epoch a version belongs to; null: not kept or not there. */
   epochOf(version: number): Promise<number | null>;
-  versionAtTime(time: number): Promise<number>;
+  /** The newest version up to a commit time, µs. */
+  versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number>;
 }

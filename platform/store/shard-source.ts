@@ -7,7 +7,7 @@ import {
   type ShardRef,
   type ShardSource,
 } from '../base/mod.ts';
-import { readFloors, recordKinds } from '../bridge/mod.ts';
+import { recordKinds } from '../bridge/mod.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
 import type { ObjectStore } from './object-store.ts';
 import {
@@ -66,7 +66,7 @@ export class StoreShardSource implements ShardSource {
     request: ScanRequest,
     call: ShardCallLimits,
   ): AsyncGenerator<readonly ScannedRecord[], undefined> {
-    const toVersion = await cutOf(shard, request);
+    const toVersion = await cutOf(shard, request, call);
     const scan = toScan(request, toVersion, request.limit ?? Infinity);
     for await (const page of pages(shard, scan, call)) {
       yield toScanned(page, request.wantValues);
@@ -138,9 +138,14 @@ export class StoreShardSource implements ShardSource {
   }
 }
 
-async function cutOf(shard: ShardAccess, request: ScanRequest): Promise<number> {
+async function cutOf(
+  shard: ShardAccess,
+  request: ScanRequest,
+  call: ShardCallLimits,
+): Promise<number> {
   const { atTime, toVersion } = request;
-  const byTime = atTime === null ? Infinity : await shard.versionAtTime(atTime);
+  const byTime =
+    atTime === null ? Infinity : await shard.versionAtTime(atTime, plainScan.read, call);
   return Math.min(byTime, toVersion ?? Infinity);
 }
 
@@ -152,7 +157,6 @@ function toScan(request: ScanRequest, toVersion: number, limit: number): ShardSc
     prefix,
     fromVersion: fromVersion ?? plainScan.fromVersion,
     toVersion,
-    floor: readFloors.stable,
     fromTime: fromTime ?? plainScan.fromTime,
     reverse,
     limit,

@@ -11,6 +11,12 @@ beforeAll(async () => {
 
 afterAll(async () => rig.close());
 
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
+
 /** The same through every way in: what a lambda, a program beside a member and a client see. */
 describe.each([
   ['inside a member', () => memberDoor(rig)],
@@ -18,11 +24,6 @@ describe.each([
   ['over gRPC', (): Door => rig.cluster.door],
 ])('a door %s', (name, doorOf) => {
   const pool = `/conform/${name.replaceAll(' ', '-')}`;
-  const collect = async <T>(source: AsyncIterable<T>) => {
-    const items: T[] = [];
-    for await (const item of source) items.push(item);
-    return items;
-  };
 
   beforeAll(async () => {
     await doorOf().createPool({ name: pool, kind: 'persistent', history: 9, schema: 'json' });
@@ -158,4 +159,28 @@ describe.each([
     const named = await door.triggerPut({ ...request, to: [2] });
     expect(named.members).toEqual([2]);
   });
+});
+
+test('what one door acknowledged, the others list, count and tell the history of at once', async () => {
+  const name = '/conform/current';
+  const first = memberDoor(rig);
+  await first.createPool({ name, kind: 'volatile', history: 50, schema: 'json' });
+  const others = [memberDoor(rig, 1), memberDoor(rig, 2), rig.cluster.door];
+  for (let round = 1; round <= 30; round++) {
+    const value = bytes(`{"round":${String(round)}}`);
+    await Promise.all([
+      first.put({ key: `${name}/${String(round)}`, value }),
+      first.put({ key: `${name}/one`, value }),
+    ]);
+    const told = await Promise.all(
+      others.map(async (door) => {
+        const pool = new Database(door).pool(name, json<{ round: number }>());
+        const names = await collect(pool.list());
+        const history = await collect(pool.history('one'));
+        const values = history.map((one) => one.value?.round ?? 0);
+        return [names.length, await pool.versions().count(), values.at(-1)];
+      }),
+    );
+    expect(told).toEqual(others.map(() => [round + 1, 2 * round, round]));
+  }
 });

@@ -113,11 +113,12 @@ function addListing(program: Command, sessionOf: SessionOf, nowUs: () => number)
     .command('ls [prefix]')
     .description('list keys under a prefix, or the pools')
     .option('--at <moment>', 'as of a moment')
+    .option('--read <level>', readLevels.join(', '))
     .option('--limit <n>', 'at most so many')
     .action(
       async (
         prefix: string | undefined,
-        flags: { at?: string; limit?: string },
+        flags: { at?: string; read?: string; limit?: string },
         command: Command,
       ) => {
         const session = sessionOf(command);
@@ -126,8 +127,8 @@ function addListing(program: Command, sessionOf: SessionOf, nowUs: () => number)
             for (const pool of await db.pools()) session.output.pool(pool);
             return;
           }
-          const at = flags.at === undefined ? {} : { at: parseMoment(flags.at, '--at', nowUs()) };
-          for await (const key of db.door.list({ prefix, ...at, ...limitOf(flags.limit) })) {
+          const wanted = { prefix, ...pointOf(flags, nowUs()), ...limitOf(flags.limit) };
+          for await (const key of db.door.list(wanted)) {
             session.output.either({ key }, () => key);
           }
         });
@@ -207,10 +208,16 @@ function typeOfText(text: string): string {
   }
 }
 
-function readOptions({ version, at, read, exact }: GetFlags, nowUs: number) {
+function readOptions({ version, exact, ...point }: GetFlags, nowUs: number) {
   return {
     ...(version === undefined ? {} : { version: countOf(version, '--version') }),
     ...(exact === true ? { exact } : {}),
+    ...pointOf(point, nowUs),
+  };
+}
+
+function pointOf({ at, read }: Pick<GetFlags, 'at' | 'read'>, nowUs: number) {
+  return {
     ...(at === undefined ? {} : { at: parseMoment(at, '--at', nowUs) }),
     ...(read === undefined ? {} : { read: oneOf<ReadLevel>(read, '--read', readLevels) }),
   };

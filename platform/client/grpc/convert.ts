@@ -4,6 +4,7 @@ import {
   type Expectation,
   FreshetError,
   type GetRequest,
+  type ListRequest,
   type ObjectRecord,
   type PoolInfo,
   type PoolKind,
@@ -26,6 +27,7 @@ import {
   WatchEvent_Kind,
   type WireExpectation,
   type WireGetRequest,
+  type WireListRequest,
   type WireObject,
   type WirePoolInfo,
   type WirePoolOptions,
@@ -116,8 +118,7 @@ export function getToWire(request: GetRequest): WireGetRequest {
   const { key, version, at } = request;
   return {
     key,
-    read:
-      request.read === undefined ? WireReadLevel.READ_LEVEL_UNSPECIFIED : readLevels[request.read],
+    read: readToWire(request.read),
     version,
     exact: request.exact ?? false,
     at,
@@ -126,15 +127,37 @@ export function getToWire(request: GetRequest): WireGetRequest {
 }
 
 export function getFromWire(wire: WireGetRequest): GetRequest {
-  const read = nameOf<ReadLevel>(readLevels, wire.read, 'read level');
   return {
     key: wire.key,
-    ...(read === null ? {} : { read }),
+    ...readFromWire(wire.read),
     ...(wire.version === undefined ? {} : { version: wire.version }),
     ...(wire.exact ? { exact: true } : {}),
     ...(wire.at === undefined ? {} : { at: wire.at }),
     ...timeoutFromWire(wire.timeoutMs),
   };
+}
+
+export function listToWire({ prefix, after, limit, at, read }: ListRequest): WireListRequest {
+  return { prefix, after: after ?? '', limit: limit ?? 0, at, read: readToWire(read) };
+}
+
+export function listFromWire({ prefix, after, limit, at, read }: WireListRequest): ListRequest {
+  return {
+    prefix,
+    ...(after === '' ? {} : { after }),
+    ...(limit === 0 ? {} : { limit }),
+    ...(at === undefined ? {} : { at }),
+    ...readFromWire(read),
+  };
+}
+
+function readToWire(read: ReadLevel | undefined): WireReadLevel {
+  return read === undefined ? WireReadLevel.READ_LEVEL_UNSPECIFIED : readLevels[read];
+}
+
+function readFromWire(wire: WireReadLevel): { read?: ReadLevel } {
+  const read = nameOf<ReadLevel>(readLevels, wire, 'read level');
+  return read === null ? {} : { read };
 }
 
 export function objectToWire(object: ObjectRecord): WireObject {

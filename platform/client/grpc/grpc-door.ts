@@ -151,10 +151,9 @@ export class GrpcDoor implements Door {
     }
   }
 
-  async *list({ prefix, after, limit, at, signal }: ListRequest): AsyncGenerator<string> {
-    const wire = { prefix, after: after ?? '', limit: limit ?? 0, at };
-    const stream = this.#objects.list(wire, this.#metadata);
-    for await (const { keys } of this.#read<KeyBatch>(stream, signal)) yield* keys;
+  async *list(request: ListRequest): AsyncGenerator<string> {
+    const stream = this.#objects.list(convert.listToWire(request), this.#metadata);
+    for await (const { keys } of this.#read<KeyBatch>(stream, request.signal)) yield* keys;
   }
 
   async *watch({ prefix, from, frontier, signal }: WatchRequest): AsyncGenerator<WatchEvent> {

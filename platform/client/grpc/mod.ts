@@ -1,6 +1,7 @@
 /** The gRPC door by itself, for those who serve or drive a cluster. */
 export {
   getFromWire,
+  listFromWire,
   objectToWire,
   outcomeToWire,
   poolInfoToWire,

@@ -1,6 +1,7 @@
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import {
   getFromWire,
+  listFromWire,
   objectToWire,
   putFromWire,
   putResultToWire,
@@ -58,14 +59,7 @@ function streams(door: Door): Streams {
       }));
     }),
     list: streaming((request, signal) => {
-      const { prefix, after, limit, at } = request;
-      const keys = door.list({
-        prefix,
-        signal,
-        ...(after === '' ? {} : { after }),
-        ...(limit === 0 ? {} : { limit }),
-        ...(at === undefined ? {} : { at }),
-      });
+      const keys = door.list({ ...listFromWire(request), signal });
       return batched(
         keys,
         (key) => key.length,

@@ -5,6 +5,7 @@ import { checkKey, toFreshetError } from '../../base/mod.ts';
 import type { Door, ObjectRecord, WatchEvent } from '../../client/mod.ts';
 import { bytesOf, parsePlanJson } from '../parse-json.ts';
 import { keyOfUrl } from './object-key.ts';
+import { ReadLevelName } from './read-level.ts';
 
 const Strict = { additionalProperties: false } as const;
 const KeysQuery = Type.Object(
@@ -13,6 +14,7 @@ const KeysQuery = Type.Object(
     after: Type.Optional(Type.String()),
     limit: Type.Optional(Type.Integer({ minimum: 1 })),
     at: Type.Optional(Type.Integer()),
+    read: Type.Optional(ReadLevelName),
   },
   Strict,
 );
@@ -40,7 +42,7 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
     '/v1/keys',
     { schema: { summary: 'Keys under a prefix', querystring: KeysQuery } },
     (request, reply) => {
-      const { prefix, after, limit, at } = request.query as Static<typeof KeysQuery>;
+      const { prefix, after, limit, at, read } = request.query as Static<typeof KeysQuery>;
       return sendLines(reply, (signal) =>
         door.list({
           prefix,
@@ -48,6 +50,7 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
           ...(after === undefined ? {} : { after }),
           ...(limit === undefined ? {} : { limit }),
           ...(at === undefined ? {} : { at }),
+          ...(read === undefined ? {} : { read }),
         }),
       );
     },

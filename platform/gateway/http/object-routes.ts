@@ -5,6 +5,7 @@ import type { Ack, Door, ObjectRecord, PutResult, ReadLevel } from '../../client
 import { bytesOf } from '../parse-json.ts';
 import { entityTag, expectationOf, isUnchanged, rangeOf } from './entity-tag.ts';
 import { keyOfUrl } from './object-key.ts';
+import { ReadLevelName } from './read-level.ts';
 
 const route = '/v1/objects';
 const triggerRoute = '/v1/triggers';
@@ -25,9 +26,7 @@ const GetQuery = Type.Object(
     version: Type.Optional(Type.Integer({ minimum: 0 })),
     exact: Type.Optional(Type.Boolean()),
     at: Type.Optional(Type.Integer({ description: 'µs since 1970' })),
-    read: Type.Optional(
-      Type.Union([Type.Literal('local'), Type.Literal('stable'), Type.Literal('linearizable')]),
-    ),
+    read: Type.Optional(ReadLevelName),
   },
   { additionalProperties: false },
 );

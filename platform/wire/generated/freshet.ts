@@ -205,6 +205,7 @@ export interface ListRequest {
   /** 0: no limit */
   limit: number;
   at?: number | undefined;
+  read: ReadLevel;
 }
 
 export interface KeyBatch {
@@ -1797,7 +1798,7 @@ export const ObjectBatch: MessageFns<ObjectBatch> = {
 };
 
 function createBaseListRequest(): ListRequest {
-  return { prefix: "", after: "", limit: 0, at: undefined };
+  return { prefix: "", after: "", limit: 0, at: undefined, read: 0 };
 }
 
 export const ListRequest: MessageFns<ListRequest> = {
@@ -1813,6 +1814,9 @@ export const ListRequest: MessageFns<ListRequest> = {
     }
     if (message.at !== undefined) {
       writer.uint32(32).int64(message.at);
+    }
+    if (message.read !== 0) {
+      writer.uint32(40).int32(message.read);
     }
     return writer;
   },
@@ -1860,6 +1864,14 @@ export const ListRequest: MessageFns<ListRequest> = {
             }
 
             message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.read = reader.int32() as any;
             continue;
           }
         }
