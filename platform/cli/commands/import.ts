@@ -52,7 +52,8 @@ export function addImportCommand(program: Command, sessionOf: (command: Command)
         output.either(
           done,
           () =>
-            `${String(done.rows)} rows, ${String(done.puts)} puts, ${String(done.bad)} bad rows left out`,
+            `${counted(done.rows, 'row')}, ${counted(done.puts, 'put')}; ` +
+            `${counted(done.bad, 'bad row')} left out`,
         );
       } catch (caught) {
         output.endProgress();
@@ -88,6 +89,10 @@ function optionsOf(file: string, flags: ImportFlags) {
     ...(text === undefined ? {} : { textFields: text }),
     ...(from === undefined ? {} : { from }),
   };
+}
+
+function counted(count: number, what: string): string {
+  return `${String(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function pairOf(pair: string): [string, string] {

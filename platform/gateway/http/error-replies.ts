@@ -39,7 +39,9 @@ export function endBrokenConnection(caught: NodeJS.ErrnoException, socket: Socke
   }
   const error = connectionError(caught);
   const body = JSON.stringify({ error });
-  const { http } = statusCodes[error.code];
+  // The client was slow, not a member: 408, where TIMEOUT is 504 elsewhere.
+  const isSlow = caught.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const http = isSlow ? 408 : statusCodes[error.code].http;
   socket.end(
     `HTTP/1.1 ${String(http)} ${error.code}\r\ncontent-type: application/json\r\n` +
       `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,

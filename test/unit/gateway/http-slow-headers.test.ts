@@ -23,6 +23,6 @@ test('headers that do not end are answered TIMEOUT and the connection is ended',
     });
   });
   await server.close();
-  expect(answer).toMatch(/^HTTP\/1\.1 504 TIMEOUT/);
+  expect(answer).toMatch(/^HTTP\/1\.1 408 TIMEOUT/);
   expect(answer).toContain('"code":"TIMEOUT"');
 });
