@@ -131,7 +131,7 @@ export class VisionModel {
     const { input } = this.config;
     const planes = [3, input.height, input.width];
     const dims = [1, ...(input.layout === 'NCHW' ? planes : [...planes.slice(1), 3])];
-    const results = await this.#session.run({ [input.name]: new Tensor(input.dtype, data, dims) });
+    const results = await this.#session.run({ [input.name]: toTensor(input, data, dims) });
     return this.#session.outputNames.map((name) => {
       const result = results[name];
       if (result === undefined) throw new Error(`the session gave no output ${name}`);
@@ -274,6 +274,14 @@ function checkInput(session: InferenceSession, input: InputConfig, file: string)
       `its description says ${input.name} ${input.dtype} [${expected.join(', ')}]`,
     mend: 'Make `input` of the description equal to what the file takes',
   });
+}
+
+function toTensor(input: InputConfig, data: PreparedInput['data'], dims: number[]): Tensor {
+  const tensor = new Tensor(input.dtype, data, dims);
+  // Where Node has Float16Array the tensor makes one of the bits, and onnxruntime-node 1.30.0 sees
+  // no bytes in it: https://github.com/microsoft/onnxruntime/pull/32323
+  if (input.dtype === 'float16') Object.defineProperty(tensor, 'data', { value: data });
+  return tensor;
 }
 
 /** Newer Nodes give half floats as Float16Array, Node 20 as their bits. */
