@@ -25,6 +25,7 @@ void ShardView::mirror(const Frontiers& from) {
   const auto copy = [](const auto& source, auto& target) {
     target.store(source.load(std::memory_order_relaxed), std::memory_order_release);
   };
+  copy(from.wedged, to.wedged);
   copy(from.received, to.received);
   copy(from.delivered_version, to.delivered_version);
   copy(from.delivered, to.delivered);

@@ -141,7 +141,8 @@ napi_value is_current(napi_env env, napi_callback_info info) {
   const Sequence applied = persisted && view->persistent()
                                ? frontiers.persisted.load(std::memory_order_acquire)
                                : frontiers.delivered.load(std::memory_order_acquire);
-  const bool runs = frontiers.stopped.load(std::memory_order_acquire) == 0;
+  const bool runs = frontiers.stopped.load(std::memory_order_acquire) == 0 &&
+                    !frontiers.wedged.load(std::memory_order_acquire);
   return make_boolean(env, runs && applied >= received);
 }
 

@@ -33,6 +33,8 @@ class Answers {
   // A read waits until `sequences` are delivered, or synced everywhere.
   void await_delivered(Token token, uint64_t sequences) { await(at_delivered_, token, sequences); }
   void await_persisted(Token token, uint64_t sequences) { await(at_persisted_, token, sequences); }
+  // No read can become current any more in this epoch.
+  void refuse_read(Token token) { refused_.push_back({token, Status::kNotCurrent}); }
 
   // Answers what waits for at most this; `state` is what a read may now see.
   int release(uint64_t delivered, uint64_t persisted, const Completion& state, Outputs& out) {
@@ -49,8 +51,12 @@ class Answers {
     int count = refuse(out);
     for (; !unsynced_.empty(); unsynced_.pop(), count++)
       out.completions.push_back({unsynced_.front().completion.token, reason, 0, 0, 0, 0});
+    return count + fail_readers(reason, out);
+  }
+  // Answers all reads with an error.
+  int fail_readers(Status reason, Outputs& out) {
     const Completion failed{0, reason, 0, 0, 0, 0};
-    return count + release_readers(at_delivered_, UINT64_MAX, failed, out) +
+    return release_readers(at_delivered_, UINT64_MAX, failed, out) +
            release_readers(at_persisted_, UINT64_MAX, failed, out);
   }
 
@@ -63,10 +69,14 @@ class Answers {
     Token token;
     uint64_t sequences;
   };
+  struct Refusal {
+    Token token;
+    Status reason;
+  };
 
   void await(FixedQueue<Reader>& queue, Token token, uint64_t sequences) {
     if (queue.full()) {
-      refused_.push_back(token);
+      refused_.push_back({token, Status::kOverloaded});
     } else {
       queue.push({token, sequences});
     }
@@ -82,8 +92,8 @@ class Answers {
   }
   int refuse(Outputs& out) {
     const int count = static_cast<int>(refused_.size());
-    for (const Token token : refused_)
-      out.completions.push_back({token, Status::kOverloaded, 0, 0, 0, 0});
+    for (const Refusal& refusal : refused_)
+      out.completions.push_back({refusal.token, refusal.reason, 0, 0, 0, 0});
     refused_.clear();
     return count;
   }
@@ -91,7 +101,7 @@ class Answers {
   FixedQueue<Unsynced> unsynced_;
   FixedQueue<Reader> at_delivered_{kWaitersMax};
   FixedQueue<Reader> at_persisted_{kWaitersMax};
-  std::vector<Token> refused_;  // beyond kWaitersMax since the last pass
+  std::vector<Refusal> refused_;  // reads, since the last pass
 };
 
 }  // namespace freshet

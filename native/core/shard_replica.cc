@@ -54,12 +54,18 @@ class ShardReplica::Impl {
   void on_synced(Sequence sequence);
   void set_dispatched(Version version);
   bool show_delivered();
+  void wedge();
+  void suspect(NodeId peer);
+  EndPhase end_phase() const { return end_.phase(); }
+  bool is_prepared() const;
+  void confirm(Outputs& out);
   void stop(Status reason, Outputs& out);
   void set_congested(NodeId peer, bool congested);
 
   const ShardConfig config_;
   Frontiers frontiers_;
   ShardFault fault_;
+  Survivors survivors_;
 
  private:
   struct Peer {
@@ -70,6 +76,12 @@ class ShardReplica::Impl {
   };
 
   bool is_sender() const { return sender_ != nullptr; }
+  bool is_trimmed() const { return end_.phase() >= EndPhase::kDelivering; }
+  void step_end(Outputs& out);
+  int deliver_trim(Outputs& out);
+  bool deliver_turn(size_t& cost, Outputs& out);
+  void pass_turn();
+  int show_delivery(uint64_t before);
   int take(Outputs& out);
   int make_messages(Outputs& out);
   void show_received();
@@ -77,9 +89,11 @@ class ShardReplica::Impl {
   RingFault deliver_message(size_t s, const std::byte* record, Outputs& out);
   void answer_own(Sequence sequence, const Applied& applied, Outputs& out);
   int show_persisted();
+  int publish_persisted(uint64_t everywhere);
   int answer(Outputs& out);
   bool is_to_show() const;
   int push(Outputs& out);
+  void push_row(Peer& peer, const RegionId& row, Outputs& out);
   void fail(Rank member, RingFault what, Outputs& out);
 
   Store& store_;
@@ -87,6 +101,7 @@ class ShardReplica::Impl {
   const Rank me_;
   const size_t my_sender_;  // my place among the senders, or kNoSender
   ShardTable table_;
+  EpochEnd end_;
   std::vector<AlignedMemory> rings_;  // of the other senders
   std::unique_ptr<Sender> sender_;    // null: I send nothing
   std::vector<SenderStream> streams_;
@@ -120,6 +135,7 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
       me_(rank_of(config_.members, config_.me)),
       my_sender_(sender_index(config_.senders, me_)),
       table_(config_.members.size(), config_.senders.size(), me_),
+      end_(table_, me_),
       assemblies_(config_.senders.size()),
       answers_(std::max(kAnswersMin, config_.ring_size / kRecordAlignment)) {
   FRESHET_CHECK_VALUES(std::has_single_bit(config_.ring_size) &&
@@ -138,6 +154,8 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
   for (Rank rank = 0; rank < config_.members.size(); rank++) {
     if (rank != me_) peers_.push_back({config_.members[rank], false, 0, {}});
   }
+  // Until the view says who goes on: everybody.
+  survivors_.ranks = static_cast<RankSet>((uint64_t{1} << config_.members.size()) - 1);
   frontiers_.delivered_version = store_.newest_version();
   // What earlier epochs left is on every disk: the view that began this one made sure of it.
   frontiers_.persisted_version = store_.newest_version();
@@ -162,7 +180,7 @@ std::vector<GrantedRegion> ShardReplica::Impl::regions() {
 }
 
 Status ShardReplica::Impl::submit(const Change& change, Ack ack, Token token) {
-  if (stopped_ != Status::kOk) return Status::kShardStopped;
+  if (stopped_ != Status::kOk || !end_.running()) return Status::kShardStopped;
   if (!is_sender()) return Status::kNotAMember;
   if (ack == Ack::kPersisted && !config_.persistent) return Status::kInvalidArgument;
   if (config_.dispatch_lag_max != UINT64_MAX) {
@@ -179,6 +197,7 @@ Status ShardReplica::Impl::submit(const Change& change, Ack ack, Token token) {
 }
 
 void ShardReplica::Impl::wait_current(Token token, bool persisted) {
+  if (!end_.running()) return answers_.refuse_read(token);
   const uint64_t received = table_.mine(table_.layout().received_seq());
   if (persisted && config_.persistent) {
     answers_.await_persisted(token, received);
@@ -195,10 +214,15 @@ int ShardReplica::Impl::step(Micros wall, Outputs& out) {
     fail(broken, RingFault::kRow, out);
     return 1;
   }
-  int work = take(out);
-  if (stopped_ == Status::kOk) work += make_messages(out);
-  if (stopped_ == Status::kOk) show_received();
-  if (stopped_ == Status::kOk) work += deliver(out);
+  int work = 0;
+  if (end_.running()) {
+    work += take(out);
+    if (stopped_ == Status::kOk) work += make_messages(out);
+    if (stopped_ == Status::kOk) show_received();
+  } else {
+    step_end(out);
+  }
+  if (stopped_ == Status::kOk) work += is_trimmed() ? deliver_trim(out) : deliver(out);
   if (stopped_ != Status::kOk) return work + 1;
   work += show_persisted();
   work += answer(out);
@@ -256,30 +280,44 @@ void ShardReplica::Impl::show_received() {
 int ShardReplica::Impl::deliver(Outputs& out) {
   const uint64_t stable = table_.least_received_seq();
   const uint64_t before = delivered_;
-  const size_t senders = streams_.size();
   size_t cost = 0;
   while (delivered_ < stable && cost < kPassBytes) {
-    const std::byte* record = nullptr;
-    RingFault fault = streams_[turn_].next(record);
-    if (record != nullptr && fault == RingFault::kNone) {
-      cost += kDeliveryCost + padded(RecordView(record).header().length);
-      fault = deliver_message(turn_, record, out);
-    }
-    if (fault != RingFault::kNone) {
-      fail(config_.senders[turn_], fault, out);
-      return 1;
-    }
-    cost += kNullCost;
-    delivered_++;
-    if (++turn_ == senders) turn_ = 0;
+    if (!deliver_turn(cost, out)) return 1;
   }
-  if (delivered_ == before) return 0;
   FRESHET_CHECK_VALUES(delivered_ <= stable, delivered_, stable);
+  const int work = show_delivery(before);
+  if (work > 0) table_.set(table_.layout().delivered_seq(), delivered_);
+  return work;
+}
+
+// Takes the next message of the sender whose turn it is. False: it was none, the epoch ended.
+bool ShardReplica::Impl::deliver_turn(size_t& cost, Outputs& out) {
+  const std::byte* record = nullptr;
+  RingFault fault = streams_[turn_].next(record);
+  if (record != nullptr && fault == RingFault::kNone) {
+    cost += kDeliveryCost + padded(RecordView(record).header().length);
+    fault = deliver_message(turn_, record, out);
+  }
+  if (fault != RingFault::kNone) {
+    fail(config_.senders[turn_], fault, out);
+    return false;
+  }
+  cost += kNullCost;
+  pass_turn();
+  return true;
+}
+
+void ShardReplica::Impl::pass_turn() {
+  delivered_++;
+  if (++turn_ == streams_.size()) turn_ = 0;
+}
+
+int ShardReplica::Impl::show_delivery(uint64_t before) {
+  if (delivered_ == before) return 0;
   const Version newest = store_.newest_version();
   clock_.observe(store_.newest_time());
   frontiers_.delivered_version.store(newest, std::memory_order_release);
   frontiers_.delivered.store(static_cast<Sequence>(delivered_) - 1, std::memory_order_release);
-  table_.set(table_.layout().delivered_seq(), delivered_);
   if (config_.persistent) {
     if (checkpoints_.full()) {
       checkpoints_.back() = {delivered_, newest};
@@ -288,6 +326,31 @@ int ShardReplica::Impl::deliver(Outputs& out) {
     }
   }
   return static_cast<int>(std::min<uint64_t>(delivered_ - before, INT32_MAX));
+}
+
+void ShardReplica::Impl::step_end(Outputs& out) {
+  const Rank broken = end_.step(survivors_);
+  answers_.fail_readers(Status::kNotCurrent, out);
+  if (broken < config_.members.size()) fail(broken, RingFault::kRow, out);
+}
+
+// What every survivor has, in the order that it would have had; the rest is skipped. The table says
+// no more how far this is: sequences have gaps now.
+int ShardReplica::Impl::deliver_trim(Outputs& out) {
+  if (end_.phase() == EndPhase::kEnded) return 0;
+  const uint64_t before = delivered_;
+  const uint64_t all = end_.sequences();
+  size_t cost = 0;
+  while (delivered_ < all && cost < kPassBytes) {
+    if (streams_[turn_].delivered() >= end_.trim(turn_)) {
+      pass_turn();
+    } else if (!deliver_turn(cost, out)) {
+      return 1;
+    }
+  }
+  (void)show_delivery(before);
+  if (delivered_ >= all) end_.delivered_all();
+  return 1;
 }
 
 RingFault ShardReplica::Impl::deliver_message(size_t s, const std::byte* record, Outputs& out) {
@@ -329,9 +392,13 @@ int ShardReplica::Impl::show_persisted() {
       logged.epoch != config_.epoch || static_cast<uint64_t>(logged.sequence + 1) <= synced_;
   if (nothing_unsynced) synced_ = delivered_;
   FRESHET_CHECK_VALUES(synced_ <= delivered_, synced_, delivered_);
+  if (is_trimmed()) return 0;  // shown with PREPARE, answered by confirm()
   table_.set(table_.layout().persisted(), synced_);
 
-  const uint64_t everywhere = std::min(table_.least_persisted(), delivered_);
+  return publish_persisted(std::min(table_.least_persisted(), delivered_));
+}
+
+int ShardReplica::Impl::publish_persisted(uint64_t everywhere) {
   if (everywhere <= persisted_) return 0;
   persisted_ = everywhere;
   Version version = 0;
@@ -390,11 +457,22 @@ int ShardReplica::Impl::push(Outputs& out) {
         out.writes.push_back({peer.node, ring, pieces[i].offset, pieces[i].bytes, true});
       peer.pushed = sender_->ring().tail();
     }
-    out.writes.push_back({peer.node, row, peer.behind.begin * sizeof(uint64_t),
-                          table_.bytes_of(peer.behind), false});
-    peer.behind = {};
+    push_row(peer, row, out);
   }
   return static_cast<int>(out.writes.size() - before);
+}
+
+// A guard goes behind what it guards: `wedged` behind `received`, `trim_ready` behind `trim`.
+void ShardReplica::Impl::push_row(Peer& peer, const RegionId& row, Outputs& out) {
+  const RowLayout& layout = table_.layout();
+  for (const size_t end : {layout.wedged(), layout.trim_ready(), layout.cells()}) {
+    const CellRange piece{peer.behind.begin, std::min(end, peer.behind.end)};
+    if (piece.empty()) continue;
+    out.writes.push_back(
+        {peer.node, row, piece.begin * sizeof(uint64_t), table_.bytes_of(piece), false});
+    peer.behind.begin = piece.end;
+  }
+  peer.behind = {};
 }
 
 void ShardReplica::Impl::on_synced(Sequence sequence) {
@@ -413,6 +491,26 @@ void ShardReplica::Impl::set_congested(NodeId peer, bool congested) {
   for (Peer& item : peers_) {
     if (item.node == peer) item.congested = congested;
   }
+}
+
+void ShardReplica::Impl::wedge() {
+  frontiers_.wedged.store(true, std::memory_order_release);
+  end_.wedge();
+}
+
+void ShardReplica::Impl::suspect(NodeId peer) {
+  end_.suspect(rank_of(config_.members, peer));
+  if (!end_.running()) wedge();
+}
+
+bool ShardReplica::Impl::is_prepared() const {
+  return end_.phase() == EndPhase::kEnded && (!config_.persistent || synced_ == delivered_);
+}
+
+void ShardReplica::Impl::confirm(Outputs& out) {
+  FRESHET_CHECK(is_prepared());
+  if (config_.persistent) publish_persisted(delivered_);
+  answer(out);
 }
 
 void ShardReplica::Impl::fail(Rank member, RingFault what, Outputs& out) {
@@ -456,6 +554,12 @@ int ShardReplica::step(Micros wall, Outputs& out) { return impl_->step(wall, out
 void ShardReplica::on_synced(Sequence sequence) { impl_->on_synced(sequence); }
 void ShardReplica::set_dispatched(Version version) { impl_->set_dispatched(version); }
 bool ShardReplica::show_delivered() { return impl_->show_delivered(); }
+void ShardReplica::wedge() { impl_->wedge(); }
+void ShardReplica::suspect(NodeId peer) { impl_->suspect(peer); }
+void ShardReplica::set_survivors(const Survivors& survivors) { impl_->survivors_ = survivors; }
+EndPhase ShardReplica::end_phase() const { return impl_->end_phase(); }
+bool ShardReplica::is_prepared() const { return impl_->is_prepared(); }
+void ShardReplica::confirm(Outputs& out) { impl_->confirm(out); }
 void ShardReplica::stop(Status reason, Outputs& out) { impl_->stop(reason, out); }
 const Frontiers& ShardReplica::frontiers() const { return impl_->frontiers_; }
 const ShardFault& ShardReplica::fault() const { return impl_->fault_; }

@@ -13,6 +13,7 @@
 //  4. A cell of the table never goes back.
 //  5. A null is sent in reaction to another's message only; nulls are not applied or logged.
 //  6. The frontier `received` that readers see is published before a peer can see the counter.
+//  7. Once wedged, what is delivered beyond the stable part is the ragged trim, all of it.
 #ifndef FRESHET_CORE_SHARD_REPLICA_H_
 #define FRESHET_CORE_SHARD_REPLICA_H_
 
@@ -20,6 +21,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/core/epoch_end.h"
 #include "native/core/hybrid_clock.h"
 #include "native/core/outputs.h"
 #include "native/core/record.h"
@@ -56,6 +58,7 @@ struct Frontiers {
   std::atomic<Version> delivered_version{0};
   std::atomic<Version> persisted_version{0};  // highest version synced at every member
   std::atomic<uint8_t> stopped{0};            // a Status: why the epoch ended, kOk while it runs
+  std::atomic<bool> wedged{false};            // no linearizable read: what was received may go
 };
 
 // Which peer broke the protocol and how, when that ended the epoch here (kLogCorrupt).
@@ -113,6 +116,22 @@ class ShardReplica {
   // called now and then (heartbeats), so that the sender of a few large records learns that it may
   // use their room again. False: all is shown.
   bool show_delivered();
+
+  // The end of the epoch by a change of view (epoch_end.h): wedge, then set_survivors() whenever
+  // the view learns more, until step() has brought end_phase() to kEnded. Then stop() answers what
+  // the trim cut off, and what still waits for disks unless confirm() came before.
+  //
+  // From now on nothing is sent or received; submissions are refused as kShardStopped, reads
+  // answered with kNotCurrent.
+  void wedge();
+  // Nothing more is taken from this peer. Before my suspicion of it is shown to anyone.
+  void suspect(NodeId peer);
+  void set_survivors(const Survivors& survivors);
+  EndPhase end_phase() const;
+  // Ended, and on this disk if the shard is persistent: what this member promises with PREPARE.
+  bool is_prepared() const;
+  // The next view is committed, so every survivor is prepared: what waited for disks is answered.
+  void confirm(Outputs& out);
 
   // Ends the epoch here: everything waiting is answered with `reason`, nothing more is sent,
   // received or delivered. Idempotent.

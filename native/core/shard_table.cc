@@ -34,7 +34,8 @@ Rank ShardTable::look() {
   SeenRow low = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
   for (Rank member = 0; member < seen_.size(); member++) {
     if (member == me_) continue;
-    const SeenRow row = read(member);
+    const bool frozen = (frozen_ >> member & 1) != 0;
+    const SeenRow row = frozen ? seen_[member] : read(member);
     const bool beyond = row.delivered_seq > my_received || row.persisted > my_received;
     if (beyond || goes_back(seen_[member], row)) return member;
     seen_[member] = row;

@@ -94,6 +94,9 @@ class ShardTable {
     return {memory_.data() + member * layout_.size(), layout_.size()};
   }
   uint64_t mine(size_t cell) const { return load_cell(cell_at(me_, cell)); }
+  // A cell as its row is now; look() is for those that every pass needs.
+  uint64_t shown(Rank member, size_t cell) const { return load_cell(cell_at(member, cell)); }
+  size_t members() const { return seen_.size(); }
 
   // Raises one of my cells; returns whether it changed.
   bool set(size_t cell, uint64_t value) {
@@ -124,6 +127,8 @@ class ShardTable {
   // Reads the rows of the others. Returns the rank of a member whose row
   // breaks an invariant, or `members` if all hold.
   Rank look();
+  // Nothing more is read from this member's row; what was seen of it counts on.
+  void freeze(Rank member) { frozen_ |= RankSet{1} << member; }
   const SeenRow& seen(Rank member) const { return seen_[member]; }
 
   // Minima over all members: of the others as last looked at, of mine as it stands.
@@ -148,6 +153,7 @@ class ShardTable {
   Rank me_;
   AlignedMemory memory_;
   std::vector<SeenRow> seen_;
+  RankSet frozen_ = 0;
   SeenRow least_;  // by field, over the others
   CellRange changed_;
   bool urgent_ = false;

@@ -17,6 +17,7 @@ using ShardId = uint32_t;  // unique in a cluster, over all subgroups
 using Epoch = uint32_t;    // of one shard, from 1; 0 means "none yet"
 using PoolId = uint32_t;   // given by the catalog, from 1; 0 is the shard itself
 using Rank = uint32_t;     // position in an epoch's member list
+using RankSet = uint32_t;  // members by rank, as bits
 using Sequence = int64_t;  // -1 means "nothing yet in this epoch"
 using Version = uint64_t;  // 0 means "absent"
 using Micros = int64_t;    // microseconds since the Unix epoch
