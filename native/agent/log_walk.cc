@@ -55,6 +55,10 @@ bool LogWalk::is_sound(uint64_t offset) const {
   return logged && payload_crc_matches(record);
 }
 
+bool LogWalk::is_mark(uint64_t offset) const {
+  return is_sound(offset) && RecordView(bytes_.data() + offset).header().kind == RecordKind::kMark;
+}
+
 void LogWalk::note_claim(const RecordHeader& mark) {
   const Place place{mark.version, static_cast<uint64_t>(mark.time)};
   if (place.offset > kDiskHeaderSize) claimed_ = std::max(claimed_, place);
@@ -83,11 +87,14 @@ Status LogWalk::walk_segment(const Take& take, End& end) {
   for (offset_ = kDiskHeaderSize; offset_ + sizeof(RecordHeader) <= size_;) {
     if (!is_sound(offset_)) return Status::kOk;
     const RecordView record(bytes_.data() + offset_);
+    const RecordKind kind = record.header().kind;
+    const uint64_t next = offset_ + record.size();
+    // An index seals its segment only together with its mark; alone it is a torn tail.
+    if (kind == RecordKind::kIndex && !is_mark(next)) return Status::kOk;
     const Verdict verdict = take(record, segment_, offset_);
     if (verdict == Verdict::kStop) end = End::kStopped;
     if (verdict != Verdict::kGoOn) return Status::kOk;
-    offset_ += record.size();
-    const RecordKind kind = record.header().kind;
+    offset_ = next;
     if (kind == RecordKind::kMark) note_claim(record.header());
     if (kind == RecordKind::kMark && ending) {
       end = End::kSealed;

@@ -49,6 +49,7 @@ class LogWalk {
 
   Status load(uint64_t segment);
   bool is_sound(uint64_t offset) const;
+  bool is_mark(uint64_t offset) const;
   Status walk_segment(const Take& take, End& end);
   void note_claim(const RecordHeader& mark);
   void look_behind(uint64_t offset);
