@@ -93,6 +93,7 @@ Status LogWalk::walk_segment(const Take& take, End& end) {
     if (kind == RecordKind::kIndex && !is_mark(next)) return Status::kOk;
     const Verdict verdict = take(record, segment_, offset_);
     if (verdict == Verdict::kStop) end = End::kStopped;
+    if (verdict == Verdict::kDamaged) end = End::kDamaged;
     if (verdict != Verdict::kGoOn) return Status::kOk;
     offset_ = next;
     if (kind == RecordKind::kMark) note_claim(record.header());
@@ -134,6 +135,8 @@ Status LogWalk::run(const Take& take) {
     End end = End::kOpen;
     if (const Status status = walk_segment(take, end); !is_ok(status)) return status;
     if (end == End::kSealed && index + 1 < segments_.size()) continue;
+    // What a crash tears is not sound: a sound record that does not fit is damage wherever it lies.
+    if (end == End::kDamaged) return Status::kLogCorrupt;
     return settle(index, end == End::kStopped);
   }
   return Status::kOk;

@@ -27,7 +27,8 @@ class LogWalk {
   // kNotFound: there is no such folder. kLogCorrupt: a segment is missing.
   Status open();
   // Gives every sound record in order to `take`, marks and indexes too, until the end or kStop.
-  // kLogCorrupt: damage at (segment(), offset()), below what a mark says was synced.
+  // kLogCorrupt: damage at (segment(), offset()): below what a mark says was synced, or refused by
+  // `take`.
   // kNewerFormat, kWrongCluster: as a segment's header says.
   Status run(const Take& take);
   // Syncs the segments that a crash may have left in the cache.
@@ -45,7 +46,7 @@ class LogWalk {
     uint64_t offset = 0;
     friend auto operator<=>(const Place&, const Place&) = default;
   };
-  enum class End : uint8_t { kSealed, kOpen, kStopped };
+  enum class End : uint8_t { kSealed, kOpen, kStopped, kDamaged };
 
   Status load(uint64_t segment);
   bool is_sound(uint64_t offset) const;

@@ -232,6 +232,32 @@ TEST(an_index_without_its_mark_is_a_torn_tail) {
   }
 }
 
+TEST(a_sound_segment_of_another_history_is_damage_and_not_a_torn_tail) {
+  SimulatedFileSystem disk;
+  fill(disk, 400, true);
+  SimulatedFileSystem other;
+  fill(other, 1000, true);
+  LogRig clean(disk);
+  const uint64_t last = clean.open().segment;
+  {
+    LogRig rig(other);  // its segments begin elsewhere from here on
+    (void)rig.open(LogPosition{1, 150});
+    for (int i = 0; i < 400; i++) {
+      (void)rig.feed->put("/other", std::string(700, 'v'));
+      rig.turn();
+    }
+  }
+  // Its first record only, so that no mark in it says that anything was synced.
+  const std::vector<std::byte> foreign = content_of(other, last);
+  const RecordView first(foreign.data() + kDiskHeaderSize);
+  replace_content(disk, last, Bytes(foreign).first(kDiskHeaderSize + first.size()));
+  LogRig rig(disk);
+  const RecoveryResult result = rig.open();
+  EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));
+  EXPECT_EQ(result.segment, last);
+  EXPECT_EQ(result.cut_bytes, uint64_t{0});
+}
+
 // Anything may happen to the bytes of a closed log. What is read is what was written; what a mark
 // covers is there or reported, and then nothing was touched.
 TEST(any_damage_to_a_file_is_reported_or_cut_and_never_read_as_data) {
