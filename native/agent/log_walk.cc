@@ -9,6 +9,9 @@
 namespace freshet {
 namespace {
 
+// More than any segment takes; read into memory as a whole.
+constexpr uint64_t kFileSizeMax = 2 * kRecordSizeMax;
+
 bool is_zero(const std::byte* at, size_t size) {
   return size == 0 ||
          (at[0] == std::byte{0} && (size == 1 || std::memcmp(at, at + 1, size - 1) == 0));
@@ -36,9 +39,13 @@ Status LogWalk::load(uint64_t segment) {
   uint64_t size = 0;
   if (is_ok(status)) status = file->size(size);
   if (!is_ok(status)) return status;
+  segment_ = segment;
+  if (size > kFileSizeMax) {
+    offset_ = 0;
+    return Status::kLogCorrupt;
+  }
   if (size > bytes_.size()) bytes_.resize(size);
   size_ = size;
-  segment_ = segment;
   return file->read_at(0, {bytes_.data(), size_});
 }
 

@@ -258,6 +258,18 @@ TEST(a_sound_segment_of_another_history_is_damage_and_not_a_torn_tail) {
   EXPECT_EQ(result.cut_bytes, uint64_t{0});
 }
 
+TEST(a_file_larger_than_any_segment_is_damage) {
+  SimulatedFileSystem disk;
+  fill(disk, 400, true);
+  std::unique_ptr<File> file;
+  EXPECT(is_ok(disk.open(path_of(1), FileSystem::Mode::kReadWrite, file)));
+  EXPECT(is_ok(file->truncate(uint64_t{1} << 28)));
+  LogRig rig(disk);
+  const RecoveryResult result = rig.open();
+  EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));
+  EXPECT_EQ(result.segment, uint64_t{1});
+}
+
 // Anything may happen to the bytes of a closed log. What is read is what was written; what a mark
 // covers is there or reported, and then nothing was touched.
 TEST(any_damage_to_a_file_is_reported_or_cut_and_never_read_as_data) {
