@@ -62,7 +62,10 @@ Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, Lo
   last = after;
   uint64_t segment = hint_segment_;
   uint64_t offset = hint_offset_;
+  bool sealed = hint_sealed_;  // the segment's index and last mark were read
+  bool indexed = false;
   if (hint_ != after || hint_offset_ == 0) {
+    sealed = false;
     // The last segment that begins at or before the record wanted: found by binary search.
     std::vector<std::string> names;
     Status status = files_.list(folder_, names);
@@ -98,8 +101,16 @@ Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, Lo
     const bool ended = status == Status::kNotFound || header.length == 0;
     if (ended) {
       if (offset == kDiskHeaderSize) break;  // not begun
+      if (!sealed) {
+        // Zeros end the newest segment only; before another one they are damage.
+        LogPosition first;
+        const Status next = first_position(segment + 1, first);
+        if (next == Status::kNotFound) break;
+        return is_ok(next) ? Status::kLogCorrupt : next;
+      }
       segment++;
       offset = kDiskHeaderSize;
+      sealed = false;
       continue;
     }
     if (!header_crc_matches(header) || header.length > kRecordSizeMax) return Status::kLogCorrupt;
@@ -121,8 +132,11 @@ Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, Lo
       last = position;
     }
     offset += size;
+    sealed = indexed && header.kind == RecordKind::kMark;
+    indexed = header.kind == RecordKind::kIndex;
   }
   hint_ = last;
+  hint_sealed_ = sealed;
   hint_segment_ = segment;
   hint_offset_ = offset;
   return Status::kOk;

@@ -46,6 +46,7 @@ class LogReader {
   LogPosition hint_;
   uint64_t hint_segment_ = 0;
   uint64_t hint_offset_ = 0;
+  bool hint_sealed_ = false;
 };
 
 }  // namespace freshet

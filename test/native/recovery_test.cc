@@ -412,3 +412,26 @@ TEST(cold_records_are_read_from_their_files) {
   EXPECT(reader.read(cold.cold_segment, cold.cold_offset, cold.cold_length, bytes) ==
          Status::kLogCorrupt);
 }
+
+TEST(zeros_in_the_middle_of_a_cold_segment_are_damage_and_not_its_end) {
+  SimulatedFileSystem disk;
+  fill(disk, 400, true);
+  StoreConfig config = rig_store();
+  config.memory_max = 2 * kRigSegment;
+  Store store(config);
+  EXPECT(is_ok(recover_log(disk, {"/data", kCluster, kDisk, {}}, store).status));
+  const Found cold = store.get("/k30", {});
+  EXPECT(cold.status == Status::kCold);
+  std::vector<std::byte> bytes = content_of(disk, cold.cold_segment);
+  std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(cold.cold_offset), 512, std::byte{0});
+  replace_content(disk, cold.cold_segment, bytes);
+  for (const size_t room : {size_t{1000}, size_t{20'000}, size_t{1} << 20}) {
+    LogReader reader(disk, "/data", 3);
+    std::vector<std::byte> out(room);
+    LogPosition after;
+    Status status = Status::kOk;
+    for (size_t used = 1; is_ok(status) && used > 0;)
+      status = reader.read_log(LogPosition(after), out, used, after);
+    EXPECT_EQ(status_name(status), status_name(Status::kLogCorrupt));
+  }
+}
