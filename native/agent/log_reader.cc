@@ -31,6 +31,7 @@ Status LogReader::file_of(uint64_t segment, File*& out) {
 
 Status LogReader::read(uint64_t segment, uint64_t offset, uint32_t length,
                        std::vector<std::byte>& out) {
+  if (length > padded(kRecordSizeMax)) return Status::kInvalidArgument;
   File* file = nullptr;
   Status status = file_of(segment, file);
   if (!is_ok(status)) return status;

@@ -435,3 +435,12 @@ TEST(zeros_in_the_middle_of_a_cold_segment_are_damage_and_not_its_end) {
     EXPECT_EQ(status_name(status), status_name(Status::kLogCorrupt));
   }
 }
+
+TEST(a_cold_read_longer_than_any_record_is_refused_before_memory_is_taken) {
+  SimulatedFileSystem disk;
+  fill(disk, 10, true);
+  LogReader reader(disk, "/data", 3);
+  std::vector<std::byte> bytes;
+  EXPECT(reader.read(0, kDiskHeaderSize, UINT32_MAX, bytes) == Status::kInvalidArgument);
+  EXPECT(bytes.empty());
+}
