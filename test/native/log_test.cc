@@ -146,3 +146,31 @@ TEST(a_nearly_full_disk_is_told_before_it_is_full) {
   rig.store->on_log_state(rig.writer->space_state());
   EXPECT(rig.store->admission() == Status::kDiskFull);
 }
+
+TEST(what_is_no_history_of_this_shard_is_not_restored) {
+  for (const bool persistent : {false, true}) {
+    Store from({.shard = 1});
+    Feeder feed(from);
+    (void)feed.pool(1);
+    (void)feed.put("/k", "v");
+    std::vector<std::byte> bytes(1000);
+    size_t used = 0;
+    LogPosition last;
+    EXPECT(is_ok(from.read_log({}, bytes, used, last)));
+    const RecordView control(bytes.data());
+
+    Store other({.shard = 2, .persistent = persistent});
+    EXPECT(other.restore(control, std::nullopt) == Status::kInvalidArgument);
+    Store to({.shard = 1, .persistent = persistent});
+    for (const RecordKind kind : {RecordKind::kNull, RecordKind::kBlock, RecordKind::kWrap,
+                                  RecordKind::kMark, RecordKind::kIndex}) {
+      std::vector<std::byte> changed(bytes.begin(), bytes.end());
+      auto& header = *reinterpret_cast<RecordHeader*>(changed.data());
+      header.kind = kind;
+      seal_header(header);
+      EXPECT(to.restore(RecordView(changed.data()), std::nullopt) == Status::kInvalidArgument);
+    }
+    EXPECT_EQ(to.last_position().epoch, Epoch{0});
+    EXPECT(is_ok(to.restore(control, std::nullopt)));
+  }
+}

@@ -53,6 +53,9 @@ Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> d
     return Status::kOk;
   }
 
+  const bool is_history = takes_version(header.kind) || header.kind == RecordKind::kControl ||
+                          header.kind == RecordKind::kRefused;
+  if (!is_history || header.shard != config.shard) return Status::kInvalidArgument;
   const LogPosition position{header.epoch, header.sequence};
   if (position <= last_position) return Status::kInvalidArgument;
   if (!durable && (!is_well_formed({record.start(), record.size()}) ||
