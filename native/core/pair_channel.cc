@@ -59,6 +59,8 @@ void PairChannel::begin_session() {
 }
 
 void PairChannel::on_down() {
+  // What the guard shows now is of this connection; the ring under it belongs to the next one.
+  if (up_) ended_guard_ = load_cell(guard_in());
   up_ = false;
   queue_.clear();
   queued_bytes_ = 0;
@@ -158,7 +160,7 @@ int PairChannel::feed() {
 int PairChannel::receive(Outputs& out) {
   const uint64_t cell = load_cell(guard_in());
   const uint64_t session = session_of(cell);
-  if (session == 0 || session == broken_session_) return 0;
+  if (session == 0 || session == broken_session_ || cell == ended_guard_) return 0;
   if (session != peer_session_) {
     peer_session_ = session;
     reader_.move_to(0);

@@ -105,6 +105,7 @@ class PairChannel {
   ByteRingCursor reader_;
   uint64_t peer_session_ = 0;
   uint64_t broken_session_ = 0;  // whose bytes are not looked at any more
+  uint64_t ended_guard_ = 0;  // as the last connection left it: nothing of that is taken any more
   uint64_t records_in_ = 0;
   uint64_t ack_out_ = 0;
   bool ack_changed_ = false;

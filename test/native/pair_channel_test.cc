@@ -166,6 +166,55 @@ TEST(a_lost_connection_loses_messages_but_tears_none) {
   }
 }
 
+// A connection dies with messages in the ring that nobody has looked at: what the next one writes
+// over them is not theirs.
+TEST(what_an_ended_connection_left_in_the_ring_is_not_taken_from_the_next_one) {
+  for (uint64_t round = 0; round < 60; round++) {
+    Pair pair(test::seed(30) + round, 0);
+    SeededRandom random(round);
+    const size_t size = 64 * (1 + random.below(40));  // of all, so that records lie alike
+    uint64_t sent = 0;
+    uint64_t next = 0;
+    uint64_t first = 0;  // of the connection that stands
+    const auto look = [&] {
+      for (const MemberMessage& item : pair.b.out.messages) {
+        const uint64_t number = number_of(item);
+        EXPECT(number >= next && number >= first);
+        EXPECT(item.bytes == message(number, size));
+        next = number + 1;
+      }
+      pair.b.out.clear();
+    };
+    for (int connection = 0; connection < 6; connection++) {
+      for (uint64_t i = random.below(4); i > 0; i--) {
+        EXPECT_EQ(pair.a.channel.send(message(sent++, size)), Status::kOk);
+        pair.turn();
+        look();
+      }
+      for (uint64_t i = random.below(8); i > 0; i--)
+        EXPECT_EQ(pair.a.channel.send(message(sent++, size)), Status::kOk);
+      pair.a.turn();
+      // All that was sent arrives, and with it the end of the connection.
+      pair.network.advance_to(pair.network.now() + 1'000'000);
+      std::vector<PeerEvent> events;
+      (void)pair.b.transport->poll(0, events);
+      pair.network.drop_connection(1, 2);
+      first = sent;
+      do {
+        pair.turn();
+        look();
+      } while (!pair.a.channel.is_up() || !pair.b.channel.is_up());
+    }
+    EXPECT_EQ(pair.a.channel.send(message(sent++, size)), Status::kOk);
+    for (int i = 0; i < 100 && next < sent; i++) {
+      pair.turn();
+      look();
+    }
+    EXPECT_EQ(next, sent);
+    EXPECT_EQ(pair.b.channel.fault(), Status::kOk);
+  }
+}
+
 // A broken peer: any bytes in the ring, any guard, any ack. No crash, no message of wrong bytes.
 TEST(nonsense_closes_the_session) {
   size_t faults = 0;
