@@ -76,10 +76,11 @@ class Results {
 class Inbox {
  public:
   static constexpr size_t kBytesMax = size_t{64} << 20;  // beyond it the peers have to wait
+  static constexpr size_t kMessageCost = 256;  // of a message and its row, beside its bytes
 
   void put(MemberMessage&& message) {
     const std::lock_guard lock(mutex_);
-    bytes_.fetch_add(message.bytes.size(), std::memory_order_relaxed);
+    bytes_.fetch_add(message.bytes.size() + kMessageCost, std::memory_order_relaxed);
     waiting_.push_back(std::move(message));
   }
   std::optional<MemberMessage> take() {
@@ -87,7 +88,7 @@ class Inbox {
     if (waiting_.empty()) return std::nullopt;
     MemberMessage message = std::move(waiting_.front());
     waiting_.pop_front();
-    bytes_.fetch_sub(message.bytes.size(), std::memory_order_relaxed);
+    bytes_.fetch_sub(message.bytes.size() + kMessageCost, std::memory_order_relaxed);
     return message;
   }
   bool is_full() const { return bytes_.load(std::memory_order_relaxed) > kBytesMax; }

@@ -12,6 +12,7 @@
 #include "native/io/tcp/frame.h"
 #include "native/io/tcp/handshake.h"
 #include "test/native/support/member_group.h"
+#include "test/native/support/records.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -436,4 +437,13 @@ TEST(members_open_and_close_again_and_again) {
     EXPECT(is_ok(one.open_shard(false)));
     if (round % 2 == 0) other.close();
   }
+}
+
+TEST(an_inbox_of_empty_messages_is_full_too) {
+  Inbox inbox;
+  size_t count = 0;
+  for (; !inbox.is_full() && count < 1'000'000; count++) inbox.put({2, {}});
+  EXPECT(inbox.is_full());
+  for (; count > 0; count--) EXPECT(inbox.take().has_value());
+  EXPECT(!inbox.is_full() && !inbox.take().has_value());
 }
