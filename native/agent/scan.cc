@@ -74,7 +74,8 @@ void Scan::finish(Bytes position, bool complete) {
 // Versions from `low` to `high`, or back; the bounds in time narrow them first.
 Status Scan::scan_versions() {
   Version low = std::max<Version>(request_.from_version, 1);
-  Version high = cut_;
+  // A cut out of resume bytes may be any number.
+  Version high = std::min(cut_, source_.store.newest_version());
   {
     const Guard guard(source_.reader);
     if (request_.to_time != INT64_MAX)
@@ -87,6 +88,7 @@ Status Scan::scan_versions() {
     if (position_.size() != sizeof next) return Status::kInvalidQuery;
     std::memcpy(&next, position_.data(), sizeof next);
     if (next > cut_) return Status::kInvalidQuery;
+    next = request_.reverse ? std::min(next, high) : std::max(next, low);
   }
   const Version last = request_.reverse ? low : high;
   const auto is_over = [&] {

@@ -439,6 +439,40 @@ TEST(members_open_and_close_again_and_again) {
   }
 }
 
+TEST(a_scan_that_resumes_from_any_bytes_ends) {
+  auto store = std::make_shared<Store>(StoreConfig{.shard = 1});
+  Feeder feed(*store);
+  (void)feed.pool(1);
+  for (int i = 0; i < 10; i++) (void)feed.put("/k" + std::to_string(i), "v");
+  ShardView view(1, false);
+  view.set_store(store);
+  int slices = 0;
+  QueryRunner query(nullptr, "", [&] { return ++slices > 100; });
+  for (const bool reverse : {false, true}) {
+    for (const uint64_t next : {uint64_t{0}, uint64_t{4}, uint64_t{1} << 60}) {
+      ScanRequest request;
+      request.shard = 1;
+      request.prefix = "/";
+      request.reverse = reverse;
+      const uint64_t resume[] = {uint64_t{1} << 60, 0, next};  // cut, given, next version
+      const Bytes bytes = std::as_bytes(std::span(resume));
+      request.resume.assign(bytes.begin(), bytes.end());
+      slices = 0;
+      std::vector<std::byte> out;
+      const Status status = query.scan(view, request, out);
+      EXPECT_EQ(status_name(status), status_name(Status::kOk));
+      if (!is_ok(status)) continue;
+      uint32_t trailer[2];  // size of the resume bytes, records
+      std::memcpy(trailer, out.data() + out.size() - sizeof trailer, sizeof trailer);
+      EXPECT_EQ(trailer[0], 0u);
+      const uint64_t given = reverse     ? std::min<uint64_t>(next, 10)
+                             : next > 10 ? 0
+                                         : 11 - std::max<uint64_t>(next, 1);
+      EXPECT_EQ(uint64_t{trailer[1]}, given);
+    }
+  }
+}
+
 TEST(an_inbox_of_empty_messages_is_full_too) {
   Inbox inbox;
   size_t count = 0;
