@@ -12,7 +12,8 @@ RingFault BlockAssembly::deliver(Store& store, Rank sender, const std::byte* blo
   std::memcpy(&header, block, sizeof header);
   const size_t piece = header.length - sizeof header;
   if (header.flags & kFirstBlock) {
-    if (length_ != 0 || header.version > kRecordSizeMax) return RingFault::kBlock;
+    if (length_ != 0 || header.version < sizeof header || header.version > kRecordSizeMax)
+      return RingFault::kBlock;
     length_ = header.version;
     filled_ = 0;
     room_ = store.reserve_large(sender, length_);
