@@ -264,12 +264,18 @@ TEST(a_floor_bounds_later_times) {
   Feeder feed(store);
   (void)feed.pool(1);
   (void)feed.put("/k", "v", 100);
-  const Micros floor = 5000;
+  Micros floor = 5000;
   Change change = put_of(0, "floor", "");
   change.kind = RecordKind::kControl;
   change.value = std::as_bytes(std::span(&floor, 1));
   EXPECT_EQ(feed.apply(change).version, Version{0});
   EXPECT_EQ(feed.put("/k", "w", 200).time, Micros{5001});
+  // Beyond any time that records could still be given.
+  for (const Micros wrong : {INT64_MAX, INT64_MIN, Micros{-1}, (Micros{1} << 53) - 1}) {
+    floor = wrong;
+    EXPECT(feed.apply(change).status == Status::kInvalidArgument);
+  }
+  EXPECT_EQ(feed.put("/k", "x", 200).time, Micros{5002});
 }
 
 TEST(reads_at_an_event_time_go_by_event_time) {

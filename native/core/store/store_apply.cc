@@ -4,6 +4,7 @@
 #include <span>
 
 #include "native/core/check.h"
+#include "native/core/ring_record.h"
 #include "native/core/store/store_impl.h"
 #include "native/core/xxh3.h"
 
@@ -15,6 +16,8 @@ namespace {
 constexpr size_t kCopyMax = size_t{2} << 20;
 
 constexpr std::string_view kFloorKey = "floor";
+// In the year 2112: times grow from a floor on, and have to stay safe integers.
+constexpr Micros kFloorMax = kTimeMax / 2;
 
 // Is the refusal the same at every try, so that a session may keep it as its answer?
 bool is_final(Status status) { return status != Status::kOverloaded; }
@@ -160,8 +163,12 @@ Status Store::Impl::check(const RecordView& record, const KeyEntry* entry,
 }
 
 Status Store::Impl::check_control(const RecordView& record, PoolRules& control) const {
-  if (record.key() == kFloorKey)
-    return record.value().size() == sizeof(Micros) ? Status::kOk : Status::kInvalidArgument;
+  if (record.key() == kFloorKey) {
+    Micros floor = -1;
+    if (record.value().size() == sizeof floor)
+      std::memcpy(&floor, record.value().data(), sizeof floor);
+    return floor >= 0 && floor <= kFloorMax ? Status::kOk : Status::kInvalidArgument;
+  }
   return PoolTable::check(record, control);
 }
 
