@@ -53,6 +53,7 @@ void read_on(Store& store, const std::atomic<bool>& stop, uint64_t seed, Tally& 
       if (i % 4 == 2) point = {ReadPoint::Kind::kAtTime, random() % 100'000};
       Found found = i % 4 == 3 ? store.get_version(newest) : store.get(key, point);
       if (i % 4 == 3 && newest > 0 && found.status == Status::kNotFound) tally.wrong++;
+      if (found.time > store.newest_time()) tally.wrong++;
       if (!is_ok(found.status) || found.removed) continue;
       const RecordView record(found.record);
       if (!is_right(record.key(), text_of(record.value()))) tally.wrong++;

@@ -32,7 +32,7 @@ void Store::on_log_state(Status state) {
 bool Store::maintain(size_t bytes_max) { return impl_->maintain(bytes_max); }
 
 Version Store::newest_version() const { return impl_->newest_version(); }
-Micros Store::newest_time() const { return impl_->newest_time; }
+Micros Store::newest_time() const { return impl_->newest_time.load(std::memory_order_relaxed); }
 LogPosition Store::last_position() const { return impl_->last_position; }
 uint64_t Store::digest() const { return impl_->digest; }
 void Store::publish_persisted(Version version) {

@@ -113,9 +113,9 @@ Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence seque
     applied.previous_version_of_key = entry->newest.load(std::memory_order_relaxed);
   if (takes_version(incoming.kind)) {
     applied.version = newest_.load(std::memory_order_relaxed) + 1;
-    applied.time = std::max(newest_time + 1, incoming.time);
+    applied.time = std::max(time_now() + 1, incoming.time);
   } else {
-    applied.time = newest_time;
+    applied.time = time_now();
   }
 
   Location location;
@@ -192,7 +192,7 @@ Applied Store::Impl::refuse(const RecordView& record, const SessionStamp& sessio
   Applied applied;
   applied.status = status;
   applied.epoch = epoch;
-  applied.time = newest_time;
+  applied.time = time_now();
   if (status == Status::kConditionFailed && entry != nullptr)
     applied.previous_version_of_key = entry->newest.load(std::memory_order_relaxed);
   if (session.session == 0 || !is_final(status)) return applied;
@@ -215,7 +215,7 @@ void Store::Impl::append_refused(const SessionStamp& session, Status status, con
   Change change;
   change.kind = RecordKind::kRefused;
   change.session = session;
-  change.stamp = newest_time;
+  change.stamp = time_now();
   change.value = std::as_bytes(std::span(&answer, 1));
   alignas(8) std::byte record[192] = {};
   static_assert(sizeof record >= sizeof(RecordHeader) + sizeof(SessionStamp) + sizeof answer);
@@ -234,7 +234,7 @@ void Store::Impl::take_control(const RecordView& record, const PoolRules& rules)
   if (record.key() == kFloorKey) {
     Micros floor;
     std::memcpy(&floor, record.value().data(), sizeof floor);
-    newest_time = std::max(newest_time, floor);
+    newest_time.store(std::max(time_now(), floor), std::memory_order_relaxed);
   } else {
     pools_.set(rules);
   }
@@ -296,7 +296,7 @@ void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_
                               Location location) {
   const RecordHeader& header = sealed.header();
   const Version version = header.version;
-  newest_time = header.time;
+  newest_time.store(header.time, std::memory_order_relaxed);
   const auto* epochs = epochs_.load(std::memory_order_relaxed);
   if (epochs->empty() || epochs->back().epoch != header.epoch) {
     auto* longer = new std::vector<EpochStart>(*epochs);

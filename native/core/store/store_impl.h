@@ -76,11 +76,12 @@ class Store::Impl final : public Subscriptions::Source {
   Subscriptions::VersionFacts facts(Version version) override;
 
   Version newest_version() const { return newest_.load(std::memory_order_acquire); }
+  Micros time_now() const { return newest_time.load(std::memory_order_relaxed); }
 
   StoreConfig config;
   Status log_state = Status::kOk;
   std::atomic<Version> persisted{0};
-  Micros newest_time = 0;
+  std::atomic<Micros> newest_time{0};  // readers may ask; only the writer moves it
   LogPosition last_position;
   uint64_t digest = 0;
   Reclaimer reclaimer;  // emptied by ~Impl, while what it frees into is still there

@@ -64,7 +64,7 @@ Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> d
   if (takes_version(header.kind)) {
     const Version next = newest_version() + 1;
     if (header.version < next || (config.persistent && header.version != next) ||
-        header.time <= newest_time)
+        header.time <= time_now())
       return Status::kInvalidArgument;
   }
   PoolRules control;
