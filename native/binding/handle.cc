@@ -45,6 +45,7 @@ void Handle::on_environment_end(void* data) {
 }
 
 void Handle::close() {
+  closed_ = true;
   if (member_ == nullptr) return;
   if (owner_) member_->close();
   for (const auto& [token, reference] : borrowed_) napi_delete_reference(env_, reference);

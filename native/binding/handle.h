@@ -32,7 +32,7 @@ class Handle {
 
   // Null: closed.
   Member* member() const {
-    return member_ != nullptr && !member_->is_closed() ? member_.get() : nullptr;
+    return !closed_ && member_ != nullptr && !member_->is_closed() ? member_.get() : nullptr;
   }
   // The same for calls that only the opener may make.
   Member* owned() const { return owner_ ? member() : nullptr; }
@@ -55,6 +55,7 @@ class Handle {
   std::shared_ptr<Member> member_;
   const uint32_t key_;
   const bool owner_;
+  bool closed_ = false;  // this handle; the member lives on if it is another's
   ShardReaders readers_;
   napi_threadsafe_function wake_ = nullptr;
   napi_ref self_ = nullptr;  // an open member is not collected

@@ -140,6 +140,9 @@ describe('a worker thread', () => {
     const closed = -addon.statusNames.indexOf('CLOSED');
     expect(addon.submit(attached, 1, 17, 5, 1, 'a', null, null, null)).toBe(closed);
     addon.closeMember(attached);
+    expect(addon.listenPort(attached)).toBe(closed);
+    expect(addon.frontiers(attached, 1, new Float64Array(8))).toBe(closed);
+    expect(addon.isCurrent(attached, 1, false)).toBe(false);
     expect(member.port).toBeGreaterThan(0);
   });
 });
