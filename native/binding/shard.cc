@@ -1,4 +1,6 @@
 // openShard, shardState, readLog, appendLog, cutBack, prepareEpoch, startEpoch, stopEpoch.
+#include <cmath>
+
 #include "native/binding/handle.h"
 
 namespace freshet::binding {
@@ -32,8 +34,8 @@ bool read_position(napi_env env, const napi_value* values, const std::string& na
   uint64_t epoch;
   double sequence;
   if (!read_integer(env, values[2], name + ": epoch", UINT32_MAX, epoch)) return false;
-  if (napi_get_value_double(env, values[3], &sequence) != napi_ok || sequence < -1 ||
-      sequence > static_cast<double>(kSafeIntegerMax))
+  if (napi_get_value_double(env, values[3], &sequence) != napi_ok || !(sequence >= -1) ||
+      sequence > static_cast<double>(kSafeIntegerMax) || std::trunc(sequence) != sequence)
     return throw_type_error(env, name + ": sequence", "a whole number from -1");
   out = {static_cast<Epoch>(epoch), static_cast<Sequence>(sequence)};
   return true;
