@@ -85,7 +85,13 @@ void on_wake(napi_env env, napi_value callback, void*, void*) {
   if (env == nullptr || callback == nullptr) return;
   napi_value receiver;
   napi_get_undefined(env, &receiver);
-  napi_call_function(env, receiver, callback, 0, nullptr, nullptr);
+  if (napi_call_function(env, receiver, callback, 0, nullptr, nullptr) != napi_pending_exception)
+    return;
+  // The runtime makes a warning of what leaves this function; it is as uncaught as anywhere else.
+  // An end of the environment is no exception to tell of.
+  napi_value thrown = nullptr;
+  if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok && !is_null(env, thrown))
+    napi_fatal_exception(env, thrown);
 }
 
 napi_threadsafe_function make_wake(napi_env env, napi_value callback) {

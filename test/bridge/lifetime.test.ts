@@ -18,6 +18,23 @@ afterEach(() => {
 
 const addonFile = `${repositoryRoot}/prebuilds/${process.platform}-${process.arch}/freshet.node`;
 
+/** A worker that opens a member, is woken once, and tells its port before `onWake` runs. */
+function openInWorker(onWake: string): Worker {
+  const program = `
+    const { parentPort } = require('node:worker_threads');
+    const addon = require(${JSON.stringify(addonFile)});
+    const options = { clusterId: new Uint8Array(16), secret: new Uint8Array(32), nodeId: 1,
+      listenHost: '127.0.0.1', listenPort: 0, dataFolder: null, spinMicros: 0, heartbeatMs: 50,
+      silenceMs: 1000 };
+    const member = addon.openMember(options, () => {
+      parentPort.postMessage(addon.listenPort(member));
+      ${onWake}
+    });
+    addon.openShard(member, { shard: 1, persistent: false, memoryMax: 1 << 26 }, 1);
+  `;
+  return new Worker(program, { eval: true });
+}
+
 describe('a member', () => {
   test('opens, says its port, closes, and closes again', () => {
     const member = openOne();
@@ -72,22 +89,33 @@ describe('a member', () => {
   });
 
   test('closes with the worker that opened it', async () => {
-    const program = `
-      const { parentPort } = require('node:worker_threads');
-      const addon = require(${JSON.stringify(addonFile)});
-      const options = { clusterId: new Uint8Array(16), secret: new Uint8Array(32), nodeId: 1,
-        listenHost: '127.0.0.1', listenPort: 0, dataFolder: null, spinMicros: 0, heartbeatMs: 50,
-        silenceMs: 1000 };
-      const member = addon.openMember(options, () => {});
-      parentPort.postMessage(addon.listenPort(member));
-    `;
-    const worker = new Worker(program, { eval: true });
+    const worker = openInWorker('');
     const port = await new Promise<number>((resolve, reject) => {
       worker.once('message', resolve).once('error', reject);
     });
     await worker.terminate();
     expect(openOne({ listenPort: port }).port).toBe(port);
   });
+
+  test('does not swallow what onWake throws', async () => {
+    const worker = openInWorker("throw new Error('thrown in onWake')");
+    const error = await new Promise((resolve) => {
+      worker.once('error', resolve).once('exit', resolve);
+    });
+    expect(error).toEqual(new Error('thrown in onWake'));
+  });
+
+  test.each(['for (;;);', 'process.exit(0);'])(
+    'closes when ended within onWake: %s',
+    async (end) => {
+      const worker = openInWorker(end);
+      const port = await new Promise<number>((resolve, reject) => {
+        worker.once('message', resolve).once('error', reject);
+      });
+      await worker.terminate();
+      expect(openOne({ listenPort: port }).port).toBe(port);
+    },
+  );
 });
 
 describe('a worker thread', () => {
