@@ -54,6 +54,32 @@ describe('streams of puts', () => {
     expect(codes).toEqual(['ok', ...refused, 'ok']);
   });
 
+  test('one that the wire cannot say is refused by name, and the stream lives on', async () => {
+    const key = '/farm/notes/odd';
+    const odd: readonly (readonly [options: Record<string, unknown>, name: RegExp])[] = [
+      [{ expect: { versionOfKey: 1.5 } }, /^expect\.versionOfKey is 1\.5/],
+      [{ expect: { version: -1 } }, /^expect\.version is -1/],
+      [{ expect: { epoch: NaN } }, /^expect\.epoch is NaN/],
+      [{ eventTime: 0.5 }, /^eventTime is 0\.5/],
+      [{ eventTime: 2 ** 60 }, /^eventTime is/],
+      [{ timeoutMs: -1 }, /^timeoutMs is -1/],
+      [{ ack: 'perhaps' }, /^ack is 'perhaps', not one of none, delivered, persisted/],
+    ];
+    const results = await door.putMany([
+      { key: '/farm/notes/ok/4', value: bytes('4') },
+      ...odd.map(([options]) => ({ key, value: bytes('x'), ...options })),
+      { key: '/farm/notes/ok/5', value: bytes('5'), timeoutMs: Infinity },
+      { key: '/farm/notes/ok/6', value: bytes('6'), timeoutMs: 20_000.5 },
+    ]);
+    const refused = results.slice(1, 1 + odd.length) as FreshetError[];
+    expect(refused.map(({ code }) => code)).toEqual(odd.map(() => 'INVALID_ARGUMENT'));
+    refused.forEach(({ message }, nth) => {
+      expect(message).toMatch(odd[nth]![1]);
+    });
+    expect(results.filter((result) => result instanceof FreshetError)).toEqual(refused);
+    expect(await door.get({ key })).toBeNull();
+  });
+
   test('a client that does not read its answers is not read either', async () => {
     const client = new ObjectsClient(address(), credentials.createInsecure());
     const stream = client.putStream();
@@ -111,6 +137,31 @@ describe('errors', () => {
       message: expect.stringContaining('/nowhere') as string,
       mend: expect.stringMatching(/./) as string,
     });
+  });
+
+  test('arguments that the wire cannot say are named before they are sent', async () => {
+    const key = '/farm/notes/odd';
+    const prefix = '/farm/notes';
+    const value = bytes('x');
+    const refused = { code: 'INVALID_ARGUMENT' };
+    await expect(door.get({ key, version: 1.5 })).rejects.toMatchObject(refused);
+    await expect(door.stat({ key, at: NaN })).rejects.toMatchObject(refused);
+    await expect(door.get({ key, read: 'soon' as 'local' })).rejects.toMatchObject(refused);
+    await expect(door.remove({ key, expect: { version: -2 } })).rejects.toMatchObject(refused);
+    await expect(door.triggerPut({ key, value, to: [0.5] })).rejects.toMatchObject(refused);
+    await expect(take(door.list({ prefix, limit: -1 }), 1)).rejects.toMatchObject(refused);
+    await expect(take(door.history({ key, fromVersion: 0.5 }), 1)).rejects.toMatchObject(refused);
+    await expect(
+      door.createPool({ name: '/farm/odd', kind: 'volatile', history: 1.5 }),
+    ).rejects.toMatchObject({ code: 'INVALID_POOL' });
+  });
+
+  test('a limit of nothing gives nothing, one without end gives all', async () => {
+    const prefix = '/farm/notes';
+    await door.put({ key: `${prefix}/limited`, value: bytes('x') });
+    expect(await take(door.list({ prefix, limit: 0 }), 1)).toEqual([]);
+    expect(await take(door.history({ key: `${prefix}/limited`, limit: 0 }), 1)).toEqual([]);
+    expect(await take(door.list({ prefix, limit: Infinity }), 1)).toHaveLength(1);
   });
 
   test('a number that no name stands for, and one beyond safe integers', async () => {

@@ -4,6 +4,7 @@ import {
   type Expectation,
   FreshetError,
   type GetRequest,
+  type HistoryRequest,
   type ListRequest,
   type ObjectRecord,
   type PoolInfo,
@@ -27,6 +28,7 @@ import {
   WatchEvent_Kind,
   type WireExpectation,
   type WireGetRequest,
+  type WireHistoryRequest,
   type WireListRequest,
   type WireObject,
   type WirePoolInfo,
@@ -39,10 +41,13 @@ import {
   type WireWatchEvent,
 } from '../../wire/mod.ts';
 import type { ViewInfo } from '../door.ts';
+import { enumNumber, limitNumber, timeoutNumber, timeNumber, versionNumber } from './numbers.ts';
 
 /**
- * Between the door's types and the wire's, both ways. Pairs `xToWire` and `xFromWire`; what comes
- * from the wire is complete, and unknown enum numbers are refused as INVALID_ARGUMENT.
+ * Between the door's types and the wire's, both ways. Pairs `xToWire` and `xFromWire`; what the wire
+ * cannot say is refused before it is sent, as INVALID_ARGUMENT: a frame that cannot be written ends
+ * its stream, and everybody's calls with it. What comes from the wire is complete, and unknown enum
+ * numbers are refused as INVALID_ARGUMENT.
  */
 
 const acks = {
@@ -119,10 +124,10 @@ export function getToWire(request: GetRequest): WireGetRequest {
   return {
     key,
     read: readToWire(request.read),
-    version,
+    version: versionNumber(version, 'version'),
     exact: request.exact ?? false,
-    at,
-    timeoutMs: request.timeoutMs ?? 0,
+    at: timeNumber(at, 'at'),
+    timeoutMs: timeoutNumber(request.timeoutMs),
   };
 }
 
@@ -138,7 +143,24 @@ export function getFromWire(wire: WireGetRequest): GetRequest {
 }
 
 export function listToWire({ prefix, after, limit, at, read }: ListRequest): WireListRequest {
-  return { prefix, after: after ?? '', limit: limit ?? 0, at, read: readToWire(read) };
+  return {
+    prefix,
+    after: after ?? '',
+    limit: limitNumber(limit),
+    at: timeNumber(at, 'at'),
+    read: readToWire(read),
+  };
+}
+
+export function historyToWire(request: HistoryRequest): WireHistoryRequest {
+  const { key, reverse, limit, fromVersion, toVersion } = request;
+  return {
+    key,
+    reverse: reverse ?? false,
+    limit: limitNumber(limit),
+    fromVersion: versionNumber(fromVersion, 'fromVersion'),
+    toVersion: versionNumber(toVersion, 'toVersion'),
+  };
 }
 
 export function listFromWire({ prefix, after, limit, at, read }: WireListRequest): ListRequest {
@@ -152,7 +174,7 @@ export function listFromWire({ prefix, after, limit, at, read }: WireListRequest
 }
 
 function readToWire(read: ReadLevel | undefined): WireReadLevel {
-  return read === undefined ? WireReadLevel.READ_LEVEL_UNSPECIFIED : readLevels[read];
+  return enumNumber(readLevels, read, 'read') ?? WireReadLevel.READ_LEVEL_UNSPECIFIED;
 }
 
 function readFromWire(wire: WireReadLevel): { read?: ReadLevel } {
@@ -198,10 +220,10 @@ export function triggerToWire(request: TriggerRequest): WireTriggerRequest {
     key,
     value: asBuffer(value),
     toAll: to === 'all',
-    toMembers: typeof to === 'string' ? [] : [...to],
+    toMembers: typeof to === 'string' ? [] : to.map((id) => versionNumber(id, 'to')),
     meta: { ...meta },
-    eventTime,
-    timeoutMs: timeoutMs ?? 0,
+    eventTime: timeNumber(eventTime, 'eventTime'),
+    timeoutMs: timeoutNumber(timeoutMs),
   };
 }
 
@@ -230,7 +252,9 @@ export function watchEventFromWire(wire: WireWatchEvent): WatchEvent {
 }
 
 export function poolOptionsToWire(options: PoolOptions): WirePoolOptions {
-  const { name, kind, history, maxValueBytes, timeAxis, schema, subgroup } = options;
+  const { name, kind, timeAxis, schema, subgroup } = options;
+  const history = versionNumber(options.history, 'history', 'INVALID_POOL');
+  const maxValueBytes = versionNumber(options.maxValueBytes, 'maxValueBytes', 'INVALID_POOL');
   return { name, kind, history, maxValueBytes, timeAxis, schema, subgroup };
 }
 
@@ -285,10 +309,18 @@ type WireChange = Pick<WirePutRequest, 'ack' | 'expect' | 'timeoutMs'> & {
 
 function changeToWire({ ack, expect, eventTime, timeoutMs }: ChangeOptions): WireChange {
   return {
-    ack: ack === undefined ? WireAck.ACK_UNSPECIFIED : acks[ack],
-    expect: expect === undefined ? undefined : { ...expect },
-    eventTime,
-    timeoutMs: timeoutMs ?? 0,
+    ack: enumNumber(acks, ack, 'ack') ?? WireAck.ACK_UNSPECIFIED,
+    expect: expect === undefined ? undefined : expectationToWire(expect),
+    eventTime: timeNumber(eventTime, 'eventTime'),
+    timeoutMs: timeoutNumber(timeoutMs),
+  };
+}
+
+function expectationToWire({ version, versionOfKey, epoch }: Expectation): WireExpectation {
+  return {
+    version: versionNumber(version, 'expect.version'),
+    versionOfKey: versionNumber(versionOfKey, 'expect.versionOfKey'),
+    epoch: versionNumber(epoch, 'expect.epoch'),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type RemoveRequest,
   type ShardFrontier,
   SystemClock,
+  toFreshetError,
   type TriggerRequest,
   type TriggerResult,
   type WatchEvent,
@@ -39,6 +40,7 @@ import {
   type TriggerReply,
   type WatchBatch,
   type WirePoolInfo,
+  type WirePutRequest,
   type WireView,
 } from '../../wire/mod.ts';
 import type { Door, ViewInfo } from '../door.ts';
@@ -143,15 +145,17 @@ export class GrpcDoor implements Door {
     return object === undefined ? null : convert.objectFromWire(object);
   }
 
-  async *history({ key, reverse, limit, fromVersion, toVersion, signal }: HistoryRequest) {
-    const wire = { key, reverse: reverse ?? false, limit: limit ?? 0, fromVersion, toVersion };
-    const stream = this.#objects.history(wire, this.#metadata);
-    for await (const { objects } of this.#read<ObjectBatch>(stream, signal)) {
+  async *history(request: HistoryRequest) {
+    // 0 on the wire would be no limit.
+    if (request.limit === 0) return;
+    const stream = this.#objects.history(convert.historyToWire(request), this.#metadata);
+    for await (const { objects } of this.#read<ObjectBatch>(stream, request.signal)) {
       for (const object of objects) yield convert.objectFromWire(object);
     }
   }
 
   async *list(request: ListRequest): AsyncGenerator<string> {
+    if (request.limit === 0) return;
     const stream = this.#objects.list(convert.listToWire(request), this.#metadata);
     for await (const { keys } of this.#read<KeyBatch>(stream, request.signal)) yield* keys;
   }
@@ -261,7 +265,12 @@ export class GrpcDoor implements Door {
 
   async #putOrError(request: PutRequest): Promise<PutOutcome> {
     const { signal, timeoutMs = this.#options.timeoutMs } = request;
-    const wire = convert.putToWire({ ...request, timeoutMs });
+    let wire: WirePutRequest;
+    try {
+      wire = convert.putToWire({ ...request, timeoutMs });
+    } catch (error) {
+      return toFreshetError(error);
+    }
     return new Promise((resolve) => {
       if (signal?.aborted === true) {
         resolve(cancelled());
