@@ -202,6 +202,21 @@ describe('errors', () => {
     }
   });
 
+  test('no address, no such token, and what is asked after close', async () => {
+    const options = { token: null, timeoutMs: 5000 };
+    expect(() => new GrpcDoor('', options)).toThrow(FreshetError);
+    expect(() => new GrpcDoor(address(), { ...options, token: 'a\nb' })).toThrow(FreshetError);
+    const other = new GrpcDoor(address(), options);
+    await other.members();
+    await other.close();
+    const key = '/farm/notes/ok/1';
+    const gone = { code: 'CLOSED' };
+    await expect(other.get({ key })).rejects.toMatchObject(gone);
+    await expect(other.put({ key, value: bytes('1') })).rejects.toMatchObject(gone);
+    await expect(take(other.list({ prefix: '/farm/notes' }), 1)).rejects.toMatchObject(gone);
+    await expect(take(other.watch({ prefix: '/farm/notes' }), 1)).rejects.toMatchObject(gone);
+  });
+
   test('a deadline that has passed, and a caller who gives up', async () => {
     const get = door.get({ key: '/farm/notes/a', timeoutMs: 0 });
     await expect(get).rejects.toMatchObject({ code: 'TIMEOUT' });

@@ -87,12 +87,13 @@ export class GrpcDoor implements Door {
   readonly #cluster: ClusterClient;
   readonly #clock: Clock;
   readonly #puts: PutStream;
+  #isClosed = false;
 
   constructor(address: string, options: GrpcDoorOptions) {
     this.#address = address;
     this.#options = options;
-    this.#metadata = new Metadata();
-    if (options.token !== null) this.#metadata.set('authorization', `Bearer ${options.token}`);
+    this.#metadata = metadataOf(options.token);
+    if (address === '') throw new FreshetError('INVALID_ARGUMENT', 'The address is empty');
     const channel = {
       'grpc.max_receive_message_length': messageBytesMax,
       'grpc.max_send_message_length': messageBytesMax,
@@ -148,16 +149,18 @@ export class GrpcDoor implements Door {
   async *history(request: HistoryRequest) {
     // 0 on the wire would be no limit.
     if (request.limit === 0) return;
-    const stream = this.#objects.history(convert.historyToWire(request), this.#metadata);
-    for await (const { objects } of this.#read<ObjectBatch>(stream, request.signal)) {
+    const wire = convert.historyToWire(request);
+    const open = () => this.#objects.history(wire, this.#metadata);
+    for await (const { objects } of this.#read<ObjectBatch>(open, request.signal)) {
       for (const object of objects) yield convert.objectFromWire(object);
     }
   }
 
   async *list(request: ListRequest): AsyncGenerator<string> {
     if (request.limit === 0) return;
-    const stream = this.#objects.list(convert.listToWire(request), this.#metadata);
-    for await (const { keys } of this.#read<KeyBatch>(stream, request.signal)) yield* keys;
+    const wire = convert.listToWire(request);
+    const open = () => this.#objects.list(wire, this.#metadata);
+    for await (const { keys } of this.#read<KeyBatch>(open, request.signal)) yield* keys;
   }
 
   async *watch({ prefix, from, frontier, signal }: WatchRequest): AsyncGenerator<WatchEvent> {
@@ -167,8 +170,8 @@ export class GrpcDoor implements Door {
       persistedOnly: frontier === 'persisted',
       delivered: frontier === 'delivered',
     };
-    const stream = this.#objects.watch(wire, this.#metadata);
-    for await (const { events } of this.#read<WatchBatch>(stream, signal)) {
+    const open = () => this.#objects.watch(wire, this.#metadata);
+    for await (const { events } of this.#read<WatchBatch>(open, signal)) {
       for (const event of events) yield convert.watchEventFromWire(event);
     }
   }
@@ -182,8 +185,8 @@ export class GrpcDoor implements Door {
 
   async *query(plan: unknown, signal?: AbortSignal): AsyncGenerator {
     const wire = { plan: Buffer.from(JSON.stringify(plan)) };
-    const stream = this.#objects.query(wire, this.#metadata);
-    for await (const { rows } of this.#read<RowBatch>(stream, signal)) {
+    const open = () => this.#objects.query(wire, this.#metadata);
+    for await (const { rows } of this.#read<RowBatch>(open, signal)) {
       for (const row of rows) yield JSON.parse(row.toString()) as unknown;
     }
   }
@@ -253,6 +256,7 @@ export class GrpcDoor implements Door {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#puts.close();
     for (const client of [this.#objects, this.#pools, this.#pipelines, this.#cluster])
       client.close();
@@ -291,6 +295,7 @@ export class GrpcDoor implements Door {
     { timeoutMs, signal }: { timeoutMs?: number; signal?: AbortSignal },
     start: (options: { deadline: number }, done: Callback<R>) => { cancel: () => void },
   ): Promise<R> {
+    if (this.#isClosed) throw closed();
     return new Promise((resolve, reject) => {
       const askedMs = timeoutMs ?? this.#options.timeoutMs;
       const limitMs = askedMs > 0 ? askedMs + answerGraceMs : 0;
@@ -310,7 +315,9 @@ export class GrpcDoor implements Door {
   }
 
   /** Reads a stream with its own back-pressure; leaving the loop cancels the call. */
-  async *#read<B>(stream: ClientReadableStream<B>, signal?: AbortSignal): AsyncGenerator<B> {
+  async *#read<B>(open: () => ClientReadableStream<B>, signal?: AbortSignal): AsyncGenerator<B> {
+    if (this.#isClosed) throw closed();
+    const stream = open();
     const cancel = () => {
       stream.cancel();
     };
@@ -327,6 +334,23 @@ export class GrpcDoor implements Door {
       stream.cancel();
     }
   }
+}
+
+function metadataOf(token: string | null): Metadata {
+  const metadata = new Metadata();
+  if (token === null) return metadata;
+  // What HTTP allows in a header; the library would refuse it with an error of its own.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new FreshetError('INVALID_ARGUMENT', 'The token has characters that no token has', {
+      mend: 'Give the token as it was issued, without line ends or spaces',
+    });
+  }
+  metadata.set('authorization', `Bearer ${token}`);
+  return metadata;
+}
+
+function closed(): FreshetError {
+  return new FreshetError('CLOSED', 'The connection was closed');
 }
 
 function cancelled(): FreshetError {

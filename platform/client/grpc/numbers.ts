@@ -38,7 +38,10 @@ export function timeNumber(value: number | undefined, name: string): number | un
 export function limitNumber(value: number | undefined): number {
   if (value === undefined || value === Infinity) return 0;
   if (Number.isSafeInteger(value) && value >= 1) return value > uint32Max ? 0 : value;
-  throw new FreshetError('INVALID_ARGUMENT', `limit is ${String(value)}, not a whole number from 0`);
+  throw new FreshetError(
+    'INVALID_ARGUMENT',
+    `limit is ${String(value)}, not a whole number from 0`,
+  );
 }
 
 /** Whole ms, as long as a member waits at most; 0: the member's default. */
