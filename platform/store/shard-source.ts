@@ -86,7 +86,7 @@ export class StoreShardSource implements ShardSource {
     const scan = { ...toScan(request, request.toVersion ?? Infinity, Infinity), wantRemoved };
     for await (const page of pages(shard, scan, call)) {
       const isWanted = page.records.map(
-        ({ head }) => (head.eventTime ?? head.time) <= at && head.kind !== recordKinds.trigger,
+        ({ head }) => eventTimeOf(head) <= at && head.kind !== recordKinds.trigger,
       );
       const scanned = toScanned(page, request.wantValues);
       const taken = scanned.filter((_, nth) => isWanted[nth]).slice(0, left);
@@ -113,10 +113,22 @@ export class StoreShardSource implements ShardSource {
       });
     }
     const newest = new Map<string, ScannedRecord>();
-    const versions = { ...request, kind: 'versions', reverse: false, limit: null } as const;
+    // Bounds are for what a key is at the cut; an older version does not take its place.
+    const versions = {
+      ...request,
+      kind: 'versions',
+      fromVersion: null,
+      fromTime: null,
+      reverse: false,
+      limit: null,
+    } as const;
     for await (const batch of this.#scanByEventTime(shard, versions, call, true)) {
       for (const record of batch) {
-        newest.set(record.key, record);
+        const known = newest.get(record.key);
+        // Versions rise along the scan, event times need not.
+        if (known === undefined || eventTimeOf(known) <= eventTimeOf(record)) {
+          newest.set(record.key, record);
+        }
       }
       if (newest.size > storeLimits.eventCutKeys) {
         const most = String(storeLimits.eventCutKeys);
@@ -125,7 +137,11 @@ export class StoreShardSource implements ShardSource {
         });
       }
     }
-    const present = [...newest.values()].filter(({ removed }) => !removed);
+    const fromVersion = request.fromVersion ?? plainScan.fromVersion;
+    const fromTime = request.fromTime ?? plainScan.fromTime;
+    const present = [...newest.values()].filter(
+      ({ removed, version, time }) => !removed && version >= fromVersion && time >= fromTime,
+    );
     const sign = request.reverse ? -1 : 1;
     present.sort((a, b) => sign * compareText(a.key, b.key));
     const { limit } = request;
@@ -136,6 +152,11 @@ export class StoreShardSource implements ShardSource {
     }
     return undefined;
   }
+}
+
+/** A record without an event time counts with its commit time. */
+function eventTimeOf({ eventTime, time }: Pick<ScannedRecord, 'eventTime' | 'time'>): number {
+  return eventTime ?? time;
 }
 
 async function cutOf(

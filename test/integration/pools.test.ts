@@ -271,5 +271,9 @@ test('shards are scanned for queries: by version, by key, as of a time', async (
     expect(await scan(id, { atTime: 4000, atAxis: 'event' })).toEqual(['a 3 again', 'b 2']);
     const objects = { kind: 'objects', atTime: 4500, atAxis: 'event' };
     expect(await scan(id, objects)).toEqual(['a 3 again', 'b 2']);
+    // The newest by event time, though another version came later.
+    const later = { ...objects, atTime: 5500 };
+    expect(await scan(id, later)).toEqual(['a 1', 'b 2']);
+    expect(await scan(id, { ...later, fromVersion: 2 })).not.toContain('a 3 again');
   }
 });
