@@ -33,6 +33,7 @@ export { Database } from './database.ts';
 export type { Door, MemberInfo, ViewInfo } from './door.ts';
 export type {
   PoolEvent,
+  PoolListOptions,
   PoolQueryOptions,
   PoolTriggerOptions,
   PoolWatchOptions,

@@ -1,12 +1,17 @@
 import {
+  type FreshetError,
   type HistoryOptions,
+  isFreshetError,
   joinKey,
   type ListRequest,
   type ObjectRecord,
   type PutOptions,
+  type PutOutcome,
+  type PutRequest,
   type PutResult,
   type ReadOptions,
   type TimeAxis,
+  toFreshetError,
   type TriggerRequest,
   type TriggerResult,
   type WatchOptions,
@@ -33,6 +38,13 @@ export type PoolEvent<T> =
 export interface PoolWatchOptions extends WatchOptions {
   /** Only keys that start with this, after the pool's name and its slash. */
   readonly prefix?: string;
+}
+
+export interface PoolListOptions extends Omit<ListRequest, 'prefix' | 'after'> {
+  /** Only names that start with this. */
+  readonly prefix?: string;
+  /** Only names after this one, as a list gave it. */
+  readonly after?: string;
 }
 
 /** As of when a query sees the pool; without it: now. */
@@ -64,10 +76,18 @@ export class Pool<T> {
   /** Not atomic; results in order, an error where one failed. */
   async putMany(
     entries: readonly { readonly name: string; readonly value: T; readonly options?: PutOptions }[],
-  ): Promise<readonly (PutResult | Error)[]> {
-    return this.#door.putMany(
-      entries.map(({ name, value, options }) => this.#putRequest(name, value, options ?? {})),
-    );
+  ): Promise<readonly PutOutcome[]> {
+    const asked = entries.map(({ name, value, options = {} }): PutRequest | FreshetError => {
+      try {
+        return this.#putRequest(name, value, options);
+      } catch (error) {
+        // A name that is none or a value that does not fit is this entry's failure alone.
+        return toFreshetError(error);
+      }
+    });
+    const sent = asked.filter((one): one is PutRequest => !isFreshetError(one));
+    const answers = (await this.#door.putMany(sent)).values();
+    return asked.map((one) => (isFreshetError(one) ? one : (answers.next().value as PutOutcome)));
   }
 
   async remove(name: string, options: Omit<PutOptions, 'store'> = {}): Promise<PutResult> {
@@ -93,11 +113,16 @@ export class Pool<T> {
   }
 
   /** Names (without the pool) in byte order. */
-  async *list(options: Partial<ListRequest> = {}): AsyncGenerator<string> {
-    const { prefix, ...rest } = options;
-    const start = this.name.length + 1;
-    for await (const key of this.#door.list({ ...rest, prefix: `${this.name}/${prefix ?? ''}` })) {
-      yield key.slice(start);
+  async *list(options: PoolListOptions = {}): AsyncGenerator<string> {
+    const { prefix = '', after, ...rest } = options;
+    const under = `${this.name}/`;
+    const request = {
+      ...rest,
+      prefix: under + prefix,
+      ...(after === undefined ? {} : { after: under + after }),
+    };
+    for await (const key of this.#door.list(request)) {
+      yield key.slice(under.length);
     }
   }
 
@@ -153,11 +178,7 @@ export class Pool<T> {
     };
   }
 
-  #putRequest(
-    name: string,
-    value: T,
-    options: PutOptions,
-  ): PutOptions & { key: string; value: Uint8Array } {
+  #putRequest(name: string, value: T, options: PutOptions): PutRequest {
     return {
       ...options,
       key: joinKey(this.name, name),

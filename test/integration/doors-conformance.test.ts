@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Database, type Door, json } from '../../platform/client/mod.ts';
+import { Database, type Door, isFreshetError, json } from '../../platform/client/mod.ts';
 import { bytes, text } from '../support/cluster.ts';
 import { type DoorsRig, memberDoor, startDoors, take } from './doors-rig.ts';
 
@@ -148,6 +148,21 @@ describe.each([
     });
     await door.put({ key: `${pool}/after`, value: bytes('well') });
     expect(text((await door.get({ key: `${pool}/after` }))?.value)).toBe('well');
+  });
+
+  test('a pool takes and gives names, and a bad entry among many fails alone', async () => {
+    const names = new Database(doorOf()).pool(pool);
+    const results = await names.putMany([
+      { name: 'page/a', value: 1 },
+      { name: 'page/../b', value: 2 },
+      { name: 'page/c', value: undefined },
+      { name: 'page/d', value: 4 },
+    ]);
+    const codes = results.map((result) => (isFreshetError(result) ? result.code : 'ok'));
+    expect(codes).toEqual(['ok', 'INVALID_KEY', 'INVALID_VALUE', 'ok']);
+    expect(await collect(names.list({ prefix: 'page/' }))).toEqual(['page/a', 'page/d']);
+    expect(await collect(names.list({ prefix: 'page/', after: 'page/a' }))).toEqual(['page/d']);
+    expect(await collect(names.list({ prefix: 'page/', limit: 0 }))).toEqual([]);
   });
 
   test('a trigger reaches members and leaves nothing behind', async () => {
