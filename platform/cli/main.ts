@@ -60,8 +60,14 @@ async function main(): Promise<number> {
   }
 }
 
-process.stdout.on('error', () => {
+process.stdout.on('error', (caught: NodeJS.ErrnoException) => {
   // The reader has gone (as with `| head`): there is nobody left to tell.
-  process.exit(0);
+  if (caught.code === 'EPIPE') process.exit(0);
+  const code = caught.code === 'ENOSPC' ? 'DISK_FULL' : 'INTERNAL';
+  const error = new FreshetError(code, `The output cannot be written: ${caught.message}`, {
+    mend: 'Send it where there is room for all of it',
+  });
+  new Output(sinks, process.argv.includes('--json')).error(error);
+  process.exit(1);
 });
 process.exitCode = await main();

@@ -45,7 +45,9 @@ export class Output {
   }
 
   put(key: string, result: PutResult): void {
-    this.either({ key, ...result }, () => `${key} ${versionOf(result)} at ${timeOf(result.time)}`);
+    // With ack none nothing is known yet, not even a version.
+    const place = result.version === 0 ? 'sent' : `${versionOf(result)} at ${timeOf(result.time)}`;
+    this.either({ key, ...result }, () => `${key} ${place}`);
   }
 
   object(object: ObjectRecord): void {
@@ -94,8 +96,11 @@ export function exitCodeOf(error: FreshetError): number {
   return error.code === 'INVALID_ARGUMENT' ? 2 : 1;
 }
 
+/** ISO 8601 to the microsecond, so that `--at` finds what was shown. */
 export function timeOf(micros: number): string {
-  return new Date(micros / 1000).toISOString();
+  const millis = Math.floor(micros / 1000);
+  const rest = String(micros - millis * 1000).padStart(3, '0');
+  return new Date(millis).toISOString().replace('Z', `${rest}Z`);
 }
 
 function versionOf({

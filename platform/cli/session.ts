@@ -68,16 +68,29 @@ export function parseNumber(text: string, option: string, min: number, max: numb
   );
 }
 
+/** As `parseNumber`, for what can only be whole. */
+export function parseWhole(text: string, option: string, min: number, max: number): number {
+  const value = parseNumber(text, option, min, max);
+  if (Number.isSafeInteger(value)) return value;
+  throw new FreshetError('INVALID_ARGUMENT', `${option} is '${text}', not a whole number`);
+}
+
+const isoMoment = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
 /** A moment: µs since 1970, an ISO 8601 date, or `-30s`, `-5m`, `-2h` before `nowUs`. */
 export function parseMoment(text: string, option: string, nowUs: number): number {
   const relative = /^-(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   if (relative !== null) {
     const unitUs = { ms: 1e3, s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 }[relative[2] as 'ms'];
-    return Math.round(nowUs - Number(relative[1]) * unitUs);
+    const moment = Math.round(nowUs - Number(relative[1]) * unitUs);
+    if (Number.isSafeInteger(moment)) return moment;
   }
   if (/^\d{10,}$/.test(text)) return parseNumber(text, option, 0, Number.MAX_SAFE_INTEGER);
-  const parsed = Date.parse(text);
-  if (!Number.isNaN(parsed)) return parsed * 1000;
+  // Date.parse alone would take -5 for a day in May 2001.
+  const parsed = isoMoment.test(text) ? Date.parse(text) : NaN;
+  // A Date ends at milliseconds; what follows them tells two versions apart.
+  const micros = /\.\d{3}(\d{1,3})/.exec(text)?.[1] ?? '';
+  if (Number.isSafeInteger(parsed * 1000)) return parsed * 1000 + Number(micros.padEnd(3, '0'));
   throw new FreshetError('INVALID_ARGUMENT', `${option} is '${text}', which is no moment`, {
     mend: "Give microseconds since 1970, an ISO date such as 2026-01-31T12:00:00Z, or '-30s'",
   });

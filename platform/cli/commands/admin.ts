@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { PoolKind, SchemaKind } from '../../client/mod.ts';
 import { preparePipeline } from '../../lambda/mod.ts';
-import { parseNumber, type Session } from '../session.ts';
+import { parseWhole, type Session } from '../session.ts';
 
 interface PoolFlags {
   readonly kind: string;
@@ -123,10 +123,10 @@ function describe({ name, nodes }: DeployedLike): string {
 function poolOptions({ kind, history, maxValue, timeAxis, schema }: PoolFlags) {
   return {
     kind: kind as PoolKind,
-    ...(history === undefined ? {} : { history: parseNumber(history, '--history', 0, 1e6) }),
+    ...(history === undefined ? {} : { history: parseWhole(history, '--history', 0, 1e6) }),
     ...(maxValue === undefined
       ? {}
-      : { maxValueBytes: parseNumber(maxValue, '--max-value', 1, 2 ** 30) }),
+      : { maxValueBytes: parseWhole(maxValue, '--max-value', 1, 2 ** 30) }),
     ...(timeAxis === undefined ? {} : { timeAxis: timeAxis as 'commit' | 'event' }),
     ...(schema === undefined ? {} : { schema: schema as SchemaKind }),
   };

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { FreshetError, packageRoot, runsFromSources } from '../../base/mod.ts';
 import { deployOnce } from '../deploy-once.ts';
 import { type DevCluster, startDevCluster } from '../dev-cluster.ts';
-import { parseNumber, type Session } from '../session.ts';
+import { parseWhole, type Session } from '../session.ts';
 
 interface DevFlags {
   readonly members: string;
@@ -41,14 +41,14 @@ export function addDevCommand(program: Command, sessionOf: (command: Command) =>
 }
 
 async function runDev(flags: DevFlags, { output }: Session): Promise<void> {
-  const frames = flags.frames === undefined ? null : parseNumber(flags.frames, '--frames', 1, 1e9);
+  const frames = flags.frames === undefined ? null : parseWhole(flags.frames, '--frames', 1, 1e9);
   const stop = interruption();
   const dev = await startDevCluster(
     {
-      members: parseNumber(flags.members, '--members', 1, 16),
+      members: parseWhole(flags.members, '--members', 1, 16),
       dataFolder: flags.data,
-      httpPort: parseNumber(flags.port, '--port', 0, 65_535),
-      grpcPort: parseNumber(flags.grpcPort, '--grpc-port', 0, 65_535),
+      httpPort: parseWhole(flags.port, '--port', 0, 65_535),
+      grpcPort: parseWhole(flags.grpcPort, '--grpc-port', 0, 65_535),
       fresh: flags.fresh === true,
       logLevel: flags.logLevel,
     },

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { FreshetError, messageOf } from '../../base/mod.ts';
 import type { Ack, Expectation, ReadLevel } from '../../client/mod.ts';
-import { parseMoment, parseNumber, type Session } from '../session.ts';
+import { parseMoment, parseWhole, type Session } from '../session.ts';
 
 interface PutFlags {
   readonly file?: string;
@@ -230,11 +230,11 @@ function conditionOf(ifVersion: string | undefined): { expect?: Expectation } {
 }
 
 function limitOf(limit: string | undefined): { limit?: number } {
-  return limit === undefined ? {} : { limit: parseNumber(limit, '--limit', 1, 1e9) };
+  return limit === undefined ? {} : { limit: parseWhole(limit, '--limit', 1, 1e9) };
 }
 
 function countOf(text: string, option: string): number {
-  return parseNumber(text, option, 0, Number.MAX_SAFE_INTEGER);
+  return parseWhole(text, option, 0, Number.MAX_SAFE_INTEGER);
 }
 
 function pairOf(text: string): [string, string] {

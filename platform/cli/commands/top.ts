@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { FreshetError, messageOf } from '../../base/mod.ts';
 import type { Database } from '../../client/mod.ts';
-import { parseNumber, type Session } from '../session.ts';
+import { parseNumber, parseWhole, type Session } from '../session.ts';
 import { topLines, type TopResult, type TopSample } from '../top-view.ts';
 
 interface TopFlags {
@@ -32,7 +32,7 @@ export function addTopCommand(program: Command, sessionOf: (command: Command) =>
 
 async function runTop(db: Database, flags: TopFlags, { output, address }: Session): Promise<void> {
   const interval = parseNumber(flags.interval, '--interval', 0.1, 3600) * 1000;
-  const count = flags.count === undefined ? Infinity : parseNumber(flags.count, '--count', 1, 1e9);
+  const count = flags.count === undefined ? Infinity : parseWhole(flags.count, '--count', 1, 1e9);
   const abort = new AbortController();
   const results: TopResult[] = [];
   const following = follow(db, flags.watch, results, abort.signal);
