@@ -65,7 +65,8 @@ export function addImportCommand(program: Command, sessionOf: (command: Command)
 /** The error, with how to go on where the import stopped. */
 function resumable(caught: unknown, token: string | null): FreshetError {
   const error = toFreshetError(caught);
-  if (token === null) return error;
+  // An argument that is refused is so before the first row.
+  if (token === null || error.code === 'INVALID_ARGUMENT') return error;
   const mend = `${error.mend}; then go on with --from ${token}`;
   return new FreshetError(error.code, error.message, { mend, cause: error });
 }
@@ -77,6 +78,9 @@ function optionsOf(file: string, flags: ImportFlags) {
       'INVALID_ARGUMENT',
       `--time-format is '${timeFormat}', not one of ${timeFormats.join(', ')}`,
     );
+  }
+  if (!/^[\t !#-~]$/.test(delimiter)) {
+    throw new FreshetError('INVALID_ARGUMENT', `--delimiter is '${delimiter}', not one character`);
   }
   return {
     file,

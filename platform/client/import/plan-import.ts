@@ -3,9 +3,9 @@
  * the same stream with their line and what is wrong, and every row carries a token with which the
  * next run goes on after it.
  */
-import { createReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { FreshetError } from '../../base/mod.ts';
+import { FreshetError, messageOf } from '../../base/mod.ts';
 import { readCsv } from './csv.ts';
 import type { CsvRow, RowPlace } from './csv.ts';
 import { parseEventTime } from './event-time.ts';
@@ -49,8 +49,8 @@ export type ImportItem =
   | { readonly kind: 'row'; readonly line: number; readonly token: string };
 
 /**
- * @throws INVALID_ARGUMENT when a column is missing, the template is wrong, or the token belongs to
- *   another file; and what the file system throws
+ * @throws INVALID_ARGUMENT when the file cannot be read, a column is missing, the template is
+ *   wrong, or the token belongs to another file
  */
 export async function* planImport(options: ImportOptions): AsyncGenerator<ImportItem> {
   const { header, place } = await readHeader(options);
@@ -59,7 +59,7 @@ export async function* planImport(options: ImportOptions): AsyncGenerator<Import
   const from = options.from ?? null;
   const start = from === null ? place : parseToken(from, mark);
   const source = createReadStream(options.file, { start: start.end });
-  const rows = readCsv(source, {
+  const rows = readCsv(readable(source, options.file), {
     delimiter: options.delimiter ?? ',',
     offset: start.end,
     line: start.nextLine,
@@ -76,7 +76,8 @@ async function readHeader(
 ): Promise<{ readonly header: readonly string[]; readonly place: RowPlace }> {
   const source = createReadStream(options.file, { highWaterMark: 16 * 1024 });
   try {
-    for await (const row of readCsv(source, { delimiter: options.delimiter ?? ',' })) {
+    const { delimiter = ',' } = options;
+    for await (const row of readCsv(readable(source, options.file), { delimiter })) {
       if (row.kind === 'bad') {
         throw refusal(`the header of ${options.file}: ${row.reason}`, 'Mend its header');
       }
@@ -88,6 +89,18 @@ async function readHeader(
     source.destroy();
   }
   throw refusal(`${options.file} is empty`, 'Give a table whose first row names columns');
+}
+
+/** The same bytes; what the file system has against them names the file. */
+async function* readable(source: ReadStream, file: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of source) yield chunk as Uint8Array;
+  } catch (cause) {
+    throw new FreshetError('INVALID_ARGUMENT', `${file} cannot be read: ${messageOf(cause)}`, {
+      mend: 'Give a table that can be read',
+      cause,
+    });
+  }
 }
 
 function parseToken(token: string, mark: number): Pick<RowPlace, 'end' | 'nextLine'> {

@@ -136,7 +136,8 @@ test('what cannot be imported at all is refused before any row', async () => {
   await refused({}, 'date,cow,yield,yield\n').toThrow('two columns are called yield');
   await refused({ from: '12:3:99' }).toMatchObject({ code });
   await refused({ from: 'x' }).toMatchObject({ code });
-  await refused({ file: join(folder, 'absent.csv') }).toMatchObject({ code: 'ENOENT' });
+  await refused({ file: join(folder, 'absent.csv') }).toMatchObject({ code });
+  await refused({ file: folder }).toMatchObject({ code });
 });
 
 test('the real milk records of twenty herds are read whole', async (context) => {
