@@ -42,6 +42,10 @@ describe('lists', () => {
     expect(await keys(`&at=${String(places.time - 1)}`)).not.toContain('/farm/notes/list/late');
     const unknown = await at('/v1/keys?prefix=/nowhere/');
     expect([unknown.status, errorOf(unknown).code]).toEqual([404, 'UNKNOWN_POOL']);
+    const from = await at('/v1/watch?prefix=/farm/notes&from=zzz');
+    expect([from.status, errorOf(from).code]).toEqual([400, 'INVALID_ARGUMENT']);
+    const headers = { 'last-event-id': '1.2' };
+    expect((await at('/v1/watch?prefix=/farm/notes', { headers })).status).toBe(400);
   });
 
   test('a history both ways, bounded by number and by version', async () => {

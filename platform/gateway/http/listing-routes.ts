@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { checkKey, toFreshetError } from '../../base/mod.ts';
 import type { Door, ObjectRecord, WatchEvent } from '../../client/mod.ts';
+import { decodeToken } from '../../store/mod.ts';
 import { bytesOf, parsePlanJson } from '../parse-json.ts';
 import { keyOfUrl } from './object-key.ts';
 import { ReadLevelName } from './read-level.ts';
@@ -84,6 +85,8 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
       await checkWatched(door, prefix);
       const resumed = request.headers['last-event-id'];
       const start = typeof resumed === 'string' && resumed !== '' ? resumed : from;
+      // Refused with a status too, else a reader would come back with it again and again.
+      if (start !== undefined && start !== 'start') decodeToken(start);
       const signal = abortedWith(reply);
       const events = door.watch({
         prefix,
