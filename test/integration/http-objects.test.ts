@@ -55,6 +55,35 @@ describe('objects', () => {
     expect(Buffer.from(direct!.value!).equals(bytes)).toBe(true);
   });
 
+  test('reads keep to their conditions, and never join parts of two versions', async () => {
+    const path = '/v1/objects/farm/notes/parts';
+    const { etag: before = '' } = (await put('/farm/notes/parts', 'eleven byte')).headers;
+    const { etag: now = '' } = (await put('/farm/notes/parts', 'ELEVEN BYTE')).headers;
+    const get = async (headers: Record<string, string>) => {
+      const { status, body } = await http(path, { headers });
+      return [status, body.toString()];
+    };
+    expect(await get({ range: 'bytes=0-5', 'if-range': now })).toEqual([206, 'ELEVEN']);
+    expect(await get({ range: 'bytes=0-5', 'if-range': before })).toEqual([200, 'ELEVEN BYTE']);
+    expect(await get({ range: 'Bytes=-4' })).toEqual([206, 'BYTE']);
+    expect(await get({ range: 'bytes=5-2' })).toEqual([200, 'ELEVEN BYTE']);
+    expect(await get({ range: 'bytes=11-' })).toEqual([416, '']);
+    expect(await get({ 'if-match': `${before}, ${now}` })).toEqual([200, 'ELEVEN BYTE']);
+    expect(await get({ 'if-match': '*' })).toEqual([200, 'ELEVEN BYTE']);
+    expect((await get({ 'if-match': before }))[0]).toBe(412);
+    expect(await get({ 'if-none-match': '*' })).toEqual([304, '']);
+    const whole = await http(`http://127.0.0.1:${String(rig.httpPort)}${path}`);
+    expect([whole.status, whole.body.toString()]).toEqual([200, 'ELEVEN BYTE']);
+  });
+
+  test('what was not waited for has no tag', async () => {
+    const answer = await http('/v1/objects/farm/notes/loose?ack=none', {
+      method: 'PUT',
+      body: 'x',
+    });
+    expect([answer.status, answer.headers.etag]).toEqual([200, undefined]);
+  });
+
   test('HEAD tells size and place without the value, an empty value is a value', async () => {
     await put('/farm/notes/head', 'twelve bytes');
     const head = await http('/v1/objects/farm/notes/head', { method: 'HEAD' });

@@ -39,17 +39,34 @@ export function expectationOf(headers: {
 /** Does `If-None-Match` of a read name this very version? */
 export function isUnchanged(noneMatch: string | undefined, tag: string): boolean {
   if (noneMatch === undefined) return false;
-  return noneMatch.split(',').some((part) => part.trim().replace(/^W\//, '') === tag);
+  return tagsOf(noneMatch).some((part) => part === '*' || part.replace(/^W\//, '') === tag);
 }
 
-/** One byte range (RFC 9110, 14): null: the whole; 'unsatisfiable' beyond the end. */
+/** Does `If-Match` of a read demand another version? Compared strongly: a weak tag is another. */
+export function isOther(match: string | undefined, tag: string): boolean {
+  return match !== undefined && !tagsOf(match).some((part) => part === '*' || part === tag);
+}
+
+function tagsOf(header: string): string[] {
+  return header.split(',').map((part) => part.trim());
+}
+
+/**
+ * One byte range (RFC 9110, 14): null: the whole, also where `If-Range` names another version, so
+ * that nobody joins the parts of two; 'unsatisfiable' beyond the end.
+ */
 export function rangeOf(
-  header: string | undefined,
+  headers: { readonly range?: string | undefined; readonly 'if-range'?: string | undefined },
   size: number,
+  tag: string,
 ): { readonly start: number; readonly end: number } | 'unsatisfiable' | null {
-  const parts = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
+  const ifRange = headers['if-range'];
+  if (ifRange !== undefined && ifRange.trim() !== tag) return null;
+  const parts = /^bytes=(\d*)-(\d*)$/i.exec(headers.range ?? '');
   if (parts === null || (parts[1] === '' && parts[2] === '')) return null;
   const [first, last] = [parts[1] ?? '', parts[2] ?? ''];
+  // Backwards is no range at all.
+  if (first !== '' && last !== '' && Number(first) > Number(last)) return null;
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
   return start > end || start >= size ? 'unsatisfiable' : { start, end };

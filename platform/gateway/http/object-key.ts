@@ -6,7 +6,8 @@ import { checkKey, FreshetError } from '../../base/mod.ts';
  * that could be read as another is refused, not cleaned.
  */
 export function keyOfUrl(rawUrl: string, route: string): string {
-  const path = rawUrl.split(/[?#]/, 1)[0] ?? '';
+  // A request to a proxy may name the whole URL (RFC 9112, 3.2.2).
+  const path = rawUrl.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? '';
   if (!path.startsWith(`${route}/`)) {
     throw new FreshetError('INVALID_KEY', `The path '${path}' does not start with '${route}/'`);
   }

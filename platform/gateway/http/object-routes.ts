@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FreshetError } from '../../base/mod.ts';
 import type { Ack, Door, ObjectRecord, PutResult, ReadLevel } from '../../client/mod.ts';
 import { bytesOf } from '../parse-json.ts';
-import { entityTag, expectationOf, isUnchanged, rangeOf } from './entity-tag.ts';
+import { entityTag, expectationOf, isOther, isUnchanged, rangeOf } from './entity-tag.ts';
 import { keyOfUrl } from './object-key.ts';
 import { ReadLevelName } from './read-level.ts';
 
@@ -114,7 +114,8 @@ function metaOf({ headers }: FastifyRequest): Record<string, string> {
 }
 
 function sendPlace(reply: FastifyReply, result: PutResult): PutResult {
-  void reply.header('etag', entityTag(result));
+  // With ack none nothing is known yet, and no tag names it.
+  if (result.version > 0) void reply.header('etag', entityTag(result));
   return result;
 }
 
@@ -124,6 +125,9 @@ function sendObject(
   object: ObjectRecord,
 ): FastifyReply {
   const tag = entityTag(object);
+  if (isOther(request.headers['if-match'], tag)) {
+    throw new FreshetError('CONDITION_FAILED', `${object.key} is at ${tag}, not as If-Match asks`);
+  }
   void reply
     .header('etag', tag)
     .header('accept-ranges', 'bytes')
@@ -142,11 +146,16 @@ function sendObject(
   }
   if (isUnchanged(request.headers['if-none-match'], tag)) return reply.code(304).send();
   if (request.method === 'HEAD') return reply.header('content-length', object.size).send();
-  return sendRange(request, reply, object.value ?? new Uint8Array(0));
+  return sendRange(request, reply, object.value ?? new Uint8Array(0), tag);
 }
 
-function sendRange(request: FastifyRequest, reply: FastifyReply, value: Uint8Array): FastifyReply {
-  const range = rangeOf(request.headers.range, value.byteLength);
+function sendRange(
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  value: Uint8Array,
+  tag: string,
+): FastifyReply {
+  const range = rangeOf(headers, value.byteLength, tag);
   const body = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (range === null) return reply.send(body);
   if (range === 'unsatisfiable') {
