@@ -84,6 +84,20 @@ describe('objects', () => {
     expect([answer.status, answer.headers.etag]).toEqual([200, undefined]);
   });
 
+  test('a parameter or header that is wrong is named', async () => {
+    const message = async (path: string, headers = {}) =>
+      errorOf(await http(path, { method: 'PUT', body: 'x', headers })).message;
+    const path = '/v1/objects/farm/notes/named';
+    expect(await message(`${path}?colour=red`)).toBe('There is no parameter colour');
+    expect(await message(`${path}?ack=soon`)).toBe(
+      'The parameter ack must be one of none, delivered, persisted',
+    );
+    expect(await message(`${path}?eventTime=x`)).toBe('The parameter eventTime must be integer');
+    expect(await message(path, { 'content-type': '///' })).toContain('Content-Type');
+    const missing = await http('/v1/keys');
+    expect(errorOf(missing).message).toBe('The parameter prefix is missing');
+  });
+
   test('HEAD tells size and place without the value, an empty value is a value', async () => {
     await put('/farm/notes/head', 'twelve bytes');
     const head = await http('/v1/objects/farm/notes/head', { method: 'HEAD' });

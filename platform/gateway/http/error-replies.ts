@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net';
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifySchemaValidationError,
+} from 'fastify';
 import { FreshetError, type Logger, messageOf, toFreshetError } from '../../base/mod.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import { statusCodes } from '../status-codes.ts';
@@ -62,7 +67,14 @@ function sendError(reply: FastifyReply, error: FreshetError): FastifyReply {
 }
 
 function codedError(caught: FastifyError, bodyLimit: number): FreshetError {
-  if (caught.validation !== undefined) return new FreshetError('INVALID_ARGUMENT', caught.message);
+  if (caught.validation !== undefined) {
+    return new FreshetError('INVALID_ARGUMENT', describeParameter(caught.validation));
+  }
+  if (caught.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new FreshetError('INVALID_ARGUMENT', 'The Content-Type is no media type', {
+      mend: 'Send one such as application/json, or leave the header out',
+    });
+  }
   if (caught.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new FreshetError('VALUE_TOO_LARGE', `The body has over ${String(bodyLimit)} bytes`);
   }
@@ -70,6 +82,21 @@ function codedError(caught: FastifyError, bodyLimit: number): FreshetError {
     return new FreshetError('INVALID_ARGUMENT', caught.message, { cause: caught });
   }
   return toFreshetError(caught);
+}
+
+/** Names the parameter of the query string that is not as its route says. */
+function describeParameter(problems: readonly FastifySchemaValidationError[]): string {
+  const [first] = problems;
+  const { params = {}, instancePath = '', message = 'is not as it should be' } = first ?? {};
+  const missing = params['missingProperty'];
+  if (typeof missing === 'string') return `The parameter ${missing} is missing`;
+  const unknown = params['additionalProperty'];
+  if (typeof unknown === 'string') return `There is no parameter ${unknown}`;
+  const name = `The parameter ${instancePath.slice(1)}`;
+  const allowed = problems.flatMap(({ params: { allowedValue } }) =>
+    typeof allowedValue === 'string' ? [allowedValue] : [],
+  );
+  return allowed.length > 0 ? `${name} must be one of ${allowed.join(', ')}` : `${name} ${message}`;
 }
 
 function connectionError(caught: NodeJS.ErrnoException): FreshetError {
