@@ -62,7 +62,8 @@ export function topLines(
     ...now.stages.map((stage) => stageLine(before, stage, seconds)),
     '',
     'last results',
-    ...results.map(({ key, text }) => `  ${key}  ${text}`),
+    // Bytes that a writer chose do not steer the terminal.
+    ...results.map(({ key, text }) => `  ${key}  ${text.replaceAll(/\p{Cc}/gu, '·')}`),
   ];
 }
 

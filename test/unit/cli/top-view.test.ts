@@ -45,6 +45,7 @@ it('shows rates between two samples, stopped shards and members that are down', 
   ];
   const lines = topLines(sample(1000, 100, 50), sample(3000, 300, 56), members, 'waiting for 2', [
     { key: '/r/1', text: '{}' },
+    { key: '/r/2', text: '\u001b[31mred\u0007\u009b' },
   ]);
   const text = lines.join('\n');
   expect(text).toMatch(/view 3 {2}waiting for 2/);
@@ -52,4 +53,5 @@ it('shows rates between two samples, stopped shards and members that are down', 
   expect(text).toMatch(/volatile +2 +100\.0 +310 +1/);
   expect(text).toMatch(/\/a x +3\.0 +4 +1 +56 +2 +0/);
   expect(text).toMatch(/\/r\/1 {2}\{\}/);
+  expect(lines.at(-1)).toBe('  /r/2  ·[31mred··');
 });
