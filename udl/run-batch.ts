@@ -55,9 +55,13 @@ export async function runBatch(
   const codecs = outputCodecs(lambda.emits);
   const items = arrivals.map((arrival) => new BatchItem(lambda, arrival, codecs));
   const readable = items.filter((item) => item.decode());
-  if (readable.length > 0) {
-    const events = readable.map((item) => item.event());
-    await lambda.run(events as never, context as never);
+  try {
+    if (readable.length > 0) {
+      const events = readable.map((item) => item.event());
+      await lambda.run(events as never, context as never);
+    }
+  } finally {
+    for (const item of items) item.close();
   }
   return items.map((item) => item.outcome());
 }
@@ -80,6 +84,8 @@ class BatchItem {
   readonly #emits: Emitted[] = [];
   #value: unknown = null;
   #error: FreshetError | null = null;
+  /** `run` is over: what the lambda says now comes too late. */
+  #isClosed = false;
 
   constructor(lambda: Runnable, arrival: RawEvent, codecs: ReadonlyMap<string, Codec<unknown>>) {
     this.#lambda = lambda;
@@ -105,9 +111,14 @@ class BatchItem {
       value: this.#value,
       emit: this.#emitter(),
       fail: (error) => {
+        this.#refuseLate('fail');
         this.#fail(error);
       },
     };
+  }
+
+  close(): void {
+    this.#isClosed = true;
   }
 
   outcome(): ItemOutcome {
@@ -151,6 +162,7 @@ class BatchItem {
     value: unknown,
     options: EmitOptions,
   ): void {
+    this.#refuseLate(`emit.${output}`);
     if (this.#emits.length >= emitsPerEventMax) {
       throw new FreshetError(
         'LAMBDA_FAILED',
@@ -160,9 +172,21 @@ class BatchItem {
     this.#emits.push({
       output,
       name,
-      bytes: codec.encode(value),
+      // A copy: it leaves this thread when `run` is over, and what a codec gives may be the
+      // lambda's own array, which it writes to or emits again.
+      bytes: new Uint8Array(codec.encode(value)),
       eventTime: options.eventTime ?? this.#arrival.eventTime,
       meta: { 'content-type': codec.contentType, ...options.meta },
     });
+  }
+
+  /** Nothing would come of it, and nobody would know. */
+  #refuseLate(what: string): void {
+    if (!this.#isClosed) return;
+    throw new FreshetError(
+      'LAMBDA_FAILED',
+      `The lambda '${this.#lambda.name}' called ${what} for '${this.#arrival.key}' when its run was over`,
+      { mend: 'Wait in run for everything that emits or fails' },
+    );
   }
 }

@@ -84,6 +84,54 @@ describe('testLambda', () => {
     ).rejects.toThrow(/does not fit its schema at \/litres/);
   });
 
+  it('keeps what was emitted as it was then, whatever becomes of the array', async () => {
+    const shared = Uint8Array.of(1);
+    const counts = defineLambda({
+      name: 'dairy/counts',
+      version: '1',
+      input: json(Reading),
+      emits: { copies: image() },
+      run(events) {
+        for (const event of events) {
+          event.emit.copies(event.name, shared);
+          shared[0] = 7;
+        }
+      },
+    });
+    const { emitted } = await testLambda(counts, [
+      { key: '/dairy/yield/a', value: { litres: 1 } },
+      { key: '/dairy/yield/b', value: { litres: 2 } },
+    ]);
+    expect(emitted.map(({ value }) => value)).toEqual([Uint8Array.of(1), Uint8Array.of(7)]);
+  });
+
+  it('tells a lambda that emits or fails when its run is over', async () => {
+    const late: (() => void)[] = [];
+    const hasty = defineLambda({
+      name: 'dairy/hasty',
+      version: '1',
+      input: json(Reading),
+      emits: { alarms: Alarm },
+      run(events) {
+        for (const { emit, fail } of events) {
+          late.push(
+            () => {
+              emit.alarms('late', { cow: 'late', litres: 1 });
+            },
+            () => {
+              fail(new Error('late'));
+            },
+          );
+        }
+      },
+    });
+    const key = '/dairy/yield/cow_1';
+    const result = await testLambda(hasty, [{ key, value: { litres: 3 } }]);
+    expect(late).toHaveLength(2);
+    for (const call of late) expect(call).toThrow(/'dairy\/hasty' called .* its run was over/);
+    expect(result).toEqual({ emitted: [], failed: [] });
+  });
+
   it('refuses an output that was not declared', async () => {
     const emitsElsewhere = defineLambda({
       name: 'dairy/stray',
