@@ -237,6 +237,7 @@ export class ObjectStore {
   async triggerPut(request: TriggerRequest): Promise<TriggerResult> {
     const pool = await this.#poolOf(request.key, request);
     checkSize(request.key, request.value, pool);
+    checkedEventTime(request.key, request.eventTime);
     const hash = this.placement.hash(request.key);
     const shard = this.placement.shardOf(pool, request.key);
     const { timeoutMs } = callLimits(request);
@@ -397,9 +398,17 @@ function toChange(
     meta: encodeMeta(request.meta),
     ack: ack ?? (pool.kind === 'persistent' ? 'persisted' : 'delivered'),
     expect: expect ?? null,
-    eventTime: eventTime ?? null,
+    eventTime: checkedEventTime(key, eventTime),
     session: session ?? null,
   };
+}
+
+/** null: none was given. To the data plane NaN means none too, so it is refused here. */
+function checkedEventTime(key: string, eventTime: number | undefined): number | null {
+  if (eventTime === undefined) return null;
+  if (Number.isSafeInteger(eventTime)) return eventTime;
+  const text = `The eventTime of ${key} is ${String(eventTime)}, not a whole number of microseconds`;
+  throw new FreshetError('INVALID_ARGUMENT', text, { details: { key } });
 }
 
 function checkSize(key: string, value: Uint8Array, pool: PoolInfo): void {

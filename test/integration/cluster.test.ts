@@ -149,6 +149,17 @@ describe.each(['/herd', '/milk'])('objects of %s', (pool) => {
     expect(await store(3).stat({ key })).toMatchObject({ meta, size: 1, value: null });
   });
 
+  test('are refused with an event time that is none', async () => {
+    const key = `${pool}/e/when`;
+    for (const eventTime of [NaN, 0.5, 2 ** 53]) {
+      const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining(key) as string };
+      const request = { key, value: bytes('x'), eventTime };
+      await expect(store(1).put(request)).rejects.toMatchObject(refused);
+      await expect(store(1).triggerPut(request)).rejects.toMatchObject(refused);
+    }
+    expect(await store(3).get({ key })).toBeNull();
+  });
+
   test('are put by many, each with its own outcome', async () => {
     const requests = Array.from({ length: 500 }, (_, nth) => ({
       key: `${pool}/many/${String(nth).padStart(4, '0')}`,
