@@ -27,7 +27,7 @@ export const errorCodes = Object.freeze({
   KEY_TOO_LONG: final('the key is longer than the limit', 'Shorten the key'),
   VALUE_TOO_LARGE: final(
     'the value is larger than the pool allows',
-    'Split the value, or raise maxValueSize of the pool',
+    'Split the value, or raise maxValueBytes of the pool',
   ),
   META_TOO_LARGE: final('the meta map is larger than the limit', 'Put less into meta'),
   INVALID_VALUE: final('the value does not match the schema of the pool', 'Correct the value'),
@@ -71,7 +71,7 @@ export const errorCodes = Object.freeze({
   ),
   LOG_CORRUPT: final(
     'a log is damaged below what was synced',
-    'Repair it from another member: freshet doctor',
+    "Move the shard's folder away and start again: the other members fill it",
   ),
   NEWER_FORMAT: final('the data was written by a newer Freshet', 'Run the newer Freshet'),
   DATA_IN_USE: final(
@@ -84,7 +84,10 @@ export const errorCodes = Object.freeze({
   INVALID_CONFIG: final('the configuration is not acceptable', 'Correct the named settings'),
   ADDRESS_IN_USE: final('the address is taken', 'Choose another port'),
   INVALID_PIPELINE: final('the pipeline is not acceptable', 'Correct the named node or edge'),
-  LAMBDA_FAILED: final('the lambda threw an error', 'Mend the lambda, then replay dead letters'),
+  LAMBDA_FAILED: final(
+    'the lambda threw an error',
+    'Mend the lambda, deploy it again, and put the input again',
+  ),
   LAMBDA_TIMEOUT: final(
     'the lambda did not finish in time and was ended',
     'Make it faster, or raise its timeoutMs',
