@@ -33,7 +33,7 @@ const restartPauseMs = 1000;
 
 /**
  * Starts the members and waits until all shards run. A member that ends by itself later is started
- * again, and said so by `onNote`. Rejects with a coded error.
+ * again until it runs, and said so by `onNote`. Rejects with a coded error.
  */
 export async function startDevCluster(
   options: DevClusterOptions,
@@ -43,7 +43,18 @@ export async function startDevCluster(
   if (options.fresh) await rm(options.dataFolder, { recursive: true, force: true });
   onProgress(`starting ${String(options.members)} members`);
   let closing = false;
-  const cluster: LocalCluster = await startLocalCluster({
+  let members: LocalCluster | null = null;
+  const startAgain = (id: number): void => {
+    setTimeout(() => {
+      if (closing || members === null) return;
+      members.start(id).catch((error: unknown) => {
+        if (closing) return;
+        onNote(`member ${String(id)} does not start: ${messageOf(error)}; it is tried again`);
+        startAgain(id);
+      });
+    }, restartPauseMs);
+  };
+  const cluster = await startLocalCluster({
     members: options.members,
     dataFolder: options.dataFolder,
     config: { logLevel: options.logLevel },
@@ -52,14 +63,10 @@ export async function startDevCluster(
     onLost: (id, how) => {
       if (closing) return;
       onNote(`member ${String(id)} ended with ${how}; it is started again`);
-      setTimeout(() => {
-        if (closing) return;
-        cluster.start(id).catch((error: unknown) => {
-          onNote(`member ${String(id)} does not start: ${messageOf(error)}`);
-        });
-      }, restartPauseMs);
+      startAgain(id);
     },
   });
+  members = cluster;
   try {
     onProgress('waiting for the shards');
     await cluster.whenRunning();
