@@ -38,17 +38,27 @@ export class CursorStore {
     this.#dirty.add(key);
   }
 
+  /** Of a stage that is no more: should it come back, it begins as a new one. */
+  forget(stage: string): void {
+    for (const key of this.#positions.keys()) {
+      if (key.slice(0, key.lastIndexOf('#')) !== stage) continue;
+      this.#positions.delete(key);
+      this.#dirty.add(key);
+    }
+  }
+
   /** Writes what changed since the last save. */
   async save(): Promise<void> {
     const keys = [...this.#dirty];
     this.#dirty.clear();
     if (keys.length === 0) return;
     await this.#level.batch(
-      keys.map((key) => ({
-        type: 'put' as const,
-        key,
-        value: JSON.stringify(this.#positions.get(key)),
-      })),
+      keys.map((key) => {
+        const position = this.#positions.get(key);
+        return position === undefined
+          ? { type: 'del' as const, key }
+          : { type: 'put' as const, key, value: JSON.stringify(position) };
+      }),
     );
   }
 

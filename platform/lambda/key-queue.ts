@@ -36,7 +36,8 @@ export interface Batch<T> {
  * Invariants
  *  1. At most one batch holds items of a key at any time.
  *  2. Items of a key leave in the order they came; a retried item before all after it.
- *  3. `waiting` never exceeds `sizeMax`, but by items that come back for a retry.
+ *  3. `waiting` never exceeds `sizeMax`, but by items that come back for a retry or were put in by
+ *     `add`.
  */
 export class KeyQueue<T extends QueuedItem> {
   readonly #options: KeyQueueOptions;
@@ -65,6 +66,12 @@ export class KeyQueue<T extends QueuedItem> {
   /** False: full, nothing was taken. */
   push(item: T, now: number): boolean {
     if (this.isFull) return false;
+    this.add(item, now);
+    return true;
+  }
+
+  /** As `push`, for what may not be refused. */
+  add(item: T, now: number): void {
     let lane = this.#lanes.get(item.orderKey);
     if (lane === undefined) {
       lane = { orderKey: item.orderKey, items: [], inFlight: 0, notBefore: 0 };
@@ -73,7 +80,19 @@ export class KeyQueue<T extends QueuedItem> {
     lane.items.push({ item, since: now });
     this.#waiting++;
     if (lane.inFlight === 0) this.#ready.add(lane);
-    return true;
+  }
+
+  /** Takes out everything that waits, in the order of every key; what is in flight stays. */
+  clear(): readonly T[] {
+    const items = [...this.#lanes.values()].flatMap((lane) =>
+      lane.items.splice(0).map(({ item }) => item),
+    );
+    for (const [orderKey, { inFlight }] of this.#lanes) {
+      if (inFlight === 0) this.#lanes.delete(orderKey);
+    }
+    this.#ready.clear();
+    this.#waiting = 0;
+    return items;
   }
 
   /** The next batch, or null: nothing may run now. See `nextWake` for when to ask again. */

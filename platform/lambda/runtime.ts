@@ -42,6 +42,8 @@ interface Running {
 const saveEveryMs = 200;
 const takeUpTimeoutMs = 8000;
 const workerNiceness = 5;
+/** How long what is under way may take before its lambda is replaced; then it is run again. */
+const drainMs = 3000;
 
 /**
  * Purpose: keeps the stages of this member in step with the pipelines in the catalog.
@@ -50,6 +52,8 @@ const workerNiceness = 5;
  *  1. What a stage has not finished is not passed by its saved cursor.
  *  2. `setDispatched` of a shard never passes the slowest stage that reads it.
  *  3. Changes of the catalog are taken one after another, in the order they were applied.
+ *  4. A trigger that was taken in is run by the lambda of that name and prefix, however often it is
+ *     deployed meanwhile, or becomes a dead letter when there is none any more.
  */
 export class LambdaRuntime {
   readonly #options: RuntimeOptions;
@@ -64,6 +68,8 @@ export class LambdaRuntime {
   #changes: Promise<void> = Promise.resolve();
   #endWatch: (() => void) | null = null;
   #cancelSave: (() => void) | null = null;
+  /** The pipelines of the catalog were taken up. */
+  #begun = false;
   #closed = false;
 
   private constructor(options: RuntimeOptions, cursors: CursorStore) {
@@ -87,6 +93,7 @@ export class LambdaRuntime {
     });
     for (const key of await catalog.list(catalogKeys.pipelines)) this.#enqueue(key);
     await this.#changes;
+    this.#begun = true;
   }
 
   /** Makes a pipeline the law: its code and files first, then its entry. */
@@ -146,8 +153,16 @@ export class LambdaRuntime {
     return [...this.#running.values()].flatMap(({ stages }) => stages);
   }
 
-  /** Hands a trigger put to every lambda it is for. Throws OVERLOADED when one has no room. */
+  /**
+   * Hands a trigger put to every lambda it is for. Throws OVERLOADED when one has no room, and
+   * SHARD_STOPPED as long as this member does not know its lambdas: the trigger would be lost.
+   */
   onTrigger(arrival: Arrival): void {
+    if (!this.#begun) {
+      const text = `Member ${String(this.#options.node)} has not begun its lambdas yet`;
+      const mend = 'Try again in a moment';
+      throw new FreshetError('SHARD_STOPPED', text, { mend, details: { key: arrival.key } });
+    }
     for (const stage of this.stages()) {
       const { prefix } = stage.node;
       if (arrival.key.startsWith(`${prefix}/`)) stage.onTrigger(arrival);
@@ -196,17 +211,18 @@ export class LambdaRuntime {
     const bytes = await this.#options.catalog.get(key);
     const next =
       bytes === null ? null : (JSON.parse(new TextDecoder().decode(bytes)) as DeployedPipeline);
-    const old = this.#running.get(name);
-    if (old !== undefined) {
-      this.#noteCursors();
-      await Promise.all(old.stages.map(async (stage) => stage.close()));
-      this.#running.delete(name);
-    }
+    const makeStages = next === null ? () => [] : await this.#prepareStages(next);
+    const old = this.#running.get(name)?.stages ?? [];
+    await Promise.all(old.map(async (stage) => stage.retire(drainMs)));
+    this.#noteCursors();
+    // From here to the end of the handover nothing waits: a trigger finds the old or the new.
+    this.#running.delete(name);
+    const stages = makeStages();
+    if (next !== null) this.#running.set(name, { pipeline: next, stages });
+    const gone = handOver(old, stages);
+    for (const { name: stage } of gone) this.#cursors.forget(stage);
+    if (gone.length > 0) await this.#cursors.save();
     if (next === null) return;
-    const assets = await this.#writeAssets(next);
-    const stages: Stage[] = [];
-    for (const node of next.nodes) stages.push(await this.#makeStage(next, node, assets));
-    this.#running.set(name, { pipeline: next, stages });
     this.#saveLater();
     for (const stage of stages) stage.attach();
     this.#options.log.info(
@@ -215,16 +231,24 @@ export class LambdaRuntime {
     );
   }
 
-  async #makeStage(
+  /** Brings all that the stages need onto this disk; what it gives makes them at once. */
+  async #prepareStages(pipeline: DeployedPipeline): Promise<() => readonly Stage[]> {
+    const assets = await this.#writeAssets(pipeline);
+    const codes: string[] = [];
+    for (const { bundle } of pipeline.nodes) {
+      codes.push(await this.#materialize(`${catalogKeys.lambdas}${bundle}`, `${bundle}.cjs`));
+    }
+    return () =>
+      pipeline.nodes.map((node, nth) => this.#makeStage(pipeline, node, codes[nth] ?? '', assets));
+  }
+
+  #makeStage(
     pipeline: DeployedPipeline,
     node: LambdaNode,
+    code: string,
     assets: Readonly<Record<string, string>>,
-  ): Promise<Stage> {
+  ): Stage {
     const { source, door, clock, log, workerEntry, limits } = this.#options;
-    const code = await this.#materialize(
-      `${catalogKeys.lambdas}${node.bundle}`,
-      `${node.bundle}.cjs`,
-    );
     const start = {
       lambda: node.lambda,
       code,
@@ -331,4 +355,17 @@ export class LambdaRuntime {
       this.#options.source.setDispatched(shard, version);
     }
   }
+}
+
+/** Gives the triggers of old stages to those that replace them. Returns those that nobody does. */
+function handOver(old: readonly Stage[], stages: readonly Stage[]): readonly Stage[] {
+  const gone: Stage[] = [];
+  for (const stage of old) {
+    const triggers = stage.takeTriggers();
+    const heir = stages.find(({ name }) => name === stage.name);
+    if (heir === undefined) gone.push(stage);
+    if (heir === undefined || heir.node.on === 'put') void stage.giveUp(triggers);
+    else heir.adopt(triggers);
+  }
+  return gone;
 }

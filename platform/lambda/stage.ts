@@ -67,7 +67,10 @@ export class Stage {
   readonly #inputs = new Map<number, Input>();
   #wake: NodeJS.Timeout | null = null;
   #serial = 0;
+  /** Begins nothing more. */
+  #retired = false;
   #closed = false;
+  #onQuiet: (() => void) | null = null;
 
   constructor(options: StageOptions) {
     const { node, pipeline } = options;
@@ -94,7 +97,7 @@ export class Stage {
 
   /** Takes up its shards: after the start, and after every change of the view. */
   attach(): void {
-    if (this.node.on === 'trigger' || this.#closed) return;
+    if (this.node.on === 'trigger' || this.#retired) return;
     const { source } = this.#options;
     for (const place of source.places(this.node.prefix)) {
       const old = this.#inputs.get(place.shard);
@@ -149,11 +152,58 @@ export class Stage {
     throw new FreshetError('OVERLOADED', text);
   }
 
+  /**
+   * Begins nothing more, waits `patienceMs` for what is under way and closes. Triggers are still
+   * taken in: what has not run by then is in `takeTriggers`.
+   */
+  async retire(patienceMs: number): Promise<void> {
+    this.#endInputs();
+    if (this.#queue.inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#options.clock.after(patienceMs, resolve);
+        this.#onQuiet = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    await this.close();
+  }
+
+  /** Triggers that were taken in and have not run. Versions are not among them: they are stored. */
+  takeTriggers(): readonly Arrival[] {
+    return this.#queue.clear().filter(({ version }) => version === null);
+  }
+
+  /** Takes over what another stage took in for this lambda, room or not. */
+  adopt(triggers: readonly Arrival[]): void {
+    for (const trigger of triggers) {
+      this.#queue.add(this.#itemOf(trigger), this.#options.clock.monotonicMs());
+      this.metrics.arrived++;
+    }
+    this.#pump();
+  }
+
+  /** Dead letters for triggers that no lambda is left to run. */
+  async giveUp(triggers: readonly Arrival[]): Promise<void> {
+    const text = `The lambda '${this.name}' was removed before it ran for a trigger it had taken in`;
+    const error = new FreshetError('CLOSED', text, { mend: 'Deploy it and put the trigger again' });
+    for (const trigger of triggers) await this.#bury(this.#itemOf(trigger), error);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#wake !== null) clearTimeout(this.#wake);
-    for (const { subscription } of this.#inputs.values()) subscription?.close();
+    this.#endInputs();
     await Promise.all(this.#workers.map(async (worker) => worker.stop()));
+  }
+
+  #endInputs(): void {
+    this.#retired = true;
+    if (this.#wake !== null) clearTimeout(this.#wake);
+    for (const input of this.#inputs.values()) {
+      input.subscription?.close();
+      input.subscription = null;
+    }
   }
 
   #subscribe(input: Input): void {
@@ -229,17 +279,20 @@ export class Stage {
   }
 
   #push(arrival: Arrival): boolean {
-    const item: StageItem = {
+    if (!this.#queue.push(this.#itemOf(arrival), this.#options.clock.monotonicMs())) return false;
+    this.metrics.arrived++;
+    if (arrival.version === null) this.#pump();
+    return true;
+  }
+
+  #itemOf(arrival: Arrival): StageItem {
+    return {
       ...arrival,
       name: arrival.key.slice(this.node.prefix.length + 1),
       orderKey: this.#orderKey(arrival),
       isAlone: false,
       attempts: 0,
     };
-    if (!this.#queue.push(item, this.#options.clock.monotonicMs())) return false;
-    this.metrics.arrived++;
-    if (arrival.version === null) this.#pump();
-    return true;
   }
 
   #orderKey({ key }: Arrival): string {
@@ -254,7 +307,7 @@ export class Stage {
   }
 
   #pump(): void {
-    if (this.#closed) return;
+    if (this.#retired) return;
     const now = this.#options.clock.monotonicMs();
     for (const worker of this.#workers) {
       if (!worker.isIdle) continue;
@@ -304,6 +357,7 @@ export class Stage {
     } catch (error) {
       await this.#onThrown(batch, toFreshetError(error, 'LAMBDA_FAILED'));
     }
+    if (this.#queue.inFlight === 0) this.#onQuiet?.();
     this.#pump();
   }
 
@@ -322,7 +376,10 @@ export class Stage {
   }
 
   async #onThrown(batch: Batch<StageItem>, error: FreshetError): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed) {
+      this.#queue.retry(batch.items, 0);
+      return;
+    }
     this.metrics.thrown++;
     const isIsolated = batch.items.length === 1;
     const again: StageItem[] = [];

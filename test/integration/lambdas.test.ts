@@ -31,10 +31,13 @@ interface Use {
 }
 
 /** Deploys one pipeline: `/p<n>/in` runs the lambda, emits go to `/p<n>/out`. */
-async function deploy(kind: 'volatile' | 'persistent' | 'trigger', use: Use): Promise<string> {
-  const name = `p${String(++pipelines)}`;
+async function deploy(
+  kind: 'volatile' | 'persistent' | 'trigger',
+  use: Use,
+  name = `p${String(++pipelines)}`,
+): Promise<string> {
   const place = join(folder.path, name);
-  await mkdir(place);
+  await mkdir(place, { recursive: true });
   await writeFile(join(place, 'lambda.ts'), use.code);
   const document = {
     name,
@@ -292,6 +295,55 @@ describe('a lambda that fails', () => {
     const accepted = results.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
     const found = await collect(`/${name}/out`, accepted.length);
     expect(new Set(found.map(({ text }) => Number(text)))).toEqual(new Set(accepted));
+  });
+});
+
+describe('a lambda that is deployed again', () => {
+  /** Runs one event at a time, and the first one for ever. */
+  const stuck = (version: string) =>
+    lambdaOf(`await new Promise(() => { ctx.log.debug({}, '${version}'); });`, options);
+  const options = `on: 'both', batch: { maxSize: 1 }, timeoutMs: 60_000,`;
+  const names = Array.from({ length: 12 }, (_, n) => `t${String(n)}`);
+  const send = async (name: string) => {
+    for (const key of names) await pool(`/${name}/in`).triggerPut(key, bytes(key));
+  };
+
+  it('runs every trigger that the one before took in', async () => {
+    const name = await deploy('trigger', { code: stuck('1') });
+    await send(name);
+    await deploy('trigger', { code: lambdaOf(echo, options) }, name);
+    const found = await collect(`/${name}/out`, names.length);
+    expect(new Set(found.map(({ text }) => text))).toEqual(new Set(names));
+  });
+
+  it('leaves a dead letter for every trigger when it is removed instead', async () => {
+    const name = await deploy('trigger', { code: stuck('2') });
+    await send(name);
+    await cluster.door.removePipeline(name);
+    const found = new Map<string, DeadLetter>();
+    const letters = cluster.db.pool<DeadLetter>(deadLetterPool, json<DeadLetter>());
+    for await (const event of letters.watch({ prefix: `${name}/`, from: 'start' })) {
+      if (event.kind === 'put') found.set(event.object.value.input.key, event.object.value);
+      if (found.size === names.length) break;
+    }
+    for (const key of names) {
+      expect(found.get(`/${name}/in/${key}`)).toMatchObject({
+        error: { code: 'CLOSED' },
+        input: { kind: 'trigger', value: bytes(key).toString('base64') },
+      });
+    }
+  });
+
+  it('leaves out what was put while it was removed', async () => {
+    const name = await deploy('persistent', { code: lambdaOf(echo) });
+    await pool(`/${name}/in`).put('k', bytes('before'));
+    await collect(`/${name}/out`, 1);
+    await cluster.door.removePipeline(name);
+    await pool(`/${name}/in`).put('k', bytes('between'));
+    await deploy('persistent', { code: lambdaOf(echo) }, name);
+    await pool(`/${name}/in`).put('k', bytes('after'));
+    const texts = (await collect(`/${name}/out`, 2)).map(({ text }) => text);
+    expect(texts).toEqual(['before', 'after']);
   });
 });
 

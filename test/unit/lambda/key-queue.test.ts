@@ -70,6 +70,26 @@ describe('KeyQueue', () => {
     expect(numbers(queue.take(0))).toEqual([1]);
   });
 
+  it('gives back what waits, in the order of every key, and keeps what is in flight', () => {
+    const queue = new KeyQueue<Item>({ ...options, sizeMax: 3, batchMax: 1 });
+    for (const [key, n] of [
+      ['a', 0],
+      ['a', 1],
+      ['b', 2],
+    ] as const)
+      queue.push(item(key, n), 0);
+    const first = queue.take(0)?.items ?? [];
+    expect(queue.clear().map(({ n }) => n)).toEqual([1, 2]);
+    expect(queue.take(0)).toBeNull();
+    expect([queue.waiting, queue.inFlight]).toEqual([0, 1]);
+    queue.retry(first, 0);
+    expect(queue.clear()).toEqual(first);
+    expect([queue.waiting, queue.inFlight]).toEqual([0, 0]);
+    for (let n = 3; n < 7; n++) queue.add(item('a', n), 0);
+    expect(queue.push(item('a', 7), 0)).toBe(false);
+    expect(queue.clear().map(({ n }) => n)).toEqual([3, 4, 5, 6]);
+  });
+
   it('refuses what is beyond its size', () => {
     const queue = new KeyQueue<Item>({ ...options, sizeMax: 2 });
     expect([0, 1, 2].map((n) => queue.push(item('a', n), 0))).toEqual([true, true, false]);
