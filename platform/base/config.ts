@@ -3,6 +3,9 @@ import { Value } from 'typebox/value';
 import { nearestName } from './edit-distance.ts';
 import { FreshetError } from './errors.ts';
 
+/** Of a wrong value, so many characters are repeated in the error. */
+const givenLengthMax = 80;
+
 /** One thing wrong with a configuration. */
 export interface ConfigProblem {
   /** Where: `gateway.http.port`, `members[0].address`; empty for the whole. */
@@ -36,18 +39,26 @@ export function parseConfig<Schema extends TSchema>(
   options: ParseConfigOptions,
 ): NoInfer<Frozen<Static<Schema>>> {
   const given = structuredClone(input ?? {});
-  const unknown = findUnknownNames(schema, given, '');
   const filled = Value.Default(schema, given);
-  const problems = [...unknown, ...findWrongValues(schema, filled)];
+  const problems = findProblems(schema, filled);
   if (problems.length > 0) {
     throw configError(problems, options.source);
   }
   return deepFreeze(filled) as Frozen<Static<Schema>>;
 }
 
+/** Everything that keeps `value` from being what the schema says: unknown names, wrong values. */
+export function findProblems(schema: TSchema, value: unknown): ConfigProblem[] {
+  return [...findUnknownNames(schema, value, ''), ...findWrongValues(schema, value)];
+}
+
+/** `nodes[0].workers must be >= 1, not 0; pools[1] …` */
+export function describeProblems(problems: readonly ConfigProblem[]): string {
+  return problems.map(({ path, what }) => `${path === '' ? 'it' : path} ${what}`).join('; ');
+}
+
 function configError(problems: readonly ConfigProblem[], source: string): FreshetError {
-  const lines = problems.map(({ path, what }) => (path === '' ? `it ${what}` : `${path} ${what}`));
-  return new FreshetError('INVALID_CONFIG', `In ${source}: ${lines.join('; ')}`, {
+  return new FreshetError('INVALID_CONFIG', `In ${source}: ${describeProblems(problems)}`, {
     details: { source, problems: problems.length, first: problems[0]?.path ?? '' },
   });
 }
@@ -68,8 +79,14 @@ function findUnknownNames(schema: TSchema, value: unknown, path: string): Config
     const found = shape.anyOf.filter(isObjectOrArray).map((s) => findUnknownNames(s, value, path));
     return found.sort((a, b) => a.length - b.length)[0] ?? [];
   }
-  const { properties } = shape;
-  if (properties === undefined) {
+  const { properties, additionalProperties } = shape;
+  const named = namedByWriter(shape);
+  if (named !== undefined) {
+    return Object.entries(value).flatMap(([name, inner]) =>
+      findUnknownNames(named, inner, joinPath(path, name)),
+    );
+  }
+  if (properties === undefined || (additionalProperties ?? false) !== false) {
     return [];
   }
   return Object.entries(value).flatMap(([name, inner]) => {
@@ -90,6 +107,9 @@ function unknownName(path: string, name: string, known: readonly string[]): Conf
 function findWrongValues(schema: TSchema, value: unknown): ConfigProblem[] {
   const byPath = new Map<string, ConfigProblem>();
   for (const error of Value.Errors(schema, value)) {
+    if (error.keyword === 'additionalProperties' || error.keyword === 'boolean') {
+      continue; // told by findUnknownNames
+    }
     if (error.keyword === 'required') {
       const { requiredProperties } = error.params;
       for (const name of requiredProperties) {
@@ -110,7 +130,7 @@ function describeWrong(
   error: { readonly keyword: string; readonly instancePath: string; readonly message: string },
 ): string {
   const shape = schemaAt(schema, error.instancePath);
-  const given = JSON.stringify(valueAt(value, error.instancePath));
+  const given = brief(valueAt(value, error.instancePath));
   const unit = shape?.unit === undefined ? '' : ` ${shape.unit}`;
   const choices = shape?.anyOf?.map((branch) => (branch as SchemaShape).const);
   if (error.keyword === 'anyOf' && choices?.every((choice) => choice !== undefined) === true) {
@@ -119,8 +139,20 @@ function describeWrong(
   return `${error.message}${unit}, not ${given}`;
 }
 
+function brief(value: unknown): string {
+  const text = value === undefined ? 'undefined' : JSON.stringify(value);
+  return text.length > givenLengthMax ? `${text.slice(0, givenLengthMax)}…` : text;
+}
+
+/** Of a record, whose names are the writer's: what every value of it is. */
+function namedByWriter({ patternProperties }: SchemaShape): TSchema | undefined {
+  return Object.values(patternProperties ?? {})[0];
+}
+
 interface SchemaShape {
   readonly properties?: Readonly<Record<string, TSchema>>;
+  readonly patternProperties?: Readonly<Record<string, TSchema>>;
+  readonly additionalProperties?: unknown;
   readonly items?: TSchema;
   readonly anyOf?: readonly TSchema[];
   readonly const?: string | number | boolean;
@@ -135,7 +167,7 @@ function isObjectOrArray(schema: TSchema): boolean {
 function schemaAt(schema: TSchema, pointer: string): SchemaShape | null {
   let shape: SchemaShape | undefined = schema;
   for (const part of pointerParts(pointer)) {
-    shape = shape?.properties?.[part] ?? shape?.items;
+    shape = shape?.properties?.[part] ?? shape?.items ?? (shape && namedByWriter(shape));
   }
   return shape ?? null;
 }

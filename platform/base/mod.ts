@@ -1,7 +1,7 @@
 export type { CancelTimer, Clock, TimeSource } from './clock.ts';
 export { ManualClock, SystemClock } from './clock.ts';
 export type { ConfigProblem, Frozen, ParseConfigOptions } from './config.ts';
-export { parseConfig } from './config.ts';
+export { describeProblems, findProblems, parseConfig } from './config.ts';
 export { editDistance, nearestName } from './edit-distance.ts';
 export type { ErrorCode, ErrorCodeEntry } from './error-codes.ts';
 export { errorCodeNames, errorCodes, isErrorCode } from './error-codes.ts';

@@ -27,7 +27,18 @@ export async function bundleLambda(module: string): Promise<Bundle> {
     );
   }
   const sha256 = createHash('sha256').update(code).digest('hex');
-  return { sha256, code, lambda: loadBundle(code, module, null), sources };
+  return { sha256, code, lambda: loadOnce(code, module), sources };
+}
+
+function loadOnce(code: string, module: string): LoadedLambda {
+  try {
+    return loadBundle(code, module, null);
+  } catch (error) {
+    throw new FreshetError('INVALID_PIPELINE', messageOf(error), {
+      mend: 'Correct the module',
+      cause: error,
+    });
+  }
 }
 
 async function bundleCode(module: string): Promise<Pick<Bundle, 'code' | 'sources'>> {

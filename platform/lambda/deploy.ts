@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { FreshetError, isFreshetError, messageOf, nearestName } from '../base/mod.ts';
+import {
+  describeProblems,
+  findProblems,
+  FreshetError,
+  isFreshetError,
+  messageOf,
+  nearestName,
+} from '../base/mod.ts';
 import type { Door, PoolInfo, PoolOptions } from '../client/mod.ts';
 import { outputCodecs, parseLambdaConfig } from '../../udl/mod.ts';
 import { type Bundle, bundleLambda } from './bundle.ts';
@@ -45,6 +53,7 @@ export async function preparePipeline(path: string): Promise<PreparedPipeline> {
       nodes.push(nodeOf(prefix, use, bundle, path));
     }
   }
+  checkTwice(path, nodes);
   const { assets, files } = await readAssets(document, folder, path);
   for (const file of Object.values(document.assets ?? {})) sources.add(resolve(folder, file));
   return {
@@ -65,15 +74,13 @@ export function parsePrepared(
   bundles: ReadonlyMap<string, Uint8Array>,
   files: ReadonlyMap<string, Uint8Array>,
 ): PreparedPipeline {
-  if (!Value.Check(PreparedSchema, document)) {
-    const first = Value.Errors(PreparedSchema, document)[0];
-    const place = first?.instancePath ?? '';
-    throw new FreshetError(
-      'INVALID_PIPELINE',
-      `The pipeline '${name}' is malformed at '${place}': ${first?.message ?? ''}`,
-    );
+  const problems = findProblems(PreparedSchema, document);
+  if (problems.length > 0 || !Value.Check(PreparedSchema, document)) {
+    const text = `The pipeline '${name}' is malformed: ${describeProblems(problems)}`;
+    throw new FreshetError('INVALID_PIPELINE', text);
   }
   const { pools, nodes, assets } = document;
+  checkTwice(name, nodes);
   checkHashes(name, [...bundles, ...files]);
   for (const sha of nodes.map(({ bundle }) => bundle)) checkPresent(name, bundles, sha);
   for (const sha of Object.values(assets)) checkPresent(name, files, sha);
@@ -138,6 +145,21 @@ export function describeChange(
   return [...lines, ...[...old.keys()].map((id) => `- ${id}`)];
 }
 
+/** Prefix and name are what tells where a lambda goes on, so they have to tell one from another. */
+function checkTwice(source: string, nodes: readonly LambdaNode[]): void {
+  const seen = new Set<string>();
+  for (const { prefix, lambda } of nodes) {
+    const id = `${prefix} ${lambda}`;
+    if (seen.has(id)) {
+      const text = `${source}: the lambda '${lambda}' stands at '${prefix}' twice`;
+      throw new FreshetError('INVALID_PIPELINE', text, {
+        mend: 'Leave one of them out, or give the other another name',
+      });
+    }
+    seen.add(id);
+  }
+}
+
 function checkHashes(name: string, blobs: readonly (readonly [string, Uint8Array])[]): void {
   for (const [sha256, content] of blobs) {
     if (createHash('sha256').update(content).digest('hex') === sha256) continue;
@@ -154,6 +176,20 @@ function checkPresent(name: string, blobs: ReadonlyMap<string, Uint8Array>, sha2
     'INVALID_PIPELINE',
     `The pipeline '${name}' names ${sha256}, which it does not bring`,
   );
+}
+
+type Configurable = { readonly name: string; readonly config: TSchema | null };
+
+function configOf(lambda: Configurable, given: unknown, place: string): unknown {
+  const { config: schema } = lambda;
+  if (schema !== null) {
+    const filled: unknown = Value.Default(schema, structuredClone(given ?? {}));
+    const problems = findProblems(schema, filled);
+    if (problems.length > 0) {
+      throw new FreshetError('INVALID_PIPELINE', `${place}: ${describeProblems(problems)}`);
+    }
+  }
+  return parseLambdaConfig(lambda, given);
 }
 
 type LambdaUse = PipelineDocument['nodes'][number]['lambdas'][number];
@@ -191,7 +227,7 @@ function nodeOf(
     lambda: name,
     version,
     bundle: sha256,
-    config: parseLambdaConfig(lambda, use.config),
+    config: configOf(lambda, use.config, `${path}: the configuration of '${name}' at '${prefix}'`),
     edges,
     on,
     order,

@@ -34,7 +34,7 @@ export function loadBundle(code: string, module: string, gate: NativeGate | null
     );
   }
   const lambda = exported.exports['default'] as LoadedLambda | undefined;
-  if (typeof lambda?.run !== 'function' || typeof lambda.name !== 'string') {
+  if (typeof lambda?.run !== 'function' || typeof lambda.teardown !== 'function') {
     throw new FreshetError(
       'LAMBDA_FAILED',
       `The module '${module}' has no lambda as its default export; export default defineLambda({ … })`,

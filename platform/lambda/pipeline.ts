@@ -1,6 +1,13 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { checkPoolName, FreshetError, nearestName } from '../base/mod.ts';
+import {
+  checkPoolName,
+  describeProblems,
+  findProblems,
+  FreshetError,
+  messageOf,
+  nearestName,
+} from '../base/mod.ts';
 
 const Strict = { additionalProperties: false } as const;
 
@@ -146,68 +153,60 @@ export interface DeployedPipeline {
  * Checks the form of a pipeline file; throws INVALID_PIPELINE naming the place and the nearest key.
  */
 export function parsePipeline(value: unknown, source: string): PipelineDocument {
-  if (!Value.Check(PipelineSchema, value)) throw formError(value, source);
-  for (const { name } of value.pools ?? []) checkPoolName(name);
-  for (const { prefix } of value.nodes) checkPoolName(prefix);
+  const problems = findProblems(PipelineSchema, value);
+  if (problems.length > 0 || !Value.Check(PipelineSchema, value)) {
+    throw pipelineError(source, describeProblems(problems));
+  }
+  for (const [place, path] of pathsOf(value)) checkPath(source, place, path);
   checkLoops(value, source);
   return value;
 }
 
-function formError(value: unknown, source: string): FreshetError {
-  const error = Value.Errors(PipelineSchema, value).find(({ keyword }) => keyword !== 'boolean');
-  const place = error === undefined || error.instancePath === '' ? 'the top' : error.instancePath;
-  if (error?.keyword === 'additionalProperties') {
-    const extra = (error.params as { additionalProperties: readonly string[] })
-      .additionalProperties;
-    const known = [
-      'name',
-      'pools',
-      'nodes',
-      'assets',
-      'loops',
-      'prefix',
-      'lambdas',
-      'module',
-      'config',
-      'edges',
-      'workers',
-      'timeoutMs',
-      'eager',
-      'to',
-      'by',
-      'kind',
-      'history',
-      'maxValueBytes',
-      'timeAxis',
-      'schema',
-    ];
-    const hints = extra.map((name) => {
-      const near = nearestName(name, known);
-      return near === null ? `'${name}'` : `'${name}' (did you mean '${near}'?)`;
-    });
-    return new FreshetError(
-      'INVALID_PIPELINE',
-      `${source}: unknown key ${hints.join(', ')} at ${place}`,
-    );
+function pipelineError(source: string, what: string, mend?: string): FreshetError {
+  const options = mend === undefined ? {} : { mend };
+  return new FreshetError('INVALID_PIPELINE', `${source}: ${what}`, options);
+}
+
+/** Every pool name, prefix and target, with its place in the file. */
+function pathsOf({ pools, nodes }: PipelineDocument): readonly (readonly [string, string])[] {
+  const at = (list: string, nth: number) => `${list}[${String(nth)}]`;
+  return [
+    ...(pools ?? []).map(({ name }, nth) => [`${at('pools', nth)}.name`, name] as const),
+    ...nodes.flatMap(({ prefix, lambdas }, nth) => [
+      [`${at('nodes', nth)}.prefix`, prefix] as const,
+      ...lambdas.flatMap(({ edges }, use) =>
+        Object.entries(edges ?? {}).flatMap(([output, targets]) =>
+          targets.map(({ to }, edge) => {
+            const place = `${at('nodes', nth)}.${at('lambdas', use)}.edges.${at(output, edge)}.to`;
+            return [place, to] as const;
+          }),
+        ),
+      ),
+    ]),
+  ];
+}
+
+function checkPath(source: string, place: string, path: string): void {
+  try {
+    checkPoolName(path);
+  } catch (error) {
+    throw pipelineError(source, `${place}: ${messageOf(error)}`);
   }
-  return new FreshetError(
-    'INVALID_PIPELINE',
-    `${source}: ${place} ${error?.message ?? 'is not a pipeline'}`,
-  );
 }
 
 /** An edge leads to every node whose prefix is above or equal to its target. */
 function checkLoops(document: PipelineDocument, source: string): void {
-  const targets = new Map(
-    document.nodes.map(({ prefix, lambdas }) => [
-      prefix,
-      lambdas.flatMap(({ edges }) =>
-        Object.values(edges ?? {})
-          .flat()
-          .map(({ to }) => to),
-      ),
-    ]),
-  );
+  const targets = new Map<string, readonly string[]>();
+  for (const { prefix, lambdas } of document.nodes) {
+    const edges = lambdas.flatMap((use) => Object.values(use.edges ?? {}).flat());
+    targets.set(prefix, [...(targets.get(prefix) ?? []), ...edges.map(({ to }) => to)]);
+  }
+  for (const stop of document.loops ?? []) {
+    if (targets.has(stop)) continue;
+    const near = nearestName(stop, [...targets.keys()]);
+    const hint = near === null ? '' : ` (did you mean '${near}'?)`;
+    throw pipelineError(source, `loops: no node has the prefix '${stop}'${hint}`);
+  }
   const next = (prefix: string) =>
     [...targets.keys()].filter((node) =>
       (targets.get(prefix) ?? []).some((to) => to === node || to.startsWith(`${node}/`)),
@@ -217,9 +216,11 @@ function checkLoops(document: PipelineDocument, source: string): void {
   const visit = (prefix: string, path: readonly string[]): void => {
     if (path.includes(prefix)) {
       const loop = [...path.slice(path.indexOf(prefix)), prefix].join(' -> ');
-      throw new FreshetError('INVALID_PIPELINE', `${source}: the edges go round: ${loop}`, {
-        mend: "Remove an edge, or name a node of the loop under 'loops' if its lambda ends it",
-      });
+      throw pipelineError(
+        source,
+        `the edges go round: ${loop}`,
+        "Remove an edge, or name a node of the loop under 'loops' if its lambda ends it",
+      );
     }
     if (finished.has(prefix) || stops.has(prefix)) return;
     for (const node of next(prefix)) visit(node, [...path, prefix]);

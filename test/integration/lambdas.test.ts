@@ -259,7 +259,7 @@ describe('a lambda that fails', () => {
   it('at import: refused when it is deployed, naming the module', async () => {
     const code = `throw new Error('broken at import');`;
     await expect(deploy('persistent', { code })).rejects.toMatchObject({
-      code: 'LAMBDA_FAILED',
+      code: 'INVALID_PIPELINE',
       message: expect.stringMatching(/lambda\.ts.*broken at import/) as string,
     });
   });
@@ -371,7 +371,7 @@ describe('a pipeline that is not possible', () => {
       check((document) => {
         document['nods'] = [];
       }),
-    ).rejects.toThrow(/'nods'.*'nodes'/);
+    ).rejects.toThrow(/nods is not a known .*did you mean nodes/);
     await expect(
       check((document) => {
         document['nodes'] = [

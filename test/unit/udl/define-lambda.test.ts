@@ -36,6 +36,24 @@ describe('defineLambda', () => {
       /timeoutMs is not from 1 to 600000/,
     );
   });
+
+  it.each([
+    [{ on: 'puts' }, /on is not one of put, trigger, both/],
+    [{ order: 'keys' }, /order is not one of key, none, single/],
+    [{ dispatch: 'any' }, /dispatch is not one of one, all, primary/],
+    [{ retries: { backoffMs: [-1, 5] } }, /retries\.backoffMs is not/],
+    [{ retries: { backoffMs: 5 } }, /retries\.backoffMs is not/],
+    [{ version: 5 }, /its version is no text/],
+    [{ name: undefined }, /its name is no text/],
+    [{ input: Reading }, /its input is no codec/],
+    [{ emits: { out: 5 } }, /its output 'out' is neither a schema nor a codec/],
+    [{ config: 5 }, /its config is no schema/],
+    [{ run: undefined }, /it has no function run/],
+    [{ timeout: 5 }, /it has no option 'timeout'/],
+  ])('names what the compiler would have: %j', (wrong, message) => {
+    const define = defineLambda as unknown as (definition: object) => unknown;
+    expect(() => define({ ...threshold, ...wrong })).toThrow(message);
+  });
 });
 
 describe('testLambda', () => {
