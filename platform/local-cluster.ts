@@ -27,6 +27,8 @@ export interface LocalClusterOptions {
   readonly startTimeoutMs?: number;
   /** A member that had started ended without being asked to; `how` is its signal or exit code. */
   readonly onLost?: (id: number, how: string) => void;
+  /** Aborted while the members start: they are ended, and the start rejects CANCELLED. */
+  readonly signal?: AbortSignal;
   /** Where members' own output goes. Default: standard error of this process. */
   readonly output?: 'inherit' | 'ignore';
 }
@@ -220,12 +222,28 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const ports = options.ports ?? (await freePorts(count));
   const cluster = new LocalCluster(options, ports);
   try {
-    await Promise.all(ports.map((_, nth) => cluster.start(nth + 1)));
+    const started = Promise.all(ports.map((_, nth) => cluster.start(nth + 1)));
+    await unlessAborted(started, options.signal);
   } catch (caught) {
     await cluster.close();
     throw caught;
   }
   return cluster;
+}
+
+/** As `work`, but rejects CANCELLED as soon as `signal` is aborted. */
+export async function unlessAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise<T>((resolve, reject) => {
+    const cancel = () => {
+      reject(new FreshetError('CANCELLED', 'It was interrupted'));
+    };
+    if (signal.aborted) cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', cancel);
+    });
+  });
 }
 
 /** TCP ports of 127.0.0.1 that were free a moment ago. */

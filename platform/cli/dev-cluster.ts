@@ -4,7 +4,12 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, packageRoot } from '../base/mod.ts';
 import { GrpcDoor } from '../client/grpc/mod.ts';
-import { type LocalCluster, memberEntry, startLocalCluster } from '../local-cluster.ts';
+import {
+  type LocalCluster,
+  memberEntry,
+  startLocalCluster,
+  unlessAborted,
+} from '../local-cluster.ts';
 import type { ServingOptions, ServingPorts } from '../serving.ts';
 
 export interface DevClusterOptions {
@@ -15,6 +20,8 @@ export interface DevClusterOptions {
   /** Wipe the data first. */
   readonly fresh: boolean;
   readonly logLevel: string;
+  /** Aborted: give up the start, which then rejects CANCELLED. */
+  readonly signal?: AbortSignal;
 }
 
 export interface DevCluster {
@@ -60,6 +67,7 @@ export async function startDevCluster(
     config: { logLevel: options.logLevel },
     entry: memberEntry('serving-member'),
     extra: (node) => servingOptions(options, node),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     onLost: (id, how) => {
       if (closing) return;
       onNote(`member ${String(id)} ended with ${how}; it is started again`);
@@ -69,7 +77,7 @@ export async function startDevCluster(
   members = cluster;
   try {
     onProgress('waiting for the shards');
-    await cluster.whenRunning();
+    await unlessAborted(cluster.whenRunning(), options.signal);
     const ports = cluster.members[0]?.info as ServingPorts;
     const grpc = `${host}:${String(ports.grpc)}`;
     const door = new GrpcDoor(grpc, { token: null, timeoutMs: deployTimeoutMs });
@@ -85,6 +93,7 @@ export async function startDevCluster(
       },
     };
   } catch (error) {
+    closing = true;
     await cluster.close();
     throw error;
   }

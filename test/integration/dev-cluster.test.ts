@@ -56,3 +56,29 @@ it('starts a member again until it runs, not once only', async () => {
   const key = '/again/a';
   expect(await dev.door.put({ key, value: Buffer.from('1') })).toMatchObject({ version: 1 });
 });
+
+it('gives a start up when it is interrupted, and leaves nothing of it running', async () => {
+  const other = await makeTempFolder();
+  const start = async (abortAt: string) => {
+    const controller = new AbortController();
+    const options = {
+      members: 2,
+      dataFolder: other.path,
+      httpPort: 0,
+      grpcPort: 0,
+      fresh: false,
+      logLevel: 'fatal',
+      signal: controller.signal,
+    };
+    const onProgress = (text: string) => {
+      if (text.startsWith(abortAt)) controller.abort();
+    };
+    return startDevCluster(options, onProgress, () => undefined);
+  };
+  await expect(start('starting')).rejects.toMatchObject({ code: 'CANCELLED' });
+  await expect(start('waiting')).rejects.toMatchObject({ code: 'CANCELLED' });
+  // A member that were left would hold the folder.
+  const whole = await start('never');
+  await whole.close();
+  await other.remove();
+});

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { FreshetError, packageRoot, runsFromSources } from '../../base/mod.ts';
+import { FreshetError, isFreshetError, packageRoot, runsFromSources } from '../../base/mod.ts';
+import { unlessAborted } from '../../local-cluster.ts';
 import { deployOnce } from '../deploy-once.ts';
 import { type DevCluster, startDevCluster } from '../dev-cluster.ts';
 import { parseWhole, type Session } from '../session.ts';
@@ -40,9 +41,18 @@ export function addDevCommand(program: Command, sessionOf: (command: Command) =>
     });
 }
 
-async function runDev(flags: DevFlags, { output }: Session): Promise<void> {
-  const frames = flags.frames === undefined ? null : parseWhole(flags.frames, '--frames', 1, 1e9);
+async function runDev(flags: DevFlags, session: Session): Promise<void> {
   const stop = interruption();
+  try {
+    await runUntil(stop, flags, session);
+  } catch (error) {
+    // Whoever ended it need not be told that it ended.
+    if (!stop.signal.aborted || !isFreshetError(error, 'CANCELLED')) throw error;
+  }
+}
+
+async function runUntil(stop: Interruption, flags: DevFlags, { output }: Session): Promise<void> {
+  const frames = flags.frames === undefined ? null : parseWhole(flags.frames, '--frames', 1, 1e9);
   const dev = await startDevCluster(
     {
       members: parseWhole(flags.members, '--members', 1, 16),
@@ -51,6 +61,7 @@ async function runDev(flags: DevFlags, { output }: Session): Promise<void> {
       grpcPort: parseWhole(flags.grpcPort, '--grpc-port', 0, 65_535),
       fresh: flags.fresh === true,
       logLevel: flags.logLevel,
+      signal: stop.signal,
     },
     (text) => {
       output.progress(text);
@@ -67,11 +78,12 @@ async function runDev(flags: DevFlags, { output }: Session): Promise<void> {
       return;
     }
     output.progress('deploying the dairy pipeline');
-    await deployOnce(
+    const deployed = deployOnce(
       dev.door,
       path.join(packageRoot(), dairy, 'pipeline.json'),
       path.join(flags.data, 'dairy-pipeline.json'),
     );
+    await unlessAborted(deployed, stop.signal);
     output.endProgress();
     if (frames === null) output.note(welcome(dev));
     await runDemo(dev, flags, output.isJson, stop);
@@ -116,7 +128,7 @@ async function runDemo(
     await ended;
     return;
   }
-  if (code !== 0 && !stop.isStopped()) {
+  if (code !== 0 && !stop.signal.aborted) {
     throw new FreshetError('INTERNAL', `The camera program ended with code ${String(code)}`, {
       mend: 'Its own message stands above',
     });
@@ -133,19 +145,19 @@ function spawnDemo(args: readonly string[]): ChildProcess {
 
 interface Interruption {
   readonly promise: Promise<null>;
-  readonly isStopped: () => boolean;
+  readonly signal: AbortSignal;
 }
 
 /**
- * Resolves at Ctrl-C, a request to end, or when the script that started this is gone; the second
- * Ctrl-C ends at once.
+ * Resolves, and aborts its signal, at Ctrl-C, a request to end, or when the script that started
+ * this is gone; the second Ctrl-C ends at once.
  */
 function interruption(): Interruption {
-  let stopped = false;
+  const controller = new AbortController();
   const promise = new Promise<null>((resolve) => {
     const onSignal = () => {
-      if (stopped) process.exit(130);
-      stopped = true;
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort();
       resolve(null);
     };
     process.on('SIGINT', onSignal);
@@ -162,5 +174,5 @@ function interruption(): Interruption {
         .unref();
     }
   });
-  return { promise, isStopped: () => stopped };
+  return { promise, signal: controller.signal };
 }
