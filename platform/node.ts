@@ -161,11 +161,13 @@ async function compose(
     members.map(({ id }) => id),
     config.subgroups,
   );
+  // Before the folder is opened, which makes it this node's for good.
+  const me = placeOf(config);
   const log = (options.log ?? createLogger({ level: config.logLevel })).child({ member: node });
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
   const record = await readViewRecord(folder.path);
   const clock = new SystemClock();
-  const core = openCore(config, folder, options.addon ?? loadAddon(), log);
+  const core = openCore(config, me, folder, options.addon ?? loadAddon(), log);
   // Neither native threads nor the clock's timers keep a process alive; a running member does.
   const alive = setInterval(() => undefined, aliveMs);
   undo.push(() => {
@@ -202,19 +204,24 @@ async function compose(
   return { ...common, config, nodeId: node, folder, store, whenRunning, close };
 }
 
+type MemberPlace = MemberConfig['members'][number];
+
+function placeOf({ node, members }: MemberConfig): MemberPlace {
+  const me = members.find(({ id }) => id === node);
+  if (me !== undefined) return me;
+  const ids = members.map(({ id }) => String(id)).join(', ');
+  throw new FreshetError('INVALID_CONFIG', `node ${String(node)} is not among members`, {
+    mend: `Set node to one of ${ids}, or add it to members`,
+  });
+}
+
 function openCore(
   config: MemberConfig,
+  me: MemberPlace,
   folder: DataFolder,
   addon: NativeAddon,
   log: Logger,
 ): MemberCore {
-  const me = config.members.find(({ id }) => id === config.node);
-  if (me === undefined) {
-    const ids = config.members.map(({ id }) => String(id)).join(', ');
-    throw new FreshetError('INVALID_CONFIG', `node ${String(config.node)} is not among members`, {
-      mend: `Set node to one of ${ids}, or add it to members`,
-    });
-  }
   const options = {
     clusterId: sha256(`cluster ${config.cluster.name}`).subarray(0, 16),
     secret: sha256(`secret ${config.cluster.secret}`),

@@ -298,11 +298,16 @@ describe('a start that cannot be is one sentence and the mend', () => {
         code: expect.stringMatching(/^(DATA_IN_USE|ADDRESS_IN_USE)$/) as string,
       });
       const other = { ...config, dataFolder: join(folder, 'other') };
-      await expect(startMember(other)).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
       await expect(startMember({ ...config, datafolder: 'x' })).rejects.toMatchObject({
         code: 'INVALID_CONFIG',
         message: expect.stringContaining('did you mean dataFolder?') as string,
       });
+      await expect(startMember({ ...other, node: 2 })).rejects.toMatchObject({
+        code: 'INVALID_CONFIG',
+        message: 'node 2 is not among members',
+      });
+      // The folder did not become that of the wrong node.
+      await expect(startMember(other)).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
     } finally {
       await members.close();
     }
