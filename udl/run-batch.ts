@@ -185,7 +185,7 @@ class BatchItem {
     if (!this.#isClosed) return;
     throw new FreshetError(
       'LAMBDA_FAILED',
-      `The lambda '${this.#lambda.name}' called ${what} for '${this.#arrival.key}' when its run was over`,
+      `'${this.#lambda.name}' called ${what} for '${this.#arrival.key}' when its run was over`,
       { mend: 'Wait in run for everything that emits or fails' },
     );
   }

@@ -186,7 +186,7 @@ export class Stage {
 
   /** Dead letters for triggers that no lambda is left to run. */
   async giveUp(triggers: readonly Arrival[]): Promise<void> {
-    const text = `The lambda '${this.name}' was removed before it ran for a trigger it had taken in`;
+    const text = `The lambda '${this.name}' was removed before it ran for this trigger`;
     const error = new FreshetError('CLOSED', text, { mend: 'Deploy it and put the trigger again' });
     for (const trigger of triggers) await this.#bury(this.#itemOf(trigger), error);
   }

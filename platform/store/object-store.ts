@@ -407,7 +407,7 @@ function toChange(
 function checkedEventTime(key: string, eventTime: number | undefined): number | null {
   if (eventTime === undefined) return null;
   if (Number.isSafeInteger(eventTime)) return eventTime;
-  const text = `The eventTime of ${key} is ${String(eventTime)}, not a whole number of microseconds`;
+  const text = `The eventTime of ${key} is ${String(eventTime)}, no whole number of microseconds`;
   throw new FreshetError('INVALID_ARGUMENT', text, { details: { key } });
 }
 
