@@ -58,8 +58,6 @@ const table = {
   lambdaQueueEvents: 8192,
   lambdaTimeoutMsDefault: 2000,
   lambdaTimeoutMsMax: 600_000,
-  /** Emits of one event. */
-  emitsPerEvent: 256,
 
   /** Pixels of one decoded image; beyond this it is a decompression bomb. */
   imagePixels: 64 * 1024 * KiB,

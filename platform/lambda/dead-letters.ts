@@ -37,6 +37,8 @@ export interface DeadLetter {
 /** Bytes of a trigger's value that a dead letter keeps. */
 const keptValueBytesMax = 8 * 1024 * 1024;
 const retryMs = 500;
+/** Of an error's message; a lambda may throw anything. */
+const messageUnitsMax = 8192;
 
 /** Writes dead letters to their pool, again and again until it takes them or the member stops. */
 export class DeadLetters {
@@ -64,6 +66,8 @@ export class DeadLetters {
       { pipeline, lambda: node.lambda, key: item.key, error: letter.error },
       'dead letter',
     );
+    // A lambda on the letters that fails would write one for each, without end.
+    if (item.key.startsWith(`${deadLetterPool}/`)) return;
     const name = `${pipeline}/${node.lambda.replaceAll('/', '.')}/${identity(item)}`;
     while (!this.#closed) {
       try {
@@ -94,12 +98,18 @@ export class DeadLetters {
       prefix: node.prefix,
       lambda: node.lambda,
       version: node.version,
-      error: error.toJSON(),
+      error: shortened(error.toJSON()),
       input: { kind, key, shard, epoch, version, time, eventTime, meta, value },
       member: this.#member,
       at: this.#clock.wallUs(),
     };
   }
+}
+
+function shortened<E extends { readonly message: string }>(error: E): E {
+  const { message } = error;
+  if (message.length <= messageUnitsMax) return error;
+  return { ...error, message: `${message.slice(0, messageUnitsMax)}…` };
 }
 
 /** The same event gives the same name, so that one given up twice is one letter. */

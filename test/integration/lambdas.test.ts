@@ -28,6 +28,8 @@ interface Use {
   readonly config?: unknown;
   readonly workers?: number;
   readonly timeoutMs?: number;
+  /** Of what the lambda runs on, in place of `/p<n>/in`. */
+  readonly prefix?: string;
 }
 
 /** Deploys one pipeline: `/p<n>/in` runs the lambda, emits go to `/p<n>/out`. */
@@ -47,7 +49,7 @@ async function deploy(
     ],
     nodes: [
       {
-        prefix: `/${name}/in`,
+        prefix: use.prefix ?? `/${name}/in`,
         lambdas: [
           {
             module: './lambda.ts',
@@ -187,6 +189,41 @@ describe('a lambda that fails', () => {
     });
     const keys = (await collect(`/${name}/out`, 2)).map(({ key }) => key);
     expect(new Set(keys)).toEqual(new Set([`/${name}/out/good1`, `/${name}/out/good2`]));
+  });
+
+  it('with a message without end: the letter keeps its beginning', async () => {
+    const name = await deploy('persistent', {
+      code: lambdaOf(`throw new Error('no'.repeat(1e6));`, `retries: { max: 0 },`),
+    });
+    await pool(`/${name}/in`).put('bad', bytes('1'));
+    const { message } = (await deadLetterOf(name)).error;
+    expect(message).toMatch(/^nono.*no…$/);
+    expect(message.length).toBeLessThan(10_000);
+  });
+
+  it('on the dead letters themselves: it writes none about them', async () => {
+    const thrower = { code: lambdaOf(`throw new Error('no');`, `retries: { max: 0 },`) };
+    const reader = await deploy('persistent', { ...thrower, prefix: deadLetterPool });
+    const name = await deploy('persistent', thrower);
+    await pool(`/${name}/in`).put('bad', bytes('1'));
+    await deadLetterOf(name);
+    const failed = async () => {
+      const samples = await Promise.all(
+        cluster.ports.map(async ({ http }) => {
+          const reply = await fetch(`http://127.0.0.1:${String(http)}/v1/sample`);
+          return (await reply.json()) as { stages: { prefix: string; failed: number }[] };
+        }),
+      );
+      const stages = samples.flatMap(({ stages: all }) => all);
+      return stages.find(({ prefix, failed: count }) => prefix === deadLetterPool && count > 0);
+    };
+    await expect.poll(failed, { timeout: 20_000 }).toBeDefined();
+    const letters: string[] = [];
+    for await (const letter of pool(deadLetterPool).list({ prefix: `${reader}/` })) {
+      letters.push(letter);
+    }
+    expect(letters).toEqual([]);
+    await cluster.door.removePipeline(reader);
   });
 
   it('by hanging: it is ended, started again, and goes on', async () => {

@@ -6,7 +6,7 @@ import { FreshetError, isFreshetError, packageRoot, runsFromSources } from '../.
 import { unlessAborted } from '../../local-cluster.ts';
 import { deployOnce } from '../deploy-once.ts';
 import { type DevCluster, startDevCluster } from '../dev-cluster.ts';
-import { parseWhole, type Session } from '../session.ts';
+import { parseNumber, parseWhole, type Session } from '../session.ts';
 
 interface DevFlags {
   readonly members: string;
@@ -52,6 +52,8 @@ async function runDev(flags: DevFlags, session: Session): Promise<void> {
 }
 
 async function runUntil(stop: Interruption, flags: DevFlags, { output }: Session): Promise<void> {
+  // For the camera, which begins when everything else stands: better refused now.
+  parseNumber(flags.fps, '--fps', 0, 1000);
   const frames = flags.frames === undefined ? null : parseWhole(flags.frames, '--frames', 1, 1e9);
   const dev = await startDevCluster(
     {
