@@ -1,40 +1,11 @@
-#include "native/core/shard_replica.h"
-
 #include <algorithm>
-#include <array>
 #include <bit>
 
-#include "native/core/answers.h"
-#include "native/core/block_assembly.h"
-#include "native/core/check.h"
 #include "native/core/order.h"
-#include "native/core/sender.h"
-#include "native/core/sender_stream.h"
-#include "native/core/shard_table.h"
-#include "native/core/store/store.h"
+#include "native/core/shard_replica_impl.h"
 
 namespace freshet {
 namespace {
-
-// What a pass takes from one sender, and what it delivers: about this many bytes, so that others
-// get a turn. A delivery costs as much as copying kDeliveryCost bytes, whatever its size.
-constexpr size_t kPassBytes = kCopySlice;
-constexpr size_t kDeliveryCost = 256;
-constexpr size_t kNullCost = 16;
-// Delivery alone is shown once it frees this part of a ring: the rest is room enough for any
-// record.
-constexpr size_t kShownDivisor = 8;
-static_assert(kShownDivisor > kRingInlineDivisor, "what is held back must not block a record");
-// Passes whose versions are remembered until they are on all disks; more are merged.
-constexpr size_t kCheckpointsMax = 1024;
-
-Rank rank_of(const std::vector<NodeId>& members, NodeId node) {
-  const auto found = std::find(members.begin(), members.end(), node);
-  FRESHET_CHECK_VALUES(found != members.end(), node, members.size());
-  return static_cast<Rank>(found - members.begin());
-}
-
-constexpr size_t kNoSender = SIZE_MAX;
 
 size_t sender_index(const std::vector<Rank>& senders, Rank rank) {
   const auto found = std::find(senders.begin(), senders.end(), rank);
@@ -42,91 +13,6 @@ size_t sender_index(const std::vector<Rank>& senders, Rank rank) {
 }
 
 }  // namespace
-
-class ShardReplica::Impl {
- public:
-  Impl(ShardConfig config, Store& store, HybridClock& clock);
-
-  std::vector<GrantedRegion> regions();
-  Status submit(const Change& change, Ack ack, Token token);
-  void wait_current(Token token, bool persisted);
-  int step(Micros wall, Outputs& out);
-  void on_synced(Sequence sequence);
-  void set_dispatched(Version version);
-  bool show_delivered();
-  void wedge();
-  void suspect(NodeId peer);
-  EndPhase end_phase() const { return end_.phase(); }
-  bool is_prepared() const;
-  void confirm(Outputs& out);
-  void stop(Status reason, Outputs& out);
-  void set_congested(NodeId peer, bool congested);
-
-  const ShardConfig config_;
-  Frontiers frontiers_;
-  ShardFault fault_;
-  Survivors survivors_;
-
- private:
-  struct Peer {
-    NodeId node;
-    bool congested = false;
-    uint64_t pushed = 0;  // position in my ring up to which it was written
-    CellRange behind;     // cells of my row that it lacks
-  };
-
-  bool is_sender() const { return sender_ != nullptr; }
-  bool is_trimmed() const { return end_.phase() >= EndPhase::kDelivering; }
-  void step_end(Outputs& out);
-  int deliver_trim(Outputs& out);
-  bool deliver_turn(size_t& cost, Outputs& out);
-  void pass_turn();
-  int show_delivery(uint64_t before);
-  int take(Outputs& out);
-  int make_messages(Outputs& out);
-  void show_received();
-  int deliver(Outputs& out);
-  RingFault deliver_message(size_t s, const std::byte* record, Outputs& out);
-  void answer_own(Sequence sequence, const Applied& applied, Outputs& out);
-  int show_persisted();
-  int publish_persisted(uint64_t everywhere);
-  int answer(Outputs& out);
-  bool is_to_show() const;
-  int push(Outputs& out);
-  void push_row(Peer& peer, const RegionId& row, Outputs& out);
-  void fail(Rank member, RingFault what, Outputs& out);
-
-  Store& store_;
-  HybridClock& clock_;
-  const Rank me_;
-  const size_t my_sender_;  // my place among the senders, or kNoSender
-  ShardTable table_;
-  EpochEnd end_;
-  std::vector<AlignedMemory> rings_;  // of the other senders
-  std::unique_ptr<Sender> sender_;    // null: I send nothing
-  std::vector<SenderStream> streams_;
-  std::vector<BlockAssembly> assemblies_;
-  Answers answers_;
-  std::vector<Peer> peers_;
-  std::array<uint64_t, kMembersMax> received_{};  // messages by sender
-  std::array<uint64_t, kMembersMax> changes_{};   // by sender: up to its newest that is no null
-  std::array<uint64_t, kMembersMax> shown_{};     // by sender: ring position shown as delivered
-  bool show_delivered_ = false;
-
-  struct Checkpoint {
-    uint64_t sequences;
-    Version version;
-  };
-  FixedQueue<Checkpoint> checkpoints_{kCheckpointsMax};
-
-  uint64_t delivered_ = 0;  // sequences
-  size_t turn_ = 0;         // the sender whose message is next
-  uint64_t synced_ = 0;     // sequences whose log records are on my disk
-  uint64_t persisted_ = 0;  // sequences that are on every disk
-  Version dispatched_ = 0;
-  Micros wall_ = 0;
-  Status stopped_ = Status::kOk;
-};
 
 ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
     : config_(std::move(config)),
@@ -328,31 +214,6 @@ int ShardReplica::Impl::show_delivery(uint64_t before) {
   return static_cast<int>(std::min<uint64_t>(delivered_ - before, INT32_MAX));
 }
 
-void ShardReplica::Impl::step_end(Outputs& out) {
-  const Rank broken = end_.step(survivors_);
-  answers_.fail_readers(Status::kNotCurrent, out);
-  if (broken < config_.members.size()) fail(broken, RingFault::kRow, out);
-}
-
-// What every survivor has, in the order that it would have had; the rest is skipped. The table says
-// no more how far this is: sequences have gaps now.
-int ShardReplica::Impl::deliver_trim(Outputs& out) {
-  if (end_.phase() == EndPhase::kEnded) return 0;
-  const uint64_t before = delivered_;
-  const uint64_t all = end_.sequences();
-  size_t cost = 0;
-  while (delivered_ < all && cost < kPassBytes) {
-    if (streams_[turn_].delivered() >= end_.trim(turn_)) {
-      pass_turn();
-    } else if (!deliver_turn(cost, out)) {
-      return 1;
-    }
-  }
-  (void)show_delivery(before);
-  if (delivered_ >= all) end_.delivered_all();
-  return 1;
-}
-
 RingFault ShardReplica::Impl::deliver_message(size_t s, const std::byte* record, Outputs& out) {
   const auto sequence = static_cast<Sequence>(delivered_);
   const RecordView view(record);
@@ -491,26 +352,6 @@ void ShardReplica::Impl::set_congested(NodeId peer, bool congested) {
   for (Peer& item : peers_) {
     if (item.node == peer) item.congested = congested;
   }
-}
-
-void ShardReplica::Impl::wedge() {
-  frontiers_.wedged.store(true, std::memory_order_release);
-  end_.wedge();
-}
-
-void ShardReplica::Impl::suspect(NodeId peer) {
-  end_.suspect(rank_of(config_.members, peer));
-  if (!end_.running()) wedge();
-}
-
-bool ShardReplica::Impl::is_prepared() const {
-  return end_.phase() == EndPhase::kEnded && (!config_.persistent || synced_ == delivered_);
-}
-
-void ShardReplica::Impl::confirm(Outputs& out) {
-  FRESHET_CHECK(is_prepared());
-  if (config_.persistent) publish_persisted(delivered_);
-  answer(out);
 }
 
 void ShardReplica::Impl::fail(Rank member, RingFault what, Outputs& out) {

@@ -84,7 +84,7 @@ constexpr NodeId kLost = 3;
 
 // Members 0 and 1 go on, as if their view had said so.
 void end(DirectGroup& group, bool gate_open = true) {
-  for (const size_t m : {0, 1}) {
+  for (const size_t m : {0u, 1u}) {
     group.replica(m).suspect(kLost);
     group.replica(m).wedge();
     group.replica(m).set_survivors({kFirstTwo, true, gate_open});
@@ -159,7 +159,7 @@ TEST(a_wedged_member_takes_nothing_and_answers_no_reads) {
 TEST(what_waits_for_disks_is_answered_when_the_next_view_is_committed) {
   DirectGroup group({.persistent = true});
   group.set_rules(0);
-  for (const size_t m : {0, 1, 2}) group.sync(m);
+  for (const size_t m : {0u, 1u, 2u}) group.sync(m);
   group.settle();
   EXPECT_EQ(group.put(0, "k", {}, 1, Ack::kPersisted), Status::kOk);
   group.step(0);

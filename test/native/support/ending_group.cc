@@ -9,9 +9,9 @@
 namespace freshet::test {
 namespace {
 
-constexpr PoolId kPool = 1;
-constexpr Micros kWall = 1'700'000'000'000'000;
-constexpr int kTurnsMax = 200'000;  // of all members; far more than any ending takes
+constexpr PoolId kEndingPool = 1;
+constexpr Micros kEndingWall = 1'700'000'000'000'000;
+constexpr int kEndingTurnsMax = 200'000;  // of all members; far more than any ending takes
 
 RankSet bit(Rank rank) { return RankSet{1} << rank; }
 
@@ -48,7 +48,7 @@ EndingResult EndingGroup::run() {
   int patience = static_cast<int>(random_.below(600));
   auto when = EndPhase::kRunning;
   int turns = 0;
-  for (; turns < kTurnsMax && !done(); turns++) {
+  for (; turns < kEndingTurnsMax && !done(); turns++) {
     const auto m = static_cast<Rank>(random_.below(count));
     turn(m);
     const Member& member = *members_[m];
@@ -60,7 +60,7 @@ EndingResult EndingGroup::run() {
     // Most can go wrong while some have a trim and others do not.
     when = random_.chance(60) ? EndPhase::kTrimmed : static_cast<EndPhase>(random_.below(5));
   }
-  if (turns == kTurnsMax) violation("the survivors never ended the epoch");
+  if (turns == kEndingTurnsMax) violation("the survivors never ended the epoch");
   check();
   return std::move(result_);
 }
@@ -120,7 +120,7 @@ void EndingGroup::step(Rank m) {
   member.replica->set_survivors(survivors_of(m));
   member.out.clear();
   const Version before = member.store->newest_version();
-  (void)member.replica->step(kWall, member.out);
+  (void)member.replica->step(kEndingWall, member.out);
   if (member.replica->end_phase() >= EndPhase::kDelivering)
     result_.beyond += member.store->newest_version() - before;
   for (const RegionWrite& write : member.out.writes) {
@@ -205,10 +205,10 @@ void EndingGroup::submit(Rank m) {
   const std::string key = std::string("k") + std::to_string(random_.below(20));
   const std::vector<std::byte> value(random_.below(3000), std::byte{7});
   PoolRules rules;
-  rules.pool = kPool;
+  rules.pool = kEndingPool;
   const std::string rules_key = "pool/1";
   Change change;
-  change.pool = kPool;
+  change.pool = kEndingPool;
   change.key = std::as_bytes(std::span(key));
   change.value = value;
   if (next_token_ == 1) {

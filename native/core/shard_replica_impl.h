@@ -1,0 +1,129 @@
+// How ShardReplica is made; for its own sources only.
+#ifndef FRESHET_CORE_SHARD_REPLICA_IMPL_H_
+#define FRESHET_CORE_SHARD_REPLICA_IMPL_H_
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "native/core/answers.h"
+#include "native/core/block_assembly.h"
+#include "native/core/check.h"
+#include "native/core/epoch_end.h"
+#include "native/core/sender.h"
+#include "native/core/sender_stream.h"
+#include "native/core/shard_replica.h"
+#include "native/core/shard_table.h"
+#include "native/core/store/store.h"
+
+namespace freshet {
+
+// What a pass takes from one sender, and what it delivers: about this many bytes, so that others
+// get a turn. A delivery costs as much as copying kDeliveryCost bytes, whatever its size.
+inline constexpr size_t kPassBytes = kCopySlice;
+inline constexpr size_t kDeliveryCost = 256;
+inline constexpr size_t kNullCost = 16;
+// Delivery alone is shown once it frees this part of a ring: the rest is room enough for any
+// record.
+inline constexpr size_t kShownDivisor = 8;
+static_assert(kShownDivisor > kRingInlineDivisor, "what is held back must not block a record");
+// Passes whose versions are remembered until they are on all disks; more are merged.
+inline constexpr size_t kCheckpointsMax = 1024;
+
+inline Rank rank_of(const std::vector<NodeId>& members, NodeId node) {
+  const auto found = std::find(members.begin(), members.end(), node);
+  FRESHET_CHECK_VALUES(found != members.end(), node, members.size());
+  return static_cast<Rank>(found - members.begin());
+}
+
+inline constexpr size_t kNoSender = SIZE_MAX;
+
+class ShardReplica::Impl {
+ public:
+  Impl(ShardConfig config, Store& store, HybridClock& clock);
+
+  std::vector<GrantedRegion> regions();
+  Status submit(const Change& change, Ack ack, Token token);
+  void wait_current(Token token, bool persisted);
+  int step(Micros wall, Outputs& out);
+  void on_synced(Sequence sequence);
+  void set_dispatched(Version version);
+  bool show_delivered();
+  void wedge();
+  void suspect(NodeId peer);
+  EndPhase end_phase() const { return end_.phase(); }
+  bool is_prepared() const;
+  void confirm(Outputs& out);
+  void stop(Status reason, Outputs& out);
+  void set_congested(NodeId peer, bool congested);
+
+  const ShardConfig config_;
+  Frontiers frontiers_;
+  ShardFault fault_;
+  Survivors survivors_;
+
+ private:
+  struct Peer {
+    NodeId node;
+    bool congested = false;
+    uint64_t pushed = 0;  // position in my ring up to which it was written
+    CellRange behind;     // cells of my row that it lacks
+  };
+
+  bool is_sender() const { return sender_ != nullptr; }
+  bool is_trimmed() const { return end_.phase() >= EndPhase::kDelivering; }
+  void step_end(Outputs& out);
+  int deliver_trim(Outputs& out);
+  bool deliver_turn(size_t& cost, Outputs& out);
+  void pass_turn();
+  int show_delivery(uint64_t before);
+  int take(Outputs& out);
+  int make_messages(Outputs& out);
+  void show_received();
+  int deliver(Outputs& out);
+  RingFault deliver_message(size_t s, const std::byte* record, Outputs& out);
+  void answer_own(Sequence sequence, const Applied& applied, Outputs& out);
+  int show_persisted();
+  int publish_persisted(uint64_t everywhere);
+  int answer(Outputs& out);
+  bool is_to_show() const;
+  int push(Outputs& out);
+  void push_row(Peer& peer, const RegionId& row, Outputs& out);
+  void fail(Rank member, RingFault what, Outputs& out);
+
+  Store& store_;
+  HybridClock& clock_;
+  const Rank me_;
+  const size_t my_sender_;  // my place among the senders, or kNoSender
+  ShardTable table_;
+  EpochEnd end_;
+  std::vector<AlignedMemory> rings_;  // of the other senders
+  std::unique_ptr<Sender> sender_;    // null: I send nothing
+  std::vector<SenderStream> streams_;
+  std::vector<BlockAssembly> assemblies_;
+  Answers answers_;
+  std::vector<Peer> peers_;
+  std::array<uint64_t, kMembersMax> received_{};  // messages by sender
+  std::array<uint64_t, kMembersMax> changes_{};   // by sender: up to its newest that is no null
+  std::array<uint64_t, kMembersMax> shown_{};     // by sender: ring position shown as delivered
+  bool show_delivered_ = false;
+
+  struct Checkpoint {
+    uint64_t sequences;
+    Version version;
+  };
+  FixedQueue<Checkpoint> checkpoints_{kCheckpointsMax};
+
+  uint64_t delivered_ = 0;  // sequences
+  size_t turn_ = 0;         // the sender whose message is next
+  uint64_t synced_ = 0;     // sequences whose log records are on my disk
+  uint64_t persisted_ = 0;  // sequences that are on every disk
+  Version dispatched_ = 0;
+  Micros wall_ = 0;
+  Status stopped_ = Status::kOk;
+};
+
+}  // namespace freshet
+
+#endif  // FRESHET_CORE_SHARD_REPLICA_IMPL_H_
