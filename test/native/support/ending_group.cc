@@ -30,7 +30,8 @@ EndingGroup::EndingGroup(EndingConfig config) : config_(config), random_(config.
     for (Rank rank = 0; rank < senders_; rank++) shard.senders.push_back(rank);
     shard.me = m + 1;
     shard.persistent = persistent_;
-    member->store = std::make_unique<Store>(StoreConfig{1, persistent_});
+    member->store = std::make_unique<Store>(
+        StoreConfig{.shard = 1, .persistent = persistent_, .segment_size = size_t{64} << 10});
     member->replica = std::make_unique<ShardReplica>(shard, *member->store, member->clock);
     member->regions = member->replica->regions();
     member->inbox.resize(count);
