@@ -1,0 +1,25 @@
+// Scenarios that lead a walk towards what one rule prevents: what random stages would find too
+// late.
+#ifndef FRESHET_TEST_NATIVE_MODEL_DIRECTED_H_
+#define FRESHET_TEST_NATIVE_MODEL_DIRECTED_H_
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "test/native/model/scenario.h"
+
+namespace freshet::model {
+
+std::optional<Scenario> directed_scenario(std::string_view name);
+std::vector<std::string_view> directed_names();
+std::string_view directed_for(Rule rule);
+
+// By what they break: reads under leases, committed views, histories after a restart.
+std::vector<Scenario> lease_scenarios();
+std::vector<Scenario> takeover_scenarios();
+std::vector<Scenario> restart_scenarios();
+
+}  // namespace freshet::model
+
+#endif  // FRESHET_TEST_NATIVE_MODEL_DIRECTED_H_

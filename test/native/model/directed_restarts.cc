@@ -1,0 +1,154 @@
+// Everything stops, once or more often, and other members come back each time.
+#include "test/native/model/directed.h"
+
+namespace freshet::model {
+namespace {
+
+constexpr Setup kThree{.members = 0b00111, .shard = 0b00111, .persistent = true};
+constexpr Mask kAll = 0b11111;
+
+const Member& member(const State& state, int node) {
+  return state.members[static_cast<size_t>(node)];
+}
+const Row& row(const State& state, int node) {
+  return member(state, node).table[static_cast<size_t>(node)];
+}
+Byte prepared(const State& state, int node) { return member(state, node).disk.prepared; }
+Byte committed(const State& state, int node) { return member(state, node).disk.committed; }
+
+Stage work(int steps) {
+  return {.steps = steps, .never = {Kind::kTick, Kind::kSuspect, Kind::kPropose}};
+}
+
+// Those who are up come back to one another or not at all.
+Stage come_back(Mask who, int steps, bool (*until)(const State&) = nullptr) {
+  return {.steps = steps,
+          .side = who,
+          .crash = kAll,
+          .boot = who,
+          .never = {Kind::kAbandonRestart, Kind::kSuspect, Kind::kTick},
+          .often = {Kind::kMeet, Kind::kRestartPrepare, Kind::kRestartCommit},
+          .until = until};
+}
+
+Scenario shown_then_power_cut() {
+  return {"power-cut", kThree, {work(150), come_back(0b00111, 120)}};
+}
+
+// Node 0 dies, 1 and 2 go on in a view of their own.
+Stage go_on_without_0(bool (*until)(const State&)) {
+  return {.steps = 500,
+          .crash = bit(0),
+          .never = {Kind::kTick, Kind::kHeartbeat, Kind::kNewAttempt},
+          .until = until};
+}
+
+Scenario old_view_returns() {
+  const auto both_are_in = [](const State& state) {
+    return committed(state, 1) > 1 && committed(state, 2) > 1;
+  };
+  return {"old-view-returns",
+          kThree,
+          {work(60), go_on_without_0(both_are_in), come_back(0b00011, 200)}};
+}
+
+Scenario prepared_only() {
+  const auto one_is_in = [](const State& state) {
+    return committed(state, 1) > 1 && committed(state, 2) == 1;
+  };
+  return {"prepared-only", kThree, {work(60), go_on_without_0(one_is_in), come_back(0b00101, 200)}};
+}
+
+// Node 0 alone prepares that 4 leaves.
+Stage alone_with_a_record() {
+  return {.steps = 200,
+          .mute = bit(0),
+          .leaders = bit(0),
+          .change = Change::kLeaveView,
+          .which = 4,
+          .never = {Kind::kTick, Kind::kSuspect, Kind::kHeartbeat},
+          .until = [](const State& state) { return prepared(state, 0) > 1; }};
+}
+
+// Four restart without node 0 and its record, one commits; then 0, 1 and 2.
+Scenario unseen_record() {
+  Scenario scenario{"unseen-record", {.members = kAll, .shard = 0b00111, .persistent = true}, {}};
+  scenario.stages.push_back(alone_with_a_record());
+  Stage without_0 = come_back(0b11110, 200, [](const State& state) {
+    return committed(state, 4) > 1 || committed(state, 3) > 1;
+  });
+  without_0.never.push_back(Kind::kHeartbeat);
+  scenario.stages.push_back(without_0);
+  scenario.stages.push_back(come_back(0b00111, 200));
+  return scenario;
+}
+
+// Node 0 alone has prepared a view, the others commit another one of that number; then 0, 2 and 3.
+Scenario one_number_twice() {
+  Scenario scenario{
+      "one-number-twice", {.members = kAll, .shard = 0b01100, .persistent = true}, {}};
+  scenario.stages.push_back(alone_with_a_record());
+  scenario.stages.push_back({.steps = 400,
+                             .side = bit(0),
+                             .leaders = bit(1),
+                             .never = {Kind::kTick, Kind::kHeartbeat, Kind::kNewAttempt},
+                             .until = [](const State& state) {
+                               return committed(state, 1) > 1 && prepared(state, 2) > 1 &&
+                                      prepared(state, 3) > 1;
+                             }});
+  scenario.stages.push_back(come_back(0b01101, 200));
+  return scenario;
+}
+
+// 0 and 1 begin a restart that only 0 prepares; 1 and 2 begin another that 2 commits; then 0 and 1.
+Scenario broken_restart() {
+  const auto only_0_has_prepared = [](const State& state) {
+    return prepared(state, 0) > 1 && prepared(state, 1) == 1;
+  };
+  const auto only_2_has_committed = [](const State& state) {
+    return committed(state, 2) > 1 && committed(state, 1) == 1;
+  };
+  return {"broken-restart",
+          kThree,
+          {come_back(0b00011, 60, only_0_has_prepared),
+           come_back(0b00110, 60, only_2_has_committed), come_back(0b00011, 200)}};
+}
+
+// Node 2 has a lease and lives on, cut off; the other two stop and start at once.
+Scenario quick_restart() {
+  Scenario scenario{"quick-restart", kThree, {work(120)}};
+  scenario.stages[0].never.push_back(Kind::kSend);
+  Stage restart = come_back(0b00011, 400);
+  restart.crash = 0b00011;
+  restart.lazy = bit(2);
+  scenario.stages.push_back(restart);
+  return scenario;
+}
+
+// The one member of the shard dies with what it showed; node 0 is given the shard, without a donor.
+Scenario incomplete_joiner() {
+  Scenario scenario{
+      "incomplete-joiner", {.members = 0b00111, .shard = 0b00100, .persistent = true}, {work(60)}};
+  scenario.stages.push_back({.steps = 900,
+                             .crash = bit(2),
+                             .leaders = bit(0),
+                             .change = Change::kJoinShard,
+                             .which = 0,
+                             .never = {Kind::kTick, Kind::kHeartbeat, Kind::kNewAttempt},
+                             .until = [](const State& state) {
+                               return member(state, 0).disk.incomplete != 0 &&
+                                      row(state, 1).installed > 1 &&
+                                      row(state, 0).installed == row(state, 1).installed;
+                             }});
+  scenario.stages.push_back(come_back(0b00011, 200));
+  return scenario;
+}
+
+}  // namespace
+
+std::vector<Scenario> restart_scenarios() {
+  return {shown_then_power_cut(), old_view_returns(), prepared_only(), unseen_record(),
+          one_number_twice(),     broken_restart(),   quick_restart(), incomplete_joiner()};
+}
+
+}  // namespace freshet::model

@@ -1,0 +1,95 @@
+#include "test/native/model/rules.h"
+
+#include <array>
+
+namespace freshet::model {
+namespace {
+
+struct Text {
+  Rule rule;
+  std::string_view name;
+  std::string_view meaning;
+};
+
+constexpr std::array<Text, kRules> kTexts = {{
+    {Rule::kMajority, "majority", "a leader and COMMIT need a strict majority of the view"},
+    {Rule::kAgreedBeforeTrim, "agreed-before-trim", "step 4: the trim is written only when agreed"},
+    {Rule::kReuseStandingTrim, "reuse-standing-trim",
+     "step 4: a trim that stands in a survivor's row is taken as it is"},
+    {Rule::kTrimCopiedBeforeUse, "trim-copied-before-use",
+     "step 4: delivered only when all survivors show trim_ready (off: at once)"},
+    {Rule::kTrimAtMajority, "trim-at-majority",
+     "a trim is used only when a strict majority of the view shows it (not said in core.md)"},
+    {Rule::kFinalReceivedOnlyWhenAllWedged, "final-received-only-when-all-wedged",
+     "step 4: received[] is final when every survivor shows wedged"},
+    {Rule::kWedgedReceivesNothing, "wedged-receives-nothing",
+     "step 3: having shown wedged a member consumes nothing more"},
+    {Rule::kGate, "gate", "nothing is delivered by a trim before the gate opens"},
+    {Rule::kGateByReleased, "gate-by-released",
+     "released[m] only when my promises to m lapsed or m waived them"},
+    {Rule::kGateCoversSuspected, "gate-covers-suspected",
+     "the gate waits for survivors that are suspected, too (not said in core.md)"},
+    {Rule::kLeaseNeedsAckedEqual, "lease-needs-acked-equal",
+     "a lease counts only rows whose acked equals mine"},
+    {Rule::kLeaseTwoMajorities, "lease-two-majorities",
+     "between acknowledging and installed: majorities of the old and the proposed view"},
+    {Rule::kLeaseAfterDropNeedsNewStamps, "lease-after-drop-needs-new-stamps",
+     "in a new attempt no stamp of an earlier one gives a lease (not said in core.md)"},
+    {Rule::kSuspectedDropsLease, "suspected-drops-lease",
+     "a member that sees itself suspected drops its lease"},
+    {Rule::kEchoFrozenOnSuspicion, "echo-frozen-on-suspicion", "suspecting m freezes echo[m]"},
+    {Rule::kNothingFromSuspected, "nothing-from-suspected",
+     "step 1: after marking x nothing is taken from its row"},
+    {Rule::kTakeNewestProposal, "take-newest-proposal",
+     "step 2: a new leader first takes the newest proposal in any survivor's row"},
+    {Rule::kTakenProposalIsRestamped, "taken-proposal-is-restamped",
+     "newest is by (attempt, leader) that last put it forward (not said in core.md)"},
+    {Rule::kAttemptFencesEarlier, "attempt-fences-earlier",
+     "who shows attempt n takes nothing put forward in an earlier one (not said in core.md)"},
+    {Rule::kNoNewProposalBeforeInstalled, "no-new-proposal-before-installed",
+     "step 2: no new proposal before the last is installed in every unsuspected row"},
+    {Rule::kPrepareNeedsDeliveredAndSynced, "prepare-needs-delivered-and-synced",
+     "step 5: the trim is delivered and the log synced, a joiner has its whole history"},
+    {Rule::kCommitNeedsAllUnsuspectedSurvivors, "commit-needs-all-unsuspected-survivors",
+     "step 6: COMMIT needs PREPARE from all survivors not suspected"},
+    {Rule::kCommitWaitsForSuspectedLeaver, "commit-waits-for-suspected-leaver",
+     "COMMIT waits for released[x] of a suspected x that leaves an epoch (not said in core.md)"},
+    {Rule::kLeaverStopsAtPrepare, "leaver-stops-at-prepare",
+     "step 5: who leaves an epoch answers nothing there once it has acknowledged PREPARE"},
+    {Rule::kNoReadsWhileWedged, "no-reads-while-wedged",
+     "from wedged until the trim is delivered no linearizable read"},
+    {Rule::kReadWaitsForReceived, "read-waits-for-received",
+     "a linearizable read waits until delivered has reached its received frontier"},
+    {Rule::kPersistedShownOnly, "persisted-shown-only",
+     "a persistent pool shows and acknowledges what is persisted everywhere"},
+    {Rule::kRestartFromNewestCommitted, "restart-from-newest-committed",
+     "the newest committed view starts"},
+    {Rule::kRestartAdoptsPrepared, "restart-adopts-prepared",
+     "a prepared successor that anyone present has is adopted"},
+    {Rule::kRestartNewestByBallot, "restart-newest-by-ballot",
+     "of prepared records of one number the one put forward last wins (not said in core.md)"},
+    {Rule::kRestartNumberPlusTwo, "restart-number-plus-two",
+     "the restart view takes number + 2, so that no unseen prepared record looks newest"},
+    {Rule::kRestartPromise, "restart-promise",
+     "who offers its records for a restart view notes its number durably (not said in core.md)"},
+    {Rule::kRestartWaitsLease, "restart-waits-lease",
+     "nothing is delivered or answered until L(1 + drift) after the last of them started"},
+    {Rule::kIncompleteJoinerDoesNotCount, "incomplete-joiner-does-not-count",
+     "step 5: an incomplete joiner counts for no restart until filled"},
+}};
+
+const Text& text_of(Rule rule) { return kTexts[static_cast<size_t>(rule)]; }
+
+}  // namespace
+
+std::string_view name_of(Rule rule) { return text_of(rule).name; }
+std::string_view meaning_of(Rule rule) { return text_of(rule).meaning; }
+
+std::optional<Rule> rule_named(std::string_view name) {
+  for (const Text& text : kTexts) {
+    if (text.name == name) return text.rule;
+  }
+  return std::nullopt;
+}
+
+}  // namespace freshet::model

@@ -1,0 +1,325 @@
+// From one view to the next (core.md, steps 2, 3, 5 and 6).
+#include <algorithm>
+#include <tuple>
+
+#include "test/native/model/model.h"
+
+namespace freshet::model {
+
+bool Model::is_agreed(int node) const {
+  const Row& mine = own(node);
+  const Mask members = view_of(node).members;
+  const Mask live = minus(members, mine.suspected);
+  if (on(Rule::kMajority) && !is_majority(live, members)) return false;
+  for (int other = 0; other < kNodes; other++) {
+    if (!has(live, other)) continue;
+    const Row& row = seen(node, other);
+    const bool same_view =
+        row.installed == mine.installed || !on(Rule::kNoNewProposalBeforeInstalled);
+    if (!same_view || row.attempt != mine.attempt || row.suspected != mine.suspected) return false;
+  }
+  return has(live, node);
+}
+
+bool Model::is_leader(int node) const {
+  const Row& row = own(node);
+  return row.installed != 0 && lowest(minus(view_of(node).members, row.suspected)) == node &&
+         is_agreed(node);
+}
+
+// By number, then by who put it forward last: within a view the numbers are alike.
+bool Model::is_newer(const Row& row, const Row& than) const {
+  const auto rank = [this](const Row& of) {
+    return std::tuple(view(of.proposed).number, of.ballot, of.proposed);
+  };
+  return rank(row) > rank(than);
+}
+
+// Is it a successor of what this member has installed? A joiner has installed nothing.
+bool Model::is_pending(int node, Byte proposal) const {
+  const Byte installed = own(node).installed;
+  if (proposal == 0 || proposal == installed) return false;
+  const View& next = view(proposal);
+  if (installed != 0) return next.parent == installed;
+  return has(minus(next.members, view(next.parent).members), node);
+}
+
+// A proposal or trim that stands in this row, has it been put forward in my attempt?
+bool Model::may_take(int node, int from) const {
+  const Row& row = seen(node, from);
+  if (own(node).installed == 0 || !on(Rule::kAttemptFencesEarlier)) return true;
+  if (on(Rule::kTakenProposalIsRestamped)) return row.ballot / 8 == own(node).attempt;
+  const bool leads = lowest(minus(view_of(node).members, own(node).suspected)) == from;
+  return leads && row.attempt == own(node).attempt;
+}
+
+bool Model::propose(int node, Change change, int which) {
+  if (!is_leader(node)) return false;
+  const Row& mine = own(node);
+  const Row* newest = nullptr;
+  for (int other = 0; other < kNodes; other++) {
+    const Row& row = seen(node, other);
+    if (has(mine.suspected, other) || !has(view_of(node).members, other)) continue;
+    if (!is_pending(node, row.proposed)) continue;
+    if (newest == nullptr || is_newer(row, *newest)) newest = &row;
+  }
+  const Byte ballot = byte(mine.attempt * 8 + node);
+  const bool is_mine = is_pending(node, mine.proposed) && mine.ballot == ballot;
+  if (is_mine && on(Rule::kNoNewProposalBeforeInstalled)) return false;
+  if (newest != nullptr && !is_mine && on(Rule::kTakeNewestProposal)) {
+    const Byte stamped = on(Rule::kTakenProposalIsRestamped) ? ballot : newest->ballot;
+    if (mine.acked == newest->proposed && mine.ballot == stamped) return false;
+    put_forward(node, newest->proposed, stamped);
+    return true;
+  }
+  const Byte proposal = compose(node, change, which);
+  if (proposal == 0) return false;
+  put_forward(node, proposal, ballot);
+  return true;
+}
+
+// 0 when nothing would change or the change cannot be made.
+Byte Model::compose(int node, Change change, int which) {
+  const View& now = view_of(node);
+  const Mask live = minus(now.members, own(node).suspected);
+  const bool is_blank = is_up(which) && own(which).installed == 0;
+  Mask members = live;
+  Mask shard = both(now.shard, live);
+  if (change == Change::kJoinAll) {
+    for (int other = 0; other < kNodes; other++) {
+      if (is_up(other) && own(other).installed == 0) members = either(members, bit(other));
+    }
+    if (count(minus(members, live)) >= count(live)) return 0;
+  } else if (change == Change::kJoinView || change == Change::kJoinShard) {
+    if (!has(live, which) && !is_blank) return 0;
+    members = either(members, bit(which));
+    if (change == Change::kJoinShard) shard = either(shard, bit(which));
+  } else if (change == Change::kLeaveShard) {
+    if (shard != bit(which)) shard = minus(shard, bit(which));
+  } else if (change == Change::kLeaveView && which != node) {
+    members = minus(members, bit(which));
+    shard = minus(shard, bit(which));
+  }
+  // An epoch in which somebody stopped receiving for a proposal that is lost has to end, too.
+  bool ends = shard != now.shard;
+  for (int other = 0; other < kNodes; other++)
+    ends = ends || (has(live, other) && now.epoch != 0 && seen(node, other).wedged == now.epoch);
+  if ((members == now.members && !ends) || state_.view_count == kViews) return 0;
+  if (on(Rule::kMajority) && !is_majority(members, now.members)) return 0;
+  const Byte index = state_.view_count++;
+  view(index) = {.number = byte(now.number + 1),
+                 .parent = own(node).installed,
+                 .members = members,
+                 .shard = shard,
+                 .epoch = ends ? index : now.epoch,
+                 .donor = 0,
+                 .is_restart = 0,
+                 .acked_by = 0,
+                 .prepared_by = 0,
+                 .committed = 0};
+  return index;
+}
+
+// Takes it over into my row; copied, wedged and acknowledged in one if I am to be in it.
+void Model::put_forward(int node, Byte proposal, Byte ballot) {
+  Row& row = own(node);
+  row.proposed = proposal;
+  row.ballot = ballot;
+  if (has(view(proposal).members, node)) {
+    row.attempt = std::max(row.attempt, byte(ballot / 8));
+    if (row.acked != proposal) {
+      row.released = both(row.released, row.suspected);
+      member(node).gate_from = kNever;
+    }
+    row.acked = proposal;
+    view(proposal).acked_by = either(view(proposal).acked_by, bit(node));
+    if (ends_epoch(proposal) && row.epoch != 0) row.wedged = row.epoch;
+  }
+  publish(node);
+  note_gate(node);
+}
+
+// What is installed anywhere is decided and is taken by a straggler whatever the attempt.
+bool Model::acknowledge_installed(int node) {
+  const Row& mine = own(node);
+  for (int other = 0; other < kNodes; other++) {
+    const Row& row = seen(node, other);
+    if (!is_pending(node, row.installed) || mine.acked == row.installed) continue;
+    if (!has(view(row.installed).members, node)) continue;
+    put_forward(node, row.installed, row.ballot);
+    return true;
+  }
+  return false;
+}
+
+bool Model::acknowledge(int node) {
+  if (acknowledge_installed(node)) return true;
+  const Row& mine = own(node);
+  const Row* newest = nullptr;
+  for (int other = 0; other < kNodes; other++) {
+    const Row& row = seen(node, other);
+    if (other == node || !is_pending(node, row.proposed)) continue;
+    if (has(mine.suspected, other) && on(Rule::kNothingFromSuspected)) continue;
+    if (!has(view(row.proposed).members, node) || !may_take(node, other)) continue;
+    if (newest == nullptr || is_newer(row, *newest)) newest = &row;
+  }
+  if (newest == nullptr || (is_pending(node, mine.proposed) && is_newer(mine, *newest)))
+    return false;
+  if (mine.acked == newest->proposed && mine.ballot == newest->ballot) return false;
+  put_forward(node, newest->proposed, newest->ballot);
+  return true;
+}
+
+bool Model::prepare(int node) {
+  Row& row = own(node);
+  Member& m = member(node);
+  const Byte proposal = row.acked;
+  if (!is_pending(node, proposal) || row.proposed != proposal) return false;
+  if (row.prepared == proposal && row.prepared_ballot == row.ballot) return false;
+  if (ends_epoch(proposal) && row.prepared != proposal) {
+    const bool was_in = row.epoch != 0;
+    const bool is_short = was_in ? m.trim_delivered != row.epoch : has(view(proposal).shard, node);
+    const bool must_wait = is_short && !fill_from_donor(node, proposal);
+    if (must_wait && on(Rule::kPrepareNeedsDeliveredAndSynced)) return false;
+    if (has(view(proposal).shard, node) && m.disk.incomplete != proposal) m.disk.holds = proposal;
+  }
+  const bool is_synced = on(Rule::kPrepareNeedsDeliveredAndSynced);
+  if (state_.persistent != 0 && is_synced) row.persisted = m.disk.synced = m.length;
+  m.disk.prepared = proposal;
+  m.disk.prepared_ballot = row.ballot;
+  row.prepared = proposal;
+  row.prepared_ballot = row.ballot;
+  view(proposal).prepared_by = either(view(proposal).prepared_by, bit(node));
+  publish(node);
+  return true;
+}
+
+// A joiner, or a survivor that was suspected and finds the view installed without it, takes the log
+// of one that has delivered the trim. With none left that it does not suspect a joiner is
+// incomplete.
+bool Model::fill_from_donor(int node, Byte proposal) {
+  Member& m = member(node);
+  const View& before = view(view(proposal).parent);
+  const bool is_joiner = own(node).epoch == 0;
+  bool is_any_alive = false;
+  for (int other = 0; other < kNodes; other++) {
+    const Row& theirs = own(other);
+    const Member& donor = member(other);
+    const bool is_complete = is_up(other) && donor.disk.incomplete != before.epoch &&
+                             !(is_joiner && has(own(node).suspected, other));
+    if (other == node || !is_complete) continue;
+    const bool has_installed =
+        theirs.installed == proposal && theirs.epoch == proposal && donor.disk.incomplete == 0;
+    const bool was_in = has(before.shard, other) && theirs.installed == view(proposal).parent;
+    const bool has_delivered = was_in && donor.trim_delivered == before.epoch;
+    is_any_alive = is_any_alive || was_in || has_installed;
+    if (!has_installed && !(has_delivered && is_joiner)) continue;
+    m.length = has_installed ? donor.base : donor.length;
+    m.log = donor.log;
+    std::fill(m.log.begin() + m.length, m.log.end(), Byte{0});
+    m.trim_delivered = own(node).epoch;
+    m.disk.incomplete = 0;
+    return true;
+  }
+  if (!is_joiner || is_any_alive) return false;
+  m.disk.incomplete = proposal;
+  return true;
+}
+
+// Those whose PREPARE counts: given for the proposal as I put it forward.
+Mask Model::prepared(int node) const {
+  const Row& mine = own(node);
+  Mask all = 0;
+  for (int other = 0; other < kNodes; other++) {
+    const Row& row = seen(node, other);
+    if (row.prepared == mine.proposed && row.prepared_ballot == mine.ballot)
+      all = either(all, bit(other));
+  }
+  return all;
+}
+
+bool Model::commit(int node) {
+  const Row& row = own(node);
+  const Byte proposal = row.proposed;
+  if (!is_pending(node, proposal) || row.installed == 0) return false;
+  const Mask members = view_of(node).members;
+  const Mask live = minus(members, row.suspected);
+  if (lowest(live) != node) return false;
+  if (row.ballot != row.attempt * 8 + node && on(Rule::kTakenProposalIsRestamped)) return false;
+  const Mask ready = prepared(node);
+  const Mask needed = both(live, view(proposal).members);
+  if (minus(needed, ready) != 0 && on(Rule::kCommitNeedsAllUnsuspectedSurvivors)) return false;
+  const bool is_enough = is_majority(ready, members) && is_majority(ready, view(proposal).members);
+  if (ready == 0 || (!is_enough && on(Rule::kMajority))) return false;
+  if (on(Rule::kCommitWaitsForSuspectedLeaver) && !are_leavers_released(node)) return false;
+  become_installed(node, proposal);
+  return true;
+}
+
+// One that leaves the shard, has not prepared and is suspected may still answer reads there: until
+// the promises to it have lapsed.
+bool Model::are_leavers_released(int node) const {
+  const Row& mine = own(node);
+  const View& now = view_of(node);
+  const View& next = view(mine.proposed);
+  const Mask leavers = minus(both(both(now.shard, next.members), mine.suspected), next.shard);
+  const Mask kept = minus(both(now.members, next.members), mine.suspected);
+  for (int other = 0; other < kNodes; other++) {
+    const Mask waits = minus(leavers, seen(node, other).released);
+    if (has(kept, other) && minus(waits, prepared(node)) != 0) return false;
+  }
+  return true;
+}
+
+// Seeing `installed` in any row is a COMMIT.
+bool Model::install(int node) {
+  const Row& row = own(node);
+  if (!is_pending(node, row.prepared)) return false;
+  for (int other = 0; other < kNodes; other++) {
+    if (other == node || !is_ancestor(row.prepared, seen(node, other).installed)) continue;
+    become_installed(node, row.prepared);
+    return true;
+  }
+  return false;
+}
+
+void Model::become_installed(int node, Byte proposal) {
+  Member& m = member(node);
+  Row& row = own(node);
+  on_commit(proposal);
+  m.disk.committed = proposal;
+  m.gate_from = kNever;
+  row.installed = proposal;
+  row.released = 0;
+  row.suspected = both(row.suspected, view(proposal).members);
+  if (ends_epoch(proposal)) {
+    const bool serves = has(view(proposal).shard, node) && m.disk.incomplete != proposal;
+    row.epoch = serves ? proposal : Byte{0};
+    row.sent = 0;
+    row.received.fill(0);
+    m.delivered = 0;
+    m.base = m.length;
+    m.trim_delivered = 0;
+  }
+  publish(node);
+}
+
+// Invariant 4: one chain, each view acknowledged by a strict majority of the one before.
+void Model::on_commit(Byte index) {
+  View& committed = view(index);
+  if (committed.committed != 0 || index == 0) return;
+  on_commit(committed.parent);
+  committed.committed = 1;
+  const Mask before = view(committed.parent).members;
+  for (int other = 1; other < state_.view_count; other++) {
+    const View& rival = view(other);
+    if (other == index || rival.committed == 0) continue;
+    if (rival.parent == committed.parent || rival.number == committed.number)
+      violate("views " + std::to_string(other) + " and " + std::to_string(index) +
+              " are committed beside each other");
+  }
+  if (before != 0 && !is_majority(committed.acked_by, before))
+    violate("view " + std::to_string(index) + " was acknowledged by a minority");
+}
+
+}  // namespace freshet::model
