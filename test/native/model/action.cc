@@ -22,7 +22,9 @@ constexpr std::array<std::string_view, kChanges> kChangeNames = {
 std::string set_text(Mask set) {
   std::string text = "{";
   for (int node = 0; node < kNodes; node++) {
-    if (has(set, node)) text += (text.size() > 1 ? "," : "") + std::to_string(node);
+    if (!has(set, node)) continue;
+    if (text.size() > 1) text += ',';
+    text += std::to_string(node);
   }
   return text + "}";
 }
@@ -33,6 +35,7 @@ std::string text_of(const Action& action) {
   const std::string name(kNames[static_cast<size_t>(action.kind)]);
   const std::string a = std::to_string(action.a);
   const std::string b = std::to_string(action.b);
+  const std::string c = std::to_string(action.c);
   switch (action.kind) {
     case Kind::kTick:
       return action.a == kNodes ? name : name + ", the clock of " + a + " lags";
@@ -45,7 +48,7 @@ std::string text_of(const Action& action) {
       return a + " " + name + " " + b;
     case Kind::kPropose:
       return a + " " + name + ": " + std::string(kChangeNames[action.b]) +
-             (action.b == 0 ? "" : " " + std::to_string(action.c));
+             (action.b == 0 ? "" : " " + c);
     case Kind::kMeet:
       return set_text(action.b) + " " + name;
     default:

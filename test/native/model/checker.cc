@@ -69,12 +69,12 @@ std::vector<Action> path_to(const Reached& end, std::vector<Action> trace) {
 }  // namespace
 
 std::optional<Finding> walk_seeds(const RuleSet& rules, std::string_view scenario, uint64_t first,
-                                  uint64_t walks, Tally& tally) {
+                                  uint64_t walks, bool is_settling, Tally& tally) {
   for (uint64_t seed = first; seed < first + walks; seed++) {
     const std::string_view name = scenario_of(scenario, seed);
     const std::optional<Scenario> world = scenario_named(name, seed);
     Walk walk(rules, *world, seed);
-    Outcome outcome = walk.run();
+    Outcome outcome = walk.run(is_settling);
     tally.walks++;
     tally.steps += outcome.trace.size();
     tally.settled += outcome.is_settled ? 1 : 0;

@@ -30,9 +30,9 @@ struct Tally {
 };
 
 // Walks from seeds first, first + 1 and so on until one violates or all are walked. "all" as the
-// scenario takes each in turn.
+// scenario takes each in turn. `is_settling`: liveness is asked after each, too.
 std::optional<Finding> walk_seeds(const RuleSet& rules, std::string_view scenario, uint64_t first,
-                                  uint64_t walks, Tally& tally);
+                                  uint64_t walks, bool is_settling, Tally& tally);
 
 struct SearchLimits {
   int depth = 4;

@@ -6,7 +6,8 @@ namespace {
 const std::vector<Scenario>& all() {
   static const std::vector<Scenario> scenarios = [] {
     std::vector<Scenario> list = lease_scenarios();
-    for (const std::vector<Scenario>& more : {takeover_scenarios(), restart_scenarios()})
+    for (const std::vector<Scenario>& more :
+         {takeover_scenarios(), epoch_end_scenarios(), restart_scenarios()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();
@@ -47,6 +48,12 @@ std::string_view directed_for(Rule rule) {
       return "echo-after-suspicion";
     case Rule::kNothingFromSuspected:
       return "late-proposal";
+    case Rule::kAgreedBeforeTrim:
+      return "trim-unagreed";
+    case Rule::kTrimAtMajority:
+      return "trim-alone";
+    case Rule::kNoNewProposalBeforeInstalled:
+      return "second-thoughts";
     case Rule::kTakenProposalIsRestamped:
       return "third-attempt";
     case Rule::kAttemptFencesEarlier:

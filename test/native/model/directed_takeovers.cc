@@ -55,11 +55,16 @@ Scenario late_proposal() {
 Scenario earlier_attempt() {
   Scenario scenario = late_proposal();
   scenario.name = "earlier-attempt";
-  scenario.stages[2].never.clear();
-  scenario.stages[2].never = {Kind::kJoinAttempt};
-  scenario.stages[2] = quiet(scenario.stages[2]);
-  scenario.stages[2].often = {Kind::kNewAttempt};
-  scenario.stages[3].never.push_back(Kind::kJoinAttempt);
+  const Stage new_attempt = quiet({.steps = 200,
+                                   .side = 0b01100,
+                                   .lazy = 0b10011,
+                                   .never = {Kind::kAcknowledge},
+                                   .often = {Kind::kNewAttempt},
+                                   .until = [](const State& state) {
+                                     return row(state, 2).attempt > 1 && row(state, 3).attempt > 1;
+                                   }});
+  for (Stage& stage : scenario.stages) stage.never.push_back(Kind::kJoinAttempt);
+  scenario.stages.insert(scenario.stages.begin() + 2, new_attempt);
   return scenario;
 }
 
@@ -85,10 +90,39 @@ Scenario third_attempt() {
   return scenario;
 }
 
+bool have_three_acknowledged(const State& state) {
+  return row(state, 1).acked > 1 && row(state, 2).acked > 1 && row(state, 3).acked > 1;
+}
+
+bool has_1_installed(const State& state) { return row(state, 1).installed > 1; }
+
+// What 0 proposed is committed by 1, which then hears and is heard no more; in the next attempt 0
+// leads again and could think better of it.
+Scenario second_thoughts() {
+  Scenario scenario{"second-thoughts", kFive, {}};
+  scenario.stages.push_back(quiet({.steps = 300,
+                                   .leaders = bit(0),
+                                   .change = Change::kLeaveView,
+                                   .which = 4,
+                                   .never = {Kind::kSuspect, Kind::kCommit},
+                                   .until = have_three_acknowledged}));
+  scenario.stages.push_back(quiet({.steps = 500,
+                                   .side = 0b10001,
+                                   .leaders = bit(1),
+                                   .never = {Kind::kNewAttempt, Kind::kInstall},
+                                   .until = has_1_installed}));
+  scenario.stages.push_back(quiet({.steps = 900,
+                                   .side = bit(1),
+                                   .lazy = bit(1),
+                                   .never = {Kind::kInstall},
+                                   .often = {Kind::kNewAttempt}}));
+  return scenario;
+}
+
 }  // namespace
 
 std::vector<Scenario> takeover_scenarios() {
-  return {late_proposal(), earlier_attempt(), third_attempt()};
+  return {late_proposal(), earlier_attempt(), third_attempt(), second_thoughts()};
 }
 
 }  // namespace freshet::model

@@ -94,7 +94,7 @@ int run_walks(const RuleSet& rules, const Options& options) {
   while (walks != 0 ? tally.walks < walks : Clock::now() < end) {
     const uint64_t at_once = walks != 0 ? walks - tally.walks : kWalksAtOnce;
     const auto finding = walk_seeds(rules, options.scenario, options.seed + tally.walks,
-                                    std::min(at_once, kWalksAtOnce), tally);
+                                    std::min(at_once, kWalksAtOnce), !options.without, tally);
     if (finding) return report_finding(*finding, options);
   }
   std::printf(

@@ -80,12 +80,9 @@ std::string_view scenario_for(Rule rule) {
     case Rule::kReadWaitsForReceived:
     case Rule::kNoReadsWhileWedged:
       return "any";
-    case Rule::kAgreedBeforeTrim:
     case Rule::kReuseStandingTrim:
     case Rule::kTrimCopiedBeforeUse:
-    case Rule::kTrimAtMajority:
     case Rule::kTakeNewestProposal:
-    case Rule::kNoNewProposalBeforeInstalled:
     case Rule::kCommitNeedsAllUnsuspectedSurvivors:
       return "takeover";
     default:

@@ -59,9 +59,9 @@ bool is_cut(const Stage& stage, int from, int to) {
 Walk::Walk(const RuleSet& rules, const Scenario& scenario, uint64_t seed)
     : scenario_(scenario), random_(seed), model_(rules, scenario.setup) {}
 
-Outcome Walk::run() {
+Outcome Walk::run(bool is_settling) {
   run_stages();
-  if (model_.violation().empty()) {
+  if (is_settling && model_.violation().empty()) {
     const auto act = [this](const Action& action) { return do_action(action); };
     outcome_.is_settled = settle(model_, act, outcome_.violation);
   }

@@ -23,8 +23,8 @@ class Walk {
  public:
   Walk(const RuleSet& rules, const Scenario& scenario, uint64_t seed);
 
-  // All stages, then, if nothing is violated, whether everything comes to rest without faults.
-  Outcome run();
+  // All stages, then, if asked and nothing is violated, whether all comes to rest without faults.
+  Outcome run(bool is_settling);
   // The stages alone; for a search from where they end.
   void run_stages();
   const Model& model() const { return model_; }
