@@ -2,7 +2,8 @@
 // the store.
 //
 // The newest mark says up to where the log was synced: damage below that is corruption and is
-// reported, never cut; what is torn above it was acknowledged to no one and is cut (core.md).
+// reported, never cut; what is torn above it was acknowledged to no one and is cut
+// (core/README.md).
 //
 // Thread: any that may block, before the agent takes the shard.
 #ifndef FRESHET_AGENT_LOG_RECOVERY_H_

@@ -26,7 +26,7 @@
 
 namespace freshet {
 
-// What the view says of an epoch that ends; see core.md, "From one view to the next".
+// What the view says of an epoch that ends; see core/README.md, "From one view to the next".
 struct Survivors {
   RankSet ranks = 0;  // members of the epoch that the next view keeps and nobody suspects; and me
   // A strict majority of the view shows exactly my suspects. A trim is chosen and acted on only

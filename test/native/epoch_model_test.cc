@@ -1,5 +1,5 @@
-// core.md as a model: clean with all rules on, and with any one off a violation is found. The
-// minute-long form is `npm run sim -- --model --seconds 60`.
+// core/README.md as a model: clean with all rules on, and with any one off a violation is found.
+// The minute-long form is `npm run sim -- --model --seconds 60`.
 #include <cstdio>
 
 #include "test/native/model/checker.h"

@@ -1,4 +1,5 @@
-// How an epoch ends: the trim and the gate (core.md, step 4 and "Leases, the gate, and reads").
+// How an epoch ends: the trim and the gate (core/README.md, step 4 and "Leases, the gate, and
+// reads").
 #include <algorithm>
 
 #include "test/native/model/model.h"

@@ -1,4 +1,4 @@
-// Clocks, rows and how they travel, suspicion, attempts and leases (core.md: "Two tables",
+// Clocks, rows and how they travel, suspicion, attempts and leases (core/README.md: "Two tables",
 // "Leases", step 1, "Stopped is not dead").
 #include <algorithm>
 

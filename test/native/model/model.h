@@ -1,11 +1,12 @@
-// The protocol of core.md over a State, one atomic Action at a time, with each rule switchable.
+// The protocol of core/README.md over a State, one atomic Action at a time, with each rule
+// switchable.
 //
-// This is no part of the product and shares no code with it: it says what core.md says, so that
-// core.md can be searched for mistakes. Left out: nulls (a sender that lags sends a message
-// instead), sessions, cuts, the disk's damage, the pieces of a transfer (a joiner takes a donor's
-// log in one step), leavers subtracted from a majority.
+// This is no part of the product and shares no code with it: it says what core/README.md says, so
+// that core/README.md can be searched for mistakes. Left out: nulls (a sender that lags sends a
+// message instead), sessions, cuts, the disk's damage, the pieces of a transfer (a joiner takes a
+// donor's log in one step), leavers subtracted from a majority.
 //
-// Invariants, checked at every step (numbers of core.md): one record a log position and none
+// Invariants, checked at every step (numbers of core/README.md): one record a log position and none
 // delivered beyond a trim (1, 2), no linearizable read older than what was shown before it began
 // and nothing shown that a restart loses (3, 5), committed views in one chain of majorities (4).
 #ifndef FRESHET_TEST_NATIVE_MODEL_MODEL_H_

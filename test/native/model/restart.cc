@@ -1,5 +1,6 @@
-// Crashes and the total restart (core.md, "Total restart"). The members of a meeting read each
-// other's offers in one step; what a crash may come between is what each then writes to its disk.
+// Crashes and the total restart (core/README.md, "Total restart"). The members of a meeting read
+// each other's offers in one step; what a crash may come between is what each then writes to its
+// disk.
 #include <algorithm>
 
 #include "test/native/model/model.h"

@@ -1,5 +1,5 @@
-// The rules of core.md that exist for safety, each one a switch of the model. With a rule off the
-// checker has to find a violation: its canary.
+// The rules of core/README.md that exist for safety, each one a switch of the model. With a rule
+// off the checker has to find a violation: its canary.
 #ifndef FRESHET_TEST_NATIVE_MODEL_RULES_H_
 #define FRESHET_TEST_NATIVE_MODEL_RULES_H_
 
@@ -51,7 +51,7 @@ inline constexpr size_t kRules = static_cast<size_t>(Rule::kIncompleteJoinerDoes
 
 // What the command line and the README call a rule.
 std::string_view name_of(Rule rule);
-// The sentence of core.md, or what the model found missing there.
+// The sentence of core/README.md, or what the model found missing there.
 std::string_view meaning_of(Rule rule);
 std::optional<Rule> rule_named(std::string_view name);
 

@@ -1,5 +1,5 @@
-// Messages of the shard's epoch, delivery, and reads (core.md: "Order, version, time", "Leases, the
-// gate, and reads").
+// Messages of the shard's epoch, delivery, and reads (core/README.md: "Order, version, time",
+// "Leases, the gate, and reads").
 #include <algorithm>
 
 #include "test/native/model/model.h"

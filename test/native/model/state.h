@@ -1,5 +1,5 @@
-// The state of the model: what core.md calls rows, members, views and disks, in bytes, so that a
-// state is copied, compared and hashed as it lies in memory.
+// The state of the model: what core/README.md calls rows, members, views and disks, in bytes, so
+// that a state is copied, compared and hashed as it lies in memory.
 //
 // Up to five nodes and one shard. A view is an index into State::views; 0 means none. An epoch is
 // named by the view that created it. Time is counted in ticks; a clock may lag the others by one

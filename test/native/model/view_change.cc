@@ -1,4 +1,4 @@
-// From one view to the next (core.md, steps 2, 3, 5 and 6).
+// From one view to the next (core/README.md, steps 2, 3, 5 and 6).
 #include <algorithm>
 #include <tuple>
 

@@ -1,6 +1,6 @@
 // Members of one shard epoch that lose some of their number: writes travel in order per pair and at
-// any pace, members crash at any moment, suspicions spread as core.md says (steps 1, 3 and 4 of
-// "From one view to the next"). What the view would decide beyond that is left out: whoever is
+// any pace, members crash at any moment, suspicions spread as core/README.md says (steps 1, 3 and 4
+// of "From one view to the next"). What the view would decide beyond that is left out: whoever is
 // suspected is removed. See epoch_end_test.cc.
 #ifndef FRESHET_TEST_NATIVE_SUPPORT_ENDING_GROUP_H_
 #define FRESHET_TEST_NATIVE_SUPPORT_ENDING_GROUP_H_
