@@ -182,6 +182,12 @@ export class WorkerHost {
 
   #begin(): void {
     const { start, entry, limits } = this.#options;
+    // A released onnxruntime (1.29 on) reports the models it loads to its vendor and keeps an
+    // identifier of the machine in the home folder, unless this stands in the environment of the
+    // process before the first session. A member tells nobody what runs on it; whoever wants to
+    // report sets 0.
+    // eslint-disable-next-line no-restricted-properties -- its only switch
+    process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
     const gate = new NativeGate();
     const worker = new Worker(entry, {
       workerData: { ...start, gate: gate.shared } satisfies ThreadStart,

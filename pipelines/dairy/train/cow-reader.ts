@@ -2,8 +2,9 @@
  * Runs the three nets on one JPEG after the other, with onnxruntime and sharp alone: the
  * measure that the pipeline's own reader is held against.
  */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Box, CoatColour } from '../camera/mod.ts';
+import { openSession } from '../vision/mod.ts';
 import { cowThreshold } from './manifest.ts';
 import type { NetBytes } from './manifest.ts';
 import { cropGrowth, cropSize, cropped, frameSize, grownWindow, stretched } from './pixels.ts';
@@ -33,9 +34,7 @@ export class CowReader {
 
   static async open(nets: NetBytes): Promise<CowReader> {
     const [filter, white, black] = await Promise.all(
-      [nets.filter, nets.white, nets.black].map((bytes) =>
-        InferenceSession.create(bytes, { intraOpNumThreads: 1, interOpNumThreads: 1 }),
-      ),
+      [nets.filter, nets.white, nets.black].map((bytes) => openSession(bytes)),
     );
     if (filter === undefined || white === undefined || black === undefined) {
       throw new Error('three nets are needed');

@@ -14,5 +14,6 @@ export type { GalleryLimits, Match } from './gallery.ts';
 export { Gallery, galleryLimits } from './gallery.ts';
 export type { DecoderConfig, ModelConfig, ResizeMode } from './model-config.ts';
 export { parseModelConfig } from './model-config.ts';
+export { openSession } from './open-session.ts';
 export type { VisionResult } from './vision-model.ts';
 export { VisionModel } from './vision-model.ts';

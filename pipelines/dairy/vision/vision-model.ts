@@ -10,7 +10,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { clipBox } from './boxes.ts';
 import type { Box, Detection } from './boxes.ts';
 import { decodeCowBox } from './decode-cow-box.ts';
@@ -26,6 +26,7 @@ import { fromHalfArray } from './half-float.ts';
 import { InputPreparer } from './input-tensor.ts';
 import type { PreparedInput, QuarterTurn } from './input-tensor.ts';
 import type { DecoderConfig, InputConfig, ModelConfig } from './model-config.ts';
+import { openSession } from './open-session.ts';
 import type { Outputs } from './outputs.ts';
 import { boxToPicture, wholePixels } from './placement.ts';
 import type { Placement } from './placement.ts';
@@ -232,14 +233,7 @@ async function readModel(file: string): Promise<Uint8Array> {
 
 async function createSession(bytes: Uint8Array, file: string): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(bytes, {
-      // One thread: frames run side by side in workers, and a pool of threads for each session
-      // would fight over the same cores.
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      logSeverityLevel: 3,
-    });
+    return await openSession(bytes);
   } catch (thrown) {
     throw visionError('MODEL_INVALID', {
       message: `${file} of ${bytes.byteLength} bytes is no ONNX model: ${reasonOf(thrown)}`,
