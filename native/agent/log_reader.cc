@@ -34,16 +34,18 @@ Status LogReader::read(uint64_t segment, uint64_t offset, uint32_t length,
   if (length > padded(kRecordSizeMax)) return Status::kInvalidArgument;
   File* file = nullptr;
   Status status = file_of(segment, file);
+  if (is_ok(status)) {
+    out.resize(length);
+    status = file->read_at(offset, out);
+  }
+  // The store named this place, so it has to be there.
+  if (status == Status::kNotFound) return corrupt(segment, offset);
   if (!is_ok(status)) return status;
-  out.resize(length);
-  status = file->read_at(offset, out);
-  if (status == Status::kNotFound) return Status::kLogCorrupt;
-  if (!is_ok(status)) return status;
-  if (!is_well_formed(out)) return Status::kLogCorrupt;
+  if (!is_well_formed(out)) return corrupt(segment, offset);
   const RecordView record(out.data());
   const bool sound = record.size() == length && record.header().shard == shard_ &&
                      header_crc_matches(record.header()) && payload_crc_matches(record);
-  return sound ? Status::kOk : Status::kLogCorrupt;
+  return sound ? Status::kOk : corrupt(segment, offset);
 }
 
 Status LogReader::first_position(uint64_t segment, LogPosition& out) {
@@ -53,8 +55,35 @@ Status LogReader::first_position(uint64_t segment, LogPosition& out) {
   SegmentHeader header;
   status = file->read_at(0, std::as_writable_bytes(std::span(&header, 1)));
   if (!is_ok(status)) return status;
-  if (header.magic != kSegmentMagic) return Status::kNotFound;  // prepared, not begun
+  if (!is_segment_header(header)) return Status::kNotFound;  // prepared, not begun; or damaged
   out = {header.first_epoch, header.first_sequence};
+  return Status::kOk;
+}
+
+// The last segment that begins at or before the record wanted: found by binary search. One whose
+// header says nothing counts as later: what lies before it is read too then.
+Status LogReader::find_segment(LogPosition after, uint64_t& out) {
+  std::vector<std::string> names;
+  Status status = files_.list(folder_, names);
+  if (!is_ok(status)) return status;
+  uint64_t low = 0;
+  uint64_t high = 0;
+  for (const std::string& name : names) {
+    uint64_t number = 0;
+    if (parse_segment_name(name, number)) high = std::max(high, number + 1);
+  }
+  while (low + 1 < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    LogPosition first;
+    status = first_position(middle, first);
+    if (status != Status::kNotFound && !is_ok(status)) return status;
+    if (is_ok(status) && first <= after) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  out = low;
   return Status::kOk;
 }
 
@@ -67,28 +96,7 @@ Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, Lo
   bool indexed = false;
   if (hint_ != after || hint_offset_ == 0) {
     sealed = false;
-    // The last segment that begins at or before the record wanted: found by binary search.
-    std::vector<std::string> names;
-    Status status = files_.list(folder_, names);
-    if (!is_ok(status)) return status;
-    uint64_t low = 0;
-    uint64_t high = 0;
-    for (const std::string& name : names) {
-      uint64_t number = 0;
-      if (parse_segment_name(name, number)) high = std::max(high, number + 1);
-    }
-    while (low + 1 < high) {
-      const uint64_t middle = low + (high - low) / 2;
-      LogPosition first;
-      status = first_position(middle, first);
-      if (status != Status::kNotFound && !is_ok(status)) return status;
-      if (is_ok(status) && first <= after) {
-        low = middle;
-      } else {
-        high = middle;
-      }
-    }
-    segment = low;
+    if (const Status status = find_segment(after, segment); !is_ok(status)) return status;
     offset = kDiskHeaderSize;
   }
   for (;;) {
@@ -107,28 +115,28 @@ Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, Lo
         LogPosition first;
         const Status next = first_position(segment + 1, first);
         if (next == Status::kNotFound) break;
-        return is_ok(next) ? Status::kLogCorrupt : next;
+        return is_ok(next) ? corrupt(segment, offset) : next;
       }
       segment++;
       offset = kDiskHeaderSize;
       sealed = false;
       continue;
     }
-    if (!header_crc_matches(header) || header.length > kRecordSizeMax) return Status::kLogCorrupt;
+    if (!header_crc_matches(header) || header.length > kRecordSizeMax)
+      return corrupt(segment, offset);
     const size_t size = padded(header.length);
     const LogPosition position{header.epoch, header.sequence};
-    const bool log_only = header.kind == RecordKind::kMark || header.kind == RecordKind::kIndex;
-    if (!log_only && position > after) {
+    if (!is_log_only(header.kind) && position > after) {
       if (used + size > out.size()) {
         if (used == 0) return Status::kOverloaded;
         break;
       }
       status = file->read_at(offset, out.subspan(used, size));
-      if (status == Status::kNotFound) return Status::kLogCorrupt;
+      if (status == Status::kNotFound) return corrupt(segment, offset);
       if (!is_ok(status)) return status;
       if (!is_well_formed(out.subspan(used, size)) ||
           !payload_crc_matches(RecordView(out.data() + used)))
-        return Status::kLogCorrupt;
+        return corrupt(segment, offset);
       used += size;
       last = position;
     }
@@ -136,6 +144,7 @@ Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, Lo
     sealed = indexed && header.kind == RecordKind::kMark;
     indexed = header.kind == RecordKind::kIndex;
   }
+  if (used == 0) return corrupt(segment, offset);
   hint_ = last;
   hint_sealed_ = sealed;
   hint_segment_ = segment;

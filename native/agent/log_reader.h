@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "native/agent/log_segment.h"
 #include "native/core/record.h"
 #include "native/core/status.h"
 #include "native/core/types.h"
@@ -29,7 +30,11 @@ class LogReader {
   Status read(uint64_t segment, uint64_t offset, uint32_t length, std::vector<std::byte>& out);
 
   // As Store::read_log, from disk. Reads synced segments only: call it where the store said kCold.
+  // kLogCorrupt: damaged, or nothing follows after all.
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+
+  // Where the last call that answered kLogCorrupt found it.
+  LogPlace damage() const { return damage_; }
 
  private:
   struct OpenFile {
@@ -37,12 +42,18 @@ class LogReader {
     std::unique_ptr<File> file;
   };
   Status file_of(uint64_t segment, File*& out);
+  Status corrupt(uint64_t segment, uint64_t offset) {
+    damage_ = {segment, offset};
+    return Status::kLogCorrupt;
+  }
+  Status find_segment(LogPosition after, uint64_t& out);
   Status first_position(uint64_t segment, LogPosition& out);
 
   FileSystem& files_;
   std::string folder_;
   ShardId shard_;
   std::list<OpenFile> open_;  // the one used last is in front
+  LogPlace damage_;
   LogPosition hint_;
   uint64_t hint_segment_ = 0;
   uint64_t hint_offset_ = 0;

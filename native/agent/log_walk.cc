@@ -7,17 +7,6 @@
 #include "native/core/log_format.h"
 
 namespace freshet {
-namespace {
-
-// More than any segment takes; read into memory as a whole.
-constexpr uint64_t kFileSizeMax = 2 * kRecordSizeMax;
-
-bool is_zero(const std::byte* at, size_t size) {
-  return size == 0 ||
-         (at[0] == std::byte{0} && (size == 1 || std::memcmp(at, at + 1, size - 1) == 0));
-}
-
-}  // namespace
 
 LogWalk::LogWalk(FileSystem& files, std::string folder, uint64_t cluster, ShardId shard)
     : files_(files), folder_(std::move(folder)), cluster_(cluster), shard_(shard) {}
@@ -34,32 +23,14 @@ Status LogWalk::open() {
 }
 
 Status LogWalk::load(uint64_t segment) {
-  std::unique_ptr<File> file;
-  Status status = files_.open(folder_ + "/" + segment_name(segment), FileSystem::Mode::kRead, file);
-  uint64_t size = 0;
-  if (is_ok(status)) status = file->size(size);
-  if (!is_ok(status)) return status;
+  const Status status = load_segment(files_, folder_, segment, bytes_);
+  if (status == Status::kLogCorrupt) offset_ = 0;
   segment_ = segment;
-  if (size > kFileSizeMax) {
-    offset_ = 0;
-    return Status::kLogCorrupt;
-  }
-  if (size > bytes_.size()) bytes_.resize(size);
-  size_ = size;
-  return file->read_at(0, {bytes_.data(), size_});
+  return status;
 }
 
 bool LogWalk::is_sound(uint64_t offset) const {
-  if (!is_well_formed({bytes_.data() + offset, size_ - offset})) return false;
-  const RecordView record(bytes_.data() + offset);
-  const RecordHeader& header = record.header();
-  if (header.shard != shard_ || !header_crc_matches(header)) return false;
-  if (!is_zero(record.start() + header.length, record.size() - header.length)) return false;
-  if (header.kind == RecordKind::kMark) return is_mark_at(header, shard_, segment_, offset);
-  const bool logged = header.kind == RecordKind::kPut || header.kind == RecordKind::kRemove ||
-                      header.kind == RecordKind::kTrigger || header.kind == RecordKind::kControl ||
-                      header.kind == RecordKind::kRefused || header.kind == RecordKind::kIndex;
-  return logged && payload_crc_matches(record);
+  return is_sound_at(bytes_, offset, shard_, segment_);
 }
 
 bool LogWalk::is_mark(uint64_t offset) const {
@@ -67,16 +38,15 @@ bool LogWalk::is_mark(uint64_t offset) const {
 }
 
 void LogWalk::note_claim(const RecordHeader& mark) {
-  const Place place{mark.version, static_cast<uint64_t>(mark.time)};
-  if (place.offset > kDiskHeaderSize) claimed_ = std::max(claimed_, place);
+  claimed_ = std::max(claimed_, claim_of(mark));
 }
 
 // Anything at all after the end? And do marks there say that the log was synced further?
 void LogWalk::look_behind(uint64_t offset) {
-  if (offset >= size_ || is_zero(bytes_.data() + offset, size_ - offset)) return;
+  if (offset >= bytes_.size() || is_zero(Bytes(bytes_).subspan(offset))) return;
   has_tail_ = true;
   const uint64_t begin = std::max<uint64_t>(offset, kDiskHeaderSize);
-  for (uint64_t at = begin; at + sizeof(RecordHeader) <= size_; at += kRecordAlignment) {
+  for (uint64_t at = begin; at + sizeof(RecordHeader) <= bytes_.size(); at += kRecordAlignment) {
     RecordHeader header;
     std::memcpy(&header, bytes_.data() + at, sizeof header);
     if (is_mark_at(header, shard_, segment_, at)) note_claim(header);
@@ -86,12 +56,12 @@ void LogWalk::look_behind(uint64_t offset) {
 Status LogWalk::walk_segment(const Take& take, End& end) {
   offset_ = 0;
   end = End::kOpen;
-  const Status status = check_segment_header({bytes_.data(), std::min(size_, kDiskHeaderSize)},
-                                             cluster_, shard_, segment_);
+  const Status status = check_segment_header(
+      {bytes_.data(), std::min(bytes_.size(), kDiskHeaderSize)}, cluster_, shard_, segment_);
   if (status == Status::kNotFound || status == Status::kLogCorrupt) return Status::kOk;
   if (!is_ok(status)) return status;
   bool ending = false;
-  for (offset_ = kDiskHeaderSize; offset_ + sizeof(RecordHeader) <= size_;) {
+  for (offset_ = kDiskHeaderSize; offset_ + sizeof(RecordHeader) <= bytes_.size();) {
     if (!is_sound(offset_)) return Status::kOk;
     const RecordView record(bytes_.data() + offset_);
     const RecordKind kind = record.header().kind;
@@ -115,7 +85,7 @@ Status LogWalk::walk_segment(const Take& take, End& end) {
 
 // The log ends at (segment_, offset_), in the segment at `index`: is that where it may end?
 Status LogWalk::settle(size_t index, bool stopped) {
-  const Place place{segment_, offset_};
+  const LogPlace place{segment_, offset_};
   look_behind(offset_);
   for (size_t later = index + 1; later < segments_.size(); later++) {
     has_tail_ = true;

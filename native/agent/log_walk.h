@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "native/agent/log_segment.h"
 #include "native/core/record.h"
 #include "native/core/status.h"
 #include "native/core/types.h"
@@ -41,11 +42,6 @@ class LogWalk {
   bool has_tail() const { return has_tail_; }  // bytes other than zeros, or files, after the end
 
  private:
-  struct Place {
-    uint64_t segment = 0;
-    uint64_t offset = 0;
-    friend auto operator<=>(const Place&, const Place&) = default;
-  };
   enum class End : uint8_t { kSealed, kOpen, kStopped, kDamaged };
 
   Status load(uint64_t segment);
@@ -62,11 +58,10 @@ class LogWalk {
   const ShardId shard_;
   std::vector<uint64_t> segments_;
   std::vector<std::byte> bytes_;  // of the segment at hand
-  size_t size_ = 0;
   uint64_t segment_ = 0;
   uint64_t offset_ = 0;
   bool has_tail_ = false;
-  Place claimed_;
+  LogPlace claimed_;
 };
 
 }  // namespace freshet

@@ -36,7 +36,10 @@ inline constexpr size_t kPoolsMax = 65536;            // pool ids of one shard a
 inline constexpr size_t kTransientsMax = 65536;  // triggers of one shard kept for slow consumers
 inline constexpr size_t kEventQueueMax = 65536;  // matched versions waiting for collect_events
 inline constexpr size_t kLogQueueMax = 4096;     // batches between agent and log thread
-inline constexpr size_t kDiskHeaderSize = 4096;  // of a segment file
+inline constexpr uint64_t kHistoryCheckpointVersions =
+    1024;                                               // from one digest that is kept to the next
+inline constexpr size_t kHistoryCheckpointsMax = 256;   // of one shard
+inline constexpr size_t kDiskHeaderSize = 4096;         // of a segment file
 inline constexpr size_t kIndexStep = size_t{64} << 10;  // bytes of a segment per index entry
 
 static_assert((kRingSizeMin & (kRingSizeMin - 1)) == 0 && (kRingSizeMax & (kRingSizeMax - 1)) == 0);

@@ -34,6 +34,10 @@ SegmentHeader make_segment_header(uint64_t cluster, uint64_t disk, ShardId shard
   return header;
 }
 
+bool is_segment_header(const SegmentHeader& header) {
+  return header.magic == kSegmentMagic && header.crc == crc_of(header);
+}
+
 Status check_segment_header(Bytes block, uint64_t cluster, ShardId shard, uint64_t segment) {
   SegmentHeader header;
   if (block.size() < sizeof header) return Status::kNotFound;

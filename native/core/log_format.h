@@ -38,6 +38,9 @@ inline constexpr uint64_t kSegmentMagic = 0x474F4C5448535246;  // "FRSHTLOG"
 SegmentHeader make_segment_header(uint64_t cluster, uint64_t disk, ShardId shard, uint64_t segment,
                                   LogPosition first);
 
+// Are magic and checksum those of a segment's header?
+bool is_segment_header(const SegmentHeader& header);
+
 // kNotFound: all zeros, never begun. kLogCorrupt: damaged, or another segment's. kNewerFormat,
 // kWrongCluster: as they say.
 Status check_segment_header(Bytes block, uint64_t cluster, ShardId shard, uint64_t segment);

@@ -40,6 +40,11 @@ constexpr bool takes_version(RecordKind kind) {
   return kind == RecordKind::kPut || kind == RecordKind::kRemove || kind == RecordKind::kTrigger;
 }
 
+// Kinds that are no history, but belong to the log of one member.
+constexpr bool is_log_only(RecordKind kind) {
+  return kind == RecordKind::kMark || kind == RecordKind::kIndex;
+}
+
 // How a kMark uses the header's fields. `sequence` and `epoch` are those last delivered.
 //   version     segment up to which, and
 //   time        offset within it up to which the log was synced when the batch was closed

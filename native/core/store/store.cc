@@ -35,6 +35,10 @@ Version Store::newest_version() const { return impl_->newest_version(); }
 Micros Store::newest_time() const { return impl_->newest_time.load(std::memory_order_relaxed); }
 LogPosition Store::last_position() const { return impl_->last_position; }
 uint64_t Store::digest() const { return impl_->digest; }
+std::vector<Checkpoint> Store::checkpoints() const {
+  return {impl_->checkpoints.begin(), impl_->checkpoints.end()};
+}
+Store::DurableAt Store::synced_end() const { return impl_->synced_end(); }
 void Store::publish_persisted(Version version) {
   impl_->persisted.store(version, std::memory_order_release);
 }
@@ -91,6 +95,9 @@ Found Store::get(std::string_view key, const ReadPoint& point) const {
   return impl_->get(key, point);
 }
 Found Store::get_version(Version version) const { return impl_->get_version(version); }
+std::optional<Store::DurableAt> Store::place_of(Version version) const {
+  return impl_->place_of(version);
+}
 Version Store::version_at_time(Micros time) const {
   return impl_->slots.at_time(time, impl_->newest_version());
 }

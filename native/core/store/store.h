@@ -70,6 +70,13 @@ struct LogBatch {
   bool seals_segment = false;  // nothing follows in this segment
 };
 
+// The digest of everything applied up to a record.
+struct Checkpoint {
+  LogPosition position;
+  Version version = 0;
+  uint64_t digest = 0;
+};
+
 // Which version of a key a read asks for.
 struct ReadPoint {
   enum class Kind : uint8_t { kNewest, kAtVersion, kExactVersion, kAtTime };
@@ -134,18 +141,26 @@ class Store {
   Micros newest_time() const;
   LogPosition last_position() const;  // of the last record that is or will be logged
   uint64_t digest() const;            // of all applied records, in order
+  // Digests at every kHistoryCheckpointVersions-th version, the newest kHistoryCheckpointsMax of
+  // them, ascending. Members that applied the same history have the same ones (volatile: since they
+  // were filled).
+  std::vector<Checkpoint> checkpoints() const;
 
   // Highest version that every member of the shard has on disk; set by the replica.
   void publish_persisted(Version version);
 
   // --- rebuilding ------------------------------------------------------------------------------
 
-  // Takes a record that already has its final header: from the log at start, or from another
-  // member. In order. With `durable` its bytes are in the file at (segment, offset) already.
+  // A place in the log: segment, and offset in its file.
   struct DurableAt {
     uint64_t segment;
     uint64_t offset;
   };
+  // Up to where the log is on disk. Persistent stores.
+  DurableAt synced_end() const;
+
+  // Takes a record that already has its final header: from the log at start, or from another
+  // member. In order. With `durable` its bytes are in the file at that place already.
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
   // Drops everything after `position`: a tail that the group did not keep. Before anyone reads or
   // subscribes, with all of it synced. Persistent stores only. kCold: not all of it is in memory.
@@ -197,6 +212,8 @@ class Store {
   Found get(std::string_view key, const ReadPoint& point) const;
   // Whatever record took it. kCompacted: it was pruned; kNotFound: no such version yet.
   Found get_version(Version version) const;
+  // Where its record lies in the log; none: pruned, or no such version. Persistent stores.
+  std::optional<DurableAt> place_of(Version version) const;
   Version version_at_time(Micros time) const;  // highest version with time <= `time`; 0: none
   // Keys with `prefix` in byte order, after `after` (exclusive; empty: from the start), those that
   // exist at `point`. Appends at most `max`; returns true if more follow.

@@ -274,6 +274,10 @@ void Store::Impl::note_logged(const RecordHeader& header) {
   const uint64_t made = (uint64_t{header.header_crc} << 32) | header.payload_crc;
   digest = (digest ^ made) * 0x9E3779B97F4A7C15;
   digest ^= digest >> 29;
+  if (takes_version(header.kind) && header.version % kHistoryCheckpointVersions == 0) {
+    checkpoints.push_back({last_position, header.version, digest});
+    if (checkpoints.size() > kHistoryCheckpointsMax) checkpoints.pop_front();
+  }
   if (!config.persistent || head_ == nullptr) return;
   note_index(*head_, header, head_->used - padded(header.length));
 }

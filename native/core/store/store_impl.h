@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,7 @@ class Store::Impl final : public Subscriptions::Source {
   bool close_batch(Sequence delivered, LogBatch& out);
   bool close_idle(LogBatch& out);
   void on_batch_synced(const LogBatch& batch);
+  DurableAt synced_end() const { return {synced_.segment, synced_.offset}; }
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
 
   // store_restore.cc
@@ -70,6 +72,7 @@ class Store::Impl final : public Subscriptions::Source {
   // store_read.cc: any thread inside a guard, or the writer
   Found get(std::string_view key, const ReadPoint& point) const;
   Found get_version(Version version) const;
+  std::optional<DurableAt> place_of(Version version) const;
   bool list(std::string_view prefix, std::string_view after, const ReadPoint& point, size_t max,
             std::vector<std::string_view>& keys) const;
   Stats stats() const;
@@ -84,6 +87,7 @@ class Store::Impl final : public Subscriptions::Source {
   std::atomic<Micros> newest_time{0};  // readers may ask; only the writer moves it
   LogPosition last_position;
   uint64_t digest = 0;
+  std::deque<Checkpoint> checkpoints;
   Reclaimer reclaimer;  // emptied by ~Impl, while what it frees into is still there
   VersionSlots slots;
   Subscriptions subscriptions;

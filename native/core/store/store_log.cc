@@ -15,10 +15,6 @@ size_t index_size(size_t entries) {
   return padded(sizeof(RecordHeader) + entries * sizeof(IndexEntry));
 }
 
-bool is_log_only(RecordKind kind) {
-  return kind == RecordKind::kMark || kind == RecordKind::kIndex;
-}
-
 }  // namespace
 
 // A segment ends with the mark of an open batch, its index, and a last mark.

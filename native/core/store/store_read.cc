@@ -117,6 +117,14 @@ Found Store::Impl::get(std::string_view key, const ReadPoint& point) const {
   return describe(locate(*entry, point));
 }
 
+std::optional<Store::DurableAt> Store::Impl::place_of(Version version) const {
+  const VersionSlot* slot =
+      version == 0 || version > newest_version() ? nullptr : slots.find(version);
+  if (slot == nullptr || !slots.read(*slot).has_record()) return std::nullopt;
+  const Location location = slots.read(*slot);
+  return DurableAt{location.segment(), location.offset()};
+}
+
 Found Store::Impl::get_version(Version version) const {
   if (version == 0 || version > newest_version()) return {};
   const VersionSlot* slot = slots.find(version);

@@ -42,6 +42,8 @@ Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> d
     (void)place_restored(record, durable);
     if (header.kind == RecordKind::kIndex) {
       head_->ending = true;
+      // A segment made anew may have been left without a record.
+      if (head_->last.sequence < 0) head_->last = {header.epoch, header.sequence};
     } else {
       claimed_ = {header.version, static_cast<uint64_t>(header.time)};
       if (head_->ending) {

@@ -1,0 +1,44 @@
+#include "native/agent/log_segment.h"
+
+#include <cstring>
+#include <memory>
+
+#include "native/core/log_format.h"
+
+namespace freshet {
+
+bool is_zero(Bytes bytes) {
+  return bytes.empty() || (bytes[0] == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+bool is_sound_at(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment) {
+  if (offset > bytes.size() || !is_well_formed(bytes.subspan(offset))) return false;
+  const RecordView record(bytes.data() + offset);
+  const RecordHeader& header = record.header();
+  if (header.shard != shard || !header_crc_matches(header)) return false;
+  if (!is_zero({record.start() + header.length, record.size() - header.length})) return false;
+  if (header.kind == RecordKind::kMark) return is_mark_at(header, shard, segment, offset);
+  const bool logged = takes_version(header.kind) || header.kind == RecordKind::kControl ||
+                      header.kind == RecordKind::kRefused || header.kind == RecordKind::kIndex;
+  return logged && payload_crc_matches(record);
+}
+
+LogPlace claim_of(const RecordHeader& mark) {
+  const LogPlace place{mark.version, static_cast<uint64_t>(mark.time)};
+  return place.offset > kDiskHeaderSize ? place : LogPlace{};
+}
+
+Status load_segment(FileSystem& files, const std::string& folder, uint64_t segment,
+                    std::vector<std::byte>& out) {
+  std::unique_ptr<File> file;
+  Status status = files.open(folder + "/" + segment_name(segment), FileSystem::Mode::kRead, file);
+  uint64_t size = 0;
+  if (is_ok(status)) status = file->size(size);
+  if (!is_ok(status)) return status;
+  if (size > kSegmentFileMax) return Status::kLogCorrupt;
+  out.resize(size);
+  return file->read_at(0, out);
+}
+
+}  // namespace freshet

@@ -1,0 +1,43 @@
+// What a segment's file holds: which bytes of it are a sound record, and reading it as a whole.
+//
+// Thread: any that may block.
+#ifndef FRESHET_AGENT_LOG_SEGMENT_H_
+#define FRESHET_AGENT_LOG_SEGMENT_H_
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "native/core/record.h"
+#include "native/core/status.h"
+#include "native/core/types.h"
+#include "native/io/file.h"
+
+namespace freshet {
+
+// More than any segment takes; read into memory as a whole.
+inline constexpr uint64_t kSegmentFileMax = 2 * kRecordSizeMax;
+
+struct LogPlace {
+  uint64_t segment = 0;
+  uint64_t offset = 0;
+  friend auto operator<=>(const LogPlace&, const LogPlace&) = default;
+};
+
+bool is_zero(Bytes bytes);
+
+// Is there a whole record of a log at `offset`, with both checksums, zeros behind it, and, if it is
+// a mark, at the place that it names? `bytes` begin with the segment's first byte.
+bool is_sound_at(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment);
+
+// The place up to which a mark says that the log was synced; none: {0, 0}.
+LogPlace claim_of(const RecordHeader& mark);
+
+// The whole file. kLogCorrupt: larger than any segment; kNotFound, kDiskFailed.
+Status load_segment(FileSystem& files, const std::string& folder, uint64_t segment,
+                    std::vector<std::byte>& out);
+
+}  // namespace freshet
+
+#endif  // FRESHET_AGENT_LOG_SEGMENT_H_
