@@ -68,6 +68,9 @@ class Member {
   Status read_log(ShardId shard, LogPosition after, size_t size_max, Token token);
   Status append_log(ShardId shard, Bytes records, Token token);
   Status cut_back(ShardId shard, LogPosition position, Token token);
+  // Digests of what was applied here: JSON {end, checkpoints: [{epoch, sequence, version,
+  // digest}]}.
+  Status checkpoints(ShardId shard, Token token);
   Status prepare_epoch(EpochOptions options, Token token);
   Status start_epoch(ShardId shard, Epoch epoch, Token token);
   Status stop_epoch(ShardId shard, Token token);
@@ -79,6 +82,13 @@ class Member {
 
   Status scan(ScanRequest request, Token token);
   Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length, Token token);
+
+  // Care for a log, of a shard that is open or was found damaged (member_logs.cc). kNotAMember: no
+  // such persistent shard. `claimed` is the end that survey_log told: of use while it is damaged.
+  Status survey_log(ShardId shard, std::optional<uint64_t> segment, LogPlace claimed, Token token);
+  Status repair_log(ShardId shard, LogPlace hole, LogPlace claimed, Bytes records, Token token);
+  Status scrub_log(ShardId shard, LogPlace from, size_t size_max, Token token);
+  Status read_sound(ShardId shard, LogPosition after, size_t size_max, Token token);
 
   Status subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,
                    Store::SubscriptionFrontier frontier, EventShare share, Token token);
@@ -101,6 +111,14 @@ class Member {
   // From other threads to the agent.
   void mail(AgentTask task);
   void recover(ShardId shard, StoreConfig store, std::optional<LogPosition> cut, Token token);
+  // The log of a shard as it is when a job looks at it.
+  struct LogAtHand {
+    ShardView* view = nullptr;
+    uint64_t generation = 0;
+    std::optional<LogPlace> end;  // of an open one
+  };
+  using LogJob = std::function<Status(const LogAtHand& log, ResultBytes& out)>;
+  Status post_log_job(ShardId shard, Token token, LogJob job);
   void begin_cut(ShardId shard, LogPosition position, Token token);
   uint64_t folder_cluster() const;
   template <typename Command>

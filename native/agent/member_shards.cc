@@ -41,8 +41,11 @@ Status Member::open_shard(ShardId shard, bool persistent, size_t memory_max, Tok
   config.persistent = persistent;
   config.memory_max = memory_max;
   return call([this, config, token](Agent& agent) {
-    if (agent.find(config.shard) != nullptr) return agent.answer(token, Status::kInvalidArgument);
-    ShardHost* host = agent.add_shard(config.shard, config.persistent);
+    // One that was found damaged is opened again once it is mended.
+    ShardHost* host = agent.find(config.shard);
+    if (host != nullptr && (host->is_open() || host->view().persistent() != config.persistent))
+      return agent.answer(token, Status::kInvalidArgument);
+    if (host == nullptr) host = agent.add_shard(config.shard, config.persistent);
     if (host == nullptr) return agent.answer(token, Status::kOverloaded);
     if (config.persistent) return recover(config.shard, config, std::nullopt, token);
     agent.open_shard(*host, std::make_shared<Store>(config));
@@ -100,7 +103,12 @@ Status Member::read_log(ShardId shard, LogPosition after, size_t size_max, Token
       const Status posted = jobs_->post([this, shard, after, size, token] {
         auto cold = std::make_shared<ResultBytes>();
         const Status read = query_->read_log(shard, after, size, *cold);
-        mail([this, read, cold, token] { agent_->answer(token, read, std::move(*cold)); });
+        const LogPlace damage = query_->damage(shard);
+        mail([this, shard, read, damage, cold, token] {
+          if (read == Status::kLogCorrupt)
+            agent_->report_damage(shard, read, damage.segment, damage.offset);
+          agent_->answer(token, read, std::move(*cold));
+        });
       });
       if (!is_ok(posted)) agent.answer(token, posted);
       return;
@@ -165,7 +173,13 @@ Status Member::scan(ScanRequest request, Token token) {
   return post_job([this, view, request = std::move(request), token] {
     auto bytes = std::make_shared<ResultBytes>();
     const Status status = query_->scan(*view, request, *bytes);
-    mail([this, status, bytes, token] { agent_->answer(token, status, std::move(*bytes)); });
+    const ShardId shard = request.shard;
+    const LogPlace damage = query_->damage(shard);
+    mail([this, shard, status, damage, bytes, token] {
+      if (status == Status::kLogCorrupt)
+        agent_->report_damage(shard, status, damage.segment, damage.offset);
+      agent_->answer(token, status, std::move(*bytes));
+    });
   });
 }
 

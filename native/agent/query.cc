@@ -45,4 +45,18 @@ Status QueryRunner::read_log(ShardId shard, LogPosition after, size_t size_max,
   return status;
 }
 
+LogPlace QueryRunner::damage(ShardId shard) const {
+  const auto found = logs_.find(shard);
+  return found == logs_.end() ? LogPlace{} : found->second->damage();
+}
+
+std::optional<Store::DurableAt> QueryRunner::place_of(const ShardView& view, Version version) {
+  const ShardReaders::Access access = readers_.access(view);
+  if (access.reader == nullptr) return std::nullopt;
+  access.reader->enter();
+  const auto place = access.store->place_of(version);
+  access.reader->leave();
+  return place;
+}
+
 }  // namespace freshet

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -60,6 +61,9 @@ class QueryRunner {
   Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length,
                    std::vector<std::byte>& out);
   Status read_log(ShardId shard, LogPosition after, size_t size_max, std::vector<std::byte>& out);
+  // Where the last call for the shard that answered kLogCorrupt found it.
+  LogPlace damage(ShardId shard) const;
+  std::optional<Store::DurableAt> place_of(const ShardView& view, Version version);
 
  private:
   LogReader* reader_of(ShardId shard);

@@ -17,6 +17,7 @@ NAPI_MODULE_INIT() {
   init_member(env, exports);
   init_peers(env, exports);
   init_shard(env, exports);
+  init_log(env, exports);
   init_put(env, exports);
   init_read(env, exports);
   init_query(env, exports);

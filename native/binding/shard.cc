@@ -1,45 +1,8 @@
 // openShard, shardState, readLog, appendLog, cutBack, prepareEpoch, startEpoch, stopEpoch.
-#include <cmath>
-
-#include "native/binding/handle.h"
+#include "native/binding/shard_call.h"
 
 namespace freshet::binding {
 namespace {
-
-struct Call {
-  Handle* handle = nullptr;
-  uint64_t shard = 0;
-  uint64_t token = 0;
-};
-
-// The arguments that most of these calls share: member first, shard second, token at `last`.
-bool read_call(napi_env env, const napi_value* values, size_t last, const std::string& name,
-               Call& out) {
-  out.handle = Handle::read(env, values[0], name.c_str());
-  return out.handle != nullptr &&
-         read_integer(env, values[1], name + ": shard", UINT32_MAX, out.shard) &&
-         read_integer(env, values[last], name + ": token", kSafeIntegerMax, out.token);
-}
-
-template <typename Function>
-napi_value run(napi_env env, Handle* handle, Function function) {
-  Member* member = handle->owned();
-  const Status status = member == nullptr ? Status::kClosed : function(*member);
-  if (member != nullptr) handle->hold_loop();
-  return make_status(env, status);
-}
-
-bool read_position(napi_env env, const napi_value* values, const std::string& name,
-                   LogPosition& out) {
-  uint64_t epoch;
-  double sequence;
-  if (!read_integer(env, values[2], name + ": epoch", UINT32_MAX, epoch)) return false;
-  if (napi_get_value_double(env, values[3], &sequence) != napi_ok || !(sequence >= -1) ||
-      sequence > static_cast<double>(kSafeIntegerMax) || std::trunc(sequence) != sequence)
-    return throw_type_error(env, name + ": sequence", "a whole number from -1");
-  out = {static_cast<Epoch>(epoch), static_cast<Sequence>(sequence)};
-  return true;
-}
 
 napi_value open_shard(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
@@ -52,54 +15,54 @@ napi_value open_shard(napi_env env, napi_callback_info info) {
       !options.integer("memoryMax", kSafeIntegerMax, memory_max) ||
       !read_integer(env, arguments[2], "openShard: token", kSafeIntegerMax, token))
     return nullptr;
-  return run(env, handle, [&](Member& member) {
+  return run_call(env, handle, [&](Member& member) {
     return member.open_shard(static_cast<ShardId>(shard), persistent, memory_max, token);
   });
 }
 
 napi_value shard_state(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
-  Call call;
-  if (!read_call(env, arguments.values, 2, "shardState", call)) return nullptr;
-  return run(env, call.handle, [&](Member& member) {
+  ShardCall call;
+  if (!read_shard_call(env, arguments.values, 2, "shardState", call)) return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
     return member.shard_state(static_cast<ShardId>(call.shard), call.token);
   });
 }
 
 napi_value read_log(napi_env env, napi_callback_info info) {
   const Arguments<6> arguments(env, info);
-  Call call;
+  ShardCall call;
   LogPosition after;
   uint64_t size_max;
-  if (!read_call(env, arguments.values, 5, "readLog", call) ||
-      !read_position(env, arguments.values, "readLog", after) ||
+  if (!read_shard_call(env, arguments.values, 5, "readLog", call) ||
+      !read_position(env, arguments.values, 2, "readLog", after) ||
       !read_integer(env, arguments[4], "readLog: maxBytes", kSafeIntegerMax, size_max))
     return nullptr;
-  return run(env, call.handle, [&](Member& member) {
+  return run_call(env, call.handle, [&](Member& member) {
     return member.read_log(static_cast<ShardId>(call.shard), after, size_max, call.token);
   });
 }
 
 napi_value append_log(napi_env env, napi_callback_info info) {
   const Arguments<4> arguments(env, info);
-  Call call;
+  ShardCall call;
   Bytes records;
-  if (!read_call(env, arguments.values, 3, "appendLog", call) ||
+  if (!read_shard_call(env, arguments.values, 3, "appendLog", call) ||
       !read_bytes(env, arguments[2], "appendLog: records", records))
     return nullptr;
-  return run(env, call.handle, [&](Member& member) {
+  return run_call(env, call.handle, [&](Member& member) {
     return member.append_log(static_cast<ShardId>(call.shard), records, call.token);
   });
 }
 
 napi_value cut_back(napi_env env, napi_callback_info info) {
   const Arguments<5> arguments(env, info);
-  Call call;
+  ShardCall call;
   LogPosition position;
-  if (!read_call(env, arguments.values, 4, "cutBack", call) ||
-      !read_position(env, arguments.values, "cutBack", position))
+  if (!read_shard_call(env, arguments.values, 4, "cutBack", call) ||
+      !read_position(env, arguments.values, 2, "cutBack", position))
     return nullptr;
-  return run(env, call.handle, [&](Member& member) {
+  return run_call(env, call.handle, [&](Member& member) {
     return member.cut_back(static_cast<ShardId>(call.shard), position, call.token);
   });
 }
@@ -127,18 +90,18 @@ napi_value prepare_epoch(napi_env env, napi_callback_info info) {
   if (handle == nullptr || !read_epoch({env, arguments[1], "prepareEpoch: options"}, options) ||
       !read_integer(env, arguments[2], "prepareEpoch: token", kSafeIntegerMax, token))
     return nullptr;
-  return run(env, handle,
-             [&](Member& member) { return member.prepare_epoch(std::move(options), token); });
+  return run_call(env, handle,
+                  [&](Member& member) { return member.prepare_epoch(std::move(options), token); });
 }
 
 napi_value start_epoch(napi_env env, napi_callback_info info) {
   const Arguments<4> arguments(env, info);
-  Call call;
+  ShardCall call;
   uint64_t epoch;
-  if (!read_call(env, arguments.values, 3, "startEpoch", call) ||
+  if (!read_shard_call(env, arguments.values, 3, "startEpoch", call) ||
       !read_integer(env, arguments[2], "startEpoch: epoch", UINT32_MAX, epoch))
     return nullptr;
-  return run(env, call.handle, [&](Member& member) {
+  return run_call(env, call.handle, [&](Member& member) {
     return member.start_epoch(static_cast<ShardId>(call.shard), static_cast<Epoch>(epoch),
                               call.token);
   });
@@ -146,9 +109,9 @@ napi_value start_epoch(napi_env env, napi_callback_info info) {
 
 napi_value stop_epoch(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
-  Call call;
-  if (!read_call(env, arguments.values, 2, "stopEpoch", call)) return nullptr;
-  return run(env, call.handle, [&](Member& member) {
+  ShardCall call;
+  if (!read_shard_call(env, arguments.values, 2, "stopEpoch", call)) return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
     return member.stop_epoch(static_cast<ShardId>(call.shard), call.token);
   });
 }

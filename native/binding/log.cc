@@ -1,0 +1,101 @@
+// surveyLog, repairLog, scrubLog, readSound, checkpoints.
+#include <optional>
+
+#include "native/binding/shard_call.h"
+
+namespace freshet::binding {
+namespace {
+
+// A segment and an offset, at `first` and the place after it.
+bool read_place(napi_env env, const napi_value* values, size_t first, const std::string& name,
+                LogPlace& out) {
+  return read_integer(env, values[first], name + ": segment", kSafeIntegerMax, out.segment) &&
+         read_integer(env, values[first + 1], name + ": offset", kSafeIntegerMax, out.offset);
+}
+
+napi_value survey_log(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  ShardCall call;
+  LogPlace claimed;
+  std::optional<uint64_t> segment;
+  uint64_t number = 0;
+  if (!read_shard_call(env, arguments.values, 5, "surveyLog", call)) return nullptr;
+  if (!is_null(env, arguments[2])) {
+    if (!read_integer(env, arguments[2], "surveyLog: segment", kSafeIntegerMax, number))
+      return nullptr;
+    segment = number;
+  }
+  if (!read_place(env, arguments.values, 3, "surveyLog: claimed", claimed)) return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
+    const auto shard = static_cast<ShardId>(call.shard);
+    return member.survey_log(shard, segment, claimed, call.token);
+  });
+}
+
+napi_value repair_log(napi_env env, napi_callback_info info) {
+  const Arguments<8> arguments(env, info);
+  ShardCall call;
+  LogPlace hole, claimed;
+  Bytes records;
+  if (!read_shard_call(env, arguments.values, 7, "repairLog", call) ||
+      !read_place(env, arguments.values, 2, "repairLog: hole", hole) ||
+      !read_place(env, arguments.values, 4, "repairLog: claimed", claimed) ||
+      !read_bytes(env, arguments[6], "repairLog: records", records))
+    return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
+    const auto shard = static_cast<ShardId>(call.shard);
+    return member.repair_log(shard, hole, claimed, records, call.token);
+  });
+}
+
+napi_value scrub_log(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  ShardCall call;
+  LogPlace from;
+  uint64_t size_max;
+  if (!read_shard_call(env, arguments.values, 5, "scrubLog", call) ||
+      !read_place(env, arguments.values, 2, "scrubLog: from", from) ||
+      !read_integer(env, arguments[4], "scrubLog: maxBytes", kSafeIntegerMax, size_max))
+    return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
+    const auto shard = static_cast<ShardId>(call.shard);
+    return member.scrub_log(shard, from, size_max, call.token);
+  });
+}
+
+napi_value read_sound(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  ShardCall call;
+  LogPosition after;
+  uint64_t size_max;
+  if (!read_shard_call(env, arguments.values, 5, "readSound", call) ||
+      !read_position(env, arguments.values, 2, "readSound", after) ||
+      !read_integer(env, arguments[4], "readSound: maxBytes", kSafeIntegerMax, size_max))
+    return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
+    const auto shard = static_cast<ShardId>(call.shard);
+    return member.read_sound(shard, after, size_max, call.token);
+  });
+}
+
+napi_value checkpoints(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  ShardCall call;
+  if (!read_shard_call(env, arguments.values, 2, "checkpoints", call)) return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
+    const auto shard = static_cast<ShardId>(call.shard);
+    return member.checkpoints(shard, call.token);
+  });
+}
+
+}  // namespace
+
+void init_log(napi_env env, napi_value exports) {
+  add_function(env, exports, "surveyLog", survey_log);
+  add_function(env, exports, "repairLog", repair_log);
+  add_function(env, exports, "scrubLog", scrub_log);
+  add_function(env, exports, "readSound", read_sound);
+  add_function(env, exports, "checkpoints", checkpoints);
+}
+
+}  // namespace freshet::binding
