@@ -87,9 +87,12 @@ Status Filling::take(Bytes records) {
 Status Filling::check_order(const RecordView& record, Version& version) const {
   const RecordHeader& header = record.header();
   if (!takes_version(header.kind)) return Status::kOk;
-  const bool is_next = version != 0 ? header.version == version + 1
-                                    : hole_.before.has_value() || header.version == 1;
-  if (!is_next) return Status::kConditionFailed;
+  const bool is_first = version == 0;
+  if (!is_first && header.version != version + 1) return Status::kConditionFailed;
+  if (is_first && !hole_.before && header.version != 1) return Status::kConditionFailed;
+  // `before` itself may come first.
+  const bool follows = header.version == hole_.version || header.version == hole_.version + 1;
+  if (is_first && hole_.version != 0 && !follows) return Status::kConditionFailed;
   version = header.version;
   return Status::kOk;
 }
@@ -168,7 +171,7 @@ void Filling::seal(Bytes segment) {
   header.pool = static_cast<uint32_t>(hole_.segment);
   seal_header(header);
   append(index.data(), index.size());
-  append_mark({});
+  append_mark({hole_.segment, at()});  // once it is there all of it is: one write, one sync
 }
 
 Status write_and_check(FileSystem& files, const LogRepair& repair, uint64_t segment,

@@ -52,7 +52,7 @@ class LogSurvey::Scan {
     }
     if (position_of(header) <= last_) return false;
     if (!takes_version(header.kind) || version_ == 0) return true;
-    return hole_ ? header.version > version_ : header.version == version_ + 1;
+    return lacks_ || hole_ ? header.version > version_ : header.version == version_ + 1;
   }
 
   void take(const RecordHeader& header, uint64_t at) {
@@ -74,7 +74,11 @@ class LogSurvey::Scan {
     if (!out_.first) out_.first = header;
     out_.last = header;
     last_ = position_of(header);
-    if (takes_version(header.kind)) version_ = header.version;
+    if (takes_version(header.kind)) {
+      version_ = header.version;
+      lacks_ = false;
+    }
+    out_.version = lacks_ ? 0 : version_;
   }
 
   void close_hole(uint64_t end) {
@@ -83,8 +87,10 @@ class LogSurvey::Scan {
     hole.begin = *hole_;
     hole.end = end;
     hole.before = out_.last;
+    hole.version = out_.version;
     out_.holes.push_back(hole);
     hole_.reset();
+    lacks_ = true;
   }
 
   const Bytes bytes_;
@@ -96,6 +102,7 @@ class LogSurvey::Scan {
   size_t unbounded_ = 0;  // nor a mark
   LogPosition last_;
   Version version_ = 0;
+  bool lacks_ = false;  // versions since version_ may lie in a hole
   bool ending_ = false;
 };
 
@@ -142,7 +149,7 @@ Status LogSurvey::summarize(uint64_t segment, Summary& out) {
   const Status loaded = load_segment(files_, config_.folder, segment, bytes_);
   if (loaded == Status::kNotFound) {
     out.header = Status::kNotFound;
-    out.blank = segment + 1 >= count_ && !config_.end;
+    out.missing = true;
     return Status::kOk;
   }
   if (!is_ok(loaded)) return loaded;
@@ -168,6 +175,9 @@ Status LogSurvey::find_holes(std::optional<uint64_t> segment, std::vector<LogHol
       const Summary* summary = nullptr;
       status = summary_of(id, summary);
       if (is_ok(status)) end_ = std::max(end_, summary->claimed);
+      // A later file is never there without it, so it is no torn tail either.
+      if (is_ok(status) && summary->missing)
+        end_ = std::max(end_, LogPlace{id, kDiskHeaderSize + 1});
     }
   }
   if (!is_ok(status)) return status;
@@ -180,6 +190,11 @@ Status LogSurvey::find_holes(std::optional<uint64_t> segment, std::vector<LogHol
   return Status::kOk;
 }
 
+// A segment that another one follows is sealed.
+bool LogSurvey::is_cut_short(uint64_t segment, const Summary& summary) const {
+  return !summary.sealed && (segment + 1 < count_ || (summary.missing && !config_.end));
+}
+
 Status LogSurvey::find_in(uint64_t segment, std::vector<LogHole>& holes) {
   const Summary* found = nullptr;
   Status status = summary_of(segment, found);
@@ -190,11 +205,12 @@ Status LogSurvey::find_in(uint64_t segment, std::vector<LogHole>& holes) {
   tail.segment = segment;
   tail.begin = summary.tail;
   tail.before = summary.last;
+  tail.version = summary.version;
   const bool is_last = segment + 1 == count_;
-  // A segment that another one follows is sealed.
-  if (!is_last && !summary.sealed) here.push_back(tail);
   if (is_last && config_.end && summary.tail < end_.offset) {
     tail.end = end_.offset;
+    here.push_back(tail);
+  } else if (is_cut_short(segment, summary)) {
     here.push_back(tail);
   }
   // Last, as it tells the segment's first record.
@@ -216,6 +232,7 @@ Status LogSurvey::find_neighbours(LogHole& hole) {
   for (uint64_t id = hole.segment; !hole.before && id-- > 0;) {
     if (const Status status = summary_of(id, summary); !is_ok(status)) return status;
     hole.before = summary->last;
+    hole.version = summary->version;
   }
   for (uint64_t id = hole.segment + 1; !hole.behind && id < count_; id++) {
     if (const Status status = summary_of(id, summary); !is_ok(status)) return status;
@@ -249,7 +266,7 @@ Status LogSurvey::read_segment(uint64_t segment, LogPosition after, size_t size_
   LogHole tail;
   tail.segment = segment;
   tail.begin = summary->tail;
-  if (!summary->sealed && segment + 1 < count_) holes.push_back(tail);
+  if (is_cut_short(segment, *summary)) holes.push_back(tail);
   for (LogHole& hole : holes) {
     status = find_neighbours(hole);
     if (!is_ok(status)) return status;

@@ -24,6 +24,7 @@ struct LogHole {
   // The sound records of history next to it, in this or another segment; none: there is none.
   std::optional<RecordHeader> before;
   std::optional<RecordHeader> behind;
+  Version version = 0;                          // the last one up to `before`; 0: not known
   LogPosition until = {UINT32_MAX, INT64_MAX};  // nothing that belongs into it comes after this
 };
 
@@ -56,10 +57,12 @@ class LogSurvey {
     Status header = Status::kOk;
     LogPosition header_first;  // with a sound header
     bool sealed = false;
+    bool missing = false;
     bool blank = false;          // nothing but zeros
     uint64_t tail = 0;           // behind the last sound record
     std::vector<LogHole> holes;  // with the neighbours within the segment
     std::optional<RecordHeader> first, last;
+    Version version = 0;  // the last one up to `last`; 0: not known
     LogPlace claimed;
   };
   class Scan;
@@ -67,6 +70,7 @@ class LogSurvey {
   Status open();
   Status summary_of(uint64_t segment, const Summary*& out);
   Status summarize(uint64_t segment, Summary& out);
+  bool is_cut_short(uint64_t segment, const Summary& summary) const;
   Status find_in(uint64_t segment, std::vector<LogHole>& holes);
   Status find_neighbours(LogHole& hole);
   Status read_segment(uint64_t segment, LogPosition after, size_t size_max,
