@@ -157,7 +157,9 @@ Status LogSurvey::summarize(uint64_t segment, Summary& out) {
     bytes_.resize(std::min<uint64_t>(bytes_.size(), config_.end->offset));
   out.header = check_segment_header(Bytes(bytes_).first(std::min(bytes_.size(), kDiskHeaderSize)),
                                     config_.cluster, config_.shard, segment);
-  if (out.header == Status::kWrongCluster || out.header == Status::kNewerFormat) return out.header;
+  // Of an open log this program wrote or checked every header.
+  const bool is_foreign = out.header == Status::kWrongCluster || out.header == Status::kNewerFormat;
+  if (is_foreign && !config_.end) return out.header;
   if (is_ok(out.header)) {
     SegmentHeader header;
     std::memcpy(&header, bytes_.data(), sizeof header);

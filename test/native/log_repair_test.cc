@@ -264,7 +264,8 @@ TEST(a_copy_of_another_history_is_refused_and_nothing_is_touched) {
   short_one.insert(short_one.end(), right.begin() + static_cast<ptrdiff_t>(first + second),
                    right.end());
   // Versions of a shard have no gap, so the record that is left out shows.
-  if (hole.version != 0 && takes_version(RecordView(right.data() + first).header().kind))
+  if (takes_version(hole.behind->kind) && hole.version != 0 &&
+      takes_version(RecordView(right.data() + first).header().kind))
     EXPECT(fill_hole(damaged.disk, rig_repair(), hole, short_one) == Status::kConditionFailed);
   std::vector<std::byte> bad = right;
   bad[first + 70] ^= std::byte{1};
