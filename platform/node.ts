@@ -76,6 +76,22 @@ export const MemberConfigSchema = Type.Object({
     },
     { default: {} },
   ),
+  /** Care for the logs on disk. 0: only when asked (`freshet verify`). */
+  logs: Type.Object(
+    {
+      /** Every log is read again and its checksums looked at. */
+      scrubHours: Type.Number({ minimum: 0, maximum: 500, default: 24, unit: 'hours' }),
+      /** What such a reading takes of the disk at most. */
+      scrubBytesPerSecond: Type.Integer({
+        minimum: 64 * 1024,
+        default: 16 * 1024 * 1024,
+        unit: 'bytes per second',
+      }),
+      /** Members compare what they applied. */
+      compareMinutes: Type.Number({ minimum: 0, maximum: 10_000, default: 10, unit: 'minutes' }),
+    },
+    { default: {} },
+  ),
   agent: Type.Object(
     {
       /** Busy polling before sleeping; null: from the number of cores and members on this host. */
@@ -127,6 +143,7 @@ export interface StartOptions {
 
 const defaultWaitMs = 60_000;
 const aliveMs = 60_000;
+const hourMs = 3_600_000;
 
 /** Starts a member in this process. Rejects with a coded error that says what to mend. */
 export async function startMember(config: unknown, options: StartOptions = {}): Promise<Member> {
@@ -156,7 +173,7 @@ async function compose(
   undo: (() => Promise<void>)[],
   close: () => Promise<void>,
 ): Promise<Member> {
-  const { node, cluster, members, memory } = config;
+  const { node, cluster, members, memory, logs } = config;
   const layout = new Layout(
     members.map(({ id }) => id),
     config.subgroups,
@@ -189,6 +206,11 @@ async function compose(
     record,
     ringBudgetBytes: memory.ringBudgetBytes,
     shardMemoryBytes: memory.shardBytes,
+    logCare: {
+      scrubEveryMs: logs.scrubHours * hourMs,
+      compareEveryMs: logs.compareMinutes * 60_000,
+      scrubBytesPerSecond: logs.scrubBytesPerSecond,
+    },
     clock,
     random: new SystemRandom(),
     log,

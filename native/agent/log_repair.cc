@@ -49,6 +49,7 @@ class Filling {
   std::vector<RecordView> records_;
   std::vector<std::byte> bytes_;
   LogPosition last_;
+  bool is_part_ = false;  // `records` end before the one behind the hole
 };
 
 // Sets what belongs into the hole aside, once its neighbours are seen to be the same.
@@ -72,7 +73,9 @@ Status Filling::take(Bytes records) {
       return Status::kConditionFailed;
     records_.erase(records_.begin());
   }
-  if (hole_.behind) {
+  // Of several segments that are gone the first is filled, before all records are at hand.
+  is_part_ = hole_.end == 0 && hole_.behind && previous < position_of(*hole_.behind);
+  if (hole_.behind && !is_part_) {
     if (records_.empty() || !same_record(records_.back().header(), *hole_.behind))
       return Status::kConditionFailed;
     records_.pop_back();
@@ -107,16 +110,19 @@ bool Filling::is_full(const RecordView& record) const {
 
 Status Filling::place() {
   const bool ends = hole_.end == 0;
+  bool is_full_now = false;
   for (const RecordView& record : records_) {
     const RecordHeader& header = record.header();
     if (repair_.place_of && takes_version(header.kind)) {
       const auto place = repair_.place_of(header.version);
       if (!place) return Status::kConditionFailed;
-      if (place->segment != hole_.segment && ends) break;
+      is_full_now = place->segment != hole_.segment && ends;
+      if (is_full_now) break;
       if (place->segment != hole_.segment || place->offset < at()) return Status::kConditionFailed;
       if (!ends && place->offset > hole_.end) return Status::kConditionFailed;
       pad_to(place->offset);
     } else if (ends && !repair_.place_of && is_full(record)) {
+      is_full_now = true;
       break;
     }
     append(record.start(), record.size());
@@ -124,7 +130,7 @@ Status Filling::place() {
     if (!ends && at() > hole_.end) return Status::kConditionFailed;
   }
   if (!ends) pad_to(hole_.end);
-  return Status::kOk;
+  return is_part_ && !is_full_now ? Status::kConditionFailed : Status::kOk;
 }
 
 void Filling::append_mark(LogPlace claim) {

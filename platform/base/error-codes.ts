@@ -73,6 +73,10 @@ export const errorCodes = Object.freeze({
     'a log is damaged below what was synced',
     "Move the shard's folder away and start again: the other members fill it",
   ),
+  HISTORY_DIFFERS: final(
+    'members applied different histories of a shard, and this one is in the minority',
+    "Stop this member, move the shard's folder away and start it: the other members fill it",
+  ),
   NEWER_FORMAT: final('the data was written by a newer Freshet', 'Run the newer Freshet'),
   DATA_IN_USE: final(
     'another process uses this data folder',

@@ -169,6 +169,7 @@ export interface NativeAddon {
 
   // --- shard.cc (results by token; `result` bytes of openShard and shardState are JSON:
   //     {shard, epoch, sequence, version, time, digest (hex), persistent, pools: [...]})
+  /** LOG_CORRUPT: damaged, with a `damage` row; it may be opened again once repaired. */
   openShard(member: MemberHandle, options: ShardOptions, token: number): number;
   shardState(member: MemberHandle, shard: number, token: number): number;
   /** Packed records after (epoch, sequence); empty: that was all. */
@@ -195,6 +196,55 @@ export interface NativeAddon {
   /** After every member has prepared it. */
   startEpoch(member: MemberHandle, shard: number, epoch: number, token: number): number;
   stopEpoch(member: MemberHandle, shard: number, token: number): number;
+
+  // --- log.cc (on the query thread; results by token. What a log's care needs, of a persistent shard
+  //     that is open, or that openShard found damaged: places are segment and offset in its file)
+  /** JSON {end, holes: [{segment, begin, end, before, behind}]}: what below the synced end holds no
+   *  sound record. `before`, `behind`: [epoch, sequence] of the records next to it, or null. Begin 0:
+   *  the segment's header; end 0: up to the segment's end. Segment null: the whole log; with a
+   *  segment, `claimed` is the end that a survey of the whole log told (unless the shard is open). */
+  surveyLog(
+    member: MemberHandle,
+    shard: number,
+    segment: number | null,
+    claimedSegment: number,
+    claimedOffset: number,
+    token: number,
+  ): number;
+  /** Writes packed records into the hole that begins at (segment, begin); they start with the record
+   *  before it and end with the one behind it. CONDITION_FAILED: they are of another history. */
+  repairLog(
+    member: MemberHandle,
+    shard: number,
+    segment: number,
+    begin: number,
+    claimedSegment: number,
+    claimedOffset: number,
+    records: Uint8Array,
+    token: number,
+  ): number;
+  /** Checks about `maxBytes` from (segment, offset): JSON {next, bytes, end, damage: place or null}.
+   *  OVERLOADED: the query thread has other work. */
+  scrubLog(
+    member: MemberHandle,
+    shard: number,
+    segment: number,
+    offset: number,
+    maxBytes: number,
+    token: number,
+  ): number;
+  /** As readLog, from the files alone. LOG_CORRUPT: what comes next is damaged. */
+  readSound(
+    member: MemberHandle,
+    shard: number,
+    epoch: number,
+    sequence: number,
+    maxBytes: number,
+    token: number,
+  ): number;
+  /** JSON {end, checkpoints}, each {epoch, sequence, version, digest}: the digest of all that was
+   *  applied up to there, now and at every 1024th version (the newest 256). */
+  checkpoints(member: MemberHandle, shard: number, token: number): number;
 
   // --- put.cc
   /** Queues a change; a completion row with `token` follows unless ack is none. Small values are

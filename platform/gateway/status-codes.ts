@@ -46,6 +46,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Mapping>> = {
   DISK_FULL: { http: 507, grpc: status.RESOURCE_EXHAUSTED },
   DISK_FAILED: internal,
   LOG_CORRUPT: { http: 500, grpc: status.DATA_LOSS },
+  HISTORY_DIFFERS: { http: 500, grpc: status.DATA_LOSS },
   NEWER_FORMAT: failedCondition,
   DATA_IN_USE: failedCondition,
   DATA_UNWRITABLE: internal,

@@ -25,6 +25,16 @@ const table = {
   /** Bytes of log in one step of filling a member that is behind. */
   fillChunkBytes: 4 * MiB,
   fillTimeoutMs: 30_000,
+  /** Records fetched for the end of a segment, and for any hole of a log. */
+  repairBytes: 20 * MiB,
+  repairBytesMax: 144 * MiB,
+  /** Checked in one step of a scrub; how long it pauses for other work. */
+  scrubStepBytes: MiB,
+  scrubPauseMs: 50,
+  /** Before what nobody could mend is tried again. */
+  mendPauseMs: 30_000,
+  /** A scrub of all logs of another member. */
+  verifyTimeoutMs: 3_600_000,
   /** A step of the start protocol that takes longer is given up and tried anew. */
   stepTimeoutMs: 20_000,
   fillStepTimeoutMs: 600_000,

@@ -11,9 +11,7 @@
 import {
   type CancelTimer,
   type Clock,
-  type ErrorDetails,
   FreshetError,
-  isFreshetError,
   type Logger,
   messageOf,
   type Random,
@@ -30,6 +28,7 @@ import { EventStream } from './event-stream.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Attempt, EpochStart, Fill } from './group-messages.ts';
 import type { Layout } from './layout.ts';
+import { LogCare, type LogCareConfig } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardFiller } from './shard-filler.ts';
@@ -50,6 +49,7 @@ export interface GroupOptions {
   readonly record: ViewRecord;
   readonly ringBudgetBytes: number;
   readonly shardMemoryBytes: number;
+  readonly logCare: LogCareConfig;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -80,6 +80,7 @@ type StepEffect = Extract<
 
 export class Group {
   readonly layout: Layout;
+  readonly care: LogCare;
   readonly #options: GroupOptions;
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
@@ -104,6 +105,13 @@ export class Group {
     this.#log = options.log;
     this.#ringSize = layout.commonRingSize(options.ringBudgetBytes);
     this.#filler = new ShardFiller(core, messages);
+    this.care = new LogCare({
+      ...options,
+      ...options.logCare,
+      onRefused: (shard) => {
+        void this.#refuse(shard);
+      },
+    });
     const incarnation = random.u32() * 2 ** 16 + (random.u32() >>> 16);
     this.#machine = new EstablishMachine({ me: core.nodeId, layout, incarnation, record });
   }
@@ -151,37 +159,14 @@ export class Group {
     return stream;
   }
 
-  /** Opens the shards of this member; what they hold on disk is read. */
+  /**
+   * Opens the shards of this member; what they hold on disk is read. One that is damaged stays
+   * closed until the others have mended it; LOG_CORRUPT: there are no others.
+   */
   async openShards(): Promise<void> {
-    const { core, layout, shardMemoryBytes } = this.#options;
-    let damage: ErrorDetails = {};
-    core.listen({
-      onDamage: (shard, _status, segment, offset) => {
-        damage = { shard, segment, offset };
-        this.#log.error(damage, 'a log is damaged');
-      },
-    });
-    for (const { shard, persistent } of layout.heldBy(core.nodeId)) {
-      try {
-        await core.openShard({ shard, persistent, memoryMax: shardMemoryBytes });
-      } catch (caught) {
-        throw isFreshetError(caught, 'LOG_CORRUPT') ? this.#damageError(shard, damage) : caught;
-      }
+    for (const layout of this.layout.heldBy(this.#core.nodeId)) {
+      await this.care.open(layout);
     }
-  }
-
-  #damageError(shard: number, details: ErrorDetails): FreshetError {
-    const { segment, offset } = details;
-    const where = `in segment ${String(segment)} at byte ${String(offset)}`;
-    const file = `${this.#options.dataFolder}/shard-${String(shard)}`;
-    return new FreshetError(
-      'LOG_CORRUPT',
-      `The log of shard ${String(shard)} is damaged ${where}`,
-      {
-        mend: `Move ${file} away and start again: the other members fill it`,
-        details,
-      },
-    );
   }
 
   /** Connects with the other members and begins the start protocol. After `openShards`. */
@@ -215,17 +200,32 @@ export class Group {
       }
     }
     this.#enter({ type: 'begin' });
+    this.care.begin();
   }
 
-  /** Resolves once every shard of this member runs. Rejects TIMEOUT, saying whom it waits for. */
+  /** The shard may not go on here: it stops, and no attempt to start it gets beyond that. */
+  async #refuse(shard: number): Promise<void> {
+    if (this.isRunning(shard)) {
+      await this.#core.stopEpoch(shard);
+      this.#enter({ type: 'shardStopped', shard });
+    }
+    this.#publishView();
+  }
+
+  /**
+   * Resolves once every shard of this member runs. Rejects TIMEOUT, saying whom it waits for;
+   * LOG_CORRUPT, HISTORY_DIFFERS: a shard of this member may not go on.
+   */
   async whenRunning(timeoutMs: number): Promise<void> {
     const views = this.watchView();
     const cancel = this.#options.clock.after(timeoutMs, () => {
       views.end();
     });
     for await (const view of views) {
-      if (view.running) {
+      const { refusal } = this.care;
+      if (view.running || refusal !== null) {
         cancel();
+        if (refusal !== null) throw refusal;
         return;
       }
     }
@@ -243,11 +243,17 @@ export class Group {
     if (missing.length > 0) {
       return `waiting for member ${missing.map(String).join(', ')}`;
     }
-    return problem ?? `member ${String(leader)} is taking all members through the start`;
+    return (
+      this.care.refusal?.message ??
+      problem ??
+      `member ${String(leader)} is taking all members through the start`
+    );
   }
 
-  /** SHARD_STOPPED with whom the shard waits for. */
+  /** SHARD_STOPPED with whom the shard waits for; or why it may not go on here. */
   stoppedError(shard: number, what: string): FreshetError {
+    const refusal = this.care.refusalOf(shard);
+    if (refusal !== null) return refusal;
     const message = `${what}: shard ${String(shard)} stands still, ${this.explain()}`;
     const missing = this.status.missing.map(String).join(', ');
     return new FreshetError('SHARD_STOPPED', message, {
@@ -260,6 +266,7 @@ export class Group {
     this.#closed = true;
     this.#cancelTick?.();
     this.#abort.abort();
+    await this.care.close();
     for (const watcher of [...this.#watchers]) {
       watcher.end();
     }
@@ -352,6 +359,7 @@ export class Group {
     const { attempt } = effect;
     switch (effect.type) {
       case 'readStates': {
+        await this.care.openRest();
         const held = this.layout.heldBy(this.#core.nodeId).map(({ shard }) => shard);
         await this.#reportStates(attempt, held);
         return;

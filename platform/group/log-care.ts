@@ -1,0 +1,348 @@
+/**
+ * Looks after the logs of a member: knows where they are damaged, has that mended, reads them again
+ * now and then, and compares with the other members what was applied.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. One shard is mended at a time; damage is forgotten only when a survey no longer finds it.
+ *  2. A shard that was damaged at its opening is opened once its log is whole, and never before.
+ *  3. A shard whose history differs from the majority's stops and stays so while this member runs.
+ */
+import {
+  type CancelTimer,
+  type Clock,
+  FreshetError,
+  isFreshetError,
+  type Logger,
+  messageOf,
+} from '../base/mod.ts';
+import { groupLimits } from './group-limits.ts';
+import { compareHistories } from './histories.ts';
+import { type History, type LogPlace, logStart, readHistory, scrubStep } from './log-calls.ts';
+import type { Layout, ShardLayout } from './layout.ts';
+import type { MemberCore } from './member-core.ts';
+import type { PeerMessages } from './peer-messages.ts';
+import { ShardRepair } from './shard-repair.ts';
+import {
+  historiesOf,
+  type ShardCare,
+  tellCare,
+  verifyShards,
+  type VerifyReport,
+} from './verify.ts';
+
+export interface LogCareConfig {
+  /** From one scrub to the next, and from one comparison to the next; 0: only when asked. */
+  readonly scrubEveryMs: number;
+  readonly compareEveryMs: number;
+  /** Read by a scrub that nobody waits for. */
+  readonly scrubBytesPerSecond: number;
+}
+
+export interface LogCareOptions extends LogCareConfig {
+  readonly core: MemberCore;
+  readonly messages: PeerMessages;
+  readonly layout: Layout;
+  readonly dataFolder: string;
+  readonly shardMemoryBytes: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A shard of this member may not go on. */
+  readonly onRefused: (shard: number) => void;
+}
+
+/** Numbers for metrics; all but `damaged` grow from the start of the member. */
+export interface LogCareCounts {
+  /** Segments that are damaged now. */
+  damaged: number;
+  /** Holes that were filled. */
+  repaired: number;
+  scrubbedBytes: number;
+  scrubPasses: number;
+  /** Comparisons that found a difference. */
+  differences: number;
+}
+
+export class LogCare {
+  readonly #options: LogCareOptions;
+  readonly #held: readonly ShardLayout[];
+  readonly #repair: ShardRepair;
+  /** shard → segment → offset. */
+  readonly #damage = new Map<number, Map<number, number>>();
+  readonly #closed = new Set<number>();
+  readonly #refusals = new Map<number, FreshetError>();
+  readonly #timers = new Map<string, CancelTimer>();
+  readonly #counts = { repaired: 0, scrubbedBytes: 0, scrubPasses: 0, differences: 0 };
+  #mending: Promise<void> = Promise.resolve();
+  #scrubbing: Promise<void> | null = null;
+  #hurries = false;
+  #ended = false;
+
+  constructor(options: LogCareOptions) {
+    const { core, messages, layout } = options;
+    this.#options = options;
+    this.#held = layout.heldBy(core.nodeId).filter(({ persistent }) => persistent);
+    this.#repair = new ShardRepair(options);
+    core.listen({
+      onDamage: (shard, _status, segment, offset) => {
+        this.#onDamage(shard, segment, offset);
+      },
+    });
+    tellCare(messages, {
+      care: (isThorough) => this.#tellCare(isThorough),
+      check: () => this.#compareAll(),
+    });
+  }
+
+  get counts(): LogCareCounts {
+    let damaged = 0;
+    for (const segments of this.#damage.values()) damaged += segments.size;
+    return { ...this.#counts, damaged };
+  }
+
+  /** Why a shard may not go on here, or null. */
+  refusalOf(shard: number): FreshetError | null {
+    return this.#refusals.get(shard) ?? null;
+  }
+
+  get refusal(): FreshetError | null {
+    return this.#refusals.values().next().value ?? null;
+  }
+
+  /** Scrubs and compares from now on, as often as configured. */
+  begin(): void {
+    const { scrubEveryMs, compareEveryMs } = this.#options;
+    this.#every('scrub', scrubEveryMs, () => this.#scrub(false));
+    this.#every('compare', compareEveryMs, () => this.#compareAll());
+  }
+
+  /** Opens a shard. One that is damaged is left closed, to be mended from the other members. */
+  async open({ shard, persistent, members }: ShardLayout): Promise<void> {
+    const { core, shardMemoryBytes } = this.#options;
+    this.#closed.add(shard);
+    try {
+      await core.openShard({ shard, persistent, memoryMax: shardMemoryBytes });
+      this.#closed.delete(shard);
+      this.#damage.delete(shard);
+    } catch (caught) {
+      if (!isFreshetError(caught, 'LOG_CORRUPT')) throw caught;
+      const [place] = this.#damage.get(shard) ?? [];
+      if (members.length === 1) throw this.#noGoodCopy(shard, place ?? [0, 0]);
+    }
+  }
+
+  /** Mends and opens what was damaged at its opening. Throws LOG_CORRUPT: nobody has a good copy. */
+  async openRest(): Promise<void> {
+    for (const layout of this.#held) {
+      const refusal = this.#refusals.get(layout.shard);
+      if (refusal !== undefined) throw refusal;
+      if (this.#closed.has(layout.shard)) await this.#inTurn(() => this.#mendClosed(layout));
+    }
+  }
+
+  /** All members: what they hold, whether it is sound (`scrub`: read again now) and the same. */
+  async verify(scrub: boolean): Promise<VerifyReport> {
+    const { core, messages, layout, log } = this.#options;
+    const nodes = layout.members.filter((node) => node === core.nodeId || messages.up.has(node));
+    return verifyShards({ messages, layout, nodes, scrub, log });
+  }
+
+  async close(): Promise<void> {
+    this.#ended = true;
+    for (const cancel of this.#timers.values()) cancel();
+    // A step may be cut off by the end.
+    await this.#scrubbing?.catch(() => undefined);
+  }
+
+  #onDamage(shard: number, segment: number, offset: number): void {
+    const segments = this.#damage.get(shard) ?? new Map<number, number>();
+    const isNew = !segments.has(segment);
+    this.#damage.set(shard, segments.set(segment, offset));
+    if (!isNew) return;
+    this.#options.log.error({ shard, segment, offset }, 'a log is damaged');
+    if (!this.#closed.has(shard)) this.#mendSoon(shard);
+  }
+
+  #mendSoon(shard: number): void {
+    this.#inTurn(() => this.#mendOpen(shard)).catch((caught: unknown) => {
+      if (this.#ended || this.#options.core.closed) return;
+      this.#options.log.error({ shard, error: messageOf(caught) }, 'mending a log failed');
+    });
+  }
+
+  /** One after the other: two that mend the same would be in each other's way. */
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const mine = this.#mending.then(run);
+    this.#mending = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #mendOpen(shard: number): Promise<void> {
+    const segments = this.#damage.get(shard) ?? new Map<number, number>();
+    for (const segment of [...segments.keys()]) {
+      if (this.#ended) return;
+      const { filled, left } = await this.#repair.mend(shard, true, segment);
+      this.#counts.repaired += filled;
+      if (left.length === 0) {
+        segments.delete(segment);
+        this.#options.log.info({ shard, segment, filled }, 'a log was mended');
+      }
+    }
+    if (segments.size === 0) {
+      this.#damage.delete(shard);
+      return;
+    }
+    this.#later(`mend ${String(shard)}`, groupLimits.mendPauseMs, () => {
+      this.#mendSoon(shard);
+    });
+  }
+
+  async #mendClosed(layout: ShardLayout): Promise<void> {
+    const { shard } = layout;
+    if (this.#ended) return;
+    const { filled, left } = await this.#repair.mend(shard, false, null);
+    this.#counts.repaired += filled;
+    const [hole] = left;
+    if (hole === undefined) await this.open(layout);
+    if (!this.#closed.has(shard)) {
+      this.#options.log.info({ shard, filled }, 'a log was mended and opened');
+      return;
+    }
+    const [place] = this.#damage.get(shard) ?? [];
+    const error = this.#noGoodCopy(
+      shard,
+      hole === undefined ? (place ?? [0, 0]) : [hole.segment, hole.begin],
+    );
+    this.#refuse(shard, error);
+    this.#later(`mend ${String(shard)}`, groupLimits.mendPauseMs, () => {
+      this.#refusals.delete(shard);
+    });
+    throw error;
+  }
+
+  #noGoodCopy(shard: number, [segment, offset]: LogPlace): FreshetError {
+    const where = `in segment ${String(segment)} at byte ${String(offset)}`;
+    const folder = `${this.#options.dataFolder}/shard-${String(shard)}`;
+    const message = `The log of shard ${String(shard)} is damaged ${where}, and no member has a copy`;
+    return new FreshetError('LOG_CORRUPT', message, {
+      mend: `Start the members that are missing, or move ${folder} away: the others fill it`,
+      details: { shard, segment, offset },
+    });
+  }
+
+  #refuse(shard: number, error: FreshetError): void {
+    this.#refusals.set(shard, error);
+    this.#options.onRefused(shard);
+  }
+
+  /** `hurries`: somebody waits for it. Whoever comes while one runs waits for that one. */
+  #scrub(hurries: boolean): Promise<void> {
+    this.#hurries ||= hurries;
+    this.#scrubbing ??= this.#scrubAll().finally(() => {
+      this.#scrubbing = null;
+      this.#hurries = false;
+    });
+    return this.#scrubbing;
+  }
+
+  async #scrubAll(): Promise<void> {
+    for (const { shard } of this.#held) {
+      let place: LogPlace | null = logStart;
+      while (place !== null && !this.#ended && !this.#closed.has(shard)) {
+        place = await this.#scrubOn(shard, place);
+      }
+    }
+    this.#counts.scrubPasses++;
+  }
+
+  /** null: that was all. */
+  async #scrubOn(shard: number, from: LogPlace): Promise<LogPlace | null> {
+    const step = await scrubStep(this.#options.core, shard, from);
+    if (step === null) {
+      await this.#pause(groupLimits.scrubPauseMs);
+      return from;
+    }
+    const { next, bytes, end, damage } = step;
+    this.#counts.scrubbedBytes += bytes;
+    if (damage !== null) this.#onDamage(shard, ...damage);
+    if (!this.#hurries && bytes > 0) {
+      await this.#pause((bytes / this.#options.scrubBytesPerSecond) * 1000);
+    }
+    return next[0] === end[0] && next[1] === end[1] ? null : next;
+  }
+
+  async #tellCare(isThorough: boolean): Promise<readonly ShardCare[]> {
+    if (isThorough) {
+      await this.#scrub(true);
+      await this.#mending;
+    }
+    const care: ShardCare[] = [];
+    for (const { shard } of this.#held) {
+      const damage = [...(this.#damage.get(shard) ?? [])];
+      care.push({ shard, damage, history: await this.#history(shard) });
+    }
+    return care;
+  }
+
+  async #history(shard: number): Promise<History | null> {
+    return this.#closed.has(shard) ? null : readHistory(this.#options.core, shard);
+  }
+
+  /** With every member of each of my shards; whoever is in the minority stops it. */
+  async #compareAll(): Promise<void> {
+    const { core, messages, layout, log } = this.#options;
+    const nodes = layout.members.filter((node) => node === core.nodeId || messages.up.has(node));
+    const told = await historiesOf({ messages, nodes, scrub: false, log });
+    for (const { shard, members } of this.#held) {
+      const { version, minority } = compareHistories(told(shard), members.length);
+      if (minority.length === 0) continue;
+      this.#counts.differences++;
+      log.error({ shard, version, minority }, 'members hold different histories');
+      if (minority.includes(core.nodeId) && !this.#refusals.has(shard)) {
+        this.#refuse(shard, this.#differs(shard, version, minority));
+      }
+    }
+  }
+
+  #differs(shard: number, version: number | null, minority: readonly number[]): FreshetError {
+    const who = minority.map(String).join(', ');
+    const message =
+      `Shard ${String(shard)} has another history here than at most members, ` +
+      `seen at version ${String(version)} (in the minority: member ${who})`;
+    return new FreshetError('HISTORY_DIFFERS', message, {
+      mend: `Stop this member, move ${this.#options.dataFolder}/shard-${String(shard)} away, start it`,
+      details: { shard, version: version ?? 0, minority: who },
+    });
+  }
+
+  #every(name: string, periodMs: number, run: () => Promise<void>): void {
+    if (periodMs === 0) return;
+    this.#later(name, periodMs, () => {
+      run()
+        .catch((caught: unknown) => {
+          this.#options.log.warn({ error: messageOf(caught) }, `a ${name} of the logs failed`);
+        })
+        .finally(() => {
+          this.#every(name, periodMs, run);
+        });
+    });
+  }
+
+  #later(name: string, delayMs: number, run: () => void): void {
+    this.#timers.get(name)?.();
+    if (this.#ended) return;
+    this.#timers.set(
+      name,
+      this.#options.clock.after(delayMs, () => {
+        this.#timers.delete(name);
+        run();
+      }),
+    );
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(delayMs, resolve);
+    });
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Mends a shard's log here from the copies of other members: surveys it, fetches the records of
+ * every hole by their place in the history, and has them written where they belong.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. A hole is filled only with records between its own neighbours, which the native side compares.
+ *  2. Without a record behind it, a hole is filled only with what this member has in memory, or with
+ *  the longest of what all other members of the shard have: what one of them lacks was never
+ *  acknowledged as persisted.
+ *  3. While the shard runs nothing is taken from others that is not persisted everywhere.
+ */
+import { FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { frontierColumns, frontierWidth } from '../bridge/mod.ts';
+import { groupLimits } from './group-limits.ts';
+import type { Layout } from './layout.ts';
+import {
+  type LogHole,
+  type LogPlace,
+  type LogPosition,
+  logStart,
+  readAnySound,
+  repairLog,
+  surveyLog,
+} from './log-calls.ts';
+import type { MemberCore } from './member-core.ts';
+import type { PeerMessages } from './peer-messages.ts';
+import { paddedLength, readHead } from './record.ts';
+
+const readSoundCall = 'group.readSound';
+const beforeAll: LogPosition = [0, -1];
+
+export interface Mended {
+  /** Holes that were filled. */
+  readonly filled: number;
+  /** Those that nobody could fill. */
+  readonly left: readonly LogHole[];
+}
+
+export interface ShardRepairOptions {
+  readonly core: MemberCore;
+  readonly messages: PeerMessages;
+  readonly layout: Layout;
+  readonly log: Logger;
+}
+
+export class ShardRepair {
+  readonly #core: MemberCore;
+  readonly #messages: PeerMessages;
+  readonly #layout: Layout;
+  readonly #log: Logger;
+
+  constructor({ core, messages, layout, log }: ShardRepairOptions) {
+    this.#core = core;
+    this.#messages = messages;
+    this.#layout = layout;
+    this.#log = log;
+    messages.handle(readSoundCall, (_from, argument) => {
+      const [shard, ...position] = argument as [number, number, number];
+      return readAnySound(core, shard, position);
+    });
+  }
+
+  /** `isOpen`: its store lies in memory. `segment` null: all of the log. Throws DISK_FAILED, CLOSED. */
+  async mend(shard: number, isOpen: boolean, segment: number | null): Promise<Mended> {
+    const survey = await surveyLog(this.#core, shard, segment, logStart);
+    const segments = new Set(survey.holes.map((hole) => hole.segment));
+    const left: LogHole[] = [];
+    let filled = 0;
+    for (const each of segments) {
+      filled += await this.#mendSegment(shard, isOpen, each, survey.end, left);
+    }
+    return { filled, left };
+  }
+
+  /** Hole by hole, as each one that is filled tells more about those behind it. */
+  async #mendSegment(
+    shard: number,
+    isOpen: boolean,
+    segment: number,
+    end: LogPlace,
+    left: LogHole[],
+  ): Promise<number> {
+    const given = new Set<number>();
+    for (let filled = 0; ;) {
+      const { holes } = await surveyLog(this.#core, shard, segment, end);
+      const hole = holes.find(({ begin }) => !given.has(begin));
+      if (hole === undefined) {
+        return filled;
+      }
+      given.add(hole.begin);
+      if (await this.#fill(shard, isOpen, hole, end)) {
+        filled++;
+      } else {
+        left.push(hole);
+      }
+    }
+  }
+
+  async #fill(shard: number, isOpen: boolean, hole: LogHole, end: LogPlace): Promise<boolean> {
+    if (hole.begin === 0) {
+      return this.#write(shard, hole, end, new Uint8Array());
+    }
+    if (isOpen && (await this.#fillFrom(shard, this.#core.nodeId, hole, end))) {
+      return true;
+    }
+    const others = this.#layout
+      .shard(shard)
+      .members.filter((node) => node !== this.#core.nodeId && this.#messages.up.has(node));
+    if (isOpen && !this.#isPersisted(shard, hole)) {
+      return false;
+    }
+    if (hole.behind === null) {
+      return !isOpen && this.#fillOpenEnd(shard, others, hole, end);
+    }
+    for (const donor of others) {
+      if (await this.#fillFrom(shard, donor, hole, end)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  async #fillFrom(shard: number, donor: number, hole: LogHole, end: LogPlace): Promise<boolean> {
+    const records = await this.#fetch(shard, donor, hole);
+    return records !== null && (await this.#write(shard, hole, end, records));
+  }
+
+  /** The history ends in the hole: everybody has to say how it ends. */
+  async #fillOpenEnd(
+    shard: number,
+    others: readonly number[],
+    hole: LogHole,
+    end: LogPlace,
+  ): Promise<boolean> {
+    if (others.length === 0 || others.length + 1 < this.#layout.shard(shard).members.length) {
+      return false;
+    }
+    const answers = await Promise.all(others.map((donor) => this.#fetch(shard, donor, hole)));
+    if (answers.includes(null)) {
+      return false;
+    }
+    const longest = answers.reduce((a, b) => ((b?.byteLength ?? 0) > (a?.byteLength ?? 0) ? b : a));
+    return longest !== null && (await this.#write(shard, hole, end, longest));
+  }
+
+  /** False: another history, or what does not fit. */
+  async #write(shard: number, hole: LogHole, end: LogPlace, records: Uint8Array): Promise<boolean> {
+    try {
+      await repairLog(this.#core, shard, hole, end, records);
+      return true;
+    } catch (caught) {
+      const refused = ['CONDITION_FAILED', 'INVALID_ARGUMENT', 'LOG_CORRUPT'] as const;
+      if (refused.some((code) => isFreshetError(caught, code))) {
+        return false;
+      }
+      throw caught;
+    }
+  }
+
+  /** From the record before the hole to the one behind it, as `donor` has them; null: it has not. */
+  async #fetch(shard: number, donor: number, hole: LogHole): Promise<Buffer | null> {
+    const { before, behind } = hole;
+    // More than any segment takes, so that one without an end is filled to its end.
+    const enough = hole.end === 0 ? groupLimits.repairBytes : Infinity;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let place: LogPosition | null = before === null ? beforeAll : [before[0], before[1] - 1];
+    try {
+      while (place !== null && bytes <= enough && bytes <= groupLimits.repairBytesMax) {
+        const chunk = await this.#read(shard, donor, place);
+        const taken = takeUntil(chunk, behind);
+        chunks.push(taken.bytes);
+        bytes += taken.bytes.byteLength;
+        place = taken.next;
+      }
+      return Buffer.concat(chunks, bytes);
+    } catch (caught) {
+      const error = messageOf(caught);
+      this.#log.info({ shard, donor, error }, 'a member has no good copy of what is damaged here');
+      return null;
+    }
+  }
+
+  async #read(shard: number, donor: number, position: LogPosition): Promise<Buffer> {
+    const argument = [shard, ...position];
+    const options = { timeoutMs: groupLimits.fillTimeoutMs, signal: null };
+    const chunk =
+      donor === this.#core.nodeId
+        ? await this.#core.readLog(shard, ...position, groupLimits.messageBytes)
+        : await this.#messages.call(donor, readSoundCall, argument, options);
+    if (chunk === null) {
+      return Buffer.alloc(0);
+    }
+    if (!(chunk instanceof Uint8Array)) {
+      throw new FreshetError('INTERNAL', `Member ${String(donor)} sent no log of a shard`);
+    }
+    return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+
+  #isPersisted(shard: number, { behind }: LogHole): boolean {
+    const frontiers = new Float64Array(frontierWidth);
+    this.#core.addon.frontiers(this.#core.handle, shard, frontiers);
+    const epoch = frontiers[frontierColumns.epoch] as number;
+    const persisted = frontiers[frontierColumns.persisted] as number;
+    return behind !== null && (behind[0] < epoch || behind[1] <= persisted);
+  }
+}
+
+/** Records up to the one at `last`; `next`: where to go on; null: that was all. */
+function takeUntil(
+  chunk: Buffer,
+  last: LogPosition | null,
+): { readonly bytes: Buffer; readonly next: LogPosition | null } {
+  let next: LogPosition | null = null;
+  let at = 0;
+  while (at < chunk.byteLength) {
+    const { epoch, sequence, length } = readHead(chunk, at);
+    at += paddedLength(length);
+    next = [epoch, sequence];
+    if (last !== null && (epoch > last[0] || (epoch === last[0] && sequence >= last[1]))) {
+      return { bytes: chunk.subarray(0, at), next: null };
+    }
+  }
+  return { bytes: chunk, next };
+}

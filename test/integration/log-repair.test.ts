@@ -1,0 +1,166 @@
+import { open, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../platform/base/mod.ts';
+import { startMember } from '../../platform/node.ts';
+import { startTestCluster, type TestCluster } from '../support/cluster.ts';
+import { tempFolder } from '../support/mod.ts';
+
+const milk = { name: '/milk', kind: 'persistent' } as const;
+const keys = Array.from({ length: 300 }, (_, nth) => `/milk/${String(nth)}`);
+const recordAlignment = 64;
+
+let cluster: TestCluster | null = null;
+
+afterEach(async () => {
+  await cluster?.close();
+  cluster = null;
+});
+
+/** The key stands twice in a log: before its value, and at the value's start. */
+const valueOf = (key: string) => Buffer.concat([Buffer.from(key), Buffer.alloc(490, 'v')]);
+const twoReplicas = [{ name: 'persistent', kind: 'persistent', shards: 2, replicas: 2 }];
+
+/** A cluster with every key put; returns the shard that holds most. */
+async function fillCluster(folder: string, config = {}): Promise<number> {
+  cluster = await startTestCluster({ folder, config });
+  const { objects } = cluster.member(1).store;
+  const { shards } = await objects.createPool({ ...milk });
+  await Promise.all(keys.map((key) => objects.put({ key, value: valueOf(key) })));
+  return shards[0] as number;
+}
+
+function fileOf(folder: string, member: number, shard: number): string {
+  return join(folder, `member-${String(member)}`, `shard-${String(shard)}`, '00000000.log');
+}
+
+/** Where the nth value in a log file lies, so that a byte of a record can be spoilt. */
+function placeOf(content: Buffer, nth: number): number {
+  let at = -1;
+  for (let found = 0; found <= nth; found++) at = content.indexOf('/milk/', at + 1);
+  return at + 100;
+}
+
+async function spoil(file: string, nth: number): Promise<Buffer> {
+  const content = await readFile(file);
+  const before = Buffer.from(content);
+  const at = placeOf(content, nth);
+  content[at] = (content[at] ?? 0) ^ 1;
+  await writeFile(file, content);
+  return before;
+}
+
+/** Behind the back of whoever has the file open. */
+async function writeByte(file: string, at: number, byte: number): Promise<void> {
+  const handle = await open(file, 'r+');
+  await handle.write(Uint8Array.of(byte), 0, 1, at);
+  await handle.close();
+}
+
+async function expectAllAt(member: number): Promise<void> {
+  for (const key of keys) {
+    const found = await cluster?.member(member).store.objects.get({ key, read: 'local' });
+    expect(Buffer.from(found?.value ?? []).equals(valueOf(key))).toBe(true);
+  }
+}
+
+describe('a log damaged while its member was away', () => {
+  test('is mended from another member, byte for byte', async () => {
+    const folder = await tempFolder('mend');
+    const shard = await fillCluster(folder);
+    await cluster?.close();
+    const file = fileOf(folder, 2, shard);
+    const whole = await spoil(file, 6);
+    cluster = await startTestCluster({ folder });
+    await expectAllAt(2);
+    expect(cluster.member(2).group.care.counts).toMatchObject({ damaged: 0, repaired: 1 });
+    expect((await cluster.member(3).group.care.verify(false)).ok).toBe(true);
+    await cluster.close();
+    const mended = await readFile(file);
+    const records = placeOf(whole, 20);
+    expect(mended.subarray(0, records).equals(whole.subarray(0, records))).toBe(true);
+  });
+
+  test('a segment that is gone is made again', async () => {
+    const folder = await tempFolder('gone');
+    const shard = await fillCluster(folder);
+    await cluster?.stop(3);
+    const file = fileOf(folder, 3, shard);
+    const content = await readFile(file);
+    // Its header and first records; what follows says how far it was synced.
+    content.fill(0, 0, 8192);
+    await writeFile(file, content);
+    await cluster?.start(3);
+    await cluster?.whenRunning();
+    await expectAllAt(3);
+  });
+
+  test('at two members in different places, each has what the other lacks', async () => {
+    const folder = await tempFolder('both');
+    const shard = await fillCluster(folder, { subgroups: twoReplicas });
+    const members = cluster?.member(1).group.layout.shard(shard).members ?? [];
+    const [one = 0, other = 0] = members;
+    expect(members).toHaveLength(2);
+    await cluster?.close();
+    await spoil(fileOf(folder, one, shard), 6);
+    await spoil(fileOf(folder, other, shard), 20);
+    cluster = await startTestCluster({ folder, config: { subgroups: twoReplicas } });
+    expect((await cluster.member(1).group.care.verify(true)).ok).toBe(true);
+    const { repaired } = cluster.member(one).group.care.counts;
+    expect(repaired + cluster.member(other).group.care.counts.repaired).toBe(2);
+  });
+
+  test('at every member in the same place is refused with segment and byte', async () => {
+    const folder = await tempFolder('nowhere');
+    const shard = await fillCluster(folder);
+    await cluster?.close();
+    const wholes = [];
+    for (const member of [1, 2, 3]) wholes.push(await spoil(fileOf(folder, member, shard), 6));
+    await expect(startTestCluster({ folder })).rejects.toMatchObject({
+      code: 'LOG_CORRUPT',
+      message: expect.stringMatching(/segment 0 at byte \d+/) as string,
+      details: { shard, segment: 0 },
+      mend: expect.stringContaining(`shard-${String(shard)}`) as string,
+    });
+    // Nothing was cut: with one sound copy put back all of it is there.
+    await writeFile(fileOf(folder, 1, shard), wholes[0] ?? '');
+    cluster = await startTestCluster({ folder });
+    for (const member of [1, 2, 3]) await expectAllAt(member);
+  });
+
+  test('of a cluster of one is refused at once', async () => {
+    const folder = await tempFolder('alone');
+    const running = await startTestCluster({ folder, members: 1 });
+    const { objects } = running.member(1).store;
+    const { shards } = await objects.createPool({ ...milk });
+    for (const key of keys) await objects.put({ key, value: valueOf(key) });
+    const config = running.configOf(1);
+    await running.close();
+    await spoil(fileOf(folder, 1, shards[0] as number), 6);
+    await expect(startMember(config, { log: silentLogger() })).rejects.toMatchObject({
+      code: 'LOG_CORRUPT',
+      details: { shard: shards[0], segment: 0 },
+    });
+  });
+});
+
+describe('a log damaged under a running member', () => {
+  test('is found by verify and mended while the cluster works', async () => {
+    const folder = await tempFolder('running');
+    const shard = await fillCluster(folder);
+    const file = fileOf(folder, 2, shard);
+    const whole = await readFile(file);
+    const at = placeOf(whole, 5);
+    await writeByte(file, at, (whole[at] ?? 0) ^ 1);
+    const report = await cluster?.member(1).group.care.verify(true);
+    expect(report?.ok).toBe(true);
+    const counts = cluster?.member(2).group.care.counts;
+    expect(counts).toMatchObject({ damaged: 0, repaired: 1 });
+    expect(counts?.scrubbedBytes).toBeGreaterThan(keys.length * 100);
+    const mended = await readFile(file);
+    const begin = Math.floor(at / recordAlignment) * recordAlignment - 1024;
+    expect(mended.subarray(begin, at + 1024)).toEqual(whole.subarray(begin, at + 1024));
+    await cluster?.member(3).store.objects.put({ key: '/milk/more', value: valueOf('more') });
+    await expectAllAt(2);
+  });
+});
