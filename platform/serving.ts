@@ -75,6 +75,7 @@ export function servingPart(
       door,
       lambdas,
       sample: () => sampleOf(member, lambdas),
+      verify: (quick) => member.group.care.verify(!quick),
       log: member.log,
     };
     const { host, allowedHosts, dashboardFolder } = options;
@@ -177,6 +178,7 @@ function sampleOf(member: Member, lambdas: LambdaRuntime): MemberSample {
         stopped: stopped === 0 ? null : core.statusName(stopped),
       };
     }),
+    logs: group.care.counts,
     pipelines: lambdas.pipelines(),
   };
 }

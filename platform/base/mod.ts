@@ -54,3 +54,10 @@ export type { ScannedRecord, ScanRequest, ShardRef, ShardSource } from './scan.t
 export { compareText } from './text-order.ts';
 export type { Epoch, Micros, NodeId, ShardId, Version } from './units.ts';
 export { epoch, micros, nodeId, shardId, version } from './units.ts';
+export type {
+  LogPlace,
+  MemberVerdict,
+  MemberVerdictName,
+  ShardVerdict,
+  VerifyReport,
+} from './verify.ts';

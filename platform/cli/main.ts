@@ -9,6 +9,7 @@ import { addObjectCommands } from './commands/objects.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addServerCommand } from './commands/server.ts';
 import { addTopCommand } from './commands/top.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 import { exitCodeOf, Output } from './output.ts';
 import { defaultAddress, type GlobalOptions, Session } from './session.ts';
 
@@ -44,6 +45,7 @@ function program(): Command {
   addDevCommand(root, sessionOf);
   addServerCommand(root, sessionOf);
   addTopCommand(root, sessionOf);
+  addVerifyCommand(root, sessionOf);
   return root;
 }
 

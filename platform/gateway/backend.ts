@@ -1,4 +1,4 @@
-import type { Logger } from '../base/mod.ts';
+import type { Logger, VerifyReport } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
 import type { DeployedPipeline, LambdaRuntime } from '../lambda/mod.ts';
 
@@ -8,6 +8,8 @@ export interface Backend {
   readonly lambdas: LambdaRuntime;
   /** Numbers for /metrics and the views, taken when asked. */
   readonly sample: () => MemberSample;
+  /** Of all members; `quick`: compares only, reads no log. */
+  readonly verify: (quick: boolean) => Promise<VerifyReport>;
   readonly log: Logger;
 }
 
@@ -19,7 +21,19 @@ export interface MemberSample {
   readonly at: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly shards: readonly ShardSample[];
+  readonly logs: LogSample;
   readonly pipelines: readonly DeployedPipeline[];
+}
+
+/** How the member's logs are. All but `damaged` grow. */
+export interface LogSample {
+  /** Segments that are damaged and not mended yet. */
+  readonly damaged: number;
+  readonly repaired: number;
+  readonly scrubbedBytes: number;
+  readonly scrubPasses: number;
+  /** Histories found to differ from those of other members. */
+  readonly differences: number;
 }
 
 export interface ShardSample {

@@ -1,5 +1,5 @@
 import { delayBucketsMicros, type Stage } from '../lambda/mod.ts';
-import type { Backend, ShardSample } from './backend.ts';
+import type { Backend, LogSample, ShardSample } from './backend.ts';
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -8,7 +8,7 @@ type Labels = Readonly<Record<string, string | number>>;
  * native code, so nothing is kept twice.
  */
 export function metricsText({ sample, lambdas }: Backend): string {
-  const { node, view, counters, shards } = sample();
+  const { node, view, counters, shards, logs } = sample();
   const text = new MetricsText({ member: node });
   text.add('freshet_view', 'gauge', 'Number of the installed view', [[{}, view]]);
   for (const [name, value] of Object.entries(counters)) {
@@ -38,8 +38,21 @@ export function metricsText({ sample, lambdas }: Backend): string {
   perShard('freshet_shard_stopped', '1 while the shard does not answer', (s) =>
     s.stopped === null ? 0 : 1,
   );
+  addLogs(text, logs);
   addStages(text, lambdas.stages());
   return text.toString();
+}
+
+function addLogs(text: MetricsText, logs: LogSample): void {
+  const { damaged, repaired, scrubbedBytes, scrubPasses, differences } = logs;
+  const one = (name: string, type: 'counter' | 'gauge', help: string, value: number) => {
+    text.add(name, type, help, [[{}, value]]);
+  };
+  one('freshet_log_damaged_segments', 'gauge', 'Segments damaged and not mended yet', damaged);
+  one('freshet_log_repaired_total', 'counter', 'Damaged places mended', repaired);
+  one('freshet_log_scrubbed_bytes_total', 'counter', 'Bytes read by scrubs', scrubbedBytes);
+  one('freshet_log_scrubs_total', 'counter', 'Scrubs of all logs', scrubPasses);
+  one('freshet_history_differences_total', 'counter', 'Histories found to differ', differences);
 }
 
 function addStages(text: MetricsText, stages: readonly Stage[]): void {

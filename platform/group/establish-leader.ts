@@ -261,13 +261,31 @@ export class EstablishLeader {
         if (!same || (layout.persistent && differs(donor.report, report))) {
           const where = `shard ${String(layout.shard)}`;
           const who = `members ${String(donor.node)} and ${String(node)}`;
-          const why = `${who} hold different histories of ${where}, also after filling`;
+          const odd = this.#minority(layout);
+          const why = `${who} hold different histories of ${where}, also after filling${odd}`;
           this.#fallBack(why, nowMs, groupLimits.waitingNoticeMs, effects);
           return;
         }
       }
     }
     this.#prepare(nowMs, effects);
+  }
+
+  /** Who is not with most members of a shard, in words; empty: there is no majority. */
+  #minority({ shard, members }: ShardLayout): string {
+    const digestOf = (node: number): string => {
+      const { version, digest } = this.#reportOf(shard, node);
+      return `${String(version)} ${digest}`;
+    };
+    const most = members.find(
+      (node) =>
+        members.filter((other) => digestOf(other) === digestOf(node)).length > members.length / 2,
+    );
+    if (most === undefined) {
+      return '';
+    }
+    const odd = members.filter((node) => digestOf(node) !== digestOf(most));
+    return ` (in the minority: member ${odd.map(String).join(', ')})`;
   }
 
   #prepare(nowMs: number, effects: GroupEffect[]): void {

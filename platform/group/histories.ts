@@ -1,13 +1,8 @@
 /** Comparing what the members of a shard applied, by the digests that they keep. */
+import type { MemberVerdictName } from '../base/mod.ts';
 import type { Checkpoint, History } from './log-calls.ts';
 
-export type Verdict =
-  /** As most, or the only one asked. */
-  | 'same'
-  /** Another history than the majority's; or there is no majority. */
-  | 'differs'
-  /** It has no point in common with the others yet. */
-  | 'unknown';
+type Verdict = Extract<MemberVerdictName, 'same' | 'differs' | 'unknown'>;
 
 export interface Comparison {
   /** The newest point that all have; null: there is none. */

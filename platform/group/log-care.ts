@@ -15,6 +15,7 @@ import {
   isFreshetError,
   type Logger,
   messageOf,
+  type VerifyReport,
 } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import { compareHistories } from './histories.ts';
@@ -23,13 +24,7 @@ import type { Layout, ShardLayout } from './layout.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardRepair } from './shard-repair.ts';
-import {
-  historiesOf,
-  type ShardCare,
-  tellCare,
-  verifyShards,
-  type VerifyReport,
-} from './verify.ts';
+import { historiesOf, type ShardCare, tellCare, verifyShards } from './verify.ts';
 
 export interface LogCareConfig {
   /** From one scrub to the next, and from one comparison to the next; 0: only when asked. */
@@ -88,6 +83,7 @@ export class LogCare {
         this.#onDamage(shard, segment, offset);
       },
     });
+    core.setMender((shard) => this.#whenMended(shard));
     tellCare(messages, {
       care: (isThorough) => this.#tellCare(isThorough),
       check: () => this.#compareAll(),
@@ -175,6 +171,13 @@ export class LogCare {
     const mine = this.#mending.then(run);
     this.#mending = mine.catch(() => undefined);
     return mine;
+  }
+
+  /** Its row came before the read's answer, so the mending of it is under way. */
+  async #whenMended(shard: number): Promise<void> {
+    await this.#mending;
+    const [place] = this.#damage.get(shard) ?? [];
+    if (place !== undefined) throw this.#noGoodCopy(shard, place);
   }
 
   async #mendOpen(shard: number): Promise<void> {

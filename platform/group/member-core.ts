@@ -7,7 +7,7 @@
  *  2. Bytes that the native side borrows are held until their `released` row.
  *  3. Rows are handled in the order in which they were drained; no handler runs inside a call.
  */
-import { check, type FreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { check, type FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
 import {
   acks,
   type EpochOptions,
@@ -31,15 +31,7 @@ import type {
 } from './core-types.ts';
 import { groupLimits } from './group-limits.ts';
 import { TokenTable } from './token-table.ts';
-
-interface Waiter {
-  readonly complete: ((completion: Completion) => void) | null;
-  readonly result: ((result: CoreResult) => void) | null;
-  readonly fail: (error: FreshetError) => void;
-  /** Borrowed by the native side until released. */
-  held: Uint8Array | null;
-  answered: boolean;
-}
+import { ignore, unanswered, type Waiter } from './waiter.ts';
 
 export class MemberCore {
   readonly addon: NativeAddon;
@@ -55,6 +47,7 @@ export class MemberCore {
   #nextSubscription = 1;
   #draining = false;
   #closed = false;
+  #mender: (shard: number) => Promise<void> = () => Promise.resolve();
   #head: Float64Array = new Float64Array(headWidth);
 
   /** Starts the native threads. Throws a coded error: ADDRESS_IN_USE, DATA_IN_USE … */
@@ -266,15 +259,38 @@ export class MemberCore {
     return this.request((token) => this.addon.stopEpoch(this.#member, shard, token));
   }
 
+  /**
+   * Who is asked when a read finds a log damaged: it resolves once that is mended, and the read is
+   * made again; what it throws is the read's answer.
+   */
+  setMender(mender: (shard: number) => Promise<void>): void {
+    this.#mender = mender;
+  }
+
+  async #read(shard: number, read: () => Promise<Buffer | null>): Promise<Buffer | null> {
+    try {
+      return await read();
+    } catch (caught) {
+      if (!isFreshetError(caught, 'LOG_CORRUPT')) throw caught;
+      await this.#mender(shard);
+      return read();
+    }
+  }
+
   scan(options: ScanOptions): Promise<Buffer | null> {
-    return this.call(`A scan of shard ${String(options.shard)}`, (token) =>
-      this.addon.scan(this.#member, options, token),
+    const { shard } = options;
+    return this.#read(shard, () =>
+      this.call(`A scan of shard ${String(shard)}`, (token) =>
+        this.addon.scan(this.#member, options, token),
+      ),
     );
   }
 
   readCold(shard: number, segment: number, offset: number, length: number): Promise<Buffer | null> {
-    return this.call(`A read of shard ${String(shard)} from disk`, (token) =>
-      this.addon.readCold(this.#member, shard, segment, offset, length, token),
+    return this.#read(shard, () =>
+      this.call(`A read of shard ${String(shard)} from disk`, (token) =>
+        this.addon.readCold(this.#member, shard, segment, offset, length, token),
+      ),
     );
   }
 
@@ -473,11 +489,3 @@ export class MemberCore {
 }
 
 const peerStates = ['down', 'up', 'refused'] as const;
-
-function ignore(): void {
-  // A settled call needs nobody.
-}
-
-function unanswered(held: Uint8Array): Waiter {
-  return { complete: null, result: null, fail: ignore, held, answered: true };
-}

@@ -14,7 +14,6 @@ export type { GroupOptions, GroupView, MemberAddress, MemberState } from './grou
 export { Group } from './group.ts';
 export { groupLimits } from './group-limits.ts';
 export type { LogCareConfig, LogCareCounts } from './log-care.ts';
-export type { MemberVerdict, ShardVerdict, VerifyReport } from './verify.ts';
 export type { ShardLayout, Subgroup, SubgroupKind, SubgroupOptions } from './layout.ts';
 export { catalogSubgroup, defaultSubgroups, Layout } from './layout.ts';
 export type {

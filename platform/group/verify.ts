@@ -3,9 +3,16 @@
  *
  * Thread: event loop.
  */
-import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
+import {
+  FreshetError,
+  type Logger,
+  type MemberVerdict,
+  messageOf,
+  type ShardVerdict,
+  type VerifyReport,
+} from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import { compareHistories, type Verdict } from './histories.ts';
+import { compareHistories } from './histories.ts';
 import type { Layout } from './layout.ts';
 import { type History, parseHistory } from './log-calls.ts';
 import type { PeerMessages } from './peer-messages.ts';
@@ -20,32 +27,6 @@ export interface ShardCare {
   readonly damage: readonly (readonly [number, number])[];
   /** null: not open. */
   readonly history: History | null;
-}
-
-export interface MemberVerdict {
-  readonly node: number;
-  /** Its newest version; null: not told. */
-  readonly version: number | null;
-  /** At the version compared, in hex; null: it has not got there. */
-  readonly digest: string | null;
-  /** Places that are damaged, as segment and offset. */
-  readonly damage: readonly (readonly [number, number])[];
-  readonly verdict: Verdict | 'damaged' | 'unreachable';
-}
-
-export interface ShardVerdict {
-  readonly shard: number;
-  readonly subgroup: string;
-  /** Where histories were compared: the newest point that all have; null: there is none. */
-  readonly version: number | null;
-  readonly members: readonly MemberVerdict[];
-  /** Sound and alike at every member. */
-  readonly ok: boolean;
-}
-
-export interface VerifyReport {
-  readonly shards: readonly ShardVerdict[];
-  readonly ok: boolean;
 }
 
 interface Answers {
@@ -109,10 +90,10 @@ export async function verifyShards(
       return verdicts.get(node) ?? 'unknown';
     };
     const rows = members.map((node): MemberVerdict => ({
-      node,
+      nodeId: node,
       version: care(node)?.history?.end.version ?? null,
       digest: digests.get(node) ?? null,
-      damage: care(node)?.damage ?? [],
+      damage: (care(node)?.damage ?? []).map(([segment, offset]) => ({ segment, offset })),
       verdict: verdictOf(node),
     }));
     shards.push({

@@ -43,6 +43,7 @@ export type {
   RowBatch,
   TriggerReply,
   TriggerRequest as WireTriggerRequest,
+  VerifyReply,
   View as WireView,
   WatchBatch,
   WatchEvent as WireWatchEvent,

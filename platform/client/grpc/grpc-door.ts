@@ -18,6 +18,7 @@ import {
   toFreshetError,
   type TriggerRequest,
   type TriggerResult,
+  type VerifyReport,
   type WatchEvent,
   type WatchRequest,
 } from '../../base/mod.ts';
@@ -38,6 +39,7 @@ import {
   type PutReply,
   type RowBatch,
   type TriggerReply,
+  type VerifyReply,
   type WatchBatch,
   type WirePoolInfo,
   type WirePutRequest,
@@ -45,6 +47,7 @@ import {
 } from '../../wire/mod.ts';
 import type { Door, ViewInfo } from '../door.ts';
 import * as convert from './convert.ts';
+import { verifyFromWire } from './convert-verify.ts';
 import { PutStream } from './put-stream.ts';
 import { errorOfCall } from './status.ts';
 
@@ -75,6 +78,8 @@ type Callback<R> = (error: ServiceError | null, reply: R) => void;
  * answer at all is given up here, this much later.
  */
 const answerGraceMs = 500;
+/** All logs of a cluster are read within it. */
+const verifyTimeoutMs = 3_600_000;
 
 /** The way in over gRPC: puts as batched streams, the rest as calls. Reconnects by itself. */
 export class GrpcDoor implements Door {
@@ -224,6 +229,18 @@ export class GrpcDoor implements Door {
       this.#cluster.members({}, this.#metadata, options, done),
     );
     return convert.viewFromWire(view);
+  }
+
+  /**
+   * Has all members read their logs again, mend what is damaged, and compare what they applied.
+   * `quick`: only the last. Takes as long as reading all logs does.
+   */
+  async verify(quick: boolean): Promise<VerifyReport> {
+    const timeoutMs = Math.max(this.#options.timeoutMs, verifyTimeoutMs);
+    const reply = await this.#call<VerifyReply>({ timeoutMs }, (options, done) =>
+      this.#cluster.verify({ quick }, this.#metadata, options, done),
+    );
+    return verifyFromWire(reply);
   }
 
   /** Sends a prepared pipeline; returns what it changes, a line each. */

@@ -1,5 +1,10 @@
 import { FreshetError } from '../../base/mod.ts';
-import { poolInfoToWire, poolOptionsFromWire, viewToWire } from '../../client/grpc/mod.ts';
+import {
+  poolInfoToWire,
+  poolOptionsFromWire,
+  verifyToWire,
+  viewToWire,
+} from '../../client/grpc/mod.ts';
 import type { PreparedPipeline } from '../../lambda/mod.ts';
 import { describeChange, parsePrepared } from '../../lambda/mod.ts';
 import type { ClusterServer, DeployRequest, PipelinesServer, PoolsServer } from '../../wire/mod.ts';
@@ -45,8 +50,11 @@ export function pipelinesService({ lambdas }: Backend): PipelinesServer {
   };
 }
 
-export function clusterService({ door }: Backend): ClusterServer {
-  return { members: unary(async () => viewToWire(await door.members())) };
+export function clusterService({ door, verify }: Backend): ClusterServer {
+  return {
+    members: unary(async () => viewToWire(await door.members())),
+    verify: unary(async ({ quick }) => verifyToWire(await verify(quick))),
+  };
 }
 
 function preparedOf({ name, document, bundles, assets }: DeployRequest): PreparedPipeline {

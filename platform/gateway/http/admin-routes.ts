@@ -7,9 +7,16 @@ import { bytesOf, parseJson } from '../parse-json.ts';
 import { poolOptionsOf } from './pool-body.ts';
 
 const PoolQuery = Type.Object({ name: Type.String() }, { additionalProperties: false });
+const VerifyQuery = Type.Object(
+  { quick: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
 
 /** Pools, pipelines, members, and whether this member is well. */
-export function addAdminRoutes(app: FastifyInstance, { door, lambdas, sample }: Backend): void {
+export function addAdminRoutes(
+  app: FastifyInstance,
+  { door, lambdas, sample, verify }: Backend,
+): void {
   app.get('/v1/pools', { schema: { summary: 'All pools' } }, async () => door.pools());
   app.post(
     '/v1/pools',
@@ -34,6 +41,11 @@ export function addAdminRoutes(app: FastifyInstance, { door, lambdas, sample }: 
     lambdas.pipelines(),
   );
   app.get('/v1/members', { schema: { summary: 'The view' } }, async () => door.members());
+  app.post(
+    '/v1/verify',
+    { schema: { summary: 'Verify logs and histories of all members', querystring: VerifyQuery } },
+    async (request) => verify((request.query as Static<typeof VerifyQuery>).quick ?? false),
+  );
   app.get('/v1/sample', { schema: { summary: "This member's counters now" } }, () => ({
     ...sample(),
     stages: lambdas.stages().map(stageSample),

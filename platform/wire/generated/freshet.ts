@@ -348,6 +348,44 @@ export interface View {
   waitingFor: string;
 }
 
+export interface VerifyRequest {
+  /** compares only, reads no log */
+  quick: boolean;
+}
+
+export interface VerifyReply {
+  /** every persistent shard is sound and alike everywhere */
+  ok: boolean;
+  shards: ShardVerdict[];
+}
+
+export interface ShardVerdict {
+  shard: number;
+  subgroup: string;
+  /** where histories were compared; unset: no common point */
+  version?: number | undefined;
+  ok: boolean;
+  members: MemberVerdict[];
+}
+
+export interface MemberVerdict {
+  nodeId: number;
+  /** its newest */
+  version?:
+    | number
+    | undefined;
+  /** of its history at the version compared, in hex */
+  digest?: string | undefined;
+  damage: LogPlace[];
+  /** same, differs, damaged, unknown, unreachable */
+  verdict: string;
+}
+
+export interface LogPlace {
+  segment: number;
+  offset: number;
+}
+
 export interface Member {
   nodeId: number;
   host: string;
@@ -3222,6 +3260,346 @@ export const View: MessageFns<View> = {
   },
 };
 
+function createBaseVerifyRequest(): VerifyRequest {
+  return { quick: false };
+}
+
+export const VerifyRequest: MessageFns<VerifyRequest> = {
+  encode(message: VerifyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.quick !== false) {
+      writer.uint32(8).bool(message.quick);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.quick = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVerifyReply(): VerifyReply {
+  return { ok: false, shards: [] };
+}
+
+export const VerifyReply: MessageFns<VerifyReply> = {
+  encode(message: VerifyReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ok !== false) {
+      writer.uint32(8).bool(message.ok);
+    }
+    for (const v of message.shards) {
+      ShardVerdict.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.shards.push(ShardVerdict.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseShardVerdict(): ShardVerdict {
+  return { shard: 0, subgroup: "", version: undefined, ok: false, members: [] };
+}
+
+export const ShardVerdict: MessageFns<ShardVerdict> = {
+  encode(message: ShardVerdict, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shard !== 0) {
+      writer.uint32(8).uint32(message.shard);
+    }
+    if (message.subgroup !== "") {
+      writer.uint32(18).string(message.subgroup);
+    }
+    if (message.version !== undefined) {
+      writer.uint32(24).uint64(message.version);
+    }
+    if (message.ok !== false) {
+      writer.uint32(32).bool(message.ok);
+    }
+    for (const v of message.members) {
+      MemberVerdict.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShardVerdict {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShardVerdict();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subgroup = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.members.push(MemberVerdict.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMemberVerdict(): MemberVerdict {
+  return { nodeId: 0, version: undefined, digest: undefined, damage: [], verdict: "" };
+}
+
+export const MemberVerdict: MessageFns<MemberVerdict> = {
+  encode(message: MemberVerdict, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).uint32(message.nodeId);
+    }
+    if (message.version !== undefined) {
+      writer.uint32(16).uint64(message.version);
+    }
+    if (message.digest !== undefined) {
+      writer.uint32(26).string(message.digest);
+    }
+    for (const v of message.damage) {
+      LogPlace.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.verdict !== "") {
+      writer.uint32(42).string(message.verdict);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberVerdict {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberVerdict();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.damage.push(LogPlace.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPlace(): LogPlace {
+  return { segment: 0, offset: 0 };
+}
+
+export const LogPlace: MessageFns<LogPlace> = {
+  encode(message: LogPlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.segment !== 0) {
+      writer.uint32(8).uint64(message.segment);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(16).uint64(message.offset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.segment = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseMember(): Member {
   return { nodeId: 0, host: "", ports: {}, up: false };
 }
@@ -3775,10 +4153,22 @@ export const ClusterService = {
     responseSerialize: (value: View): Buffer => Buffer.from(View.encode(value).finish()),
     responseDeserialize: (value: Buffer): View => View.decode(value),
   },
+  /** Reads the logs of all members again, and compares what they applied. */
+  verify: {
+    path: "/freshet.v1.Cluster/Verify" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: VerifyRequest): Buffer => Buffer.from(VerifyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyRequest => VerifyRequest.decode(value),
+    responseSerialize: (value: VerifyReply): Buffer => Buffer.from(VerifyReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyReply => VerifyReply.decode(value),
+  },
 } as const;
 
 export interface ClusterServer extends UntypedServiceImplementation {
   members: handleUnaryCall<MembersRequest, View>;
+  /** Reads the logs of all members again, and compares what they applied. */
+  verify: handleUnaryCall<VerifyRequest, VerifyReply>;
 }
 
 export interface ClusterClient extends Client {
@@ -3793,6 +4183,22 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: View) => void,
+  ): ClientUnaryCall;
+  /** Reads the logs of all members again, and compares what they applied. */
+  verify(
+    request: VerifyRequest,
+    callback: (error: ServiceError | null, response: VerifyReply) => void,
+  ): ClientUnaryCall;
+  verify(
+    request: VerifyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: VerifyReply) => void,
+  ): ClientUnaryCall;
+  verify(
+    request: VerifyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: VerifyReply) => void,
   ): ClientUnaryCall;
 }
 

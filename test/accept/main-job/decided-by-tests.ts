@@ -3,6 +3,7 @@ import type { Check } from '../check.ts';
 import { testsCheck } from '../tests-line.ts';
 
 const restart = 'test/integration/restart.test.ts';
+const repair = 'test/integration/log-repair.test.ts';
 const pools = 'test/integration/pools.test.ts';
 const cluster = 'test/integration/cluster.test.ts';
 const lambdas = 'test/integration/lambdas.test.ts';
@@ -23,7 +24,7 @@ export const decidedByTests: readonly Check[] = [
   ]),
   testsCheck('2 core', 'tests-core', [
     { name: 'kill -9 of one member, and healing', file: restart, tests: /kill -9/ },
-    { name: 'a bit flipped in a log: LOG_CORRUPT by place', file: restart, tests: /flipped bit/ },
+    { name: 'a bit flipped in a log: mended, or LOG_CORRUPT by place', file: repair, tests: null },
     { name: 'a retry under a session is applied once', file: restart, tests: /retry under/ },
     { name: 'a wiped disk is filled by the others', file: restart, tests: /wiped/ },
     { name: 'values to 64 MiB', file: pools, tests: /largest value/ },
