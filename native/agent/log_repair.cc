@@ -11,8 +11,6 @@ namespace {
 
 constexpr size_t kMarkSize = sizeof(RecordHeader);
 
-LogPosition position_of(const RecordHeader& header) { return {header.epoch, header.sequence}; }
-
 bool same_record(const RecordHeader& a, const RecordHeader& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
 }

@@ -25,6 +25,10 @@ struct LogPlace {
   friend auto operator<=>(const LogPlace&, const LogPlace&) = default;
 };
 
+inline LogPosition position_of(const RecordHeader& header) {
+  return {header.epoch, header.sequence};
+}
+
 bool is_zero(Bytes bytes);
 
 // Is there a whole record of a log at `offset`, with both checksums, zeros behind it, and, if it is

@@ -8,8 +8,6 @@
 namespace freshet {
 namespace {
 
-LogPosition position_of(const RecordHeader& header) { return {header.epoch, header.sequence}; }
-
 LogPosition just_before(LogPosition position) { return {position.epoch, position.sequence - 1}; }
 
 }  // namespace

@@ -211,8 +211,8 @@ export interface NativeAddon {
     claimedOffset: number,
     token: number,
   ): number;
-  /** Writes packed records into the hole that begins at (segment, begin); they start with the record
-   *  before it and end with the one behind it. CONDITION_FAILED: they are of another history. */
+  /** Writes packed records into the hole that begins at (segment, begin); they start with the
+   *  record before it and end with the one behind it. CONDITION_FAILED: they are of another history. */
   repairLog(
     member: MemberHandle,
     shard: number,

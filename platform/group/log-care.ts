@@ -127,7 +127,7 @@ export class LogCare {
     }
   }
 
-  /** Mends and opens what was damaged at its opening. Throws LOG_CORRUPT: nobody has a good copy. */
+  /** Mends and opens what was damaged when opened. Throws LOG_CORRUPT: nobody has a good copy. */
   async openRest(): Promise<void> {
     for (const layout of this.#held) {
       const refusal = this.#refusals.get(layout.shard);

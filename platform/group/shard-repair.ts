@@ -4,9 +4,10 @@
  *
  * Thread: event loop.
  * Invariants
- *  1. A hole is filled only with records between its own neighbours, which the native side compares.
- *  2. Without a record behind it, a hole is filled only with what this member has in memory, or with
- *  the longest of what all other members of the shard have: what one of them lacks was never
+ *  1. A hole is filled only with records between its own neighbours, which the native side
+ *  compares.
+ *  2. Without a record behind it, a hole is filled only with what this member has in memory, or
+ *  with the longest of what all other members of the shard have: what one of them lacks was never
  *  acknowledged as persisted.
  *  3. While the shard runs nothing is taken from others that is not persisted everywhere.
  */

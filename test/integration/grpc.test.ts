@@ -6,7 +6,7 @@ import { errorTrailer, GrpcDoor } from '../../platform/client/grpc/mod.ts';
 import type { PutResult } from '../../platform/client/mod.ts';
 import { Ack, ObjectsClient, type PutReplyBatch, ReadLevel } from '../../platform/wire/mod.ts';
 import { bytes, text } from '../support/cluster.ts';
-import { type DoorsRig, sendRaw, startDoors, take } from './doors-rig.ts';
+import { ask, type DoorsRig, sendRaw, startDoors, take } from './doors-rig.ts';
 
 let rig: DoorsRig;
 let door: GrpcDoor;
@@ -110,6 +110,26 @@ describe('streams of puts', () => {
     }
     client.close();
     expect(answered.size).toBe(batches * each);
+  });
+});
+
+describe('verify', () => {
+  test('tells per shard and member, alike over gRPC and HTTP', async () => {
+    await door.put({ key: '/farm/notes/verified', value: bytes('x') });
+    const report = await door.verify(false);
+    expect(report.ok).toBe(true);
+    const holds = report.shards.filter(({ version }) => version !== null && version > 0);
+    expect(holds.length).toBeGreaterThan(0);
+    for (const { members, version } of holds) {
+      expect(members.map(({ verdict }) => verdict)).toEqual(['same', 'same', 'same']);
+      expect(new Set(members.map(({ digest }) => digest)).size).toBe(1);
+      expect(members.every((member) => (member.version ?? 0) >= (version ?? 0))).toBe(true);
+    }
+    const scrubbed = rig.cluster.members.map(({ group }) => group.care.counts.scrubPasses);
+    expect(scrubbed).toEqual([1, 1, 1]);
+    const answer = await ask(rig.httpPort, '/v1/verify?quick=true', { method: 'POST' });
+    expect(JSON.parse(answer.body.toString())).toEqual(await door.verify(true));
+    expect(rig.cluster.members[0]?.group.care.counts.scrubPasses).toBe(1);
   });
 });
 

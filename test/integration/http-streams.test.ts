@@ -212,6 +212,7 @@ describe('the cluster', () => {
       expect(typed).toContain(sample![1]!.replace(/_(bucket|count|sum)$/, ''));
     }
     expect(typed).toContain('freshet_shard_delivered_version');
+    expect(typed).toContain('freshet_log_damaged_segments');
   });
 });
 

@@ -182,7 +182,8 @@ TEST(a_header_an_index_and_a_whole_segment_are_made_again) {
     }
     if (what == 2) EXPECT(is_ok(damaged.disk.remove(file_of(0))));
     if (what == 3) {
-      for (const uint64_t segment : {1, 2, 3}) EXPECT(is_ok(damaged.disk.remove(file_of(segment))));
+      for (uint64_t segment = 1; segment <= 3; segment++)
+        EXPECT(is_ok(damaged.disk.remove(file_of(segment))));
     }
     LogRig rig(damaged.disk);
     EXPECT(rig.open().status == Status::kLogCorrupt);
