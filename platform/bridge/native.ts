@@ -212,7 +212,7 @@ export interface NativeAddon {
     token: number,
   ): number;
   /** Writes packed records into the hole that begins at (segment, begin); they start with the
-   *  record before it and end with the one behind it. CONDITION_FAILED: they are of another history. */
+   *  record before it and end with the one behind it. CONDITION_FAILED: of another history. */
   repairLog(
     member: MemberHandle,
     shard: number,
