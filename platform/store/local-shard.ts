@@ -61,6 +61,9 @@ const nothingKnown: PutResult = Object.freeze({
   previousVersionOfKey: null,
 });
 
+/** While a read waits for it to be current. NOT_A_MEMBER: damaged, and not mended yet. */
+const waitedFor: ReadonlySet<string> = new Set(['SHARD_STOPPED', 'NOT_CURRENT', 'NOT_A_MEMBER']);
+
 /** Where a version was found: the native head, copied out. */
 interface Head {
   readonly version: number;
@@ -270,6 +273,10 @@ export class LocalShard implements ShardAccess {
     if (name === 'NOT_FOUND') {
       return null;
     }
+    if (name === 'NOT_A_MEMBER') {
+      // It is held here, but was found damaged and is not open yet.
+      throw this.#group.stoppedError(this.shard, `The read of ${key} was refused`);
+    }
     if (name !== 'OK' && name !== 'COLD') {
       throw this.#core.error(status, `The read of ${key}`, { key, shard: this.shard });
     }
@@ -348,11 +355,11 @@ export class LocalShard implements ShardAccess {
       if (failed === null) {
         return;
       }
-      const waits = failed.code === 'SHARD_STOPPED' || failed.code === 'NOT_CURRENT';
-      if (!waits) {
+      if (!waitedFor.has(failed.code)) {
         throw failed;
       }
-      if (this.#clock.monotonicMs() >= deadline) {
+      const isRefused = this.#group.care.refusalOf(this.shard) !== null;
+      if (isRefused || this.#clock.monotonicMs() >= deadline) {
         throw this.#group.stoppedError(this.shard, 'The read cannot be current');
       }
       await new Promise<void>((resolve) => {

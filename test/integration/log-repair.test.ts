@@ -125,14 +125,26 @@ describe('a log damaged while its member was away', () => {
     const folder = await tempFolder('nowhere');
     const shard = await fillCluster(folder);
     await cluster?.close();
-    const wholes = [];
+    const wholes: Buffer[] = [];
     for (const member of [1, 2, 3]) wholes.push(await spoil(fileOf(folder, member, shard), 6));
-    await expect(startTestCluster({ folder })).rejects.toMatchObject({
+    const refusal = {
       code: 'LOG_CORRUPT',
       message: expect.stringMatching(/segment 0 at byte \d+/) as string,
       details: { shard, segment: 0 },
       mend: expect.stringContaining(`shard-${String(shard)}`) as string,
-    });
+    };
+    const started = new TestCluster({ folder }, await freePorts(3));
+    cluster = started;
+    for (const id of started.ids) await started.start(id);
+    await expect(started.whenRunning()).rejects.toMatchObject(refusal);
+    const { objects } = started.member(1).store;
+    const key = keys.find((each) => wholes[0]?.includes(`${each}v`)) ?? '';
+    await expect(objects.get({ key })).rejects.toMatchObject(refusal);
+    await expect(objects.get({ key, read: 'local' })).rejects.toMatchObject(refusal);
+    await expect(objects.put({ key, value: valueOf(key), timeoutMs: 300 })).rejects.toMatchObject(
+      refusal,
+    );
+    await started.close();
     // Nothing was cut: with one sound copy put back all of it is there.
     await writeFile(fileOf(folder, 1, shard), wholes[0] ?? '');
     cluster = await startTestCluster({ folder });
