@@ -66,6 +66,11 @@ function configError(problems: readonly ConfigProblem[], source: string): Freshe
 /** Only plain objects and arrays of the schema are walked; a union takes what one branch knows. */
 function findUnknownNames(schema: TSchema, value: unknown, path: string): ConfigProblem[] {
   const shape = schema as SchemaShape;
+  if (shape.anyOf !== undefined && typeof value === 'object' && value !== null) {
+    const branches = shape.anyOf.filter((branch) => hasFormOf(branch, value));
+    const found = branches.map((branch) => findUnknownNames(branch, value, path));
+    return found.sort((a, b) => a.length - b.length)[0] ?? [];
+  }
   if (Array.isArray(value)) {
     const { items } = shape;
     return items === undefined
@@ -74,10 +79,6 @@ function findUnknownNames(schema: TSchema, value: unknown, path: string): Config
   }
   if (typeof value !== 'object' || value === null) {
     return [];
-  }
-  if (shape.anyOf !== undefined) {
-    const found = shape.anyOf.filter(isObjectOrArray).map((s) => findUnknownNames(s, value, path));
-    return found.sort((a, b) => a.length - b.length)[0] ?? [];
   }
   const { properties, additionalProperties } = shape;
   const named = namedByWriter(shape);
@@ -159,9 +160,10 @@ interface SchemaShape {
   readonly unit?: string;
 }
 
-function isObjectOrArray(schema: TSchema): boolean {
+/** Whether a branch of a union is of arrays, as the value is, or of objects, as the value is. */
+function hasFormOf(schema: TSchema, value: object): boolean {
   const { properties, items } = schema as SchemaShape;
-  return properties !== undefined || items !== undefined;
+  return (Array.isArray(value) ? items : properties) !== undefined;
 }
 
 function schemaAt(schema: TSchema, pointer: string): SchemaShape | null {

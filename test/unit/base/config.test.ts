@@ -11,6 +11,9 @@ const schema = Type.Object({
   }),
   members: Type.Array(Type.Object({ address: Type.String() }), { default: [] }),
   labels: Type.Record(Type.String(), Type.String(), { default: {} }),
+  shards: Type.Optional(
+    Type.Union([Type.Integer(), Type.Array(Type.Object({ min: Type.Integer() }))]),
+  ),
   log: Type.Optional(Type.Union([Type.String(), Type.Object({ level: Type.String() })])),
 });
 
@@ -62,6 +65,7 @@ describe('what is refused', () => {
     expect(problemOf({ http: { prot: 1 } })).toContain('did you mean port?');
     expect(problemOf({ members: [{ address: 'a', adress: 'b' }] })).toContain('members[0].adress');
     expect(problemOf({ log: { levle: 'info', level: 'info' } })).toContain('did you mean level?');
+    expect(problemOf({ shards: [{ min: 1, mni: 2 }] })).toContain('shards[0].mni');
   });
 
   test('a name unlike every known one, with the list', () => {
