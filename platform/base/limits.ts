@@ -28,7 +28,8 @@ const table = {
   historyMax: 1_000_000,
   pools: 4096,
   shardsPerSubgroup: 1024,
-  members: 64,
+  /** As many as a view of the native side has. */
+  members: 16,
 
   /** Puts in one putMany call or one batch of a stream. */
   batchPuts: 4096,

@@ -54,6 +54,8 @@ const table = {
   ringBudgetDefault: 512 * MiB,
   shardMemoryDefault: 256 * MiB,
   subgroups: 64,
+  /** Members of one shard; kMembersMax of the native side. */
+  shardMembers: 16,
 };
 
 export const groupLimits: Readonly<typeof table> = Object.freeze(table);

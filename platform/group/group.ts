@@ -412,12 +412,12 @@ export class Group {
   }
 
   async #prepareEpoch({ shard, epoch }: EpochStart): Promise<void> {
-    const { members } = this.layout.shard(shard);
+    const { members, senders } = this.layout.shard(shard);
     await this.#core.prepareEpoch({
       shard,
       epoch,
       members,
-      senders: members.map((_, rank) => rank),
+      senders,
       ringSize: this.#ringSize,
       dispatchLagMax: Infinity,
     });

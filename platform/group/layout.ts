@@ -1,20 +1,14 @@
-import { check, FreshetError, limits, nearestName } from '../base/mod.ts';
+import { FreshetError, limits, nearestName } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
+import type { Delivery, SubgroupKind, SubgroupOptions } from './layout-options.ts';
+import { type LayoutRules, resolveLayout } from './layout-rules.ts';
+import { planShards } from './shard-plan.ts';
 
 /**
- * Which member holds which shard: a pure function of the configuration, alike at every member.
- * Subgroup 0 is the catalog; shards are numbered from 1 through all subgroups in order.
+ * Which member holds which shard while the members are fixed: the plan of the configured layout with
+ * all of them present, alike at every member. The catalog is shard 1; the others are numbered
+ * through all subgroups in order.
  */
-
-export type SubgroupKind = 'volatile' | 'persistent' | 'trigger';
-
-export interface SubgroupOptions {
-  readonly name: string;
-  readonly kind: SubgroupKind;
-  readonly shards: number;
-  /** Members of each shard; null: three, or all when there are fewer. */
-  readonly replicas: number | null;
-}
 
 export interface ShardLayout {
   readonly shard: number;
@@ -22,26 +16,18 @@ export interface ShardLayout {
   /** Place within its subgroup, from 0: what a key's hash chooses. */
   readonly index: number;
   readonly persistent: boolean;
+  readonly delivery: Delivery;
   /** Node ids in rank order. */
   readonly members: readonly number[];
+  /** Ranks of the members that send, ascending. */
+  readonly senders: readonly number[];
 }
 
 export interface Subgroup {
   readonly name: string;
   readonly kind: SubgroupKind;
-  readonly replicas: number;
   readonly shards: readonly ShardLayout[];
 }
-
-export const catalogSubgroup = 'catalog';
-
-const defaultReplicas = 3;
-
-export const defaultSubgroups: readonly SubgroupOptions[] = Object.freeze(
-  (['volatile', 'persistent', 'trigger'] as const).map((kind) =>
-    Object.freeze({ name: kind, kind, shards: 4, replicas: null }),
-  ),
-);
 
 export class Layout {
   /** Node ids, ascending; the lowest one leads. */
@@ -52,26 +38,21 @@ export class Layout {
   readonly #byName = new Map<string, Subgroup>();
 
   /** Throws INVALID_CONFIG, which names the setting and the nearest fix. */
-  constructor(members: readonly number[], subgroups: readonly SubgroupOptions[]) {
+  constructor(
+    members: readonly number[],
+    subgroups: readonly SubgroupOptions[],
+    exclusive = false,
+  ) {
     checkMembers(members);
-    checkSubgroups(members.length, subgroups);
     this.members = [...members].sort((a, b) => a - b);
-    const catalog: SubgroupOptions = {
-      name: catalogSubgroup,
-      kind: 'persistent',
-      shards: 1,
-      replicas: members.length,
-    };
-    let next = 1;
-    this.subgroups = [catalog, ...subgroups].map((options, nth) => {
-      const subgroup = this.#spread(options, next, nth);
-      next += options.shards;
-      return subgroup;
-    });
-    this.shards = this.subgroups.flatMap((subgroup) => subgroup.shards);
+    const rules = resolveLayout(subgroups, exclusive);
+    this.shards = layOut(rules, this.members);
     for (const shard of this.shards) {
       this.#byShard.set(shard.shard, shard);
     }
+    this.subgroups = rules.subgroups.map(({ name, kind }) =>
+      Object.freeze({ name, kind, shards: this.shards.filter((one) => one.subgroup === name) }),
+    );
     for (const subgroup of this.subgroups) {
       this.#byName.set(subgroup.name, subgroup);
     }
@@ -115,7 +96,7 @@ export class Layout {
    * shard), a power of two. Throws INVALID_CONFIG when not even the smallest rings fit.
    */
   ringSize(node: number, budgetBytes: number): number {
-    const rings = this.heldBy(node).reduce((sum, shard) => sum + shard.members.length, 0);
+    const rings = this.heldBy(node).reduce((sum, { senders }) => sum + senders.length, 0);
     const share = Math.floor(budgetBytes / Math.max(1, rings));
     if (share < groupLimits.ringSizeMin) {
       const least = rings * groupLimits.ringSizeMin;
@@ -134,34 +115,34 @@ export class Layout {
 
   /** What members compare, so that a differing configuration is named instead of obeyed. */
   fingerprint(): string {
-    const parts = this.shards.map(
-      ({ shard, subgroup, persistent, members }) =>
-        `${String(shard)}:${subgroup}:${persistent ? 'p' : 'v'}:${members.join(',')}`,
-    );
+    const parts = this.shards.map(({ shard, subgroup, persistent, delivery, members, senders }) => {
+      const kind = persistent ? 'p' : 'v';
+      const sending = senders.length === members.length ? '' : `>${senders.join(',')}`;
+      const order = delivery === 'ordered' ? '' : `~${delivery}`;
+      return `${String(shard)}:${subgroup}:${kind}:${members.join(',')}${sending}${order}`;
+    });
     return parts.join(';');
   }
+}
 
-  #spread(options: SubgroupOptions, first: number, nth: number): Subgroup {
-    const count = this.members.length;
-    const replicas = options.replicas ?? Math.min(defaultReplicas, count);
-    const shards = Array.from({ length: options.shards }, (_, index): ShardLayout => {
-      // Neighbouring shards start at neighbouring members; subgroups start shifted.
-      const start = (index + nth) % count;
-      const members = Array.from(
-        { length: replicas },
-        (_, rank) => this.members[(start + rank) % count] as number,
-      );
-      check(new Set(members).size === replicas, 'a member holds a shard once', { replicas });
-      return Object.freeze({
-        shard: first + index,
-        subgroup: options.name,
-        index,
-        persistent: options.kind === 'persistent',
-        members: Object.freeze(members),
-      });
-    });
-    return Object.freeze({ name: options.name, kind: options.kind, replicas, shards });
+function layOut(rules: LayoutRules, members: readonly number[]): readonly ShardLayout[] {
+  const { shards } = planShards(rules, null, members);
+  const closed = shards.flatMap(({ waits }) => (waits === null ? [] : [waits]))[0];
+  if (closed !== undefined) {
+    const given = members.map(String).join(', ');
+    const count = String(closed.count);
+    throw configError(
+      `${closed.reason}; the members are ${given}`,
+      closed.orAny
+        ? `Add ${count} to members, or lower minReplicas of this shard by ${count}`
+        : 'Add one of them to members',
+    );
   }
+  return rules.shards.map(({ shard, subgroup, index, persistent, delivery }, nth) => {
+    const { members: held = [], senders = [] } = shards[nth] ?? {};
+    const lists = { members: Object.freeze(held), senders: Object.freeze(senders) };
+    return Object.freeze({ shard, subgroup, index, persistent, delivery, ...lists });
+  });
 }
 
 function checkMembers(members: readonly number[]): void {
@@ -187,35 +168,6 @@ function checkMembers(members: readonly number[]): void {
       );
     }
     seen.add(node);
-  }
-}
-
-function checkSubgroups(members: number, subgroups: readonly SubgroupOptions[]): void {
-  const names = new Set<string>([catalogSubgroup]);
-  if (subgroups.length > groupLimits.subgroups) {
-    throw configError(`there are ${String(subgroups.length)} subgroups`, 'Join some of them');
-  }
-  for (const { name, shards, replicas } of subgroups) {
-    if (!/^[a-z][a-z0-9_-]{0,31}$/.test(name)) {
-      const mend = 'Use up to 32 lower-case letters, digits, - and _, a letter first';
-      throw configError(`the subgroup name ${JSON.stringify(name)} is not possible`, mend);
-    }
-    if (names.has(name)) {
-      const mend = `Call it ${name}-${String(names.size)}, say`;
-      throw configError(`the subgroup ${name} is given twice`, mend);
-    }
-    names.add(name);
-    const bounded = Number.isInteger(shards) && shards >= 1 && shards <= limits.shardsPerSubgroup;
-    if (!bounded) {
-      const most = String(limits.shardsPerSubgroup);
-      throw configError(`the subgroup ${name} has ${String(shards)} shards`, `Give 1 to ${most}`);
-    }
-    if (replicas !== null && (!Number.isInteger(replicas) || replicas < 1 || replicas > members)) {
-      throw configError(
-        `the subgroup ${name} wants ${String(replicas)} replicas of ${String(members)} members`,
-        `Give 1 to ${String(members)} replicas, or add members`,
-      );
-    }
   }
 }
 

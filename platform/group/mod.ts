@@ -14,8 +14,13 @@ export type { GroupOptions, GroupView, MemberAddress, MemberState } from './grou
 export { Group } from './group.ts';
 export { groupLimits } from './group-limits.ts';
 export type { LogCareConfig, LogCareCounts } from './log-care.ts';
-export type { ShardLayout, Subgroup, SubgroupKind, SubgroupOptions } from './layout.ts';
-export { catalogSubgroup, defaultSubgroups, Layout } from './layout.ts';
+export type { ShardLayout, Subgroup } from './layout.ts';
+export { Layout } from './layout.ts';
+export type { ShardOptions, SubgroupKind, SubgroupOptions } from './layout-options.ts';
+export { catalogSubgroup, defaultSubgroups, SubgroupSchema } from './layout-options.ts';
+export type { LayoutPlan, PlannedShard, ShardWait } from './layout-plan.ts';
+export type { LayoutRules, ShardRules, SubgroupRules } from './layout-rules.ts';
+export { changeLayout, resolveLayout } from './layout-rules.ts';
 export type {
   Completion,
   CoreChange,
@@ -29,6 +34,9 @@ export type { CallHandler, CallOptions } from './peer-messages.ts';
 export { PeerMessages } from './peer-messages.ts';
 export type { PackedRecord, RecordHead } from './record.ts';
 export { lastHead, paddedLength, readHead, readRecord, readRecords } from './record.ts';
+export type { MoveOptions, ShardMove } from './shard-moves.ts';
+export { beginMove, planMoves } from './shard-moves.ts';
+export { planShards } from './shard-plan.ts';
 export { TokenTable } from './token-table.ts';
 export type { ViewRecord } from './view-record.ts';
 export { noView, readViewRecord, writeViewRecord } from './view-record.ts';

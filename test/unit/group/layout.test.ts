@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../../platform/base/mod.ts';
 import { groupLimits } from '../../../platform/group/group-limits.ts';
-import { defaultSubgroups, Layout } from '../../../platform/group/layout.ts';
+import { Layout } from '../../../platform/group/layout.ts';
+import { defaultSubgroups } from '../../../platform/group/layout-options.ts';
 
 const MiB = 1024 * 1024;
 
@@ -48,6 +49,16 @@ describe('the default layout', () => {
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(2);
   });
 
+  test('has as many members a shard as there are, up to its replicas', () => {
+    const sizes = (count: number) => {
+      const nodes = Array.from({ length: count }, (_, nth) => nth + 1);
+      const { shards } = new Layout(nodes, defaultSubgroups);
+      return [...new Set(shards.map(({ members }) => members.length))];
+    };
+    // The catalog is at all of them.
+    expect([1, 2, 3, 4, 16].map(sizes)).toEqual([[1], [2], [3], [4, 3], [16, 3]]);
+  });
+
   test('keeps its numbers: shards of three members', () => {
     expect(new Layout([1, 2, 3], defaultSubgroups).fingerprint()).toBe(
       [
@@ -58,6 +69,19 @@ describe('the default layout', () => {
       ].join(';'),
     );
   });
+});
+
+test('a layout says who sends, which its fingerprint tells apart', () => {
+  const layoutOf = (senders: { readonly senders?: readonly number[] }) => {
+    const shards = [{ replicas: 3, reserved: [2, 3], ...senders }];
+    return new Layout([1, 2, 3], [{ name: 'a', kind: 'volatile', shards, replicas: null }]);
+  };
+  const some = layoutOf({ senders: [3] });
+  expect(some.shard(2)).toMatchObject({ members: [2, 3, 1], senders: [1], delivery: 'ordered' });
+  expect(layoutOf({}).shard(2).senders).toEqual([0, 1, 2]);
+  expect(some.fingerprint()).not.toBe(layoutOf({}).fingerprint());
+  // Rings are those of senders: three of the catalog, one here.
+  expect(some.ringSize(1, 4 * groupLimits.ringSizeMin)).toBe(groupLimits.ringSizeMin);
 });
 
 describe('ring sizes', () => {
@@ -92,9 +116,29 @@ describe('impossible layouts name the nearest fix', () => {
     ['an id twice', () => new Layout([1, 2, 2], []), /such as 3/],
     ['an id of 0', () => new Layout([0], []), /from 1/],
     [
-      'too many replicas',
-      () => new Layout([1, 2], [{ name: 'a', kind: 'volatile', shards: 1, replicas: 3 }]),
-      /1 to 2 replicas, or add members/,
+      'too few members',
+      () =>
+        new Layout(
+          [1, 2],
+          [{ name: 'a', kind: 'volatile', shards: 1, replicas: 5, minReplicas: 4 }],
+        ),
+      /Add 2 to members, or lower minReplicas of this shard by 2/,
+    ],
+    [
+      'senders that are no members',
+      () =>
+        new Layout(
+          [1, 2],
+          [
+            {
+              name: 'a',
+              kind: 'volatile',
+              shards: [{ reserved: [3], senders: [3] }],
+              replicas: null,
+            },
+          ],
+        ),
+      /Add one of them to members/,
     ],
     [
       'no shards',

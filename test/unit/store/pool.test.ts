@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../../platform/base/mod.ts';
-import { defaultSubgroups, Layout } from '../../../platform/group/layout.ts';
+import { Layout } from '../../../platform/group/layout.ts';
+import { defaultSubgroups } from '../../../platform/group/layout-options.ts';
 import { compilePoolOptions, rulesChange, samePool } from '../../../platform/store/pool.ts';
 
 const layout = new Layout([1, 2, 3], defaultSubgroups);
