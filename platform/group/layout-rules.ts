@@ -224,7 +224,7 @@ function checkDisjoint(subgroup: string, shards: readonly ShardRules[]): void {
         const where = `shards ${String(other)} and ${String(rules.index)}`;
         throw layoutError(
           `the subgroup ${subgroup} reserves member ${String(node)} twice, for ${where}`,
-          `Take member ${String(node)} out of one of them, or allow it both: exclusive false`,
+          `Take member ${String(node)} out of one of them, or set layout.exclusive to false`,
           { subgroup, shard: rules.index, member: node },
         );
       }
