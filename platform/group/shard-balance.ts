@@ -64,7 +64,7 @@ function pathFrom(
   const reachedBy = new Map<number, Shift | null>([[start, null]]);
   const queue = [start];
   for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
-    for (const draft of drafts.filter(({ added }) => added.has(from as number))) {
+    for (const draft of drafts.filter(({ added }) => added.has(from))) {
       for (const to of present) {
         if (reachedBy.has(to) || draft.added.has(to) || draft.fixed.includes(to)) {
           continue;
