@@ -18,7 +18,6 @@ import {
 import { loadAddon, type NativeAddon } from './bridge/mod.ts';
 import {
   type DataFolder,
-  defaultSubgroups,
   Group,
   groupLimits,
   Layout,
@@ -27,6 +26,7 @@ import {
   PeerMessages,
   readViewRecord,
 } from './group/mod.ts';
+import { type ConfiguredLayout, configuredLayout, layoutSettings } from './configured-layout.ts';
 import { MemberStore } from './store/mod.ts';
 
 export const MemberConfigSchema = Type.Object({
@@ -46,19 +46,7 @@ export const MemberConfigSchema = Type.Object({
     { minItems: 1 },
   ),
   dataFolder: Type.String({ minLength: 1 }),
-  subgroups: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      kind: Type.Union([
-        Type.Literal('volatile'),
-        Type.Literal('persistent'),
-        Type.Literal('trigger'),
-      ]),
-      shards: Type.Integer({ minimum: 1, default: 4 }),
-      replicas: Type.Union([Type.Null(), Type.Integer({ minimum: 1 })], { default: null }),
-    }),
-    { default: structuredClone(defaultSubgroups) },
-  ),
+  ...layoutSettings,
   memory: Type.Object(
     {
       /** All rings of the member together. Alike at all members. */
@@ -174,13 +162,13 @@ async function compose(
   close: () => Promise<void>,
 ): Promise<Member> {
   const { node, cluster, members, memory, logs } = config;
-  const layout = new Layout(
-    members.map(({ id }) => id),
-    config.subgroups,
-  );
+  const configured = await configuredLayout(config);
+  const ids = members.map(({ id }) => id);
+  const layout = new Layout(ids, configured.subgroups, configured.exclusive);
   // Before the folder is opened, which makes it this node's for good.
   const me = placeOf(config);
   const log = (options.log ?? createLogger({ level: config.logLevel })).child({ member: node });
+  tellLayout(layout, configured, log);
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
   const record = await readViewRecord(folder.path);
   const clock = new SystemClock();
@@ -224,6 +212,18 @@ async function compose(
   undo.push(() => store.close());
   const whenRunning = (timeoutMs = defaultWaitMs): Promise<void> => group.whenRunning(timeoutMs);
   return { ...common, config, nodeId: node, folder, store, whenRunning, close };
+}
+
+function tellLayout(layout: Layout, { notes }: ConfiguredLayout, log: Logger): void {
+  for (const note of notes) {
+    log.info({ note }, 'the layout of Cascade is read');
+  }
+  const raw = layout.shards.filter(({ delivery }) => delivery === 'raw');
+  if (raw.length > 0) {
+    const shards = raw.map(({ shard }) => shard);
+    // More than was asked for: in order, and with versions.
+    log.warn({ shards }, 'raw delivery is ordered delivery in this version');
+  }
 }
 
 type MemberPlace = MemberConfig['members'][number];

@@ -4,6 +4,7 @@ import { catalogSubgroup, type Group, type MemberCore, type PeerMessages } from 
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
 import { LocalShard } from './local-shard.ts';
+import { SilentShard } from './silent-shard.ts';
 import { ObjectStore } from './object-store.ts';
 import { RemoteShard, serveShards } from './remote-shard.ts';
 import type { ShardAccess } from './shard-access.ts';
@@ -93,9 +94,16 @@ function makeAccess({ core, messages, group, clock }: MemberStoreOptions): Acces
     let access = made.get(shard);
     if (access === undefined) {
       const layout = group.layout.shard(shard);
-      access = layout.members.includes(core.nodeId)
-        ? new LocalShard(layout, core, group, clock)
-        : new RemoteShard(layout, messages, group);
+      const remote = new RemoteShard(layout, messages, group);
+      const rank = layout.members.indexOf(core.nodeId);
+      if (rank < 0) {
+        access = remote;
+      } else {
+        const isSender = layout.senders.includes(rank);
+        access = isSender
+          ? new LocalShard(layout, core, group, clock)
+          : new SilentShard(layout, core, group, clock, remote);
+      }
       made.set(shard, access);
     }
     return access;

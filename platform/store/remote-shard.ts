@@ -110,13 +110,13 @@ export class RemoteShard implements ShardAccess {
   }
 
   async #call(method: Method, argument: unknown[], call: ShardCallLimits): Promise<unknown> {
-    const holders = this.#layout.members.filter((node) => this.#messages.up.has(node));
+    const holders = this.#fitting(method).filter((node) => this.#messages.up.has(node));
     const node = holders[this.shard % Math.max(1, holders.length)];
     if (node === undefined) {
-      const held = this.#layout.members.map(String).join(', ');
+      const held = this.#fitting(method).map(String).join(', ');
       throw new FreshetError(
         'NOT_A_MEMBER',
-        `Shard ${String(this.shard)} is held by members ${held}, none of which is connected`,
+        `Shard ${String(this.shard)} is reached by members ${held}, none of which is connected`,
         { mend: this.#group.explain(), details: { shard: this.shard } },
       );
     }
@@ -124,6 +124,13 @@ export class RemoteShard implements ShardAccess {
       timeoutMs: call.timeoutMs + answerGraceMs,
       signal: call.signal,
     });
+  }
+
+  /** What changes a shard goes to a member that sends in it. */
+  #fitting(method: Method): readonly number[] {
+    const { members, senders } = this.#layout;
+    const isChange = method === 'put' || method === 'putMany';
+    return isChange ? senders.flatMap((rank) => members[rank] ?? []) : members;
   }
 }
 
