@@ -27,6 +27,7 @@ import {
   readViewRecord,
 } from './group/mod.ts';
 import { type ConfiguredLayout, configuredLayout, layoutSettings } from './configured-layout.ts';
+import { numericHost, plainMembers } from './member-addresses.ts';
 import { MemberStore } from './store/mod.ts';
 
 export const MemberConfigSchema = Type.Object({
@@ -161,18 +162,21 @@ async function compose(
   undo: (() => Promise<void>)[],
   close: () => Promise<void>,
 ): Promise<Member> {
-  const { node, cluster, members, memory, logs } = config;
+  const { node, cluster, memory, logs } = config;
+  const members = plainMembers(config.members);
   const configured = await configuredLayout(config);
   const ids = members.map(({ id }) => id);
   const layout = new Layout(ids, configured.subgroups, configured.exclusive);
   // Before the folder is opened, which makes it this node's for good.
-  const me = placeOf(config);
+  const me = placeOf(node, members);
+  const listenHost = await numericHost(me.host);
   const log = (options.log ?? createLogger({ level: config.logLevel })).child({ member: node });
   tellLayout(layout, configured, log);
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
   const record = await readViewRecord(folder.path);
   const clock = new SystemClock();
-  const core = openCore(config, me, folder, options.addon ?? loadAddon(), log);
+  const place = { ...me, host: listenHost };
+  const core = openCore(config, place, folder, options.addon ?? loadAddon(), log);
   // Neither native threads nor the clock's timers keep a process alive; a running member does.
   const alive = setInterval(() => undefined, aliveMs);
   undo.push(() => {
@@ -228,7 +232,7 @@ function tellLayout(layout: Layout, { notes }: ConfiguredLayout, log: Logger): v
 
 type MemberPlace = MemberConfig['members'][number];
 
-function placeOf({ node, members }: MemberConfig): MemberPlace {
+function placeOf(node: number, members: readonly MemberPlace[]): MemberPlace {
   const me = members.find(({ id }) => id === node);
   if (me !== undefined) return me;
   const ids = members.map(({ id }) => String(id)).join(', ');
@@ -251,7 +255,7 @@ function openCore(
     listenHost: me.host,
     listenPort: me.port,
     dataFolder: folder.path,
-    spinMicros: config.agent.spinMicros ?? chooseSpin(config, me.host),
+    spinMicros: config.agent.spinMicros ?? chooseSpin(config),
     heartbeatMs: config.agent.heartbeatMs,
     silenceMs: config.agent.silenceMs,
   };
@@ -259,8 +263,9 @@ function openCore(
 }
 
 /** Members that share cores must not spin in each other's way. */
-function chooseSpin(config: MemberConfig, host: string): number {
-  const here = config.members.filter((member) => member.host === host).length;
+function chooseSpin({ node, members }: MemberConfig): number {
+  const host = members.find(({ id }) => id === node)?.host;
+  const here = members.filter((member) => member.host === host).length;
   return here >= availableParallelism() ? 0 : 50;
 }
 

@@ -5,8 +5,8 @@ import { type LayoutRules, resolveLayout } from './layout-rules.ts';
 import { planShards } from './shard-plan.ts';
 
 /**
- * Which member holds which shard while the members are fixed: the plan of the configured layout with
- * all of them present, alike at every member. The catalog is shard 1; the others are numbered
+ * Which member holds which shard while the members are fixed: the plan of the configured layout
+ * with all of them present, alike at every member. The catalog is shard 1; the others are numbered
  * through all subgroups in order.
  */
 

@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { Type } from 'typebox';
-import { FreshetError, messageOf, packageRoot, parseConfig } from '../../base/mod.ts';
+import {
+  formatAddress,
+  FreshetError,
+  messageOf,
+  packageRoot,
+  parseConfig,
+  plainHost,
+} from '../../base/mod.ts';
 import { type Member, startMember } from '../../node.ts';
 import { servingPart, type ServingPorts } from '../../serving.ts';
 import type { Session } from '../session.ts';
@@ -28,7 +35,8 @@ export function addServerCommand(program: Command, sessionOf: (command: Command)
       const options = parseConfig(ServingSchema, serving ?? {}, { source: `${file}: serving` });
       refuseOpenDoors(options);
       const onOpen = ({ grpc, http }: ServingPorts) => {
-        output.note(`gRPC ${options.host}:${String(grpc)}  HTTP ${options.host}:${String(http)}`);
+        const { host } = options;
+        output.note(`gRPC ${formatAddress(host, grpc)}  HTTP ${formatAddress(host, http)}`);
       };
       const dashboardFolder = path.join(packageRoot(), 'dist', 'dashboard');
       const part = servingPart({ ...options, dashboardFolder, searchPorts: false }, onOpen);
@@ -50,7 +58,7 @@ async function readConfig(file: string): Promise<Record<string, unknown>> {
 
 /** Off loopback the doors need credentials, which this version does not check yet. */
 function refuseOpenDoors({ host }: { readonly host: string }): void {
-  if (['127.0.0.1', '::1', 'localhost'].includes(host)) return;
+  if (['127.0.0.1', '::1', 'localhost'].includes(plainHost(host))) return;
   throw new FreshetError(
     'INVALID_CONFIG',
     `serving.host is '${host}', open to others without credentials`,

@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { FreshetError, limits, messageOf } from '../../base/mod.ts';
+import { formatAddress, FreshetError, limits, messageOf } from '../../base/mod.ts';
 import { ClusterService, ObjectsService, PipelinesService, PoolsService } from '../../wire/mod.ts';
 import type { Backend } from '../backend.ts';
 import { clusterService, pipelinesService, poolsService } from './admin-services.ts';
@@ -52,14 +52,14 @@ export async function startGrpcServer(
 async function bind(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(
-      `${host}:${String(port)}`,
+      formatAddress(host, port),
       ServerCredentials.createInsecure(),
       (error, bound) => {
         if (error === null) {
           resolve(bound);
           return;
         }
-        const text = `The gRPC door cannot listen on ${host}:${String(port)}: ${messageOf(error)}`;
+        const text = `The gRPC door cannot listen on ${formatAddress(host, port)}: ${messageOf(error)}`;
         reject(new FreshetError('ADDRESS_IN_USE', text, { cause: error }));
       },
     );

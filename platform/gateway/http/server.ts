@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { FreshetError, messageOf } from '../../base/mod.ts';
+import { formatAddress, FreshetError, messageOf, plainHost } from '../../base/mod.ts';
 import type { Backend } from '../backend.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import { metricsText } from '../metrics.ts';
@@ -105,9 +105,9 @@ function acceptRawBodies(app: FastifyInstance): void {
 
 async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): Promise<number> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ host: plainHost(host), port });
   } catch (error) {
-    const text = `The HTTP door cannot listen on ${host}:${String(port)}: ${messageOf(error)}`;
+    const text = `The HTTP door cannot listen on ${formatAddress(host, port)}: ${messageOf(error)}`;
     throw new FreshetError('ADDRESS_IN_USE', text, { cause: error });
   }
   const address = app.server.address();
