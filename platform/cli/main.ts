@@ -5,6 +5,7 @@ import { FreshetError, SystemClock, toFreshetError } from '../base/mod.ts';
 import { addAdminCommands } from './commands/admin.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addImportCommand } from './commands/import.ts';
+import { addLayoutCommand } from './commands/layout.ts';
 import { addObjectCommands } from './commands/objects.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addServerCommand } from './commands/server.ts';
@@ -44,6 +45,7 @@ function program(): Command {
   addAdminCommands(root, sessionOf);
   addDevCommand(root, sessionOf);
   addServerCommand(root, sessionOf);
+  addLayoutCommand(root, sessionOf);
   addTopCommand(root, sessionOf);
   addVerifyCommand(root, sessionOf);
   return root;
