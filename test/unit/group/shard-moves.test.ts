@@ -139,11 +139,15 @@ describe('moves', () => {
   });
 
   test('are not worth a small gain', () => {
-    const layout = resolveLayout([{ name: 'a', kind: 'volatile', shards: 8, replicas: 1 }]);
+    const layout = resolveLayout([{ name: 'a', kind: 'volatile', shards: 3, replicas: 1 }]);
     const plan = planShards(layout, null, [1, 2]);
-    const weightOf = (shard: number) => (shard % 2 === 0 ? 100 : 95);
-    const all = { max: 8, gainMin: 0 };
-    expect(planMoves(layout, plan, [1, 2], (shard) => (shard === 2 ? 9 : 1), all)).not.toEqual([]);
+    expect(plan.shards.slice(1).map(({ members }) => members)).toEqual([[2], [1], [2]]);
+    // 119 at member 2, 95 at member 1: after a move of the small one still 100 and 114.
+    const weights = [100, 95, 19];
+    const weightOf = (shard: number) => weights[shard - 2] ?? 0;
+    const move = { shard: 4, from: 2, to: 1 };
+    expect(planMoves(layout, plan, [1, 2], weightOf, { max: 8, gainMin: 0 })).toEqual([move]);
+    expect(planMoves(layout, plan, [1, 2], weightOf, { max: 8, gainMin: 0.04 })).toEqual([move]);
     expect(planMoves(layout, plan, [1, 2], weightOf, { max: 8 })).toEqual([]);
   });
 

@@ -286,6 +286,18 @@ describe('load', () => {
   });
 });
 
+test('where each holds one shard, a spare goes where there is history to keep', () => {
+  const shards = [{ replicas: 1 }, { replicas: 2, minReplicas: 2 }];
+  const layout = resolveLayout([{ name: 'a', kind: 'volatile', shards, replicas: null }], true);
+  const first = planShards(layout, null, [1, 2, 3]);
+  expect(first.shards.slice(1).map(({ members }) => members)).toEqual([[1], [2, 3]]);
+  const [, lost, kept] = planShards(layout, first, [2, 4], [4]).shards;
+  expect(kept?.members).toEqual([2, 4]);
+  expect(lost?.waits?.reason).toBe(
+    'shard 0 of the subgroup a needs 1 more member for its minimum of 1: 1 or others',
+  );
+});
+
 describe('one shard', () => {
   const layoutOf = (options: Partial<SubgroupOptions>, exclusive = false): LayoutRules =>
     resolveLayout(
