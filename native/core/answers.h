@@ -36,14 +36,21 @@ class Answers {
   // No read can become current any more in this epoch.
   void refuse_read(Token token) { refused_.push_back({token, Status::kNotCurrent}); }
 
+  // Sequences that readers find delivered, that are on every disk, and that readers find so.
+  struct Reached {
+    uint64_t delivered;
+    uint64_t persisted;
+    uint64_t visible;
+  };
   // Answers what waits for at most this; `state` is what a read may now see.
-  int release(uint64_t delivered, uint64_t persisted, const Completion& state, Outputs& out) {
+  int release(const Reached& reached, const Completion& state, Outputs& out) {
     int count = refuse(out);
-    for (; !unsynced_.empty() && persisted > static_cast<uint64_t>(unsynced_.front().sequence);
+    for (; !unsynced_.empty() &&
+           reached.persisted > static_cast<uint64_t>(unsynced_.front().sequence);
          unsynced_.pop(), count++)
       out.completions.push_back(unsynced_.front().completion);
-    return count + release_readers(at_delivered_, delivered, state, out) +
-           release_readers(at_persisted_, persisted, state, out);
+    return count + release_readers(at_delivered_, reached.delivered, state, out) +
+           release_readers(at_persisted_, reached.visible, state, out);
   }
 
   // Answers all with an error.

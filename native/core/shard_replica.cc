@@ -263,8 +263,11 @@ int ShardReplica::Impl::publish_persisted(uint64_t everywhere) {
   if (everywhere <= persisted_) return 0;
   persisted_ = everywhere;
   Version version = 0;
-  for (; !checkpoints_.empty() && checkpoints_.front().sequences <= persisted_; checkpoints_.pop())
+  for (; !checkpoints_.empty() && checkpoints_.front().sequences <= persisted_;
+       checkpoints_.pop()) {
     version = checkpoints_.front().version;
+    visible_ = checkpoints_.front().sequences;
+  }
   if (version > frontiers_.persisted_version.load(std::memory_order_relaxed)) {
     store_.publish_persisted(version);
     frontiers_.persisted_version.store(version, std::memory_order_release);
@@ -276,7 +279,7 @@ int ShardReplica::Impl::publish_persisted(uint64_t everywhere) {
 int ShardReplica::Impl::answer(Outputs& out) {
   const Completion state{
       0, Status::kOk, config_.epoch, store_.newest_version(), store_.newest_time(), 0};
-  return answers_.release(delivered_, persisted_, state, out);
+  return answers_.release({delivered_, persisted_, visible_}, state, out);
 }
 
 bool ShardReplica::Impl::is_to_show() const {

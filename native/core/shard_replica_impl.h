@@ -119,6 +119,7 @@ class ShardReplica::Impl {
   size_t turn_ = 0;         // the sender whose message is next
   uint64_t synced_ = 0;     // sequences whose log records are on my disk
   uint64_t persisted_ = 0;  // sequences that are on every disk
+  uint64_t visible_ = 0;    // those of them up to the version that is published as persisted
   Version dispatched_ = 0;
   Micros wall_ = 0;
   Status stopped_ = Status::kOk;

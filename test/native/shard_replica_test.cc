@@ -333,5 +333,33 @@ TEST(a_damaged_record_stops_the_shard_and_names_the_peer) {
   EXPECT_EQ(std::string(group.replica(1).fault().what), "checksum");
 }
 
+// Disks sync at other places than passes end: what a read waits for is then in what it may show.
+TEST(a_read_of_what_is_persisted_shows_all_that_it_waited_for) {
+  DirectGroup group({.members = 2, .senders = 1, .persistent = true});
+  group.set_rules(0);
+  for (const size_t m : {0u, 1u}) group.sync(m);
+  group.settle();
+  group.replica(1).set_congested(1, true);
+  EXPECT_EQ(group.put(0, "k", {}, 1), Status::kOk);
+  group.step(0);
+  group.replica(0).wait_current(10, true);
+  group.step(1);
+  EXPECT(group.sync(1));
+  EXPECT_EQ(group.put(0, "k", {}, 2), Status::kOk);
+  group.step(0);
+  group.step(1);
+  group.replica(1).set_congested(1, false);
+  group.step(1);
+  group.step(0);  // delivers both at once; the first of them is on the other's disk
+  EXPECT_EQ(group.store(0).newest_version(), 2u);
+  EXPECT(group.sync(0));
+  group.step(0);
+  EXPECT_EQ(group.answered(10), 0);
+  EXPECT(group.sync(1));
+  group.settle();
+  EXPECT_EQ(group.answered(10), 1);
+  EXPECT_EQ(group.replica(0).frontiers().persisted_version.load(), 2u);
+}
+
 }  // namespace
 }  // namespace freshet::test
