@@ -1,48 +1,37 @@
-// How the members of a shard epoch leave it together, so that all that go on delivered the same.
+// How a member leaves an epoch together with all that go on, so that they delivered the same.
 //
 // A member that leaves shows `wedged`: it takes nothing more from rings, and its `received` stand
-// still. Once all survivors show it, what they received is final, and the ragged trim is chosen:
-// trim[s] = the least that any survivor has of sender s. Everybody copies it and shows it as ready;
-// only what every survivor shows may be acted on. (Birman, Guide to Reliable Distributed Systems,
+// still. Once all survivors show it, what they received is final, and the least that any of them
+// has of each sender is the ragged trim. The view decides on one (view/membership.h); then
+// everybody delivers up to it and drops the rest. (Birman, Guide to Reliable Distributed Systems,
 // 2012, section 15.3.4; Derecho, ACM TOCS 36(2), 2019, section 4.2.)
-//
-// A trim stands once its owner shows trim_ready. A later leader takes the one that stands in any
-// survivor's row, so a trim that was acted on is found again: before that, every survivor had it.
-// For this to hold, the shard row of a suspicion's author has to be on its way before the suspicion
-// is: a trim copied from a lost member's row is seen no later than the loss.
 //
 // Thread: the agent's.
 // Invariants
 //  1. My received cells do not change once I show wedged.
-//  2. My trim is chosen or copied once, and never changes.
-//  3. trim[s] is at most what every survivor received of s, and at least what anyone delivered.
+//  2. A trim is taken once and never changes.
 #ifndef FRESHET_CORE_EPOCH_END_H_
 #define FRESHET_CORE_EPOCH_END_H_
 
+#include <array>
 #include <cstdint>
+#include <span>
 
 #include "native/core/shard_table.h"
 #include "native/core/types.h"
 
 namespace freshet {
 
-// What the view says of an epoch that ends; see core/README.md, "From one view to the next".
-struct Survivors {
-  RankSet ranks = 0;  // members of the epoch that the next view keeps and nobody suspects; and me
-  // A strict majority of the view shows exactly my suspects. A trim is chosen and acted on only
-  // then: who suspects all others may hold one that nobody else will find.
-  bool agreed = false;
-  bool gate_open = false;  // nobody outside can answer any more, so the trim may be acted on
-};
-
 enum class EndPhase : uint8_t {
   kRunning = 0,
-  kWedged = 1,      // waits for the others, or for a trim
-  kTrimmed = 2,     // shows a trim; waits until all survivors show it and the gate is open
-  kDelivering = 3,  // everyone has the trim: it is delivered
-  kEnded = 4,       // delivered to the trim
-  kBehind = 5,      // the trim covers messages that are not here: this member has to join anew
+  kWedged = 1,      // waits for a trim
+  kDelivering = 2,  // up to the trim
+  kEnded = 3,       // delivered to the trim
+  kBehind = 4,      // the trim covers messages that are not here: a log has to be fetched
 };
+
+// Messages by sender.
+using MessageCounts = std::array<uint64_t, kMembersMax>;
 
 class EpochEnd {
  public:
@@ -53,30 +42,25 @@ class EpochEnd {
 
   // Idempotent. Before: my received cells show all that was taken.
   void wedge();
-  // Takes what stands in a lost member's row; nothing more is read from it.
-  void suspect(Rank rank);
-  // Goes as far as the rows allow. Returns the rank of a member that broke the protocol, else the
-  // number of members.
-  Rank step(const Survivors& survivors);
-  // All up to the trim is delivered here.
+  // The least that these members, me among them, received of each sender. False: it is not final.
+  bool least_received(RankSet ranks, MessageCounts& least) const;
+  // False: it takes back what I delivered, so it is no trim of this epoch. Idempotent.
+  bool take_trim(const MessageCounts& trim);
+  // The epoch ended with a trim that is not known here.
+  void miss_trim();
+  // All up to the trim is delivered here, or was copied.
   void delivered_all();
 
-  // From kTrimmed on: messages of sender s that are delivered.
-  uint64_t trim(size_t s) const { return table_.mine(table_.layout().trim(s)); }
+  // From kDelivering on: messages of sender s that are delivered.
+  uint64_t trim(size_t s) const { return trim_[s]; }
   // Sequences up to the last message of the trim.
   uint64_t sequences() const;
 
  private:
-  bool all(RankSet ranks, size_t cell) const;
-  bool same_trim(Rank rank) const;
-  bool lies(Rank rank) const;
-  Rank choose(RankSet ranks);
-  void copy(Rank rank);
-  void show();
-
   ShardTable& table_;
   const Rank me_;
   EndPhase phase_ = EndPhase::kRunning;
+  MessageCounts trim_{};
 };
 
 }  // namespace freshet

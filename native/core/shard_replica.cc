@@ -38,10 +38,8 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
     streams_.emplace_back(ring, config_.ring_size, config_.shard, config_.epoch, own);
   }
   for (Rank rank = 0; rank < config_.members.size(); rank++) {
-    if (rank != me_) peers_.push_back({config_.members[rank], false, 0, {}});
+    if (rank != me_) peers_.push_back({config_.members[rank], false, false, 0, {}});
   }
-  // Until the view says who goes on: everybody.
-  survivors_.ranks = static_cast<RankSet>((uint64_t{1} << config_.members.size()) - 1);
   frontiers_.delivered_version = store_.newest_version();
   // What earlier epochs left is on every disk: the view that began this one made sure of it.
   frontiers_.persisted_version = store_.newest_version();
@@ -106,8 +104,10 @@ int ShardReplica::Impl::step(Micros wall, Outputs& out) {
     if (stopped_ == Status::kOk) work += make_messages(out);
     if (stopped_ == Status::kOk) show_received();
   } else {
-    step_end(out);
+    answers_.fail_readers(Status::kNotCurrent, out);
   }
+  // Who is behind leaves the store to whoever fills it.
+  if (end_.phase() == EndPhase::kBehind) return work + push(out);
   if (stopped_ == Status::kOk) work += is_trimmed() ? deliver_trim(out) : deliver(out);
   if (stopped_ != Status::kOk) return work + 1;
   work += show_persisted();
@@ -310,7 +310,7 @@ int ShardReplica::Impl::push(Outputs& out) {
                      config_.epoch};
   for (Peer& peer : peers_) {
     peer.behind.add(changed);
-    if (peer.congested || peer.behind.empty()) continue;
+    if (peer.held || peer.congested || peer.behind.empty()) continue;
     if (is_sender() && peer.pushed < sender_->ring().tail()) {
       const RegionId ring{RegionKind::kRing, row.owner, row.shard, row.epoch};
       RingPiece pieces[2];
@@ -326,10 +326,10 @@ int ShardReplica::Impl::push(Outputs& out) {
   return static_cast<int>(out.writes.size() - before);
 }
 
-// A guard goes behind what it guards: `wedged` behind `received`, `trim_ready` behind `trim`.
+// A guard goes behind what it guards: `wedged` behind `received`.
 void ShardReplica::Impl::push_row(Peer& peer, const RegionId& row, Outputs& out) {
   const RowLayout& layout = table_.layout();
-  for (const size_t end : {layout.wedged(), layout.trim_ready(), layout.cells()}) {
+  for (const size_t end : {layout.wedged(), layout.cells()}) {
     const CellRange piece{peer.behind.begin, std::min(end, peer.behind.end)};
     if (piece.empty()) continue;
     out.writes.push_back(
@@ -342,7 +342,8 @@ void ShardReplica::Impl::push_row(Peer& peer, const RegionId& row, Outputs& out)
 void ShardReplica::Impl::on_synced(Sequence sequence) {
   if (stopped_ != Status::kOk) return;
   const auto sequences = static_cast<uint64_t>(sequence + 1);
-  FRESHET_CHECK_VALUES(sequences <= delivered_, sequences, delivered_);
+  const bool filling = end_.phase() == EndPhase::kBehind;
+  FRESHET_CHECK_VALUES(filling || sequences <= delivered_, sequences, delivered_);
   synced_ = std::max(synced_, sequences);
 }
 
@@ -354,6 +355,21 @@ void ShardReplica::Impl::set_dispatched(Version version) {
 void ShardReplica::Impl::set_congested(NodeId peer, bool congested) {
   for (Peer& item : peers_) {
     if (item.node == peer) item.congested = congested;
+  }
+}
+
+// Writes to it may be lost: it gets all that it may lack again.
+void ShardReplica::Impl::on_up(NodeId node) {
+  for (Peer& peer : peers_) {
+    if (peer.node != node) continue;
+    peer.behind = {0, table_.layout().cells()};
+    peer.pushed = 0;  // from the head of the ring
+  }
+}
+
+void ShardReplica::Impl::hold(NodeId node, bool held) {
+  for (Peer& peer : peers_) {
+    if (peer.node == node) peer.held = held;
   }
 }
 
@@ -400,8 +416,20 @@ void ShardReplica::set_dispatched(Version version) { impl_->set_dispatched(versi
 bool ShardReplica::show_delivered() { return impl_->show_delivered(); }
 void ShardReplica::wedge() { impl_->wedge(); }
 void ShardReplica::suspect(NodeId peer) { impl_->suspect(peer); }
-void ShardReplica::set_survivors(const Survivors& survivors) { impl_->survivors_ = survivors; }
+void ShardReplica::trust(NodeId peer) { impl_->trust(peer); }
+void ShardReplica::on_up(NodeId peer) { impl_->on_up(peer); }
+void ShardReplica::hold(NodeId peer) { impl_->hold(peer, true); }
+void ShardReplica::release(NodeId peer) { impl_->hold(peer, false); }
+bool ShardReplica::least_received(const std::vector<NodeId>& survivors,
+                                  MessageCounts& least) const {
+  return impl_->least_received(survivors, least);
+}
+void ShardReplica::take_trim(const MessageCounts& trim, Outputs& out) {
+  impl_->take_trim(trim, out);
+}
 EndPhase ShardReplica::end_phase() const { return impl_->end_phase(); }
+void ShardReplica::miss_end() { impl_->miss_end(); }
+void ShardReplica::filled() { impl_->filled(); }
 bool ShardReplica::is_prepared() const { return impl_->is_prepared(); }
 void ShardReplica::confirm(Outputs& out) { impl_->confirm(out); }
 void ShardReplica::stop(Status reason, Outputs& out) { impl_->stop(reason, out); }

@@ -117,21 +117,37 @@ class ShardReplica {
   // use their room again. False: all is shown.
   bool show_delivered();
 
-  // The end of the epoch by a change of view (epoch_end.h): wedge, then set_survivors() whenever
-  // the view learns more, until step() has brought end_phase() to kEnded. Then stop() answers what
-  // the trim cut off, and what still waits for disks unless confirm() came before.
+  // The end of the epoch by a change of view (epoch_end.h, view/membership.h): wedge, then
+  // take_trim() once the view has decided, until step() has brought end_phase() to kEnded. Then
+  // stop() answers what the trim cut off, and what still waits for disks unless confirm() came
+  // before.
   //
   // From now on nothing is sent or received; submissions are refused as kShardStopped, reads
   // answered with kNotCurrent.
   void wedge();
-  // Nothing more is taken from this peer. Before my suspicion of it is shown to anyone.
+  // Nothing more is taken from this peer, until it is trusted. Before my suspicion is shown.
   void suspect(NodeId peer);
-  void set_survivors(const Survivors& survivors);
+  void trust(NodeId peer);
+  // What these members received of each sender, me among them, at the least. False: it is not final
+  // at all of them.
+  bool least_received(const std::vector<NodeId>& survivors, MessageCounts& least) const;
+  void take_trim(const MessageCounts& trim, Outputs& out);
+  // The view was committed without this member's part in it: kBehind.
+  void miss_end();
   EndPhase end_phase() const;
+  // Of one that is kBehind: the store was filled from a member at which this epoch has ended.
+  // Callers whose changes came that way hear from stop() only.
+  void filled();
   // Ended, and on this disk if the shard is persistent: what this member promises with PREPARE.
   bool is_prepared() const;
   // The next view is committed, so every survivor is prepared: what waited for disks is answered.
   void confirm(Outputs& out);
+
+  // A connection began: what was written to the peer before may be lost and is written again.
+  void on_up(NodeId peer);
+  // It has no memory for this epoch yet: nothing is written to it until it is released.
+  void hold(NodeId peer);
+  void release(NodeId peer);
 
   // Ends the epoch here: everything waiting is answered with `reason`, nothing more is sent,
   // received or delivered. Idempotent.

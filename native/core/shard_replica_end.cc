@@ -9,15 +9,20 @@ void ShardReplica::Impl::wedge() {
   end_.wedge();
 }
 
-void ShardReplica::Impl::suspect(NodeId peer) {
-  end_.suspect(rank_of(config_.members, peer));
-  if (!end_.running()) wedge();
+void ShardReplica::Impl::suspect(NodeId peer) { table_.freeze(rank_of(config_.members, peer)); }
+void ShardReplica::Impl::trust(NodeId peer) { table_.thaw(rank_of(config_.members, peer)); }
+
+bool ShardReplica::Impl::least_received(const std::vector<NodeId>& survivors,
+                                        MessageCounts& least) const {
+  RankSet ranks = 0;
+  for (const NodeId node : survivors) ranks |= RankSet{1} << rank_of(config_.members, node);
+  return end_.least_received(ranks, least);
 }
 
-void ShardReplica::Impl::step_end(Outputs& out) {
-  const Rank broken = end_.step(survivors_);
-  answers_.fail_readers(Status::kNotCurrent, out);
-  if (broken < config_.members.size()) fail(broken, RingFault::kRow, out);
+void ShardReplica::Impl::take_trim(const MessageCounts& trim, Outputs& out) {
+  if (stopped_ != Status::kOk) return;
+  FRESHET_CHECK(!end_.running());
+  if (!end_.take_trim(trim)) fail(me_, RingFault::kRow, out);
 }
 
 // What every survivor has, in the order that it would have had; the rest is skipped. The table says
@@ -37,6 +42,16 @@ int ShardReplica::Impl::deliver_trim(Outputs& out) {
   (void)show_delivery(before);
   if (delivered_ >= all) end_.delivered_all();
   return 1;
+}
+
+void ShardReplica::Impl::filled() {
+  FRESHET_CHECK(end_.phase() == EndPhase::kBehind);
+  const uint64_t before = delivered_;
+  const LogPosition last = store_.last_position();
+  if (last.epoch == config_.epoch)
+    delivered_ = std::max(delivered_, static_cast<uint64_t>(last.sequence + 1));
+  (void)show_delivery(before);
+  end_.delivered_all();
 }
 
 bool ShardReplica::Impl::is_prepared() const {

@@ -52,7 +52,14 @@ class ShardReplica::Impl {
   bool show_delivered();
   void wedge();
   void suspect(NodeId peer);
+  void trust(NodeId peer);
+  void on_up(NodeId peer);
+  void hold(NodeId peer, bool held);
+  bool least_received(const std::vector<NodeId>& survivors, MessageCounts& least) const;
+  void take_trim(const MessageCounts& trim, Outputs& out);
   EndPhase end_phase() const { return end_.phase(); }
+  void miss_end() { end_.miss_trim(); }
+  void filled();
   bool is_prepared() const;
   void confirm(Outputs& out);
   void stop(Status reason, Outputs& out);
@@ -61,19 +68,20 @@ class ShardReplica::Impl {
   const ShardConfig config_;
   Frontiers frontiers_;
   ShardFault fault_;
-  Survivors survivors_;
 
  private:
   struct Peer {
     NodeId node;
+    bool held = false;
     bool congested = false;
     uint64_t pushed = 0;  // position in my ring up to which it was written
     CellRange behind;     // cells of my row that it lacks
   };
 
   bool is_sender() const { return sender_ != nullptr; }
-  bool is_trimmed() const { return end_.phase() >= EndPhase::kDelivering; }
-  void step_end(Outputs& out);
+  bool is_trimmed() const {
+    return end_.phase() == EndPhase::kDelivering || end_.phase() == EndPhase::kEnded;
+  }
   int deliver_trim(Outputs& out);
   bool deliver_turn(size_t& cost, Outputs& out);
   void pass_turn();

@@ -13,8 +13,6 @@
 //   persisted       | sequences of this epoch synced here                    | persistent shards
 //   dispatched      | version up to which my lambdas have taken changes      | all
 //   wedged          | 1: I neither send nor receive in this epoch any more   | view change
-//   trim[s]         | ragged trim: messages of s that are delivered          | view change
-//   trim_ready      | 1: trim holds                                          | view change
 //
 // A member writes its cells, then pushes the range that changed, once a pass, behind the ring bytes
 // that `tail` guards. delivered_seq alone is no reason to push: nobody waits for it while a ring
@@ -51,9 +49,7 @@ struct RowLayout {
   constexpr size_t persisted() const { return 4 + senders; }
   constexpr size_t dispatched() const { return 5 + senders; }
   constexpr size_t wedged() const { return 6 + senders; }
-  constexpr size_t trim(size_t sender) const { return 7 + senders + sender; }
-  constexpr size_t trim_ready() const { return 7 + 2 * senders; }
-  constexpr size_t cells() const { return 8 + 2 * senders; }
+  constexpr size_t cells() const { return 7 + senders; }
   constexpr size_t size() const {  // in bytes
     return (cells() * sizeof(uint64_t) + kRecordAlignment - 1) & ~(kRecordAlignment - 1);
   }
@@ -127,8 +123,10 @@ class ShardTable {
   // Reads the rows of the others. Returns the rank of a member whose row
   // breaks an invariant, or `members` if all hold.
   Rank look();
-  // Nothing more is read from this member's row; what was seen of it counts on.
+  // Nothing more is read from this member's row, until it is trusted again; what was seen counts
+  // on.
   void freeze(Rank member) { frozen_ |= RankSet{1} << member; }
+  void thaw(Rank member) { frozen_ &= ~(RankSet{1} << member); }
   const SeenRow& seen(Rank member) const { return seen_[member]; }
 
   // Minima over all members: of the others as last looked at, of mine as it stands.

@@ -1,98 +1,44 @@
-// The end of an epoch whose members crash at any moment: all that go on delivered the same, and
-// nothing that a lost member delivered or acknowledged is missing. FRESHET_SEED=n starts at seed n.
+// The end of one member's epoch, by hand: three members, the third is lost, and a view that decides
+// as it likes. Whole groups whose members crash at any moment: membership_test.
 #include "native/core/epoch_end.h"
 
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "test/native/support/direct_group.h"
-#include "test/native/support/ending_group.h"
 #include "test/native/support/test.h"
 
 namespace freshet::test {
 namespace {
 
-constexpr uint64_t kSeeds = 600;
-constexpr uint64_t kCanarySeeds = 20'000;  // at most; each is found long before
-
-const char* name_of(EndPhase phase) {
-  switch (phase) {
-    case EndPhase::kRunning:
-      return "running";
-    case EndPhase::kWedged:
-      return "wedged";
-    case EndPhase::kTrimmed:
-      return "trimmed";
-    case EndPhase::kDelivering:
-      return "delivering";
-    case EndPhase::kEnded:
-      return "ended";
-    case EndPhase::kBehind:
-      return "behind";
-  }
-  return "?";
-}
-
-TEST(members_crash_at_every_step_and_the_others_agree) {
-  std::map<std::pair<EndPhase, bool>, uint64_t> crashes;
-  uint64_t beyond = 0;
-  const uint64_t first = seed(1);
-  for (uint64_t i = first; i < first + kSeeds; i++) {
-    const EndingResult result = EndingGroup({.seed = i}).run();
-    for (const std::string& text : result.violations)
-      fail(__FILE__, __LINE__, text + " (FRESHET_SEED=" + std::to_string(i) + ")");
-    for (const auto& [at, count] : result.crashes) crashes[at] += count;
-    beyond += result.beyond;
-  }
-  EXPECT(beyond > 0);
-  for (const EndPhase phase :
-       {EndPhase::kRunning, EndPhase::kWedged, EndPhase::kTrimmed, EndPhase::kEnded}) {
-    for (const bool leads : {false, true}) {
-      const uint64_t count = crashes[{phase, leads}];
-      std::printf("crashes of %s, %s: %llu\n", leads ? "the leader" : "another", name_of(phase),
-                  static_cast<unsigned long long>(count));
-      EXPECT(count > 0);
-    }
-  }
-}
-
-TEST(the_same_seed_gives_the_same_history) {
-  for (uint64_t i = 1; i <= 20; i++)
-    EXPECT_EQ(EndingGroup({.seed = i}).run().trace, EndingGroup({.seed = i}).run().trace);
-}
-
-void expect_found(EndCanary canary) {
-  for (uint64_t i = 1; i <= kCanarySeeds; i++) {
-    if (EndingGroup({i, canary}).run().violations.empty()) continue;
-    std::printf("found with seed %llu\n", static_cast<unsigned long long>(i));
-    return;
-  }
-  fail(__FILE__, __LINE__, "no seed finds the broken rule");
-}
-
-TEST(canary_a_trim_used_before_all_show_it) { expect_found(EndCanary::kAlone); }
-TEST(canary_a_suspicion_shown_before_the_copied_trim) { expect_found(EndCanary::kSuspectFirst); }
-TEST(canary_a_trim_used_without_agreement) { expect_found(EndCanary::kDisagree); }
-TEST(canary_a_trim_without_a_majority) { expect_found(EndCanary::kWithoutMajority); }
-TEST(canary_wedged_shown_while_still_receiving) { expect_found(EndCanary::kEarlyWedge); }
-
-// --- by hand: three members, the third is lost --------------------------------------------------
-
-constexpr RankSet kFirstTwo = 0b011;
 constexpr NodeId kLost = 3;
 
-// Members 0 and 1 go on, as if their view had said so.
-void end(DirectGroup& group, bool gate_open = true) {
+// Members 0 and 1 wedge and see it of each other.
+MessageCounts wedge_two(DirectGroup& group) {
   for (const size_t m : {0u, 1u}) {
     group.replica(m).suspect(kLost);
     group.replica(m).wedge();
-    group.replica(m).set_survivors({kFirstTwo, true, gate_open});
   }
-  for (int round = 0; round < 10; round++) {
+  for (int round = 0; round < 3; round++) {
     group.step(0);
     group.step(1);
   }
+  MessageCounts least{};
+  EXPECT(group.replica(0).least_received({1, 2}, least));
+  return least;
+}
+
+void take_trim(DirectGroup& group, size_t m, const MessageCounts& trim) {
+  group.out(m).clear();
+  group.replica(m).take_trim(trim, group.out(m));
+  group.note(m);
+  for (int round = 0; round < 10; round++) group.step(m);
+}
+
+// Members 0 and 1 go on, as if their view had said so.
+void end(DirectGroup& group) {
+  const MessageCounts trim = wedge_two(group);
+  for (const size_t m : {0u, 1u}) take_trim(group, m, trim);
 }
 
 TEST(what_all_survivors_have_is_delivered_and_answered) {
@@ -103,11 +49,10 @@ TEST(what_all_survivors_have_is_delivered_and_answered) {
     group.step(0);
     group.step(1);  // member 2 makes no pass, so nothing is stable
   }
-  EXPECT_EQ(group.answered(1), 0);
-  end(group, false);
-  EXPECT(group.replica(0).end_phase() == EndPhase::kTrimmed);
+  const MessageCounts trim = wedge_two(group);
+  EXPECT(group.replica(0).end_phase() == EndPhase::kWedged);
   EXPECT_EQ(group.answered(1), 0);  // somebody outside may still answer reads
-  end(group);
+  for (const size_t m : {0u, 1u}) take_trim(group, m, trim);
   EXPECT(group.replica(0).end_phase() == EndPhase::kEnded);
   EXPECT(group.replica(1).end_phase() == EndPhase::kEnded);
   EXPECT_EQ(group.answered(1), 1);
@@ -156,6 +101,24 @@ TEST(a_wedged_member_takes_nothing_and_answers_no_reads) {
             group.replica(0).frontiers().delivered.load());
 }
 
+TEST(what_was_received_is_final_once_all_are_wedged) {
+  DirectGroup group({});
+  group.set_rules(0);
+  MessageCounts least{};
+  group.replica(0).wedge();
+  group.step(0);
+  EXPECT(!group.replica(0).least_received({1, 2}, least));
+  EXPECT_EQ(group.put(1, "k", {}, 1), Status::kOk);
+  group.step(1);  // member 0 takes it no more
+  group.replica(1).wedge();
+  group.step(1);
+  EXPECT(group.replica(0).least_received({1, 2}, least));
+  EXPECT(group.replica(1).least_received({1, 2}, least));
+  MessageCounts alone{};
+  EXPECT(group.replica(1).least_received({2}, alone));
+  EXPECT_EQ(alone[1], least[1] + 1);
+}
+
 TEST(what_waits_for_disks_is_answered_when_the_next_view_is_committed) {
   DirectGroup group({.persistent = true});
   group.set_rules(0);
@@ -179,21 +142,55 @@ TEST(what_waits_for_disks_is_answered_when_the_next_view_is_committed) {
   EXPECT_EQ(group.replica(0).frontiers().persisted_version.load(), 1u);
 }
 
-TEST(who_lacks_what_the_trim_covers_does_not_deliver_it) {
+void copy_log(Store& from, Store& to) {
+  std::vector<std::byte> bytes(size_t{1} << 20);
+  size_t used = 0;
+  LogPosition last;
+  EXPECT_EQ(from.read_log(to.last_position(), bytes, used, last), Status::kOk);
+  for (size_t at = 0; at < used;) {
+    const RecordView record(bytes.data() + at);
+    EXPECT_EQ(to.restore(record, std::nullopt), Status::kOk);
+    at += record.size();
+  }
+}
+
+// Members 0 and 2 end the epoch; member 1 was away, lacks what they delivered and fetches it.
+TEST(who_lacks_what_the_trim_covers_fetches_it) {
   DirectGroup group({});
   group.set_rules(0);
-  const RowLayout layout{3};
-  const Version before = group.store(0).newest_version();
-  auto* row = reinterpret_cast<uint64_t*>(group.memory(0, RegionKind::kShardRow, 2).data());
-  for (size_t s = 0; s < 3; s++) row[layout.trim(s)] = row[layout.received(s)] + 4;
-  row[layout.wedged()] = 1;
-  row[layout.trim_ready()] = 1;
-  group.replica(0).suspect(kLost);
+  group.settle();
+  EXPECT_EQ(group.put(0, "k", {}, 1), Status::kOk);
+  group.step(0);
+  group.step(2);
+  group.replica(1).wedge();  // before it took the put
+  for (const size_t m : {0u, 2u}) group.replica(m).wedge();
+  for (const size_t m : {0u, 1u, 2u}) group.step(m);
+  MessageCounts trim{};
+  EXPECT(group.replica(0).least_received({1, 3}, trim));
+  for (const size_t m : {0u, 1u, 2u}) take_trim(group, m, trim);
+  EXPECT(group.replica(0).end_phase() == EndPhase::kEnded);
+  EXPECT(group.replica(1).end_phase() == EndPhase::kBehind);
+  EXPECT(!group.replica(1).is_prepared());
+  EXPECT_EQ(group.store(1).newest_version(), 0u);
+  copy_log(group.store(0), group.store(1));
+  group.replica(1).filled();
+  group.step(1);
+  EXPECT(group.replica(1).is_prepared());
+  EXPECT_EQ(group.store(1).digest(), group.store(0).digest());
+  EXPECT_EQ(group.replica(1).frontiers().delivered_version.load(), 1u);
+}
+
+TEST(an_end_that_was_missed_is_fetched) {
+  DirectGroup group({});
+  group.set_rules(0);
+  group.replica(0).miss_end();
+  EXPECT(group.replica(0).end_phase() == EndPhase::kRunning);
   group.replica(0).wedge();
-  group.replica(0).set_survivors({kFirstTwo, true, true});
-  for (int round = 0; round < 3; round++) group.step(0);
+  group.replica(0).miss_end();
   EXPECT(group.replica(0).end_phase() == EndPhase::kBehind);
-  EXPECT_EQ(group.store(0).newest_version(), before);
+  group.replica(0).filled();
+  group.step(0);
+  EXPECT(group.replica(0).is_prepared());
 }
 
 TEST(a_trim_that_takes_back_what_was_delivered_is_a_fault) {
@@ -201,17 +198,39 @@ TEST(a_trim_that_takes_back_what_was_delivered_is_a_fault) {
   group.set_rules(0);
   for (Token token = 1; token <= 5; token++) EXPECT_EQ(group.put(1, "k", {}, token), Status::kOk);
   group.settle();
-  const RowLayout layout{3};
-  auto* row = reinterpret_cast<uint64_t*>(group.memory(0, RegionKind::kShardRow, 2).data());
-  row[layout.wedged()] = 1;
-  row[layout.trim(1)] = 2;  // member 0 delivered five of member 1's
-  row[layout.trim_ready()] = 1;
-  group.replica(0).suspect(kLost);
-  group.replica(0).wedge();
-  group.replica(0).set_survivors({kFirstTwo, true, true});
-  group.step(0);
+  MessageCounts trim = wedge_two(group);
+  trim[1] = 2;  // member 0 delivered five of member 1's
+  take_trim(group, 0, trim);
   EXPECT(group.replica(0).frontiers().stopped.load() == static_cast<uint8_t>(Status::kLogCorrupt));
-  EXPECT_EQ(group.replica(0).fault().peer, 2u);
+}
+
+TEST(what_is_suspected_counts_as_it_was_until_it_is_trusted) {
+  DirectGroup group({});
+  group.set_rules(0);
+  group.replica(0).suspect(kLost);
+  EXPECT_EQ(group.put(0, "k", {}, 1), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answered(1), 0);
+  group.replica(0).trust(kLost);
+  group.settle();
+  EXPECT_EQ(group.answered(1), 1);
+}
+
+TEST(nothing_is_written_to_who_is_held_back) {
+  DirectGroup group({});
+  group.replica(0).hold(2);
+  group.set_rules(0);
+  EXPECT_EQ(group.put(0, "k", {}, 1), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.store(1).newest_version(), 0u);
+  EXPECT_EQ(group.answered(1), 0);
+  group.replica(0).on_up(2);  // a connection alone releases nothing
+  group.settle();
+  EXPECT_EQ(group.answered(1), 0);
+  group.replica(0).release(2);
+  group.settle();
+  EXPECT_EQ(group.answered(1), 1);
+  EXPECT_EQ(group.store(1).newest_version(), 1u);
 }
 
 }  // namespace
