@@ -1,5 +1,6 @@
 /**
  * `npm run sim`: whole clusters in the simulator, from one seed on; a failing seed is named.
+ * `npm run sim -- --views`: the same for clusters whose members come and go.
  * `npm run sim -- --model`: the same for the model of the protocol (`test/native/model`).
  */
 import { spawn } from 'node:child_process';
@@ -16,6 +17,7 @@ const folder = join(repositoryRoot, 'build', 'native');
 interface Options {
   readonly seed: number;
   readonly runs: number;
+  readonly views?: boolean;
   readonly model?: boolean;
   readonly seconds?: number;
   readonly walks?: number;
@@ -39,14 +41,18 @@ async function runModel(given: Options): Promise<number> {
   return run(join(folder, 'test', 'epoch_model'), list === true ? ['--list'] : args);
 }
 
-async function runClusters({ seed, runs }: Options): Promise<number> {
-  const built = await build('simulation_test');
+async function runClusters({ seed, runs, views }: Options): Promise<number> {
+  const name = views === true ? 'membership_test' : 'simulation_test';
+  const built = await build(name);
   if (built !== 0) return built;
-  const program = join(folder, 'test', 'simulation_test');
+  const program = join(folder, 'test', name);
   for (let nth = 0; nth < runs; nth++) {
     const first = String(seed + nth * seedsOfOneRun);
     process.stdout.write(`seeds from ${first} on\n`);
-    const code = await run(program, ['every_seed'], { FRESHET_SEED: first });
+    const code = await run(program, ['every_seed'], {
+      FRESHET_SEED: first,
+      FRESHET_SEEDS: String(seedsOfOneRun),
+    });
     if (code !== 0) return code;
   }
   return 0;
@@ -73,6 +79,7 @@ function readOptions(): Options {
     .description('Steps simulated clusters from their seeds and checks what they did.')
     .option('--seed <n>', 'the first seed', wholeNumber, 1)
     .option('--runs <n>', `so many times ${String(seedsOfOneRun)} seeds`, wholeNumber, 1)
+    .option('--views', 'clusters whose members come and go')
     .option('--model', 'the model of the protocol instead of clusters')
     .option('--seconds <n>', 'with --model: walks for so long', wholeNumber)
     .option('--walks <n>', 'with --model: so many walks', wholeNumber)
