@@ -24,10 +24,10 @@ class Answers {
 
   size_t unsynced() const { return unsynced_.size(); }
 
-  // The submission at `sequence` was accepted and waits for the disks of all members.
+  // The submission at `sequence` waits for the disks of all members, or for the next view.
   void await_sync(Token token, Sequence sequence, const Applied& applied) {
     unsynced_.push({sequence,
-                    {token, Status::kOk, applied.epoch, applied.version, applied.time,
+                    {token, applied.status, applied.epoch, applied.version, applied.time,
                      applied.previous_version_of_key}});
   }
   // A read waits until `sequences` are delivered, or synced everywhere.

@@ -236,7 +236,8 @@ void ShardReplica::Impl::answer_own(Sequence sequence, const Applied& applied, O
   if (waiting.empty() || waiting.front().index != index) return;  // nobody asked
   const Sender::Waiting mine = waiting.front();
   waiting.pop();
-  if (mine.ack == Ack::kPersisted && applied.status == Status::kOk) {
+  // Until the next view is committed, members that the trim left out may come back without it.
+  if (is_trimmed() || (mine.ack == Ack::kPersisted && applied.status == Status::kOk)) {
     answers_.await_sync(mine.token, sequence, applied);
     return;
   }

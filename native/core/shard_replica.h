@@ -119,8 +119,7 @@ class ShardReplica {
 
   // The end of the epoch by a change of view (epoch_end.h, view/membership.h): wedge, then
   // take_trim() once the view has decided, until step() has brought end_phase() to kEnded. Then
-  // stop() answers what the trim cut off, and what still waits for disks unless confirm() came
-  // before.
+  // stop() answers what the trim cut off, and all that confirm() has not answered before.
   //
   // From now on nothing is sent or received; submissions are refused as kShardStopped, reads
   // answered with kNotCurrent.
@@ -140,7 +139,8 @@ class ShardReplica {
   void filled();
   // Ended, and on this disk if the shard is persistent: what this member promises with PREPARE.
   bool is_prepared() const;
-  // The next view is committed, so every survivor is prepared: what waited for disks is answered.
+  // The next view is committed, so every survivor is prepared: what the trim delivered, and what
+  // waited for disks, is answered.
   void confirm(Outputs& out);
 
   // A connection began: what was written to the peer before may be lost and is written again.

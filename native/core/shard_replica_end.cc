@@ -61,7 +61,8 @@ bool ShardReplica::Impl::is_prepared() const {
 void ShardReplica::Impl::confirm(Outputs& out) {
   FRESHET_CHECK(is_prepared());
   if (config_.persistent) publish_persisted(delivered_);
-  answer(out);
+  const Completion none{0, Status::kNotCurrent, 0, 0, 0, 0};  // no read waits any more
+  answers_.release({delivered_, delivered_, delivered_}, none, out);
 }
 
 }  // namespace freshet

@@ -161,6 +161,7 @@ bool ViewGroup::may_stand_still() const {
                              keeps_majority(view, next->seats(), nullptr)))
       return true;
     for (const ViewShard& shard : view.shards) {
+      if (is_end_lost(shard.shard)) return true;
       const SeatSet kept = next == nullptr ? view.seats() : next->seats();
       const bool held =
           shard.closed || std::ranges::any_of(shard.members, [&](Seat seat) {
@@ -172,6 +173,19 @@ bool ViewGroup::may_stand_still() const {
     }
   }
   return false;
+}
+
+// Somebody lacks the end of its epoch, and nobody has it.
+bool ViewGroup::is_end_lost(ShardId shard) const {
+  bool lacks = false;
+  bool has = false;
+  for (const auto& process : world_.running) {
+    const ShardReplica* mine = process == nullptr ? nullptr : process->replica(shard);
+    if (mine == nullptr) continue;
+    lacks = lacks || mine->end_phase() == EndPhase::kBehind;
+    has = has || mine->frontiers().delivered_version.load() == world_.ledger.newest(shard);
+  }
+  return lacks && !has;
 }
 
 void ViewGroup::finish(bool in_time) {

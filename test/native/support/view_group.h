@@ -60,6 +60,7 @@ class ViewGroup {
   void put_everywhere();
   bool are_alike();
   bool may_stand_still() const;
+  bool is_end_lost(ShardId shard) const;
   void finish(bool in_time);
   std::shared_ptr<ViewProcess> random_process();
   ViewProcess* at(NodeId node) { return world_.running[node - 1].get(); }
