@@ -2,6 +2,7 @@
 #ifndef FRESHET_TEST_NATIVE_SUPPORT_VIEW_EVENTS_H_
 #define FRESHET_TEST_NATIVE_SUPPORT_VIEW_EVENTS_H_
 
+#include <algorithm>
 #include <functional>
 #include <queue>
 #include <utility>

@@ -182,8 +182,10 @@ bool ViewGroup::is_end_lost(ShardId shard) const {
   for (const auto& process : world_.running) {
     const ShardReplica* mine = process == nullptr ? nullptr : process->replica(shard);
     if (mine == nullptr) continue;
-    lacks = lacks || mine->end_phase() == EndPhase::kBehind;
-    has = has || mine->frontiers().delivered_version.load() == world_.ledger.newest(shard);
+    const bool behind = mine->end_phase() == EndPhase::kBehind;
+    lacks = lacks || behind;
+    has = has ||
+          (!behind && mine->frontiers().delivered_version.load() == world_.ledger.newest(shard));
   }
   return lacks && !has;
 }

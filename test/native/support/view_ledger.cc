@@ -109,13 +109,4 @@ Version ViewLedger::newest(ShardId shard) const {
   return found == shards_.end() ? 0 : found->second.history.size();
 }
 
-Version ViewLedger::newest_acknowledged(ShardId id) const {
-  const auto found = shards_.find(id);
-  Version newest = 0;
-  if (found == shards_.end()) return 0;
-  for (const auto& [epoch, version] : found->second.acknowledged)
-    newest = std::max(newest, version);
-  return newest;
-}
-
 }  // namespace freshet::test

@@ -34,8 +34,6 @@ class ViewLedger {
   void violation(const std::string& text);
 
   Version newest(ShardId shard) const;
-  // Newest that a caller was told to be delivered.
-  Version newest_acknowledged(ShardId shard) const;
 
   std::vector<std::string> violations;
   uint64_t reads = 0;
