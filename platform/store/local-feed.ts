@@ -34,6 +34,8 @@ export class LocalFeed implements ShardFeed {
   readonly #prefix: string;
   readonly #frontier: number;
   readonly #share: EventShare | null;
+  readonly #whenCurrent: () => Promise<void>;
+  #fromNow: boolean;
   /** Versions that the native side named, not handed out yet. */
   #named: number[] = [];
   #next: number;
@@ -48,22 +50,36 @@ export class LocalFeed implements ShardFeed {
   #wake: (() => void) | null = null;
   #failure: FreshetError | null = null;
 
-  constructor(core: MemberCore, layout: ShardLayout, options: FeedOptions) {
+  /** `whenCurrent` resolves once what was acknowledged before the call is shown here. */
+  constructor(
+    core: MemberCore,
+    layout: ShardLayout,
+    options: FeedOptions,
+    whenCurrent: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.#whenCurrent = whenCurrent;
+    this.#fromNow = options.from === null;
     this.#core = core;
     this.#layout = layout;
     this.#prefix = options.prefix;
     this.#share = options.share ?? null;
     const persisted = layout.persistent && options.frontier === 'persisted';
     this.#frontier = persisted ? acks.persisted : acks.delivered;
-    this.#next = options.from ?? newestShown(core, layout.shard, persisted) + 1;
+    this.#next = options.from ?? this.#newest() + 1;
   }
 
   get position(): number {
     return this.#next;
   }
 
-  start(): Promise<void> {
-    return Promise.resolve();
+  /** From now on: behind everything that was acknowledged anywhere before. */
+  async start(): Promise<void> {
+    if (!this.#fromNow) {
+      return;
+    }
+    await this.#whenCurrent();
+    this.#fromNow = false;
+    this.#next = Math.max(this.#next, this.#newest() + 1);
   }
 
   async next(max: number): Promise<readonly FeedEvent[]> {
@@ -102,6 +118,10 @@ export class LocalFeed implements ShardFeed {
     this.#named = [];
     this.#behind = [];
     this.#awake();
+  }
+
+  #newest(): number {
+    return newestShown(this.#core, this.#layout.shard, this.#frontier === acks.persisted);
   }
 
   #handOut(events: readonly FeedEvent[]): readonly FeedEvent[] {

@@ -9,6 +9,7 @@
 import {
   type Clock,
   FreshetError,
+  isFreshetError,
   type ObjectRecord,
   type PutOutcome,
   type PutResult,
@@ -203,7 +204,15 @@ export class LocalShard implements ShardAccess {
   }
 
   feed(options: FeedOptions): ShardFeed {
-    return new LocalFeed(this.#core, this.#layout, options);
+    return new LocalFeed(this.#core, this.#layout, options, async () => {
+      try {
+        await this.#becomeCurrent({ timeoutMs: storeLimits.feedStartMs, signal: null });
+      } catch (caught) {
+        // While it stands still nothing is acknowledged: what is shown here has to do.
+        const stands = isFreshetError(caught, 'SHARD_STOPPED') || isFreshetError(caught, 'TIMEOUT');
+        if (!stands) throw caught;
+      }
+    });
   }
 
   frontier(): Promise<ShardFrontier> {

@@ -237,7 +237,8 @@ async function serve(
   }
 }
 
-function startOf(feed: ShardFeed): number {
+async function startOf(feed: ShardFeed): Promise<number> {
+  await feed.start();
   const { position } = feed;
   feed.close();
   return position;

@@ -19,6 +19,8 @@ const table = {
   feedBatchRecords: 256,
   /** Bytes of one remote answer; larger ones come in the next. */
   remoteFeedWaitMs: 5000,
+  /** How long a watch from now on waits for its shard to be current. */
+  feedStartMs: 1000,
   /** A value above this is not copied only to read its meta. */
   statCopyBytes: 64 * KiB,
   /** Tries to write the catalog while others write it. */

@@ -215,6 +215,16 @@ describe('watching', () => {
     expect((await collect(resumed, 2)).map(({ kind }) => kind)).toEqual(['put', 'remove']);
   });
 
+  test('from now on shows nothing that was acknowledged before, whoever put it', async () => {
+    for (let round = 0; round < 100; round++) {
+      const key = `/milk/now/${String(round)}`;
+      await store(1 + (round % 2)).put({ key, value: bytes('before') });
+      const watch = await store(3).openWatch({ prefix: key });
+      await store(1).put({ key, value: bytes('after') });
+      expect((await collect(watch, 1)).map(({ object }) => text(object.value))).toEqual(['after']);
+    }
+  });
+
   test('from the start shows everything that is kept', async () => {
     await store(1).put({ key: '/milk/start/1', value: bytes('1') });
     await store(1).put({ key: '/milk/start/2', value: bytes('2') });
