@@ -49,14 +49,14 @@ afterAll(async () => {
 
 test('members, objects as they are put, and an older value by the time slider', async (context) => {
   const { page, complaints } = await openPage(context);
-  await door.createPool({ name: '/farm/notes', kind: 'persistent' });
+  await door.createPool({ name: '/barn/notes', kind: 'persistent' });
 
   await textOf(page, 'state', 'Answering');
   for (const id of [1, 2, 3]) {
     await page.getByText(new RegExp(`member ${String(id)}.*up`)).waitFor();
   }
 
-  await page.getByTestId('pool').selectOption('/farm/notes');
+  await page.getByTestId('pool').selectOption('/barn/notes');
   await page.getByText('No keys').waitFor();
   const first = await putNote({ litres: 14.2 });
   await page.getByTestId('keys').getByText('cow_128').waitFor();
@@ -175,7 +175,7 @@ async function openPage(context: TestContext) {
 
 async function putNote(value: unknown) {
   return door.put({
-    key: '/farm/notes/cow_128',
+    key: '/barn/notes/cow_128',
     value: Buffer.from(JSON.stringify(value)),
     meta: { 'content-type': 'application/json' },
   });

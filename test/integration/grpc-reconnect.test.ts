@@ -9,7 +9,7 @@ let rig: DoorsRig;
 
 beforeAll(async () => {
   rig = await startDoors('reconnect', 1);
-  await rig.cluster.door.createPool({ name: '/farm/notes', kind: 'volatile' });
+  await rig.cluster.door.createPool({ name: '/barn/notes', kind: 'volatile' });
 });
 
 afterAll(async () => rig.close());
@@ -67,10 +67,10 @@ test('puts in flight fail with a code that says try again, later ones work', asy
     token: null,
     timeoutMs: 20_000,
   });
-  await door.put({ key: '/farm/notes/before', value: bytes('x') });
+  await door.put({ key: '/barn/notes/before', value: bytes('x') });
   wire.hold();
   const puts = Array.from({ length: 6000 }, (_, nth) => ({
-    key: `/farm/notes/lost/${String(nth)}`,
+    key: `/barn/notes/lost/${String(nth)}`,
     value: bytes('x'),
   }));
   const lost = door.putMany(puts);
@@ -83,11 +83,11 @@ test('puts in flight fail with a code that says try again, later ones work', asy
   expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(['UNREACHABLE']));
   expect(failures.every(({ retryable }) => retryable)).toBe(true);
 
-  await untilTaken(door, '/farm/notes/after');
-  const after = await rig.cluster.door.get({ key: '/farm/notes/after' });
+  await untilTaken(door, '/barn/notes/after');
+  const after = await rig.cluster.door.get({ key: '/barn/notes/after' });
   expect(text(after?.value)).toBe('again');
   await door.close();
-  await expect(door.put({ key: '/farm/notes/x', value: bytes('x') })).rejects.toMatchObject({
+  await expect(door.put({ key: '/barn/notes/x', value: bytes('x') })).rejects.toMatchObject({
     code: 'CLOSED',
   });
   wire.close();
@@ -99,9 +99,9 @@ test('a member that falls silent answers nothing; the put ends as TIMEOUT', asyn
     token: null,
     timeoutMs: 20_000,
   });
-  await door.put({ key: '/farm/notes/before', value: bytes('x') });
+  await door.put({ key: '/barn/notes/before', value: bytes('x') });
   wire.hold();
-  const put = door.put({ key: '/farm/notes/silent', value: bytes('x'), timeoutMs: 50 });
+  const put = door.put({ key: '/barn/notes/silent', value: bytes('x'), timeoutMs: 50 });
   await expect(put).rejects.toMatchObject({ code: 'TIMEOUT', retryable: true });
   await door.close();
   wire.close();

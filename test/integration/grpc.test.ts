@@ -15,7 +15,7 @@ const address = () => `127.0.0.1:${String(rig.grpcPort)}`;
 beforeAll(async () => {
   rig = await startDoors('grpc');
   ({ door } = rig.cluster);
-  await door.createPool({ name: '/farm/notes', kind: 'persistent' });
+  await door.createPool({ name: '/barn/notes', kind: 'persistent' });
   await door.createPool({ name: '/farm/small', kind: 'volatile', maxValueBytes: 100 });
 });
 
@@ -25,7 +25,7 @@ describe('streams of puts', () => {
   test('thousands in flight are each answered, in the order of the key', async () => {
     const count = 20_000;
     const requests = Array.from({ length: count }, (_, nth) => ({
-      key: `/farm/notes/many/${String(nth % 7)}`,
+      key: `/barn/notes/many/${String(nth % 7)}`,
       value: bytes(String(nth)),
     }));
     const results = await door.putMany(requests);
@@ -34,7 +34,7 @@ describe('streams of puts', () => {
       const versions = results.filter((_, nth) => nth % 7 === lane) as PutResult[];
       const sorted = [...versions].sort((a, b) => a.version - b.version);
       expect(versions).toEqual(sorted);
-      const newest = await door.get({ key: `/farm/notes/many/${String(lane)}` });
+      const newest = await door.get({ key: `/barn/notes/many/${String(lane)}` });
       expect(Number(text(newest?.value)) % 7).toBe(lane);
       expect(newest?.version).toBe(versions.at(-1)?.version);
     }
@@ -42,12 +42,12 @@ describe('streams of puts', () => {
 
   test('one that is refused does not hold up the others', async () => {
     const results = await door.putMany([
-      { key: '/farm/notes/ok/1', value: bytes('1') },
-      { key: '/farm/notes/../up', value: bytes('2') },
+      { key: '/barn/notes/ok/1', value: bytes('1') },
+      { key: '/barn/notes/../up', value: bytes('2') },
       { key: '/farm/small/over', value: new Uint8Array(101) },
-      { key: '/farm/notes/huge', value: new Uint8Array(limits.valueBytesMax + 1) },
-      { key: '/farm/notes/ok/2', value: bytes('3'), expect: { versionOfKey: 99 } },
-      { key: '/farm/notes/ok/3', value: bytes('4') },
+      { key: '/barn/notes/huge', value: new Uint8Array(limits.valueBytesMax + 1) },
+      { key: '/barn/notes/ok/2', value: bytes('3'), expect: { versionOfKey: 99 } },
+      { key: '/barn/notes/ok/3', value: bytes('4') },
     ]);
     const codes = results.map((result) => (result instanceof FreshetError ? result.code : 'ok'));
     const refused = ['INVALID_KEY', 'VALUE_TOO_LARGE', 'VALUE_TOO_LARGE', 'CONDITION_FAILED'];
@@ -55,7 +55,7 @@ describe('streams of puts', () => {
   });
 
   test('one that the wire cannot say is refused by name, and the stream lives on', async () => {
-    const key = '/farm/notes/odd';
+    const key = '/barn/notes/odd';
     const odd: readonly (readonly [options: Record<string, unknown>, name: RegExp])[] = [
       [{ expect: { versionOfKey: 1.5 } }, /^expect\.versionOfKey is 1\.5/],
       [{ expect: { version: -1 } }, /^expect\.version is -1/],
@@ -66,10 +66,10 @@ describe('streams of puts', () => {
       [{ ack: 'perhaps' }, /^ack is 'perhaps', not one of none, delivered, persisted/],
     ];
     const results = await door.putMany([
-      { key: '/farm/notes/ok/4', value: bytes('4') },
+      { key: '/barn/notes/ok/4', value: bytes('4') },
       ...odd.map(([options]) => ({ key, value: bytes('x'), ...options })),
-      { key: '/farm/notes/ok/5', value: bytes('5'), timeoutMs: Infinity },
-      { key: '/farm/notes/ok/6', value: bytes('6'), timeoutMs: 20_000.5 },
+      { key: '/barn/notes/ok/5', value: bytes('5'), timeoutMs: Infinity },
+      { key: '/barn/notes/ok/6', value: bytes('6'), timeoutMs: 20_000.5 },
     ]);
     const refused = results.slice(1, 1 + odd.length) as FreshetError[];
     expect(refused.map(({ code }) => code)).toEqual(odd.map(() => 'INVALID_ARGUMENT'));
@@ -103,7 +103,7 @@ describe('streams of puts', () => {
     }
     stream.end();
     // The member goes on serving others meanwhile.
-    await door.put({ key: '/farm/notes/meanwhile', value: bytes('x') });
+    await door.put({ key: '/barn/notes/meanwhile', value: bytes('x') });
     const answered = new Set<number>();
     for await (const { outcomes } of stream as AsyncIterable<PutReplyBatch>) {
       for (const { sequence } of outcomes) answered.add(sequence);
@@ -115,7 +115,7 @@ describe('streams of puts', () => {
 
 describe('verify', () => {
   test('tells per shard and member, alike over gRPC and HTTP', async () => {
-    await door.put({ key: '/farm/notes/verified', value: bytes('x') });
+    await door.put({ key: '/barn/notes/verified', value: bytes('x') });
     const report = await door.verify(false);
     expect(report.ok).toBe(true);
     const holds = report.shards.filter(({ version }) => version !== null && version > 0);
@@ -160,8 +160,8 @@ describe('errors', () => {
   });
 
   test('arguments that the wire cannot say are named before they are sent', async () => {
-    const key = '/farm/notes/odd';
-    const prefix = '/farm/notes';
+    const key = '/barn/notes/odd';
+    const prefix = '/barn/notes';
     const value = bytes('x');
     const refused = { code: 'INVALID_ARGUMENT' };
     await expect(door.get({ key, version: 1.5 })).rejects.toMatchObject(refused);
@@ -177,7 +177,7 @@ describe('errors', () => {
   });
 
   test('a limit of nothing gives nothing, one without end gives all', async () => {
-    const prefix = '/farm/notes';
+    const prefix = '/barn/notes';
     await door.put({ key: `${prefix}/limited`, value: bytes('x') });
     expect(await take(door.list({ prefix, limit: 0 }), 1)).toEqual([]);
     expect(await take(door.history({ key: `${prefix}/limited`, limit: 0 }), 1)).toEqual([]);
@@ -192,7 +192,7 @@ describe('errors', () => {
         const same = (value: Buffer) => value;
         client.makeUnaryRequest(path, same, same, message, (error) => resolve(error));
       });
-    const key = Buffer.from('/farm/notes/a');
+    const key = Buffer.from('/barn/notes/a');
     const keyField = Buffer.concat([Buffer.from([0x0a, key.length]), key]);
     const readLevel99 = await call(Buffer.concat([keyField, Buffer.from([0x10, 99])]));
     expect(readLevel99?.code).toBe(status.INVALID_ARGUMENT);
@@ -202,7 +202,7 @@ describe('errors', () => {
     });
     expect(await call(Buffer.from([0x0a, 0xff, 0xff, 0x03]))).not.toBeNull();
     client.close();
-    expect(await door.get({ key: '/farm/notes/a' })).toBeNull();
+    expect(await door.get({ key: '/barn/notes/a' })).toBeNull();
   });
 
   test('an address where nobody listens is told in one short sentence', async () => {
@@ -229,23 +229,23 @@ describe('errors', () => {
     const other = new GrpcDoor(address(), options);
     await other.members();
     await other.close();
-    const key = '/farm/notes/ok/1';
+    const key = '/barn/notes/ok/1';
     const gone = { code: 'CLOSED' };
     await expect(other.get({ key })).rejects.toMatchObject(gone);
     await expect(other.put({ key, value: bytes('1') })).rejects.toMatchObject(gone);
-    await expect(take(other.list({ prefix: '/farm/notes' }), 1)).rejects.toMatchObject(gone);
-    await expect(take(other.watch({ prefix: '/farm/notes' }), 1)).rejects.toMatchObject(gone);
+    await expect(take(other.list({ prefix: '/barn/notes' }), 1)).rejects.toMatchObject(gone);
+    await expect(take(other.watch({ prefix: '/barn/notes' }), 1)).rejects.toMatchObject(gone);
   });
 
   test('a deadline that has passed, and a caller who gives up', async () => {
-    const get = door.get({ key: '/farm/notes/a', timeoutMs: 0 });
+    const get = door.get({ key: '/barn/notes/a', timeoutMs: 0 });
     await expect(get).rejects.toMatchObject({ code: 'TIMEOUT' });
     const abort = new AbortController();
-    const watch = take(door.watch({ prefix: '/farm/notes', signal: abort.signal }), 1);
+    const watch = take(door.watch({ prefix: '/barn/notes', signal: abort.signal }), 1);
     abort.abort();
     await expect(watch).rejects.toMatchObject({ code: 'CANCELLED' });
     const { signal } = abort;
-    const put = door.put({ key: '/farm/notes/a', value: bytes('x'), signal });
+    const put = door.put({ key: '/barn/notes/a', value: bytes('x'), signal });
     await expect(put).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 });
@@ -286,8 +286,8 @@ test('garbage and half frames on the gRPC and replication ports leave the member
   }
   for (const { grpc } of rig.cluster.ports) {
     const other = new GrpcDoor(`127.0.0.1:${String(grpc)}`, { token: null, timeoutMs: 20_000 });
-    await other.put({ key: '/farm/notes/alive', value: bytes(String(grpc)) });
-    expect(text((await other.get({ key: '/farm/notes/alive' }))?.value)).toBe(String(grpc));
+    await other.put({ key: '/barn/notes/alive', value: bytes(String(grpc)) });
+    expect(text((await other.get({ key: '/barn/notes/alive' }))?.value)).toBe(String(grpc));
     expect((await other.members()).waitingFor).toBeNull();
     await other.close();
   }

@@ -20,7 +20,7 @@ const put = async (key: string, body: string, headers = {}) =>
 beforeAll(async () => {
   rig = await startDoors('http');
   const { door } = rig.cluster;
-  await door.createPool({ name: '/farm/notes', kind: 'persistent' });
+  await door.createPool({ name: '/barn/notes', kind: 'persistent' });
   await door.createPool({ name: '/farm/small', kind: 'volatile', maxValueBytes: 100 });
   await door.createPool({ name: '/farm/large', kind: 'volatile', history: 1 });
   await door.createPool({ name: '/farm/bell', kind: 'trigger' });
@@ -31,7 +31,7 @@ afterAll(async () => rig.close());
 describe('objects', () => {
   test('a body is stored as it is and comes back with its type, its tag and its meta', async () => {
     const bytes = Buffer.from([0, 255, 1, 254]);
-    const stored = await http('/v1/objects/farm/notes/raw%20%C3%A9', {
+    const stored = await http('/v1/objects/barn/notes/raw%20%C3%A9', {
       method: 'PUT',
       body: bytes,
       headers: { 'content-type': 'image/x-cow', 'freshet-meta-camera': 'barn 2' },
@@ -39,7 +39,7 @@ describe('objects', () => {
     expect(stored.status).toBe(200);
     const place = jsonOf(stored) as { version: number; epoch: number; time: number };
     expect(stored.headers.etag).toBe(`"${String(place.epoch)}-${String(place.version)}"`);
-    const read = await http('/v1/objects/farm/notes/raw%20%C3%A9');
+    const read = await http('/v1/objects/barn/notes/raw%20%C3%A9');
     expect(read.status).toBe(200);
     expect(read.body.equals(bytes)).toBe(true);
     expect(read.headers).toMatchObject({
@@ -51,14 +51,14 @@ describe('objects', () => {
       'x-content-type-options': 'nosniff',
       etag: stored.headers.etag,
     });
-    const direct = await rig.cluster.door.get({ key: '/farm/notes/raw é' });
+    const direct = await rig.cluster.door.get({ key: '/barn/notes/raw é' });
     expect(Buffer.from(direct!.value!).equals(bytes)).toBe(true);
   });
 
   test('reads keep to their conditions, and never join parts of two versions', async () => {
-    const path = '/v1/objects/farm/notes/parts';
-    const { etag: before = '' } = (await put('/farm/notes/parts', 'eleven byte')).headers;
-    const { etag: now = '' } = (await put('/farm/notes/parts', 'ELEVEN BYTE')).headers;
+    const path = '/v1/objects/barn/notes/parts';
+    const { etag: before = '' } = (await put('/barn/notes/parts', 'eleven byte')).headers;
+    const { etag: now = '' } = (await put('/barn/notes/parts', 'ELEVEN BYTE')).headers;
     const get = async (headers: Record<string, string>) => {
       const { status, body } = await http(path, { headers });
       return [status, body.toString()];
@@ -77,7 +77,7 @@ describe('objects', () => {
   });
 
   test('what was not waited for has no tag', async () => {
-    const answer = await http('/v1/objects/farm/notes/loose?ack=none', {
+    const answer = await http('/v1/objects/barn/notes/loose?ack=none', {
       method: 'PUT',
       body: 'x',
     });
@@ -87,7 +87,7 @@ describe('objects', () => {
   test('a parameter or header that is wrong is named', async () => {
     const message = async (path: string, headers = {}) =>
       errorOf(await http(path, { method: 'PUT', body: 'x', headers })).message;
-    const path = '/v1/objects/farm/notes/named';
+    const path = '/v1/objects/barn/notes/named';
     expect(await message(`${path}?colour=red`)).toBe('There is no parameter colour');
     expect(await message(`${path}?ack=soon`)).toBe(
       'The parameter ack must be one of none, delivered, persisted',
@@ -99,47 +99,47 @@ describe('objects', () => {
   });
 
   test('HEAD tells size and place without the value, an empty value is a value', async () => {
-    await put('/farm/notes/head', 'twelve bytes');
-    const head = await http('/v1/objects/farm/notes/head', { method: 'HEAD' });
+    await put('/barn/notes/head', 'twelve bytes');
+    const head = await http('/v1/objects/barn/notes/head', { method: 'HEAD' });
     expect(head).toMatchObject({ status: 200, body: Buffer.alloc(0) });
     expect(head.headers['content-length']).toBe('12');
-    await put('/farm/notes/empty', '');
-    const empty = await http('/v1/objects/farm/notes/empty');
+    await put('/barn/notes/empty', '');
+    const empty = await http('/v1/objects/barn/notes/empty');
     expect(empty).toMatchObject({ status: 200, body: Buffer.alloc(0) });
   });
 
   test('a removed object is gone, its history stays', async () => {
-    await put('/farm/notes/gone', 'one');
-    const removed = await http('/v1/objects/farm/notes/gone', { method: 'DELETE' });
+    await put('/barn/notes/gone', 'one');
+    const removed = await http('/v1/objects/barn/notes/gone', { method: 'DELETE' });
     expect(removed.status).toBe(200);
-    const read = await http('/v1/objects/farm/notes/gone');
+    const read = await http('/v1/objects/barn/notes/gone');
     expect(read.status).toBe(404);
     expect(errorOf(read)).toMatchObject({ code: 'NOT_FOUND' });
-    const history = linesOf(await http('/v1/history/farm/notes/gone')) as { removed: boolean }[];
+    const history = linesOf(await http('/v1/history/barn/notes/gone')) as { removed: boolean }[];
     expect(history.map(({ removed: isRemoved }) => isRemoved)).toEqual([false, true]);
   });
 
   test('ETags are conditions', async () => {
-    const first = await put('/farm/notes/tag', 'one', { 'if-none-match': '*' });
+    const first = await put('/barn/notes/tag', 'one', { 'if-none-match': '*' });
     expect(first.status).toBe(200);
-    const again = await put('/farm/notes/tag', 'other', { 'if-none-match': '*' });
+    const again = await put('/barn/notes/tag', 'other', { 'if-none-match': '*' });
     expect(again.status).toBe(412);
     expect(errorOf(again).code).toBe('CONDITION_FAILED');
-    const second = await put('/farm/notes/tag', 'two', { 'if-match': first.headers.etag });
+    const second = await put('/barn/notes/tag', 'two', { 'if-match': first.headers.etag });
     expect(second.status).toBe(200);
-    const stale = await put('/farm/notes/tag', 'three', { 'if-match': first.headers.etag });
+    const stale = await put('/barn/notes/tag', 'three', { 'if-match': first.headers.etag });
     expect(stale.status).toBe(412);
-    const remove = await http('/v1/objects/farm/notes/tag', {
+    const remove = await http('/v1/objects/barn/notes/tag', {
       method: 'DELETE',
       headers: { 'if-match': first.headers.etag },
     });
     expect(remove.status).toBe(412);
-    const unchanged = await http('/v1/objects/farm/notes/tag', {
+    const unchanged = await http('/v1/objects/barn/notes/tag', {
       headers: { 'if-none-match': second.headers.etag },
     });
     expect(unchanged).toMatchObject({ status: 304, body: Buffer.alloc(0) });
-    expect((await http('/v1/objects/farm/notes/tag')).body.toString()).toBe('two');
-    const nonsense = await put('/farm/notes/tag', 'x', { 'if-match': 'yes' });
+    expect((await http('/v1/objects/barn/notes/tag')).body.toString()).toBe('two');
+    const nonsense = await put('/barn/notes/tag', 'x', { 'if-match': 'yes' });
     expect(nonsense.status).toBe(400);
     expect(errorOf(nonsense).code).toBe('INVALID_ARGUMENT');
   });
@@ -152,8 +152,8 @@ describe('objects', () => {
     ['bytes=10-', 416, '', 'bytes */10'],
     ['lines=1-2', 200, '0123456789', undefined],
   ])('the range %s', async (range, status, body, contentRange) => {
-    await put('/farm/notes/range', '0123456789');
-    const read = await http('/v1/objects/farm/notes/range', { headers: { range } });
+    await put('/barn/notes/range', '0123456789');
+    const read = await http('/v1/objects/barn/notes/range', { headers: { range } });
     expect(read.status).toBe(status);
     expect(read.body.toString()).toBe(body);
     expect(read.headers['content-range']).toBe(contentRange);
@@ -162,10 +162,10 @@ describe('objects', () => {
   test('a version and a moment can be asked for, at each level of reading', async () => {
     const places: { version: number; time: number }[] = [];
     for (const text of ['one', 'two', 'three']) {
-      places.push(jsonOf(await put('/farm/notes/time', text)) as { version: number; time: number });
+      places.push(jsonOf(await put('/barn/notes/time', text)) as { version: number; time: number });
     }
     const [one, two, three] = places;
-    const get = async (query: string) => (await http(`/v1/objects/farm/notes/time?${query}`)).body;
+    const get = async (query: string) => (await http(`/v1/objects/barn/notes/time?${query}`)).body;
     expect((await get(`version=${String(two!.version)}&exact=true`)).toString()).toBe('two');
     expect((await get(`version=${String(three!.version - 1)}`)).toString()).toBe('two');
     expect((await get(`at=${String(three!.time - 1)}`)).toString()).toBe('two');
@@ -173,17 +173,17 @@ describe('objects', () => {
     for (const level of ['local', 'stable', 'linearizable']) {
       expect((await get(`read=${level}`)).toString()).toBe('three');
     }
-    const before = await http(`/v1/objects/farm/notes/time?at=${String(one!.time - 1)}`);
+    const before = await http(`/v1/objects/barn/notes/time?at=${String(one!.time - 1)}`);
     expect(before.status).toBe(404);
-    const both = await http('/v1/objects/farm/notes/time?at=5&version=5');
+    const both = await http('/v1/objects/barn/notes/time?at=5&version=5');
     expect(errorOf(both).code).toBe('INVALID_ARGUMENT');
-    const unknown = await http('/v1/objects/farm/notes/time?versoin=5');
+    const unknown = await http('/v1/objects/barn/notes/time?versoin=5');
     expect(unknown.status).toBe(400);
   });
 
   test('eventTime travels in the query', async () => {
-    await http('/v1/objects/farm/notes/event?eventTime=1234567', { method: 'PUT', body: 'x' });
-    const head = await http('/v1/objects/farm/notes/event', { method: 'HEAD' });
+    await http('/v1/objects/barn/notes/event?eventTime=1234567', { method: 'PUT', body: 'x' });
+    const head = await http('/v1/objects/barn/notes/event', { method: 'HEAD' });
     expect(head.headers['freshet-event-time']).toBe('1234567');
   });
 });
@@ -192,16 +192,16 @@ describe('bad input is refused with a code, and the member goes on', () => {
   const long = 'x'.repeat(1100);
   test.each([
     ['/nowhere/key', 404, 'UNKNOWN_POOL'],
-    ['/farm/notes/a%00b', 400, 'INVALID_KEY'],
-    ['/farm/notes/a%ffb', 400, 'INVALID_KEY'],
-    ['/farm/notes/../small/a', 400, 'INVALID_KEY'],
-    ['/farm/notes/%2e%2e/small', 400, 'INVALID_KEY'],
-    ['/farm/notes/%252e%252e/small', 400, 'INVALID_KEY'],
-    ['/farm/notes//a', 400, 'INVALID_KEY'],
-    ['/farm/notes/a%zz', 400, 'INVALID_KEY'],
-    [`/farm/notes/${long}`, 400, 'KEY_TOO_LONG'],
-    [`/farm/notes/${'%C3%A9'.repeat(600)}`, 400, 'KEY_TOO_LONG'],
-    [`/farm/notes/${long.repeat(8)}`, 400, 'KEY_TOO_LONG'],
+    ['/barn/notes/a%00b', 400, 'INVALID_KEY'],
+    ['/barn/notes/a%ffb', 400, 'INVALID_KEY'],
+    ['/barn/notes/../small/a', 400, 'INVALID_KEY'],
+    ['/barn/notes/%2e%2e/small', 400, 'INVALID_KEY'],
+    ['/barn/notes/%252e%252e/small', 400, 'INVALID_KEY'],
+    ['/barn/notes//a', 400, 'INVALID_KEY'],
+    ['/barn/notes/a%zz', 400, 'INVALID_KEY'],
+    [`/barn/notes/${long}`, 400, 'KEY_TOO_LONG'],
+    [`/barn/notes/${'%C3%A9'.repeat(600)}`, 400, 'KEY_TOO_LONG'],
+    [`/barn/notes/${long.repeat(8)}`, 400, 'KEY_TOO_LONG'],
   ])('key %.60s', async (key, status, code) => {
     for (const method of ['PUT', 'GET', 'DELETE']) {
       const body = method === 'PUT' ? { body: 'x' } : {};
@@ -209,7 +209,7 @@ describe('bad input is refused with a code, and the member goes on', () => {
       expect(answer.status).toBe(status);
       expect(errorOf(answer)).toMatchObject({ code, mend: expect.stringMatching(/./) as string });
     }
-    expect((await put('/farm/notes/after', 'well')).status).toBe(200);
+    expect((await put('/barn/notes/after', 'well')).status).toBe(200);
   });
 
   test('a value of the limit is taken, one byte more is not', async () => {
@@ -247,7 +247,7 @@ describe('bad input is refused with a code, and the member goes on', () => {
   });
 
   test('meta beyond its limit', async () => {
-    const answer = await put('/farm/notes/meta', 'x', { 'freshet-meta-a': 'm'.repeat(5000) });
+    const answer = await put('/barn/notes/meta', 'x', { 'freshet-meta-a': 'm'.repeat(5000) });
     expect(errorOf(answer).code).toBe('META_TOO_LARGE');
   });
 });

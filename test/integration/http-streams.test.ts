@@ -23,7 +23,7 @@ const json = { 'content-type': 'application/json' };
 beforeAll(async () => {
   rig = await startDoors('http-streams');
   const { door } = rig.cluster;
-  await door.createPool({ name: '/farm/notes', kind: 'persistent' });
+  await door.createPool({ name: '/barn/notes', kind: 'persistent' });
   await door.createPool({ name: '/farm/yield', kind: 'volatile' });
 });
 
@@ -31,31 +31,31 @@ afterAll(async () => rig.close());
 
 describe('lists', () => {
   test('keys in byte order, by prefix, after one, up to a number, and as of a time', async () => {
-    for (const name of ['b', 'a', 'c/1', 'c/2']) await put(`/farm/notes/list/${name}`, name);
-    const places = jsonOf(await put('/farm/notes/list/late', 'x')) as { time: number };
+    for (const name of ['b', 'a', 'c/1', 'c/2']) await put(`/barn/notes/list/${name}`, name);
+    const places = jsonOf(await put('/barn/notes/list/late', 'x')) as { time: number };
     const keys = async (query: string) =>
-      linesOf(await at(`/v1/keys?prefix=/farm/notes/list/${query}`));
-    const all = ['a', 'b', 'c/1', 'c/2', 'late'].map((name) => `/farm/notes/list/${name}`);
+      linesOf(await at(`/v1/keys?prefix=/barn/notes/list/${query}`));
+    const all = ['a', 'b', 'c/1', 'c/2', 'late'].map((name) => `/barn/notes/list/${name}`);
     expect(await keys('')).toEqual(all);
     expect(await keys('c')).toEqual(all.slice(2, 4));
-    expect(await keys('&after=/farm/notes/list/b&limit=2')).toEqual(all.slice(2, 4));
-    expect(await keys(`&at=${String(places.time - 1)}`)).not.toContain('/farm/notes/list/late');
+    expect(await keys('&after=/barn/notes/list/b&limit=2')).toEqual(all.slice(2, 4));
+    expect(await keys(`&at=${String(places.time - 1)}`)).not.toContain('/barn/notes/list/late');
     const unknown = await at('/v1/keys?prefix=/nowhere/');
     expect([unknown.status, errorOf(unknown).code]).toEqual([404, 'UNKNOWN_POOL']);
-    const from = await at('/v1/watch?prefix=/farm/notes&from=zzz');
+    const from = await at('/v1/watch?prefix=/barn/notes&from=zzz');
     expect([from.status, errorOf(from).code]).toEqual([400, 'INVALID_ARGUMENT']);
     const headers = { 'last-event-id': '1.2' };
-    expect((await at('/v1/watch?prefix=/farm/notes', { headers })).status).toBe(400);
+    expect((await at('/v1/watch?prefix=/barn/notes', { headers })).status).toBe(400);
   });
 
   test('a history both ways, bounded by number and by version', async () => {
     const versions: number[] = [];
     for (const litres of [1, 2, 3]) {
-      const answer = await put('/farm/notes/history', JSON.stringify({ litres }), json);
+      const answer = await put('/barn/notes/history', JSON.stringify({ litres }), json);
       versions.push((jsonOf(answer) as { version: number }).version);
     }
     const history = async (query: string) => {
-      const rows = linesOf(await at(`/v1/history/farm/notes/history?${query}`));
+      const rows = linesOf(await at(`/v1/history/barn/notes/history?${query}`));
       return rows.map((row) => (row as { value: { litres: number } }).value.litres);
     };
     expect(await history('')).toEqual([1, 2, 3]);
@@ -90,21 +90,21 @@ describe('lists', () => {
 
 describe('watch', () => {
   test('changes as events; a reader resumes after the last it saw, from header or query', async () => {
-    const stream = await openWatch('/v1/watch?prefix=/farm/notes/seen');
-    const first = await stream.nextAfter(async () => put('/farm/notes/seen/a', '{"n":1}', json));
-    expect(first).toMatchObject({ event: 'put', data: { key: '/farm/notes/seen/a' } });
+    const stream = await openWatch('/v1/watch?prefix=/barn/notes/seen');
+    const first = await stream.nextAfter(async () => put('/barn/notes/seen/a', '{"n":1}', json));
+    expect(first).toMatchObject({ event: 'put', data: { key: '/barn/notes/seen/a' } });
     expect(first.data['value']).toEqual({ n: 1 });
     stream.end();
-    await put('/farm/notes/seen/b', 'raw');
-    await at('/v1/objects/farm/notes/seen/a', { method: 'DELETE' });
+    await put('/barn/notes/seen/b', 'raw');
+    await at('/v1/objects/barn/notes/seen/a', { method: 'DELETE' });
     for (const resumed of [
-      await openWatch('/v1/watch?prefix=/farm/notes/seen', { 'last-event-id': first.id }),
-      await openWatch(`/v1/watch?prefix=/farm/notes/seen&from=${encodeURIComponent(first.id)}`),
+      await openWatch('/v1/watch?prefix=/barn/notes/seen', { 'last-event-id': first.id }),
+      await openWatch(`/v1/watch?prefix=/barn/notes/seen&from=${encodeURIComponent(first.id)}`),
     ]) {
       // Order holds within a shard: the two keys may come either way round.
       const events: ServerSentEvent[] = [];
       const isThere = (event: string, name: string) =>
-        events.some((one) => one.event === event && one.data['key'] === `/farm/notes/seen/${name}`);
+        events.some((one) => one.event === event && one.data['key'] === `/barn/notes/seen/${name}`);
       while (!isThere('remove', 'a') || !isThere('put', 'b')) events.push(await resumed.next());
       resumed.end();
       const again = events.filter(
@@ -112,14 +112,14 @@ describe('watch', () => {
           data['key'] === first.data['key'] && data['version'] === first.data['version'],
       );
       expect(again).toEqual([]);
-      const raw = events.find(({ data }) => data['key'] === '/farm/notes/seen/b');
+      const raw = events.find(({ data }) => data['key'] === '/barn/notes/seen/b');
       expect(raw?.data['valueBase64']).toBe(Buffer.from('raw').toString('base64'));
     }
   });
 
   test('values may be left out; a watch of nothing is refused with a status', async () => {
-    const stream = await openWatch('/v1/watch?prefix=/farm/notes/bare&values=false');
-    const event = await stream.nextAfter(async () => put('/farm/notes/bare/a', '{"n":1}', json));
+    const stream = await openWatch('/v1/watch?prefix=/barn/notes/bare&values=false');
+    const event = await stream.nextAfter(async () => put('/barn/notes/bare/a', '{"n":1}', json));
     stream.end();
     expect(event.data).not.toHaveProperty('value');
     expect(event.data['size']).toBe(7);
@@ -232,7 +232,7 @@ describe('origins', () => {
     const answer = await at('/v1/members', { headers });
     expect(answer.status).toBe(status);
     if (status === 403) expect(errorOf(answer).code).toBe('FORBIDDEN');
-    const trigger = await at('/v1/objects/farm/notes/origin', {
+    const trigger = await at('/v1/objects/barn/notes/origin', {
       method: 'PUT',
       body: 'x',
       headers,
@@ -246,15 +246,15 @@ describe('origins', () => {
 describe('broken connections', () => {
   test('a body that ends midway stores nothing', async () => {
     const head = [
-      'PUT /v1/objects/farm/notes/half HTTP/1.1',
+      'PUT /v1/objects/barn/notes/half HTTP/1.1',
       'host: 127.0.0.1',
       'content-length: 1000',
       '',
       'only this much',
     ].join('\r\n');
     await sendRaw(rig.httpPort, [head]);
-    expect((await at('/v1/objects/farm/notes/half')).status).toBe(404);
-    expect((await put('/farm/notes/half', 'whole')).status).toBe(200);
+    expect((await at('/v1/objects/barn/notes/half')).status).toBe(404);
+    expect((await put('/barn/notes/half', 'whole')).status).toBe(200);
   });
 
   test('what is no HTTP gets a coded answer and the end of the connection', async () => {
