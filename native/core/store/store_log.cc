@@ -190,6 +190,7 @@ Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, 
   while (id < segments_.count()) {
     const Segment& segment = segments_.at(id);
     if (offset >= segment.used) {
+      if (id + 1 == segments_.count()) break;  // more may come into it
       id++;
       offset = segments_.start();
       continue;
