@@ -173,10 +173,11 @@ async function compose(
   const log = (options.log ?? createLogger({ level: config.logLevel })).child({ member: node });
   tellLayout(layout, configured, log);
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
-  const record = await readViewRecord(folder.path);
+  const addon = options.addon ?? loadAddon();
+  const record = await readViewRecord(folder.path, (bytes) => addon.crc32c(bytes));
   const clock = new SystemClock();
   const place = { ...me, host: listenHost };
-  const core = openCore(config, place, folder, options.addon ?? loadAddon(), log);
+  const core = openCore(config, place, folder, addon, log);
   // Neither native threads nor the clock's timers keep a process alive; a running member does.
   const alive = setInterval(() => undefined, aliveMs);
   undo.push(() => {

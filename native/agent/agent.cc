@@ -28,6 +28,7 @@ Agent::Agent(AgentConfig config, AgentShared& shared, Transport& transport, LogW
       log_(log),
       rows_(shared.rows),
       links_({config_.node, config_.incarnation, config_.silence}, transport),
+      views_(view_context(), config_.incarnation),
       now_start_(config_.now()),
       wall_start_(config_.wall()) {
   shared_.clock.observe(wall_start_ - 1);
@@ -85,6 +86,7 @@ int Agent::do_work(Nanos now) {
   look_at_backlogs();
   if (now >= beat_at_) run_timers(now);
   work += step_shards(now);
+  work += step_views(now);
   work += step_messages();
   if (subscriptions_ > 0) work += collect_events();
   if (!logs_.empty()) work += run_logs(work == 0);
@@ -98,10 +100,11 @@ int Agent::take_peer_events(Nanos now) {
   const int count = static_cast<int>(peer_events_.size());
   for (const PeerEvent& event : peer_events_) {
     links_.on_event(event, now);
+    views_.on_event(event, now);
     const auto kind = event.kind;
     if (kind == PeerEvent::Kind::kDown) {
       AgentCounters::add(shared_.counters.peersLost);
-      lose(event.node);
+      if (!views_.has_view()) lose(event.node);
     }
     if (kind == PeerEvent::Kind::kUp) AgentCounters::add(shared_.counters.peersUp);
     const int shown = kind == PeerEvent::Kind::kUp ? 1 : kind == PeerEvent::Kind::kDown ? 0 : 2;
@@ -118,6 +121,7 @@ void Agent::lose(NodeId node) {
 
 void Agent::stop_epoch(ShardHost& host, Status reason, NodeId lost, bool report) {
   if (!host.is_prepared()) return;
+  if (host.replica() != nullptr) views_.on_stopped(*host.replica());
   host.stop_epoch(reason);
   if (!report) return;
   AgentCounters::add(shared_.counters.epochsStopped);
@@ -128,12 +132,14 @@ void Agent::mark_touched() {
   touched_.clear();
   if (!transport_.take_touched(touched_)) {
     for (ShardHost* host : order_) host->dirty = true;
-    links_dirty_ = true;
+    links_dirty_ = views_.dirty = true;
     return;
   }
   for (const RegionId& id : touched_) {
     if (id.kind == RegionKind::kShardRow || id.kind == RegionKind::kRing) {
       if (ShardHost* host = find(id.shard)) host->dirty = true;
+    } else if (id.kind == RegionKind::kViewRow) {
+      views_.dirty = true;
     } else if (id.kind != RegionKind::kMemberRow) {
       links_dirty_ = true;
     }
@@ -208,8 +214,9 @@ ShardHost* Agent::add_shard(ShardId shard, bool persistent) {
   FRESHET_CHECK_VALUES(find(shard) == nullptr, shard, 0);
   ShardView* view = shared_.directory.add(shard, persistent);
   if (view == nullptr) return nullptr;
-  const ShardHost::Context context{config_.node, shared_.clock, transport_,      links_,
-                                   rows_,        retired_,      shared_.counters};
+  const ShardHost::Context context{
+      config_.node, shared_.clock,    transport_,          links_,     rows_,
+      retired_,     shared_.counters, shared_.lease_until, config_.now};
   auto& host = hosts_[shard];
   host = std::make_unique<ShardHost>(*view, context);
   order_.push_back(host.get());
@@ -224,6 +231,7 @@ int Agent::step_shards(Nanos now) {
     bool ended = false;
     const int done = host->step(wall(now), now, ended);
     if (ended) {
+      views_.on_stopped(*host->replica());
       AgentCounters::add(shared_.counters.epochsStopped);
       rows_.push(make_row(RowKind::kShardStopped, host->id(),
                           host->view().epoch()->frontiers.stopped.load(),
@@ -310,6 +318,8 @@ void Agent::run_timers(Nanos now) {
   beat_at_ = now + config_.heartbeat;
   links_.beat(now, shared_.loop_beat.load(std::memory_order_relaxed));
   links_.close_silent(now);
+  views_.dirty = true;
+  ask_loop(now);
   for (ShardHost* host : order_) host->show_delivered();
   shared_.counters.show(transport_.counters());
   show_space();
@@ -318,6 +328,7 @@ void Agent::run_timers(Nanos now) {
 
 void Agent::look_at_backlogs() {
   for (const auto& [node, congested] : links_.look_at_backlogs()) {
+    views_.set_congested(node, congested);
     for (ShardHost* host : order_) {
       if (!host->contains(node)) continue;
       host->replica()->set_congested(node, congested);
@@ -385,11 +396,6 @@ void Agent::answer(Token token, Status status, ResultBytes&& bytes) {
 
 void Agent::report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset) {
   rows_.push(make_row(RowKind::kDamage, shard, static_cast<uint8_t>(status), segment, offset));
-}
-
-void Agent::forget_peer(NodeId node) {
-  lose(node);
-  links_.forget(node);
 }
 
 void Agent::refuse_peer(NodeId node, Status reason) {

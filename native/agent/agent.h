@@ -5,7 +5,7 @@
 // the transport's poll, when there is nothing to do.
 // Invariants
 //  1. Writes that a pass made go out in the next poll, before it waits.
-//  2. A lost peer ends every epoch that has it as a member, and no other.
+//  2. A lost peer is the view's affair; without a view it ends every epoch that has it as a member.
 //  3. The event loop is woken at most once between two of its drains.
 #ifndef FRESHET_AGENT_AGENT_H_
 #define FRESHET_AGENT_AGENT_H_
@@ -21,6 +21,7 @@
 #include "native/agent/shard_host.h"
 #include "native/agent/shard_log.h"
 #include "native/agent/spsc_ring.h"
+#include "native/agent/view_host.h"
 
 namespace freshet {
 
@@ -30,8 +31,11 @@ struct AgentConfig {
   Nanos spin = 0;
   Nanos heartbeat = 50'000'000;
   Nanos silence = 1'200'000'000;
-  std::function<Nanos()> now;    // monotonic
+  Nanos lease = 400'000'000;
+  std::function<Nanos()> now;    // monotonic, counts while the machine sleeps
   std::function<Micros()> wall;  // hybrid clocks start from it; read once
+  // Writes a view record; views().recorded(vote) follows on this thread. Null: there is no disk.
+  std::function<void(std::vector<std::byte> record, uint64_t vote)> write_record;
 };
 
 // What the agent shares with other threads. Outlives it.
@@ -46,7 +50,10 @@ struct AgentShared {
   HybridClock clock;
   std::atomic<bool> asleep{false};
   std::atomic<uint64_t> loop_beat{0};  // turns of the event loop
-  std::function<void()> wake_loop;     // any thread may call it
+  // In the agent's time; without a view nobody can go on without this member.
+  std::atomic<Nanos> lease_until{INT64_MAX};
+  SharedView view;
+  std::function<void()> wake_loop;  // any thread may call it
 
   AgentShared();
 };
@@ -64,6 +71,12 @@ class Agent {
   // For calls of the event loop (CommandType::kTask) and mail.
   Transport& transport() { return transport_; }
   PeerLinks& links() { return links_; }
+  ViewHost& views() { return views_; }
+  Status add_peer(const PeerAddress& address, std::shared_ptr<PeerView> view);
+  // Starts the prepared epochs of a view that all its members begin with.
+  Status begin_view(const View& view, size_t ring_size);
+  // Ends all epochs and forgets the view.
+  void renew(uint64_t incarnation);
   AgentShared& shared() { return shared_; }
   ShardHost* find(ShardId shard);
   // Makes the shard known, not open yet; null: too many.
@@ -95,6 +108,7 @@ class Agent {
     Token token;
   };
 
+  ViewHost::Context view_context();
   int take_peer_events(Nanos now);
   int take_appends();
   int take_mail();
@@ -103,12 +117,14 @@ class Agent {
   ShardHost& find_known(ShardId shard);
   void mark_touched();
   int step_shards(Nanos now);
+  int step_views(Nanos now);
   int step_messages();
   int collect_events();
   int run_logs(bool idle);
   int maintain(bool idle);
   void show_space();
   void run_timers(Nanos now);
+  void ask_loop(Nanos now);
   void look_at_backlogs();
   void drop_retired();
   void lose(NodeId node);
@@ -123,6 +139,7 @@ class Agent {
   LogWriter* const log_;  // null: no persistent shards
   RowOutput rows_;
   PeerLinks links_;
+  ViewHost views_;
   std::vector<Retired> retired_;
   std::unordered_map<ShardId, std::unique_ptr<ShardHost>> hosts_;
   std::vector<ShardHost*> order_;  // the hosts, for passes over all
@@ -140,6 +157,8 @@ class Agent {
   const Nanos now_start_;
   const Micros wall_start_;
   Nanos beat_at_ = 0;
+  uint64_t loop_turns_ = 0;
+  Nanos loop_turned_ = 0;
   Nanos idle_since_ = 0;
 };
 

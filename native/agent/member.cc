@@ -18,7 +18,6 @@ Nanos read_clock(clockid_t clock) {
   return Nanos{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-Nanos monotonic_now() { return read_clock(CLOCK_MONOTONIC); }
 Micros wall_now() { return read_clock(CLOCK_REALTIME) / 1000; }
 
 void fill_random(MutableBytes out) {
@@ -29,12 +28,6 @@ void fill_random(MutableBytes out) {
   }
 }
 
-uint64_t random_number() {
-  uint64_t number;
-  fill_random(std::as_writable_bytes(std::span(&number, 1)));
-  return number;
-}
-
 // Logs name their cluster by the first half of its id.
 uint64_t short_cluster(const ClusterId& cluster) {
   uint64_t result;
@@ -43,6 +36,7 @@ uint64_t short_cluster(const ClusterId& cluster) {
 }
 
 constexpr Nanos kSpinMax = 1'000'000;
+constexpr Nanos kLeaseBeats = 8;  // at least: some may be late or lost
 
 bool is_possible(const MemberConfig& config) {
   return config.node != 0 && config.spin >= 0 && config.spin <= kSpinMax && config.heartbeat > 0 &&
@@ -50,6 +44,15 @@ bool is_possible(const MemberConfig& config) {
 }
 
 }  // namespace
+
+uint64_t Member::random_number() {
+  uint64_t number;
+  fill_random(std::as_writable_bytes(std::span(&number, 1)));
+  return number;
+}
+
+// Leases run out while the machine sleeps, too.
+Nanos Member::boot_now() { return read_clock(CLOCK_BOOTTIME); }
 
 Member::Member(const MemberConfig& config) : config_(config) {}
 Member::~Member() { close(); }
@@ -69,12 +72,12 @@ Status Member::start(std::function<void()> wake_loop) {
   tcp.cluster = config_.cluster;
   tcp.secret = config_.secret;
   tcp.me = config_.node;
-  tcp.incarnation = random_number();
+  incarnation_ = random_number();
+  tcp.incarnation = incarnation_;
   tcp.host = config_.host;
   tcp.port = config_.port;
-  tcp.now = monotonic_now;
+  tcp.now = boot_now;
   tcp.fill_random = fill_random;
-  const uint64_t incarnation = tcp.incarnation;
   Status status = TcpTransport::open(std::move(tcp), transport_);
   if (!is_ok(status)) return status;
   port_ = transport_->port();
@@ -83,12 +86,17 @@ Status Member::start(std::function<void()> wake_loop) {
 
   AgentConfig agent;
   agent.node = config_.node;
-  agent.incarnation = incarnation;
+  agent.incarnation = incarnation_;
   agent.spin = config_.spin;
   agent.heartbeat = config_.heartbeat;
   agent.silence = config_.silence;
-  agent.now = monotonic_now;
+  agent.now = boot_now;
   agent.wall = wall_now;
+  agent.lease = std::max(agent.lease, kLeaseBeats * config_.heartbeat);
+  if (!config_.data_folder.empty())
+    agent.write_record = [this](std::vector<std::byte> record, uint64_t vote) {
+      write_view_record(std::move(record), vote);
+    };
   agent_ = std::make_unique<Agent>(std::move(agent), shared_, *transport_, log_.get());
   jobs_ = std::make_unique<JobThread>();
   query_ = std::make_unique<QueryRunner>(files_.get(), config_.data_folder,

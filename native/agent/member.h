@@ -41,6 +41,9 @@ struct MemberConfig {
 
 class TcpTransport;
 
+// In the data folder; see view_host.h.
+inline constexpr const char* kViewRecordName = "view";
+
 class Member {
  public:
   // `wake_loop` is called by other threads when rows wait. kAddressInUse, kInvalidArgument (host,
@@ -74,6 +77,17 @@ class Member {
   Status prepare_epoch(EpochOptions options, Token token);
   Status start_epoch(ShardId shard, Epoch epoch, Token token);
   Status stop_epoch(ShardId shard, Token token);
+
+  // The views (view_host.h). `encoded` as in core/view/view.h.
+  Status begin_view(Bytes encoded, size_t ring_size, Token token);
+  Status propose_view(Bytes encoded, Token token);
+  // The shards of the proposal with this vote are filled here.
+  Status view_filled(uint64_t vote);
+  // Ends all epochs, forgets the view and comes back to all peers as another incarnation.
+  Status renew(Token token);
+  std::shared_ptr<const ViewSnapshot> view() const { return shared_.view.get(); }
+  uint64_t incarnation() const { return incarnation_; }
+  bool holds_lease() const;
 
   // `change` is copied, but for a value over kBorrowThreshold.
   Status submit(ShardId shard, const Change& change, Ack ack, Token token);
@@ -119,13 +133,17 @@ class Member {
   };
   using LogJob = std::function<Status(const LogAtHand& log, ResultBytes& out)>;
   Status post_log_job(ShardId shard, Token token, LogJob job);
+  void write_view_record(std::vector<std::byte> record, uint64_t vote);
   void begin_cut(ShardId shard, LogPosition position, Token token);
   uint64_t folder_cluster() const;
+  static uint64_t random_number();
+  static Nanos boot_now();
   template <typename Command>
   Status put_command(CommandType type, const Command& command);
 
   const MemberConfig config_;
   uint16_t port_ = 0;
+  uint64_t incarnation_ = 0;
   AgentShared shared_;
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<DataFolder> folder_;

@@ -15,7 +15,7 @@ Status Member::add_peer(const PeerAddress& address) {
   if (is_ok(tcp::numeric_address(address.host, address.port, numeric))) {
     status = call(
         [address, view](Agent& agent) {
-          const Status added = agent.links().add(address, view);
+          const Status added = agent.add_peer(address, view);
           FRESHET_CHECK_VALUES(is_ok(added), static_cast<int>(added), address.node);
         },
         false);
@@ -28,7 +28,7 @@ Status Member::add_peer(const PeerAddress& address) {
             return;
           }
           mail([this, address, view] {
-            if (!is_ok(agent_->links().add(address, view)))
+            if (!is_ok(agent_->add_peer(address, view)))
               agent_->refuse_peer(address.node, Status::kPeerUnreachable);
           });
         },

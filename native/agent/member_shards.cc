@@ -132,9 +132,16 @@ Status Member::cut_back(ShardId shard, LogPosition position, Token token) {
 void Member::begin_cut(ShardId shard, LogPosition position, Token token) {
   ShardHost* host = agent_->find(shard);
   if (host == nullptr || !host->is_open()) return agent_->answer(token, Status::kNotAMember);
-  const ShardLog* log = agent_->log_of(shard);
-  if (host->is_prepared() || log == nullptr || host->subscriptions > 0)
+  if (host->is_prepared() || host->subscriptions > 0)
     return agent_->answer(token, Status::kInvalidArgument);
+  const ShardLog* log = agent_->log_of(shard);
+  if (log == nullptr) {
+    // In memory alone nothing can be cut out of the middle: all of it goes.
+    const StoreConfig config = host->store()->config();
+    agent_->close_shard(*host);
+    agent_->open_shard(*host, std::make_shared<Store>(config));
+    return agent_->answer(token, describe_shard(*host));
+  }
   // What is at the log thread has to come back first.
   if (!log->is_settled())
     return mail([this, shard, position, token] { begin_cut(shard, position, token); });

@@ -11,10 +11,9 @@ struct PeerLinks::Link {
   std::shared_ptr<PeerView> view;
   bool up = false;
   bool congested = false;
-  std::unique_ptr<MemberTable> table;  // rows in order of node id
-  Rank rank = 0;                       // the peer's
-  uint64_t stamp = 0;                  // newest seen
-  Nanos heard = 0;                     // when it moved
+  std::unique_ptr<PairTable> table;
+  uint64_t stamp = 0;  // newest seen
+  Nanos heard = 0;     // when it moved
   Nanos round_trip = 0;
   PairChannel channel;
   std::deque<std::vector<std::byte>> outbox;  // until the channel has room
@@ -47,19 +46,12 @@ Status PeerLinks::add(const PeerAddress& address, std::shared_ptr<PeerView> view
 }
 
 void PeerLinks::make_table(Link& link) {
-  if (link.table != nullptr)
-    for (const GrantedRegion& region : link.table->regions())
-      transport_.revoke(region.writer, region.id);
-  ViewConfig view;
-  view.members = {std::min(options_.me, link.node), std::max(options_.me, link.node)};
-  view.me = options_.me;
-  link.rank = link.node > options_.me ? 1 : 0;
+  if (link.table != nullptr) transport_.revoke(link.node, link.table->region().id);
   link.stamp = 0;
-  link.table = std::make_unique<MemberTable>(view);
-  for (const GrantedRegion& region : link.table->regions()) {
-    const Status granted = transport_.grant(region.writer, region.id, region.memory);
-    FRESHET_CHECK(is_ok(granted));
-  }
+  link.table = std::make_unique<PairTable>(options_.me, link.node);
+  const GrantedRegion region = link.table->region();
+  const Status granted = transport_.grant(region.writer, region.id, region.memory);
+  FRESHET_CHECK(is_ok(granted));
 }
 
 void PeerLinks::forget(NodeId node) {
@@ -86,8 +78,7 @@ void PeerLinks::on_event(const PeerEvent& event, Nanos now) {
     link->heard = now;
     link->view->up.store(true, std::memory_order_release);
     link->channel.on_up(options_.incarnation + ++sessions_);
-    link->table->beat(now);
-    link->table->push(out_);
+    link->table->beat(now, 0, out_);
     write_all();
   }
 }
@@ -124,11 +115,8 @@ void PeerLinks::flush_outbox(Link& link) {
 void PeerLinks::beat(Nanos now, uint64_t loop_beat) {
   for (const auto& link : links_) {
     if (!link->up) continue;
-    link->table->set(MemberCell::kLoopBeat, loop_beat);
-    link->table->beat(now);
-    link->table->push(out_);
-    const Rank mine = 1 - link->rank;
-    const auto echoed = static_cast<Nanos>(link->table->echo(link->rank, mine));
+    link->table->beat(now, loop_beat, out_);
+    const auto echoed = static_cast<Nanos>(link->table->echo());
     if (echoed > 0) link->round_trip = now - echoed;
   }
   write_all();
@@ -140,7 +128,7 @@ int PeerLinks::close_silent(Nanos now) {
   int closed = 0;
   for (const auto& link : links_) {
     if (!link->up) continue;
-    const uint64_t stamp = link->table->get(link->rank, MemberCell::kStamp);
+    const uint64_t stamp = link->table->stamp();
     if (paused || stamp != link->stamp) {
       link->stamp = stamp;
       link->heard = now;

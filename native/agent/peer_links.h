@@ -1,8 +1,8 @@
 // The other members as this one sees them: heartbeats, silence, messages.
 //
-// With each peer there is one table of two rows (view 0: just the pair), which carries stamps and
-// echoes, and one channel for whole messages. A peer whose stamp has not moved for `silence` is
-// closed; whatever was shared with it ends then, as after a lost connection.
+// With each peer there is one table of two rows, which carries stamps and echoes, and one channel
+// for whole messages. A peer whose stamp has not moved for `silence` is closed; whatever was shared
+// with it ends then, as after a lost connection.
 //
 // Thread: the agent's, but for PeerView.
 // Invariants
@@ -16,8 +16,8 @@
 #include <memory>
 #include <vector>
 
-#include "native/core/member_table.h"
 #include "native/core/pair_channel.h"
+#include "native/core/pair_table.h"
 #include "native/io/transport.h"
 
 namespace freshet {

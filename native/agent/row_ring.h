@@ -34,6 +34,7 @@ enum class RowKind : uint8_t {
   kReleased = 7,
   kDamage = 8,
   kDisk = 9,
+  kView = 10,
 };
 
 template <typename... Columns>

@@ -42,10 +42,14 @@ Status ShardHost::prepare_epoch(const EpochOptions& options) {
   if (replica_ != nullptr && options.epoch <= epoch()) return Status::kInvalidArgument;
   for (NodeId member : options.members)
     if (member != context_.me && !context_.links.is_up(member)) return Status::kPeerUnreachable;
-  if (replica_ != nullptr) {
-    const auto& members = replica_->config().members;
-    context_.retired.push_back({std::move(replica_), {members.begin(), members.end()}});
-  }
+  if (replica_ != nullptr) retire(std::move(replica_));
+  replica_ = make_replica(options);
+  started_ = ended_ = false;
+  grant(*replica_);
+  return Status::kOk;
+}
+
+std::unique_ptr<ShardReplica> ShardHost::make_replica(const EpochOptions& options) {
   ShardConfig config;
   config.shard = id();
   config.epoch = options.epoch;
@@ -55,19 +59,82 @@ Status ShardHost::prepare_epoch(const EpochOptions& options) {
   config.ring_size = options.ring_size;
   config.persistent = view_.persistent();
   config.dispatch_lag_max = options.dispatch_lag_max;
-  replica_ = std::make_unique<ShardReplica>(std::move(config), *store_, context_.clock);
-  started_ = ended_ = false;
-  for (const GrantedRegion& region : replica_->regions()) {
+  return std::make_unique<ShardReplica>(std::move(config), *store_, context_.clock);
+}
+
+void ShardHost::grant(ShardReplica& replica) {
+  for (const GrantedRegion& region : replica.regions()) {
     const Status granted = context_.transport.grant(region.writer, region.id, region.memory);
     FRESHET_CHECK(is_ok(granted));
   }
+}
+
+void ShardHost::retire(std::unique_ptr<ShardReplica> replica) {
+  const auto& members = replica->config().members;
+  context_.retired.push_back({std::move(replica), {members.begin(), members.end()}});
+}
+
+void ShardHost::drop_next() {
+  if (next_ == nullptr) return;
+  for (const GrantedRegion& region : next_->regions())
+    context_.transport.revoke(region.writer, region.id);
+  retire(std::move(next_));
+}
+
+Status ShardHost::prepare_next(const EpochOptions& options) {
+  if (!is_open()) return Status::kNotAMember;
+  if (!is_possible(options, context_.me)) return Status::kInvalidArgument;
+  if (next_ != nullptr) {
+    const ShardConfig& config = next_->config();
+    const bool same = config.epoch == options.epoch && config.members == options.members &&
+                      config.senders == options.senders;
+    if (same) return Status::kOk;
+    drop_next();
+  }
+  next_ = make_replica(options);
+  grant(*next_);
   return Status::kOk;
+}
+
+void ShardHost::begin_next() {
+  FRESHET_CHECK(next_ != nullptr);
+  std::unique_ptr<ShardReplica> before = std::move(replica_);
+  replica_ = std::move(next_);
+  if (before != nullptr && !ended_) {
+    if (before->is_prepared()) {
+      before->confirm(out_);
+      before->take_back([this](const Change& change, Ack ack, Token token) {
+        const Status status = replica_->submit(change, ack, token);
+        if (is_ok(status) || ack == Ack::kNone) return;
+        out_.completions.push_back({token, status, 0, 0, 0, 0});
+      });
+    }
+    before->stop(Status::kShardStopped, out_);
+    for (const GrantedRegion& region : before->regions())
+      context_.transport.revoke(region.writer, region.id);
+  }
+  hand_on();
+  if (before != nullptr) retire(std::move(before));
+  ended_ = false;
+  started_ = true;
+  replica_->begin();
+  view_.begin_epoch(epoch());
+  view_.mirror(replica_->frontiers());
+  dirty = true;
+}
+
+void ShardHost::leave_epoch() {
+  drop_next();
+  if (!is_prepared()) return;
+  if (replica_->is_prepared()) replica_->confirm(out_);
+  stop_epoch(Status::kShardStopped);
 }
 
 Status ShardHost::start_epoch(Epoch wanted) {
   if (!is_prepared() || epoch() != wanted) return Status::kInvalidArgument;
   if (started_) return Status::kOk;
   started_ = true;
+  replica_->begin();
   view_.begin_epoch(wanted);
   view_.mirror(replica_->frontiers());
   dirty = true;
@@ -85,21 +152,28 @@ void ShardHost::stop_epoch(Status reason) {
   fail_deferred(reason);
 }
 
+// On its way to the next epoch: what comes meanwhile waits for it.
+bool ShardHost::is_changing() const {
+  return is_running() && replica_->end_phase() != EndPhase::kRunning;
+}
+
 void ShardHost::submit(const SubmitCommand& command, Nanos now) {
   if (deferred_.empty()) {
     const Status status = try_submit(command);
     if (is_ok(status)) return;
     if (status != Status::kOverloaded) return refuse(command, status);
   }
+  const Nanos patience = is_changing() ? kDeferredChangeMax : kDeferredMax;
   const size_t size = sizeof command + command.tail_size();
   if (deferred_bytes_ + size > kDeferredBytesMax) return refuse(command, Status::kOverloaded);
   const auto* bytes = reinterpret_cast<const std::byte*>(&command);
-  deferred_.push_back({{bytes, bytes + size}, now + kDeferredMax});
+  deferred_.push_back({{bytes, bytes + size}, now + patience});
   deferred_bytes_ += size;
 }
 
 Status ShardHost::try_submit(const SubmitCommand& command) {
   if (!is_running()) return replica_ != nullptr ? Status::kShardStopped : Status::kNotAMember;
+  if (is_changing()) return Status::kOverloaded;
   const Status admitted = store_->admission();
   if (!is_ok(admitted)) return admitted;
   const Change change = command.change();
@@ -144,6 +218,7 @@ void ShardHost::fail_deferred(Status reason) {
 
 void ShardHost::wait_current(Token token, bool persisted) {
   if (is_running()) {
+    waits_.insert(token);
     replica_->wait_current(token, persisted);
     dirty = true;
     return;
@@ -175,7 +250,13 @@ int ShardHost::step(Micros wall, Nanos now, bool& ended) {
 void ShardHost::hand_on() {
   for (const RegionWrite& write : out_.writes)
     context_.transport.write(write.peer, write.region, write.offset, write.bytes, write.stable);
-  for (const Completion& done : out_.completions) context_.rows.push(done);
+  for (Completion& done : out_.completions) {
+    // The lease is looked at after the wait, and by the clock, as this thread may have stood still
+    // within the pass: only then it says that nobody went on before the wait began.
+    if (!waits_.empty() && waits_.erase(done.token) > 0 && is_ok(done.status) && !holds_lease())
+      done = {done.token, Status::kNotCurrent, 0, 0, 0, 0};
+    context_.rows.push(done);
+  }
   for (Token token : out_.released) context_.rows.push(make_row(RowKind::kReleased, token));
   out_.clear();
 }

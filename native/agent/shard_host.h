@@ -5,12 +5,14 @@
 //  1. Every submission that was taken is answered exactly once (unless its ack is none), and every
 //     borrowed value is released exactly once.
 //  2. The memory of an ended epoch stays until the transport holds no reference to it (Retired).
-//  3. An epoch ends when any of its members is lost: with fixed membership nobody may miss a write.
+//  3. At most two epochs have memory: the one that runs or ends, and the next, which is prepared.
 #ifndef FRESHET_AGENT_SHARD_HOST_H_
 #define FRESHET_AGENT_SHARD_HOST_H_
 
 #include <deque>
+#include <functional>
 #include <memory>
+#include <unordered_set>
 #include <vector>
 
 #include "native/agent/agent_counters.h"
@@ -21,9 +23,11 @@
 
 namespace freshet {
 
-// Submissions that found the sender full wait here, at most so many bytes and so long.
+// Submissions that found the sender full, or the epoch on its way to the next one, wait here, at
+// most so many bytes and so long.
 inline constexpr size_t kDeferredBytesMax = size_t{4} << 20;
 inline constexpr Nanos kDeferredMax = 100'000'000;
+inline constexpr Nanos kDeferredChangeMax = 5'000'000'000;
 
 // Memory of an ended epoch that queued writes may still point into.
 struct Retired {
@@ -50,6 +54,8 @@ class ShardHost {
     RowOutput& rows;
     std::vector<Retired>& retired;
     AgentCounters& counters;
+    const std::atomic<Nanos>& lease_until;  // what is here may be answered as current until then
+    const std::function<Nanos()>& now;      // the clock that leases are given by
   };
 
   ShardHost(ShardView& view, const Context& context) : view_(view), context_(context) {}
@@ -62,11 +68,19 @@ class ShardHost {
   bool is_prepared() const { return replica_ != nullptr && !ended_; }
   bool is_running() const { return is_prepared() && started_; }
   ShardReplica* replica() { return replica_.get(); }
+  ShardReplica* next() { return next_.get(); }
   Epoch epoch() const { return replica_ != nullptr ? replica_->config().epoch : 0; }
 
   // kPeerUnreachable: a member is not connected. kInvalidArgument: not a possible epoch.
   Status prepare_epoch(const EpochOptions& options);
   Status start_epoch(Epoch epoch);
+  // The epoch that follows the one that has ended here, or the first: its memory, granted to the
+  // others. Idempotent for one and the same; another one takes its place.
+  Status prepare_next(const EpochOptions& options);
+  // The view that has it is installed: the ended epoch's callers are answered, or go on in it.
+  void begin_next();
+  // The installed view has this shard without me, or closed.
+  void leave_epoch();
   // Ends the epoch, if one is prepared; answers everything with `reason`.
   void stop_epoch(Status reason);
   bool contains(NodeId node) const;
@@ -93,18 +107,26 @@ class ShardHost {
     Nanos until;
   };
 
+  std::unique_ptr<ShardReplica> make_replica(const EpochOptions& options);
+  void grant(ShardReplica& replica);
+  void retire(std::unique_ptr<ShardReplica> replica);
+  void drop_next();
+  bool is_changing() const;
   Status try_submit(const SubmitCommand& command);
   void refuse(const SubmitCommand& command, Status reason);
   int retry_deferred(Nanos now);
   void fail_deferred(Status reason);
   void hand_on();
+  bool holds_lease() const { return context_.now() < context_.lease_until.load(); }
 
   ShardView& view_;
   const Context context_;
   std::shared_ptr<Store> store_;
   std::unique_ptr<ShardReplica> replica_;
+  std::unique_ptr<ShardReplica> next_;
   bool started_ = false;
   bool ended_ = false;
+  std::unordered_set<Token> waits_;  // for a current read
   std::deque<Deferred> deferred_;
   size_t deferred_bytes_ = 0;
   Outputs out_;

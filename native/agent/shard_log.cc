@@ -8,7 +8,9 @@ int ShardLog::close(bool idle, bool all) {
   int count = 0;
   while (all || in_flight_ < kBatchesInFlightMax) {
     if (!has_held_) {
-      const bool has_epoch = host_.replica() != nullptr;
+      // What was delivered of an epoch says nothing of the position in the one before.
+      const bool has_epoch =
+          host_.replica() != nullptr && host_.epoch() == store.last_position().epoch;
       const Sequence delivered =
           has_epoch ? host_.replica()->frontiers().delivered.load(std::memory_order_relaxed)
                     : store.last_position().sequence;

@@ -31,6 +31,7 @@ void ShardView::mirror(const Frontiers& from) {
   copy(from.delivered, to.delivered);
   copy(from.persisted_version, to.persisted_version);
   copy(from.persisted, to.persisted);
+  copy(from.ended, to.ended);
   copy(from.stopped, to.stopped);
 }
 

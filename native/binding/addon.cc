@@ -16,6 +16,7 @@ NAPI_MODULE_INIT() {
   init_constants(env, exports);
   init_member(env, exports);
   init_peers(env, exports);
+  init_view(env, exports);
   init_shard(env, exports);
   init_log(env, exports);
   init_put(env, exports);

@@ -87,11 +87,21 @@ class ReadScope {
   bool counts_;
 };
 
+// A call of the owner's that may have an answer coming.
+template <typename Function>
+napi_value run(napi_env env, Handle* handle, Function function) {
+  Member* member = handle->owned();
+  const Status status = member == nullptr ? Status::kClosed : function(*member);
+  if (member != nullptr) handle->hold_loop();
+  return make_status(env, status);
+}
+
 // Each file of the binding adds its functions.
 void add_function(napi_env env, napi_value exports, const char* name, napi_callback function);
 void init_constants(napi_env env, napi_value exports);
 void init_member(napi_env env, napi_value exports);
 void init_peers(napi_env env, napi_value exports);
+void init_view(napi_env env, napi_value exports);
 void init_shard(napi_env env, napi_value exports);
 void init_log(napi_env env, napi_value exports);
 void init_put(napi_env env, napi_value exports);

@@ -9,7 +9,7 @@ namespace freshet::binding {
 namespace {
 
 constexpr size_t kHeadWidth = 11;     // headColumns in platform/bridge/native.ts
-constexpr size_t kFrontierWidth = 8;  // frontierColumns
+constexpr size_t kFrontierWidth = 9;  // frontierColumns
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 class Guard {
@@ -141,6 +141,7 @@ napi_value is_current(napi_env env, napi_callback_info info) {
   const Sequence applied = persisted && view->persistent()
                                ? frontiers.persisted.load(std::memory_order_acquire)
                                : frontiers.delivered.load(std::memory_order_acquire);
+  if (!scope.member()->holds_lease()) return make_boolean(env, false);
   const bool runs = frontiers.stopped.load(std::memory_order_acquire) == 0 &&
                     !frontiers.wedged.load(std::memory_order_acquire);
   return make_boolean(env, runs && applied >= received);
@@ -196,6 +197,7 @@ napi_value frontiers(napi_env env, napi_callback_info info) {
   out[5] = from.stopped.load(std::memory_order_acquire);
   out[6] = epoch == nullptr ? 0 : epoch->epoch;
   out[7] = static_cast<double>(target.access.store->newest_time());
+  out[8] = from.ended.load(std::memory_order_acquire) ? 1 : 0;
   return make_status(env, Status::kOk);
 }
 

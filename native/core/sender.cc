@@ -156,6 +156,53 @@ bool Sender::make_nulls(uint64_t owed) {
   return true;
 }
 
+namespace {
+
+Change change_of(const RecordView& record) {
+  Change change;
+  change.kind = record.header().kind;
+  change.pool = record.header().pool;
+  change.key = std::as_bytes(std::span(record.key()));
+  change.meta = record.meta();
+  change.value = record.value();
+  change.stamp = record.header().time;
+  change.event_time = record.header().event_time;
+  change.condition = record.condition();
+  change.session = record.session();
+  return change;
+}
+
+}  // namespace
+
+void Sender::take_back(uint64_t position, uint64_t index, const ShardReplica::Resubmit& resubmit) {
+  while (position < ring_.tail()) {
+    const uint64_t start = ring_.skip_wrap(position);
+    if (start >= ring_.tail()) break;
+    const RecordView record(reinterpret_cast<const std::byte*>(&ring_.header_at(start)));
+    const RecordHeader& header = record.header();
+    if (header.kind == RecordKind::kBlock) return;
+    position = start + record.size();
+    if (header.kind == RecordKind::kNull) {
+      index += static_cast<uint64_t>(header.sequence);
+      continue;
+    }
+    Waiting asked{index, 0, Ack::kNone};
+    if (!waiting_.empty() && waiting_.front().index == index) {
+      asked = waiting_.front();
+      waiting_.pop();
+    }
+    resubmit(change_of(record), asked.ack, asked.token);
+    index++;
+  }
+  for (; !pending_.empty() && pending_.front().whole_length == 0; pending_.pop()) {
+    const Pending& item = pending_.front();
+    const uint64_t start = stage_.skip_wrap(stage_.head());
+    const RecordView record(reinterpret_cast<const std::byte*>(&stage_.header_at(start)));
+    resubmit(change_of(record), item.ack, item.token);
+    stage_.free_up_to(start + item.staged);
+  }
+}
+
 void Sender::free_delivered(uint64_t messages) {
   uint64_t position = ring_.head();
   while (freed_ < messages) {

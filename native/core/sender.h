@@ -43,6 +43,9 @@ class Sender {
   int feed(std::vector<Token>& released);
   // Makes nulls until this sender has produced `owed` messages. False: no room, or none owed.
   bool make_nulls(uint64_t owed);
+  // Hands out the records in the ring from `position` on, which is that of message `index`, and
+  // then those that wait for room; up to the first large one.
+  void take_back(uint64_t position, uint64_t index, const ShardReplica::Resubmit& resubmit);
   // Every member has delivered my first `messages` messages.
   void free_delivered(uint64_t messages);
 

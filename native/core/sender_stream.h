@@ -50,6 +50,8 @@ class SenderStream {
   RingFault next(const std::byte*& record);
   uint64_t delivered() const { return delivered_; }
   uint64_t delivered_position() const { return deliver_.position(); }
+  // Of the message at delivered_position().
+  uint64_t next_index() const { return delivered_ + nulls_left_; }
 
  private:
   RingFault take_record(const RecordHeader& header);

@@ -41,10 +41,13 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
     if (rank != me_) peers_.push_back({config_.members[rank], false, false, 0, {}});
   }
   frontiers_.delivered_version = store_.newest_version();
-  // What earlier epochs left is on every disk: the view that began this one made sure of it.
-  frontiers_.persisted_version = store_.newest_version();
-  if (config_.persistent) store_.publish_persisted(store_.newest_version());
   clock_.observe(store_.newest_time());
+}
+
+void ShardReplica::Impl::begin() {
+  const Version newest = store_.newest_version();
+  frontiers_.persisted_version.store(newest, std::memory_order_release);
+  if (config_.persistent) store_.publish_persisted(newest);
 }
 
 std::vector<GrantedRegion> ShardReplica::Impl::regions() {
@@ -404,6 +407,7 @@ ShardReplica::ShardReplica(ShardConfig config, Store& store, HybridClock& clock)
 ShardReplica::~ShardReplica() = default;
 
 std::vector<GrantedRegion> ShardReplica::regions() { return impl_->regions(); }
+void ShardReplica::begin() { impl_->begin(); }
 const ShardConfig& ShardReplica::config() const { return impl_->config_; }
 Status ShardReplica::submit(const Change& change, Ack ack, Token token) {
   return impl_->submit(change, ack, token);
@@ -433,6 +437,7 @@ void ShardReplica::miss_end() { impl_->miss_end(); }
 void ShardReplica::filled() { impl_->filled(); }
 bool ShardReplica::is_prepared() const { return impl_->is_prepared(); }
 void ShardReplica::confirm(Outputs& out) { impl_->confirm(out); }
+void ShardReplica::take_back(const Resubmit& resubmit) { impl_->take_back(resubmit); }
 void ShardReplica::stop(Status reason, Outputs& out) { impl_->stop(reason, out); }
 const Frontiers& ShardReplica::frontiers() const { return impl_->frontiers_; }
 const ShardFault& ShardReplica::fault() const { return impl_->fault_; }

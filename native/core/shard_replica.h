@@ -18,6 +18,7 @@
 #define FRESHET_CORE_SHARD_REPLICA_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -58,6 +59,7 @@ struct Frontiers {
   std::atomic<Version> delivered_version{0};
   std::atomic<Version> persisted_version{0};  // highest version synced at every member
   std::atomic<uint8_t> stopped{0};            // a Status: why the epoch ended, kOk while it runs
+  std::atomic<bool> ended{false};             // delivered to the end that a view gave it
   std::atomic<bool> wedged{false};            // no linearizable read: what was received may go
 };
 
@@ -78,8 +80,10 @@ class ShardReplica {
   ShardReplica(ShardConfig config, Store& store, HybridClock& clock);
   ~ShardReplica();
 
-  // Memory that others write. To be granted at every member before anyone starts.
+  // Memory that others write. To be granted at every member before anyone begins.
   std::vector<GrantedRegion> regions();
+  // The epoch is installed: what earlier epochs left is on every disk, the view made sure of it.
+  void begin();
   const ShardConfig& config() const;
 
   // Takes a change into the order. Its stamp is the greater of change.stamp, the last pass's wall
@@ -142,6 +146,12 @@ class ShardReplica {
   // The next view is committed, so every survivor is prepared: what the trim delivered, and what
   // waited for disks, is answered.
   void confirm(Outputs& out);
+
+  // Ended and confirmed: hands out, in their order, the submissions that the trim cut off, to be
+  // submitted to the next epoch. Large ones stay behind, for stop() to answer, and all that come
+  // after them. The bytes are borrowed until this returns.
+  using Resubmit = std::function<void(const Change&, Ack, Token)>;
+  void take_back(const Resubmit& resubmit);
 
   // A connection began: what was written to the peer before may be lost and is written again.
   void on_up(NodeId peer);

@@ -40,7 +40,10 @@ int ShardReplica::Impl::deliver_trim(Outputs& out) {
     }
   }
   (void)show_delivery(before);
-  if (delivered_ >= all) end_.delivered_all();
+  if (delivered_ >= all) {
+    end_.delivered_all();
+    frontiers_.ended.store(true, std::memory_order_release);
+  }
   return 1;
 }
 
@@ -52,10 +55,18 @@ void ShardReplica::Impl::filled() {
     delivered_ = std::max(delivered_, static_cast<uint64_t>(last.sequence + 1));
   (void)show_delivery(before);
   end_.delivered_all();
+  frontiers_.ended.store(true, std::memory_order_release);
 }
 
 bool ShardReplica::Impl::is_prepared() const {
   return end_.phase() == EndPhase::kEnded && (!config_.persistent || synced_ == delivered_);
+}
+
+void ShardReplica::Impl::take_back(const Resubmit& resubmit) {
+  FRESHET_CHECK(end_.phase() == EndPhase::kEnded);
+  if (!is_sender()) return;
+  const SenderStream& mine = streams_[my_sender_];
+  sender_->take_back(mine.delivered_position(), mine.next_index(), resubmit);
 }
 
 void ShardReplica::Impl::confirm(Outputs& out) {

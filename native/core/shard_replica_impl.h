@@ -44,6 +44,8 @@ class ShardReplica::Impl {
   Impl(ShardConfig config, Store& store, HybridClock& clock);
 
   std::vector<GrantedRegion> regions();
+  void begin();
+  void take_back(const Resubmit& resubmit);
   Status submit(const Change& change, Ack ack, Token token);
   void wait_current(Token token, bool persisted);
   int step(Micros wall, Outputs& out);

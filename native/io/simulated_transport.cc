@@ -35,6 +35,12 @@ void SimulatedTransport::close_peer(NodeId node) {
   if (is_up(node)) network_.drop_connection(node_, node);
 }
 
+void SimulatedTransport::renew(uint64_t incarnation) {
+  incarnation_ = incarnation;
+  for (const auto& [node, state] : peers_)
+    if (state.up) network_.drop_connection(node_, node);
+}
+
 Status SimulatedTransport::grant(NodeId peer, RegionId id, MutableBytes memory) {
   return grants_.try_emplace({peer, id}, memory).second ? Status::kOk : Status::kInvalidArgument;
 }

@@ -22,6 +22,7 @@ class SimulatedTransport final : public Transport {
   Status add_peer(const PeerAddress& address) override;
   void forget_peer(NodeId node) override;
   void close_peer(NodeId node) override;
+  void renew(uint64_t incarnation) override;
   Status grant(NodeId peer, RegionId id, MutableBytes memory) override;
   void revoke(NodeId peer, RegionId id) override;
   void write(NodeId peer, RegionId id, uint64_t offset, Bytes bytes, bool stable) override;
@@ -47,7 +48,7 @@ class SimulatedTransport final : public Transport {
 
   SimulatedNetwork& network_;
   const NodeId node_;
-  const uint64_t incarnation_;
+  uint64_t incarnation_;
   std::map<NodeId, PeerState> peers_;
   std::map<std::pair<NodeId, RegionId>, MutableBytes, RegionOrder> grants_;
   std::vector<PeerEvent> events_;  // for the next poll

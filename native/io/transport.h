@@ -63,6 +63,9 @@ class Transport {
   // Ends the connection now, as on suspicion; a kDown follows. It is dialled again afterwards.
   virtual void close_peer(NodeId node) = 0;
 
+  // Ends all connections; new ones are made under this incarnation.
+  virtual void renew(uint64_t incarnation) = 0;
+
   // Lets `peer` write `memory` as region `id`. The memory stays valid until revoke(id) returned.
   virtual Status grant(NodeId peer, RegionId id, MutableBytes memory) = 0;
   virtual void revoke(NodeId peer, RegionId id) = 0;

@@ -4,6 +4,7 @@ export type {
   MemberHandle,
   MemberOptions,
   NativeAddon,
+  NativeView,
   ScanOptions,
   ShardOptions,
 } from './native.ts';
@@ -20,5 +21,6 @@ export {
   recordKinds,
   rowKinds,
   rowWidth,
+  viewNotices,
 } from './native.ts';
 export { attachReader, RecordReader } from './record-reader.ts';

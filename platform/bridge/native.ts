@@ -58,7 +58,29 @@ export const rowKinds = {
   damage: 8,
   /** free bytes, 1 if puts are refused for want of space */
   disk: 9,
+  /** viewNotices: what happened to the views; see `view` */
+  view: 10,
 } as const;
+
+export const viewNotices = {
+  /** `view` says something else. */
+  changed: 1,
+  /** Fill the shards that the proposal gives this member, then call `viewFilled`. */
+  fill: 2,
+  /** The others went on without this member: `renew` and ask to be let in. */
+  outdated: 3,
+} as const;
+
+/** The views as the agent last told of them; bytes as in native/core/view/view.h. */
+export interface NativeView {
+  readonly installed: Buffer | null;
+  readonly proposal: Buffer | null;
+  readonly vote: string; // of the proposal, 16 hexadecimal digits
+  readonly attempt: number; // the members' number of this try to go on
+  readonly suspects: number; // seats as bits
+  readonly leads: boolean; // this member may propose a view
+  readonly stuck: boolean; // too few are here to go on
+}
 
 export const rowWidth = 8;
 
@@ -100,8 +122,9 @@ export const frontierColumns = {
   stopped: 5, // status
   epoch: 6, // 0: no epoch started
   newestTime: 7,
+  ended: 8, // 1: the epoch is delivered to its end, for the next view
 } as const;
-export const frontierWidth = 8;
+export const frontierWidth = 9;
 
 export const recordKinds = { put: 1, remove: 2, trigger: 3, control: 4 } as const;
 export const acks = { none: 0, delivered: 1, persisted: 2 } as const;
@@ -166,6 +189,21 @@ export interface NativeAddon {
   /** Ordered, reliable while the peer stays up; up to the value limit. OVERLOADED: try later. */
   sendMessage(member: MemberHandle, nodeId: number, bytes: Uint8Array): number;
   takeMessage(member: MemberHandle): Buffer | null;
+
+  // --- view.cc (results by token but for `view`, `viewFilled` and `incarnation`)
+  /**
+   * Starts the prepared epochs of a view that all its members begin with; SHARD_STOPPED: one is not
+   * prepared here, or was stopped.
+   */
+  beginView(member: MemberHandle, view: Uint8Array, ringSize: number, token: number): number;
+  /** NOT_CURRENT: this member does not lead, or another view is under way. */
+  proposeView(member: MemberHandle, view: Uint8Array, token: number): number;
+  viewFilled(member: MemberHandle, vote: string): number;
+  /** Ends all epochs and the view, and comes back to the peers as another incarnation. */
+  renew(member: MemberHandle, token: number): number;
+  view(member: MemberHandle): NativeView | null;
+  /** Of this member now: 16 hexadecimal digits, new with every start and `renew`. */
+  incarnation(member: MemberHandle): string;
 
   // --- shard.cc (results by token; `result` bytes of openShard and shardState are JSON:
   //     {shard, epoch, sequence, version, time, digest (hex), persistent, pools: [...]})

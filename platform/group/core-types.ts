@@ -33,6 +33,8 @@ export interface CoreListener {
   onShardStopped?(shard: number, status: number, lostNode: number): void;
   onMessage?(from: number, bytes: Buffer): void;
   onDisk?(freeBytes: number, full: boolean): void;
+  /** `notice` is one of viewNotices. */
+  onView?(notice: number): void;
   onDamage?(shard: number, status: number, segment: number, offset: number): void;
 }
 

@@ -25,6 +25,8 @@ const table = {
   /** Bytes of log in one step of filling a member that is behind. */
   fillChunkBytes: 4 * MiB,
   fillTimeoutMs: 30_000,
+  /** How often a donor looks whether an epoch has ended, for a member that joins. */
+  endedPollMs: 10,
   /** Records fetched for the end of a segment, and for any hole of a log. */
   repairBytes: 20 * MiB,
   repairBytesMax: 144 * MiB,
@@ -45,6 +47,14 @@ const table = {
   /** How often the start protocol says whom it waits for. */
   waitingNoticeMs: 5000,
   tickMs: 200,
+  /** How long a majority waits for the others before it restarts without them. */
+  restartGraceMs: 3000,
+  /** A lease of the core with what clocks may drift: what ran before is over after it. */
+  leaseMs: 402,
+  /** How long a member whose view cannot go on waits before it gives it up. */
+  renewAfterMs: 1000,
+  /** For how long it has to have hope before it waits anew. */
+  hopeAfterMs: 500,
   /** How long closing waits for a step that is under way. */
   closeWaitMs: 1000,
   /** View events that wait for one watcher. */
@@ -54,6 +64,8 @@ const table = {
   ringBudgetDefault: 512 * MiB,
   shardMemoryDefault: 256 * MiB,
   subgroups: 64,
+  /** Shards of all subgroups; kViewShardsMax of the native side. */
+  shards: 256,
   /** Members of one shard; kMembersMax of the native side. */
   shardMembers: 16,
 };

@@ -1,15 +1,20 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { isFreshetError } from '../base/mod.ts';
+import { decodeView } from './view-codec.ts';
 
 /**
- * The messages of the start protocol (see establish-machine.ts). All but `hello` belong to one
- * attempt of one run of the leader; whatever belongs to another is stale.
+ * The messages of a total restart (restart-*.ts) and of joining a view (join-leader.ts). All but
+ * `hello` belong to one attempt of one run of the member that leads it; whatever belongs to another
+ * is stale. Views travel as base64 of their encoding (view-codec.ts); empty: none.
  */
 
 const count = Type.Integer({ minimum: 0 });
 const node = Type.Integer({ minimum: 1 });
 const attempt = Type.Object({ leader: count, number: count });
-const epochs = Type.Array(Type.Object({ shard: node, epoch: count }));
+const incarnation = Type.String({ pattern: '^[0-9a-f]{16}$' });
+const encodedView = Type.String();
+const ballot = Type.String({ pattern: '^[0-9]+$' });
 
 /** Where a member stands with one shard. */
 const ShardReport = Type.Object({
@@ -20,49 +25,85 @@ const ShardReport = Type.Object({
   version: count,
   /** Of all records, in hex; equal histories have equal digests. */
   digest: Type.String(),
-  /** The epoch that runs now; 0: none. */
-  running: count,
   /** The highest epoch it ever prepared. */
   highest: count,
 });
 
+const apart = Type.Array(Type.Object({ shard: node, version: count, minority: Type.Array(node) }));
+const fills = Type.Array(Type.Object({ shard: node, donor: node }));
+
 const GroupMessageSchema = Type.Union([
-  /** To the leader: whom I am connected with, and whether a shard of mine stands still. */
+  /** To everyone, whenever it changes: who I am, whom I am connected with, which view I have. */
   Type.Object({
     type: Type.Literal('hello'),
-    incarnation: count,
+    /** This run of the process, and how its core shows itself now. */
+    run: count,
+    incarnation,
     fingerprint: Type.String(),
     up: Type.Array(node),
-    disturbed: Type.Boolean(),
+    /** Number of the installed view; 0: none. */
+    view: count,
+    /** Too few of its members are left to go on. */
+    stuck: Type.Boolean(),
+    /** Of the members of that view. */
+    incarnations: Type.Array(incarnation),
+    /** Shards that may not go on here: damaged for good, or with another history. */
+    refused: Type.Array(node),
   }),
   Type.Object({ type: Type.Literal('collect'), attempt }),
   Type.Object({
     type: Type.Literal('report'),
     attempt,
-    view: count,
+    incarnation,
+    /** How long ago this run, or this incarnation, began. */
+    ageMs: Type.Number({ minimum: 0 }),
+    committed: encodedView,
+    prepared: encodedView,
+    ballot,
+    offered: count,
     shards: Type.Array(ShardReport),
   }),
-  /** Stop these shards; what you hold of them is final then. */
-  Type.Object({ type: Type.Literal('seal'), attempt, shards: Type.Array(node) }),
+  /** What you hold is final; note that you offered it for a view of this number. */
+  Type.Object({
+    type: Type.Literal('seal'),
+    attempt,
+    view: count,
+    shards: Type.Array(node),
+  }),
   Type.Object({ type: Type.Literal('sealed'), attempt, shards: Type.Array(ShardReport) }),
   /** Fetch what you miss of these shards from these members. */
-  Type.Object({
-    type: Type.Literal('fill'),
-    attempt,
-    fills: Type.Array(Type.Object({ shard: node, donor: node })),
-  }),
+  Type.Object({ type: Type.Literal('fill'), attempt, fills }),
   Type.Object({ type: Type.Literal('filled'), attempt, shards: Type.Array(ShardReport) }),
-  /** Make the epochs' memory and the view record; start nothing yet. */
+  /**
+   * Note that this view was prepared to follow that one: whoever restarts later has to know it, as
+   * those who prepared it before may be too few.
+   */
+  Type.Object({
+    type: Type.Literal('adopt'),
+    attempt,
+    base: encodedView,
+    view: encodedView,
+    ballot,
+  }),
+  Type.Object({ type: Type.Literal('adopted'), attempt }),
+  /**
+   * Make the epochs' memory and the view record; start nothing yet. `apart` names members whose
+   * histories are not those of most: these shards go on without them.
+   */
   Type.Object({
     type: Type.Literal('prepare'),
     attempt,
-    view: count,
-    starts: epochs,
+    before: encodedView,
+    view: encodedView,
+    apart,
   }),
   Type.Object({ type: Type.Literal('prepared'), attempt }),
   /** All have prepared: start. */
   Type.Object({ type: Type.Literal('start'), attempt }),
   Type.Object({ type: Type.Literal('started'), attempt }),
+  /** To one that wants to join: fetch most of what you miss, then say `admitted`. */
+  Type.Object({ type: Type.Literal('admit'), attempt, fills }),
+  Type.Object({ type: Type.Literal('admitted'), attempt, incarnation }),
   Type.Object({ type: Type.Literal('failed'), attempt, reason: Type.String() }),
 ]);
 
@@ -74,11 +115,37 @@ export type GroupMessageOf<Kind extends GroupMessage['type']> = Extract<
 export type Attempt = Static<typeof attempt>;
 export type ShardReport = Static<typeof ShardReport>;
 export type Fill = GroupMessageOf<'fill'>['fills'][number];
-export type EpochStart = GroupMessageOf<'prepare'>['starts'][number];
+export type Apart = GroupMessageOf<'prepare'>['apart'][number];
+export type Hello = GroupMessageOf<'hello'>;
+export type Report = GroupMessageOf<'report'>;
 
-/** The message, or null when it is not one. */
+/** The message, or null when it is not one, or what it holds are no views. */
 export function parseGroupMessage(value: unknown): GroupMessage | null {
-  return Value.Check(GroupMessageSchema, value) ? value : null;
+  return Value.Check(GroupMessageSchema, value) && viewsIn(value).every(isView) ? value : null;
+}
+
+function viewsIn(message: GroupMessage): string[] {
+  const isGiven = (bytes: string): boolean => bytes !== '';
+  switch (message.type) {
+    case 'report':
+      return [message.committed, message.prepared].filter(isGiven);
+    case 'adopt':
+      return [message.view, ...[message.base].filter(isGiven)];
+    case 'prepare':
+      return [message.view, ...[message.before].filter(isGiven)];
+    default:
+      return [];
+  }
+}
+
+function isView(base64: string): boolean {
+  try {
+    decodeView(Buffer.from(base64, 'base64'));
+    return true;
+  } catch (caught) {
+    if (!isFreshetError(caught)) throw caught;
+    return false;
+  }
 }
 
 export function sameAttempt(a: Attempt, b: Attempt): boolean {

@@ -1,59 +1,27 @@
 /**
- * Drives the start protocol: executes the effects of the machine on the native side, the disk and
- * the connections, and tells it their outcome.
+ * The group as its member sees it: feeds the machine with what happens, has its effects executed
+ * (group-steps.ts), and tells the rest of the platform which view there is.
  *
  * Thread: event loop.
- * Invariants
- *  1. Steps are executed one after the other; a newer attempt aborts the step of an older one
- *  first.
- *  2. The machine is entered by one event at a time.
+ * Invariant: the machine is entered by one event at a time.
  */
-import {
-  type CancelTimer,
-  type Clock,
-  FreshetError,
-  type Logger,
-  messageOf,
-  type Random,
-} from '../base/mod.ts';
-import { frontierColumns, frontierWidth } from '../bridge/mod.ts';
-import {
-  EstablishMachine,
-  type GroupEffect,
-  type GroupEvent,
-  type GroupStatus,
-  type Position,
-} from './establish-machine.ts';
+import { type CancelTimer, FreshetError, type Logger } from '../base/mod.ts';
+import { viewNotices } from '../bridge/mod.ts';
 import { EventStream } from './event-stream.ts';
 import { groupLimits } from './group-limits.ts';
-import type { Attempt, EpochStart, Fill } from './group-messages.ts';
+import {
+  type GroupEffect,
+  GroupMachine,
+  type GroupEvent,
+  type GroupStatus,
+} from './group-machine.ts';
+import { GroupSteps } from './group-steps.ts';
+import type { GroupOptions, MemberAddress } from './group-options.ts';
 import type { Layout } from './layout.ts';
-import { LogCare, type LogCareConfig } from './log-care.ts';
+import { LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
-import { ShardFiller } from './shard-filler.ts';
-import { type ViewRecord, writeViewRecord } from './view-record.ts';
-
-export interface MemberAddress {
-  readonly id: number;
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface GroupOptions {
-  readonly core: MemberCore;
-  readonly messages: PeerMessages;
-  readonly layout: Layout;
-  readonly members: readonly MemberAddress[];
-  readonly dataFolder: string;
-  readonly record: ViewRecord;
-  readonly ringBudgetBytes: number;
-  readonly shardMemoryBytes: number;
-  readonly logCare: LogCareConfig;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-}
+import { seeViews } from './view-calls.ts';
 
 export interface MemberState extends MemberAddress {
   readonly up: boolean;
@@ -73,26 +41,18 @@ export interface GroupView {
   readonly problem: string | null;
 }
 
-type StepEffect = Extract<
-  GroupEffect,
-  { readonly type: 'readStates' | 'stopShards' | 'fill' | 'prepare' | 'start' }
->;
-
 export class Group {
   readonly layout: Layout;
   readonly care: LogCare;
   readonly #options: GroupOptions;
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
-  readonly #machine: EstablishMachine;
-  readonly #filler: ShardFiller;
+  readonly #machine: GroupMachine;
+  readonly #steps: GroupSteps;
   readonly #log: Logger;
-  readonly #ringSize: number;
   readonly #watchers = new Set<EventStream<GroupView>>();
   readonly #queue: GroupEvent[] = [];
   #entered = false;
-  #steps: Promise<void> = Promise.resolve();
-  #abort = new AbortController();
   #cancelTick: CancelTimer | null = null;
   #closed = false;
 
@@ -103,17 +63,25 @@ export class Group {
     this.#core = core;
     this.#messages = messages;
     this.#log = options.log;
-    this.#ringSize = layout.commonRingSize(options.ringBudgetBytes);
-    this.#filler = new ShardFiller(core, messages);
     this.care = new LogCare({
       ...options,
       ...options.logCare,
-      onRefused: (shard) => {
-        void this.#refuse(shard);
+      onRefusals: () => {
+        this.#enter({ type: 'refused', shards: this.care.refused });
+        this.#publishView();
       },
     });
-    const incarnation = random.u32() * 2 ** 16 + (random.u32() >>> 16);
-    this.#machine = new EstablishMachine({ me: core.nodeId, layout, incarnation, record });
+    this.#steps = new GroupSteps({ ...options, care: this.care }, (event) => {
+      this.#enter(event);
+    });
+    this.#machine = new GroupMachine({
+      me: core.nodeId,
+      layout,
+      run: random.u32() * 2 ** 16 + (random.u32() >>> 16),
+      incarnation: core.incarnation,
+      record,
+      nowMs: options.clock.monotonicMs(),
+    });
   }
 
   get status(): GroupStatus {
@@ -131,7 +99,7 @@ export class Group {
         leads: member.id === status.leader,
         me: member.id === core.nodeId,
       })),
-      running: status.running,
+      running: status.running && this.care.refusal === null,
       stopped: layout
         .heldBy(core.nodeId)
         .map(({ shard }) => shard)
@@ -146,7 +114,22 @@ export class Group {
 
   /** 0: the shard stands still, or is not held here. */
   runningEpoch(shard: number): number {
-    return this.#machine.runningEpoch(shard);
+    return this.care.refusalOf(shard) === null ? this.#machine.runningEpoch(shard) : 0;
+  }
+
+  /** Node ids in rank order of those that run a shard, as far as this member knows. */
+  holders(shard: number): readonly number[] {
+    return this.#machine.holders(shard);
+  }
+
+  /** Those of the holders that send. */
+  senders(shard: number): readonly number[] {
+    return this.#machine.senders(shard);
+  }
+
+  /** Others go on in a view that this member is not in. */
+  get runsElsewhere(): boolean {
+    return this.#machine.runsElsewhere;
   }
 
   /** The view now, then at every change, until the iterator is returned or the member closes. */
@@ -184,8 +167,11 @@ export class Group {
         this.#log.info({ node, state }, 'member connection');
         this.#enter({ type: 'peer', node, up: state === 'up' });
       },
-      onShardStopped: (shard) => {
-        this.#enterIfStopped(shard);
+      onShardStopped: () => {
+        this.#publishView();
+      },
+      onView: (notice) => {
+        this.#onNotice(notice);
       },
     });
     this.#messages.onGroupMessage((from, message) => {
@@ -201,15 +187,6 @@ export class Group {
     }
     this.#enter({ type: 'begin' });
     this.care.begin();
-  }
-
-  /** The shard may not go on here: it stops, and no attempt to start it gets beyond that. */
-  async #refuse(shard: number): Promise<void> {
-    if (this.isRunning(shard)) {
-      await this.#core.stopEpoch(shard);
-      this.#enter({ type: 'shardStopped', shard });
-    }
-    this.#publishView();
   }
 
   /**
@@ -265,13 +242,12 @@ export class Group {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTick?.();
-    this.#abort.abort();
     await this.care.close();
     for (const watcher of [...this.#watchers]) {
       watcher.end();
     }
     // A step may wait for the native side, whose close answers it: no waiting for that here.
-    await Promise.race([this.#steps, this.#pause(groupLimits.closeWaitMs)]);
+    await Promise.race([this.#steps.close(), this.#pause(groupLimits.closeWaitMs)]);
   }
 
   #pause(delayMs: number): Promise<void> {
@@ -297,14 +273,17 @@ export class Group {
       return;
     }
     this.#entered = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      const now = this.#options.clock.monotonicMs();
-      for (const effect of this.#machine.onEvent(next, now)) {
-        this.#execute(effect);
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const now = this.#options.clock.monotonicMs();
+        for (const effect of this.#machine.onEvent(next, now)) {
+          this.#execute(effect);
+        }
       }
+    } finally {
+      this.#entered = false;
+      this.#tickLater();
     }
-    this.#entered = false;
-    this.#tickLater();
   }
 
   #execute(effect: GroupEffect): void {
@@ -322,137 +301,28 @@ export class Group {
       case 'changed':
         this.#publishView();
         return;
-      case 'readStates':
-        // A new attempt: whatever an older one is doing has no meaning any more.
-        this.#abort.abort();
-        this.#abort = new AbortController();
-        this.#queueStep(effect);
-        return;
-      case 'stopShards':
-      case 'fill':
-      case 'prepare':
-      case 'start':
-        this.#queueStep(effect);
-        return;
-    }
-  }
-
-  #queueStep(effect: StepEffect): void {
-    const { signal } = this.#abort;
-    this.#steps = this.#steps.then(async () => {
-      if (signal.aborted) {
+      case 'refuse': {
+        const { shard, version, minority } = effect.apart;
+        this.care.refuseHistory(shard, version, minority);
         return;
       }
-      try {
-        await this.#runStep(effect, signal);
-      } catch (caught) {
-        if (!isAborted(signal)) {
-          this.#log.warn({ step: effect.type, error: messageOf(caught) }, 'a start step failed');
-          const { attempt } = effect;
-          this.#enter({ type: 'failed', attempt, reason: messageOf(caught) });
-        }
-      }
-    });
-  }
-
-  async #runStep(effect: StepEffect, signal: AbortSignal): Promise<void> {
-    const { attempt } = effect;
-    switch (effect.type) {
-      case 'readStates': {
-        await this.care.openRest();
-        const held = this.layout.heldBy(this.#core.nodeId).map(({ shard }) => shard);
-        await this.#reportStates(attempt, held);
-        return;
-      }
-      case 'stopShards':
-        await Promise.all(effect.shards.map((shard) => this.#sealShard(shard)));
-        await this.#reportStates(attempt, effect.shards);
-        return;
-      case 'fill':
-        await this.#fillShards(attempt, effect.fills, signal);
-        return;
-      case 'prepare':
-        await Promise.all(effect.starts.map((start) => this.#prepareEpoch(start)));
-        await writeViewRecord(this.#options.dataFolder, effect.record);
-        this.#enter({ type: 'done', attempt });
-        return;
-      case 'start':
-        await writeViewRecord(this.#options.dataFolder, effect.record);
-        await Promise.all(
-          effect.starts.map(({ shard, epoch }) => this.#core.startEpoch(shard, epoch)),
-        );
-        this.#enter({ type: 'done', attempt });
-        // One that stopped at once was told before the machine knew that it ran.
-        for (const { shard } of effect.starts) {
-          this.#enterIfStopped(shard);
-        }
+      default:
+        this.#steps.run(effect);
         return;
     }
   }
 
-  /** What this member delivered is on its disk before it counts as history. */
-  async #sealShard(shard: number): Promise<void> {
-    await this.#core.stopEpoch(shard);
-    if (this.layout.shard(shard).persistent) {
-      await this.#core.appendLog(shard, new Uint8Array());
+  #onNotice(notice: number): void {
+    const view = seeViews(this.#core);
+    if (view === null) {
+      return;
     }
-  }
-
-  async #fillShards(attempt: Attempt, fills: readonly Fill[], signal: AbortSignal): Promise<void> {
-    for (const fill of fills) {
-      const mine = await this.#position(fill.shard);
-      await this.#filler.fill(fill, mine, signal);
-      const { shard, donor } = fill;
-      this.#log.info({ shard, donor, from: mine.version }, 'filled a shard from another member');
+    if (notice === viewNotices.outdated) {
+      this.#enter({ type: 'outdated', why: 'the others went on without this member' });
+    } else if (notice === viewNotices.fill && view.proposal !== null) {
+      this.#steps.fillProposal(view.proposal, view.vote);
     }
-    await this.#reportStates(
-      attempt,
-      fills.map(({ shard }) => shard),
-    );
-  }
-
-  async #prepareEpoch({ shard, epoch }: EpochStart): Promise<void> {
-    const { members, senders } = this.layout.shard(shard);
-    await this.#core.prepareEpoch({
-      shard,
-      epoch,
-      members,
-      senders,
-      ringSize: this.#ringSize,
-      dispatchLagMax: Infinity,
-    });
-  }
-
-  async #reportStates(attempt: Attempt, shards: readonly number[]): Promise<void> {
-    const positions = await Promise.all(shards.map((shard) => this.#position(shard)));
-    this.#enter({ type: 'states', attempt, shards: positions });
-  }
-
-  async #position(shard: number): Promise<Position> {
-    const bytes = await this.#core.shardState(shard);
-    const state = JSON.parse((bytes ?? Buffer.from('{}')).toString('utf8')) as Partial<Position>;
-    const { epoch, sequence, version, digest } = state;
-    const whole = [epoch, sequence, version].every((item) => Number.isSafeInteger(item));
-    if (!whole || digest === undefined) {
-      throw new FreshetError('INTERNAL', `Shard ${String(shard)} told no state`);
-    }
-    return {
-      shard,
-      epoch: epoch as number,
-      sequence: sequence as number,
-      version: version as number,
-      digest,
-    };
-  }
-
-  /** A row about an epoch that is over says nothing about the one that runs now. */
-  #enterIfStopped(shard: number): void {
-    const frontiers = new Float64Array(frontierWidth);
-    this.#core.addon.frontiers(this.#core.handle, shard, frontiers);
-    const runs = frontiers[frontierColumns.stopped] === 0;
-    if (!runs || frontiers[frontierColumns.epoch] !== this.#machine.runningEpoch(shard)) {
-      this.#enter({ type: 'shardStopped', shard });
-    }
+    this.#enter({ type: 'core', core: view.core, proposal: view.proposal });
   }
 
   #publishView(): void {
@@ -463,9 +333,4 @@ export class Group {
       }
     }
   }
-}
-
-/** It may have changed while something was awaited. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

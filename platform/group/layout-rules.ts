@@ -109,6 +109,13 @@ function numbered(
   });
   const shards = resolved.flatMap((subgroup) => subgroup.shards);
   shards.sort((a, b) => a.shard - b.shard);
+  if (shards.length > groupLimits.shards) {
+    throw layoutError(
+      `the subgroups have ${String(shards.length)} shards in all, with the catalog's; ` +
+        `a cluster has at most ${String(groupLimits.shards)}`,
+      `Give ${String(shards.length - groupLimits.shards)} fewer`,
+    );
+  }
   return Object.freeze({ subgroups: resolved, shards, exclusive, nextShard: next });
 }
 

@@ -29,6 +29,13 @@ export interface Subgroup {
   readonly shards: readonly ShardLayout[];
 }
 
+/** Ranks of those among `nodes`, in rank order, that send in a shard; all, where none would. */
+export function sendersAmong(shard: ShardLayout, nodes: readonly number[]): number[] {
+  const senders = shard.senders.flatMap((rank) => shard.members[rank] ?? []);
+  const ranks = nodes.flatMap((node, rank) => (senders.includes(node) ? [rank] : []));
+  return ranks.length > 0 ? ranks : nodes.map((_, rank) => rank);
+}
+
 export class Layout {
   /** Node ids, ascending; the lowest one leads. */
   readonly members: readonly number[];

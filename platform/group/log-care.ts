@@ -42,8 +42,8 @@ export interface LogCareOptions extends LogCareConfig {
   readonly shardMemoryBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A shard of this member may not go on. */
-  readonly onRefused: (shard: number) => void;
+  /** Other shards of this member than before may not go on. */
+  readonly onRefusals: () => void;
 }
 
 /** Numbers for metrics; all but `damaged` grow from the start of the member. */
@@ -101,6 +101,11 @@ export class LogCare {
     return this.#refusals.get(shard) ?? null;
   }
 
+  /** Shards that may not go on here. */
+  get refused(): readonly number[] {
+    return [...this.#refusals.keys()];
+  }
+
   get refusal(): FreshetError | null {
     return this.#refusals.values().next().value ?? null;
   }
@@ -127,13 +132,18 @@ export class LogCare {
     }
   }
 
-  /** Mends and opens what was damaged when opened. Throws LOG_CORRUPT: nobody has a good copy. */
+  /** Mends and opens what was damaged when opened; refused is what nobody has a good copy of. */
   async openRest(): Promise<void> {
     for (const layout of this.#held) {
-      const refusal = this.#refusals.get(layout.shard);
-      if (refusal !== undefined) throw refusal;
-      if (this.#closed.has(layout.shard)) await this.#inTurn(() => this.#mendClosed(layout));
+      const { shard } = layout;
+      if (!this.#closed.has(shard) || this.#refusals.has(shard)) continue;
+      await this.#inTurn(() => this.#mendClosed(layout));
     }
+  }
+
+  /** The history of a shard is found not to be that of most. */
+  refuseHistory(shard: number, version: number | null, minority: readonly number[]): void {
+    if (!this.#refusals.has(shard)) this.#refuse(shard, this.#differs(shard, version, minority));
   }
 
   /** All members: what they hold, whether it is sound (`scrub`: read again now) and the same. */
@@ -209,6 +219,7 @@ export class LogCare {
     if (hole === undefined) await this.open(layout);
     if (!this.#closed.has(shard)) {
       this.#options.log.info({ shard, filled }, 'a log was mended and opened');
+      if (this.#refusals.delete(shard)) this.#options.onRefusals();
       return;
     }
     const [place] = this.#damage.get(shard) ?? [];
@@ -218,9 +229,10 @@ export class LogCare {
     );
     this.#refuse(shard, error);
     this.#later(`mend ${String(shard)}`, groupLimits.mendPauseMs, () => {
-      this.#refusals.delete(shard);
+      this.#inTurn(() => this.#mendClosed(layout)).catch((caught: unknown) => {
+        this.#options.log.error({ shard, error: messageOf(caught) }, 'mending a log failed');
+      });
     });
-    throw error;
   }
 
   #noGoodCopy(shard: number, [segment, offset]: LogPlace): FreshetError {
@@ -235,7 +247,7 @@ export class LogCare {
 
   #refuse(shard: number, error: FreshetError): void {
     this.#refusals.set(shard, error);
-    this.#options.onRefused(shard);
+    this.#options.onRefusals();
   }
 
   /** `hurries`: somebody waits for it. Whoever comes while one runs waits for that one. */
@@ -301,9 +313,7 @@ export class LogCare {
       if (minority.length === 0) continue;
       this.#counts.differences++;
       log.error({ shard, version, minority }, 'members hold different histories');
-      if (minority.includes(core.nodeId) && !this.#refusals.has(shard)) {
-        this.#refuse(shard, this.#differs(shard, version, minority));
-      }
+      if (minority.includes(core.nodeId)) this.refuseHistory(shard, version, minority);
     }
   }
 

@@ -248,10 +248,9 @@ export class MemberCore {
     );
   }
 
-  startEpoch(shard: number, epoch: number): Promise<Buffer | null> {
-    return this.call(`Starting an epoch of shard ${String(shard)}`, (token) =>
-      this.addon.startEpoch(this.#member, shard, epoch, token),
-    );
+  /** The incarnation of this member now: 16 hexadecimal digits. */
+  get incarnation(): string {
+    return this.addon.incarnation(this.#member);
   }
 
   /** Ends what runs or was prepared; a shard without either is no error. */
@@ -431,6 +430,9 @@ export class MemberCore {
         return;
       case rowKinds.disk:
         this.#tell((listener) => listener.onDisk?.(a, b === 1));
+        return;
+      case rowKinds.view:
+        this.#tell((listener) => listener.onView?.(a));
         return;
       default:
         this.#log.warn({ kind }, 'native row of an unknown kind');

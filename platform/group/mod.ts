@@ -3,18 +3,12 @@ export { readCascadeLayout } from './cascade-layout.ts';
 export { coreError, thrownCoreError } from './core-error.ts';
 export type { DataFolder, FolderFormat } from './data-folder.ts';
 export { openDataFolder } from './data-folder.ts';
-export type {
-  GroupEffect,
-  GroupEvent,
-  GroupStatus,
-  MachineOptions,
-  Position,
-} from './establish-machine.ts';
-export { EstablishMachine } from './establish-machine.ts';
 export { EventStream } from './event-stream.ts';
-export type { GroupOptions, GroupView, MemberAddress, MemberState } from './group.ts';
+export type { GroupView, MemberState } from './group.ts';
 export { Group } from './group.ts';
 export { groupLimits } from './group-limits.ts';
+export type { GroupStatus } from './group-machine.ts';
+export type { GroupOptions, MemberAddress } from './group-options.ts';
 export type { LogCareConfig, LogCareCounts } from './log-care.ts';
 export type { ShardLayout, Subgroup } from './layout.ts';
 export { Layout } from './layout.ts';
@@ -40,5 +34,4 @@ export type { MoveOptions, ShardMove } from './shard-moves.ts';
 export { beginMove, planMoves } from './shard-moves.ts';
 export { planShards } from './shard-plan.ts';
 export { TokenTable } from './token-table.ts';
-export type { ViewRecord } from './view-record.ts';
-export { noView, readViewRecord, writeViewRecord } from './view-record.ts';
+export { readViewRecord } from './view-record.ts';

@@ -37,8 +37,11 @@ const recordBytesMax = groupLimits.messageBytes - groupLimits.messagePartBytes;
 export class ShardFiller {
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
+  readonly #persistent: (shard: number) => boolean;
 
-  constructor(core: MemberCore, messages: PeerMessages) {
+  /** `persistent` says of a shard whether it has a log. */
+  constructor(core: MemberCore, messages: PeerMessages, persistent: (shard: number) => boolean) {
+    this.#persistent = persistent;
     this.#core = core;
     this.#messages = messages;
     messages.handle(readLogCall, (_from, argument) => {
@@ -58,9 +61,11 @@ export class ShardFiller {
   /** `mine` is where this member stands. Throws when donor or disk fails, or when aborted. */
   async fill(fill: Fill, mine: Place, signal: AbortSignal): Promise<void> {
     const { shard, donor } = fill;
-    const common = await this.#commonPlace(shard, donor, mine, signal);
+    let common = await this.#commonPlace(shard, donor, mine, signal);
     if (common.epoch !== mine.epoch || common.sequence !== mine.sequence) {
       await this.#core.cutBack(shard, common.epoch, common.sequence);
+      // What is in memory alone is not cut but emptied.
+      common = this.#persistent(shard) ? common : start;
     }
     for (let place: Place | null = common; place !== null;) {
       place = await this.#fetchChunk(shard, donor, place, signal);

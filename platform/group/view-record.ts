@@ -1,68 +1,105 @@
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { Type } from 'typebox';
-import type { Static } from 'typebox';
-import { Value } from 'typebox/value';
 import { FreshetError } from '../base/mod.ts';
+import { type CoreView, decodeView, encodeView } from './view-codec.ts';
 
-/** The newest view of a member, as it lies in `view.json` of its data folder. */
-export const ViewRecordSchema = Type.Object({
-  format: Type.Literal(1),
-  /** Counts views of the cluster. */
-  number: Type.Integer({ minimum: 0 }),
-  /** False between PREPARE and START: the view may never have begun. */
-  committed: Type.Boolean(),
-  members: Type.Array(Type.Integer({ minimum: 1 })),
-  /** The highest epoch of every shard that this member has ever prepared or seen. */
-  epochs: Type.Array(
-    Type.Object({ shard: Type.Integer({ minimum: 1 }), epoch: Type.Integer({ minimum: 0 }) }),
-  ),
-});
-
-export type ViewRecord = Static<typeof ViewRecordSchema>;
-
-export const noView: ViewRecord = Object.freeze({
-  format: 1,
-  number: 0,
-  committed: true,
-  members: [],
-  epochs: [],
-});
-
-const fileName = 'view.json';
-
-/** The record of the folder; `noView` when there is none. Throws LOG_CORRUPT or NEWER_FORMAT. */
-export async function readViewRecord(folder: string): Promise<ViewRecord> {
-  const file = path.join(folder, fileName);
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (caught) {
-    if (isMissing(caught)) {
-      return noView;
-    }
-    throw new FreshetError('DISK_FAILED', `${file} cannot be read`, { cause: caught });
-  }
-  const parsed = parseJson(text);
-  if (Value.Check(ViewRecordSchema, parsed)) {
-    return parsed;
-  }
-  const format = (parsed as { readonly format?: unknown } | null)?.format;
-  if (typeof format === 'number' && format > 1) {
-    throw new FreshetError('NEWER_FORMAT', `${file} has format ${String(format)}`);
-  }
-  throw new FreshetError('LOG_CORRUPT', `${file} is not a view record`, {
-    mend: `Remove ${file}; the other members know the view`,
-  });
+/**
+ * What a member's disk knows of the views: `view` in its data folder, which the core writes too
+ * (its format is in native/agent/view_host.h), and `view-offer`.
+ */
+export interface ViewRecord {
+  /** The newest view that this member saw installed. */
+  readonly committed: CoreView | null;
+  /** A successor that it prepared; it may have been installed elsewhere, or nowhere. */
+  readonly prepared: CoreView | null;
+  /** Who put the prepared one forward, in which attempt: of two with one number the later won. */
+  readonly ballot: bigint;
+  /** The highest number of a view for which this record was offered to a restart. */
+  readonly offered: number;
 }
 
-/** Durable when it resolves: written beside, synced, renamed, folder synced. */
-export async function writeViewRecord(folder: string, record: ViewRecord): Promise<void> {
-  const file = path.join(folder, fileName);
+export const noView: ViewRecord = Object.freeze({
+  committed: null,
+  prepared: null,
+  ballot: 0n,
+  offered: 0,
+});
+
+export type Crc32c = (bytes: Uint8Array) => number;
+
+const format = 1;
+const headSize = 24;
+const recordName = 'view';
+const offerName = 'view-offer';
+
+/** `noView` when there is none. Throws LOG_CORRUPT or NEWER_FORMAT. */
+export async function readViewRecord(folder: string, crc32c: Crc32c): Promise<ViewRecord> {
+  const file = path.join(folder, recordName);
+  const bytes = await readOrNull(file);
+  const offer = await readOrNull(path.join(folder, offerName));
+  const offered = offer === null ? 0 : offerIn(offer.toString('utf8'));
+  if (offered === null) {
+    throw new FreshetError('LOG_CORRUPT', `${path.join(folder, offerName)} is no number`, {
+      mend: "Move the member's data folder away: the others fill it",
+    });
+  }
+  if (bytes === null) {
+    return { ...noView, offered };
+  }
+  if (bytes.length >= 4 && bytes.readUInt32LE(0) > format) {
+    throw new FreshetError('NEWER_FORMAT', `${file} has format ${String(bytes.readUInt32LE(0))}`);
+  }
+  const end = bytes.length - 4;
+  if (end < headSize || bytes.readUInt32LE(end) !== crc32c(bytes.subarray(0, end))) {
+    throw damaged(file);
+  }
+  if (bytes.readUInt32LE(0) !== format) {
+    throw damaged(file);
+  }
+  const first = headSize + bytes.readUInt32LE(16);
+  const second = first + bytes.readUInt32LE(20);
+  if (second !== end) {
+    throw damaged(file);
+  }
+  return {
+    committed: first === headSize ? null : decodeView(bytes.subarray(headSize, first)),
+    prepared: second === first ? null : decodeView(bytes.subarray(first, second)),
+    ballot: bytes.readBigUInt64LE(8),
+    offered,
+  };
+}
+
+/** Durable when it resolves. Only while no view runs here: then the core writes it. */
+export async function writeViewRecord(
+  folder: string,
+  { committed, prepared, ballot }: Omit<ViewRecord, 'offered'>,
+  crc32c: Crc32c,
+): Promise<void> {
+  const first = committed === null ? Buffer.alloc(0) : encodeView(committed);
+  const second = prepared === null ? Buffer.alloc(0) : encodeView(prepared);
+  const head = Buffer.alloc(headSize);
+  head.writeUInt32LE(format, 0);
+  head.writeBigUInt64LE(ballot, 8);
+  head.writeUInt32LE(first.length, 16);
+  head.writeUInt32LE(second.length, 20);
+  const body = Buffer.concat([head, first, second]);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(crc32c(body), 0);
+  await replaceFile(folder, recordName, Buffer.concat([body, sum]));
+}
+
+/** A later restart has to exceed this number. Durable when it resolves. */
+export async function writeViewOffer(folder: string, number: number): Promise<void> {
+  await replaceFile(folder, offerName, Buffer.from(String(number)));
+}
+
+/** Written beside, synced, renamed, folder synced. */
+async function replaceFile(folder: string, name: string, bytes: Buffer): Promise<void> {
+  const file = path.join(folder, name);
   const beside = `${file}.new`;
   try {
     await withHandle(beside, 'w', async (handle) => {
-      await handle.writeFile(`${JSON.stringify(record)}\n`);
+      await handle.writeFile(bytes);
       await handle.sync();
     });
     await rename(beside, file);
@@ -85,14 +122,25 @@ async function withHandle(
   }
 }
 
-function parseJson(text: string): unknown {
+async function readOrNull(file: string): Promise<Buffer | null> {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
+    return await readFile(file);
+  } catch (caught) {
+    if ((caught as { readonly code?: unknown } | null)?.code === 'ENOENT') {
+      return null;
+    }
+    throw new FreshetError('DISK_FAILED', `${file} cannot be read`, { cause: caught });
   }
 }
 
-function isMissing(caught: unknown): boolean {
-  return (caught as { readonly code?: unknown } | null)?.code === 'ENOENT';
+/** Null: no number. An empty file is none either, lest a promise be forgotten. */
+function offerIn(text: string): number | null {
+  const number = /^[0-9]+$/.test(text) ? Number(text) : NaN;
+  return Number.isSafeInteger(number) ? number : null;
+}
+
+function damaged(file: string): FreshetError {
+  return new FreshetError('LOG_CORRUPT', `${file} is not a view record`, {
+    mend: `Remove ${file}; the other members know the view`,
+  });
 }

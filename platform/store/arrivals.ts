@@ -59,7 +59,7 @@ export class StoreArrivals {
     const { directory } = this.#store;
     const pool = directory.get(prefix) ?? directory.find(prefix);
     return (pool?.shards ?? [])
-      .map((shard) => this.#group.layout.shard(shard))
+      .map((shard) => ({ shard, members: this.#group.holders(shard) }))
       .filter(({ members }) => members.includes(this.#core.nodeId))
       .map(({ shard, members }) => ({
         shard,

@@ -88,24 +88,31 @@ function onlyLocal(access: Access): Access {
   };
 }
 
+/** To the shard where it runs: here if it does, or if it runs nowhere and this member holds it. */
 function makeAccess({ core, messages, group, clock }: MemberStoreOptions): Access {
-  const made = new Map<number, ShardAccess>();
+  const locals = new Map<number, ShardAccess>();
+  const remotes = new Map<number, ShardAccess>();
   return (shard) => {
-    let access = made.get(shard);
-    if (access === undefined) {
-      const layout = group.layout.shard(shard);
-      const remote = new RemoteShard(layout, messages, group);
-      const rank = layout.members.indexOf(core.nodeId);
-      if (rank < 0) {
-        access = remote;
-      } else {
-        const isSender = layout.senders.includes(rank);
-        access = isSender
-          ? new LocalShard(layout, core, group, clock)
-          : new SilentShard(layout, core, group, clock, remote);
-      }
-      made.set(shard, access);
+    const layout = group.layout.shard(shard);
+    const remote = (): RemoteShard => new RemoteShard(layout, messages, group);
+    const rank = layout.members.indexOf(core.nodeId);
+    if (rank < 0 || group.runsElsewhere) {
+      return getOrMake(remotes, shard, remote);
     }
-    return access;
+    return getOrMake(locals, shard, () =>
+      layout.senders.includes(rank)
+        ? new LocalShard(layout, core, group, clock)
+        : new SilentShard(layout, core, group, clock, remote()),
+    );
   };
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key);
+  if (found !== undefined) {
+    return found;
+  }
+  const made = make();
+  map.set(key, made);
+  return made;
 }

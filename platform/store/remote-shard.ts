@@ -46,13 +46,11 @@ const shortCall: ShardCallLimits = Object.freeze({ timeoutMs: 10_000, signal: nu
 
 export class RemoteShard implements ShardAccess {
   readonly shard: number;
-  readonly #layout: ShardLayout;
   readonly #messages: PeerMessages;
   readonly #group: Group;
 
   constructor(layout: ShardLayout, messages: PeerMessages, group: Group) {
     this.shard = layout.shard;
-    this.#layout = layout;
     this.#messages = messages;
     this.#group = group;
   }
@@ -128,9 +126,8 @@ export class RemoteShard implements ShardAccess {
 
   /** What changes a shard goes to a member that sends in it. */
   #fitting(method: Method): readonly number[] {
-    const { members, senders } = this.#layout;
     const isChange = method === 'put' || method === 'putMany';
-    return isChange ? senders.flatMap((rank) => members[rank] ?? []) : members;
+    return isChange ? this.#group.senders(this.shard) : this.#group.holders(this.shard);
   }
 }
 

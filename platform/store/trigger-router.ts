@@ -67,7 +67,7 @@ export class TriggerRouter {
   }
 
   #targets({ key, to = 'one' }: TriggerRequest, { shard, hash }: TriggerOptions): number[] {
-    const { members } = this.#group.layout.shard(shard);
+    const members = this.#group.holders(shard);
     if (to !== 'one' && to !== 'all') {
       return this.#named(key, to);
     }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
+import { frontierWidth } from '../../platform/bridge/mod.ts';
 import { repositoryRoot, tempFolder } from '../support/mod.ts';
 import { memberOptions, NativeMember, startShard } from './native-member.ts';
 
@@ -169,7 +170,7 @@ describe('a worker thread', () => {
     expect(addon.submit(attached, 1, 17, 5, 1, 'a', null, null, null)).toBe(closed);
     addon.closeMember(attached);
     expect(addon.listenPort(attached)).toBe(closed);
-    expect(addon.frontiers(attached, 1, new Float64Array(8))).toBe(closed);
+    expect(addon.frontiers(attached, 1, new Float64Array(frontierWidth))).toBe(closed);
     expect(addon.isCurrent(attached, 1, false)).toBe(false);
     expect(member.port).toBeGreaterThan(0);
   });

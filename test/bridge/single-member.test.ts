@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { acks, recordKinds, rowKinds } from '../../platform/bridge/mod.ts';
+import { acks, frontierWidth, recordKinds, rowKinds } from '../../platform/bridge/mod.ts';
 import { tempFolder } from '../support/mod.ts';
 import { NativeMember, startShard, unpack } from './native-member.ts';
 
@@ -34,7 +34,7 @@ describe('a volatile shard of one member', () => {
     expect(member.get(1, '/b')).toBe('NOT_FOUND');
     expect(member.addon.isCurrent(member.handle, 1, false)).toBe(true);
     expect(member.addon.versionAtTime(member.handle, 1, Infinity)).toBe(3);
-    const frontiers = new Float64Array(8);
+    const frontiers = new Float64Array(frontierWidth);
     expect(member.addon.frontiers(member.handle, 1, frontiers)).toBe(0);
     expect(frontiers[3]).toBe(3);
   });

@@ -9,7 +9,7 @@
 namespace freshet::test {
 namespace {
 
-constexpr uint64_t kViewSeeds = 100;
+constexpr uint64_t kViewSeeds = 150;
 constexpr uint64_t kCanarySeeds = 150;  // at most; each is found before
 
 constexpr const char* kFaultNames[kTabledFaults] = {"crash", "pause", "cut"};

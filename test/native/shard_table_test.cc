@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "native/core/member_table.h"
+#include "native/core/pair_table.h"
 #include "test/native/support/test.h"
 
 namespace freshet {
@@ -95,49 +95,23 @@ TEST(nobody_delivers_or_syncs_what_i_have_not_received) {
   }
 }
 
-TEST(member_rows_have_room_for_every_cell) {
-  const MemberRowLayout layout{5, 7};
-  EXPECT_EQ(layout.echo(0), kMemberCells);
-  EXPECT_EQ(layout.suspected(0), layout.echo(4) + 1);
-  EXPECT_EQ(layout.released(0), layout.suspected(4) + 1);
-  EXPECT_EQ(layout.wedged(0), layout.released(4) + 1);
-  EXPECT_EQ(layout.cells(), layout.wedged(6) + 1);
-  EXPECT(layout.proposal(0) >= layout.cells() * 8);
-  EXPECT_EQ(layout.proposal(1), layout.proposal(0) + kProposalSize);
-}
-
-TEST(a_heartbeat_reaches_the_others_and_comes_back_as_an_echo) {
-  MemberTable one({3, {10, 20}, 10, 2});
-  MemberTable two({3, {10, 20}, 20, 2});
-  const auto deliver = [](MemberTable& from, MemberTable& to) {
+TEST(a_heartbeat_reaches_the_other_and_comes_back_as_an_echo) {
+  PairTable one(10, 20);
+  PairTable two(20, 10);
+  const auto beat = [](PairTable& from, PairTable& to, Nanos now) {
     Outputs out;
-    from.push(out);
-    for (const RegionWrite& write : out.writes) {
-      for (const GrantedRegion& region : to.regions()) {
-        if (region.id == write.region)
-          std::memcpy(region.memory.data() + write.offset, write.bytes.data(), write.bytes.size());
-      }
-    }
-    return out.writes.size();
+    from.beat(now, 0, out);
+    EXPECT_EQ(out.writes.size(), 1u);
+    const RegionWrite& write = out.writes[0];
+    const GrantedRegion region = to.region();
+    EXPECT(region.id == write.region);
+    std::memcpy(region.memory.data() + write.offset, write.bytes.data(), write.bytes.size());
   };
-  one.beat(1000);
-  one.set(MemberCell::kAsleep, 1);
-  EXPECT_EQ(deliver(one, two), 1u);
-  EXPECT_EQ(two.get(0, MemberCell::kStamp), 1000u);
-  EXPECT_EQ(two.asleep(), 1u);
-  two.beat(2000);
-  EXPECT_EQ(deliver(two, one), 1u);
-  EXPECT_EQ(one.echo(1, 0), 1000u);
-  EXPECT_EQ(deliver(two, one), 0u);
-  // Held back while congested, all of it afterwards, and the whole row to a new connection.
-  one.set_congested(20, true);
-  one.beat(3000);
-  EXPECT_EQ(deliver(one, two), 0u);
-  one.set_congested(20, false);
-  EXPECT_EQ(deliver(one, two), 1u);
-  EXPECT_EQ(two.get(0, MemberCell::kStamp), 3000u);
-  one.repeat_to(20);
-  EXPECT_EQ(deliver(one, two), 1u);
+  beat(one, two, 1000);
+  EXPECT_EQ(two.stamp(), 1000u);
+  beat(two, one, 2000);
+  EXPECT_EQ(one.echo(), 1000u);
+  EXPECT_EQ(one.stamp(), 2000u);
 }
 
 }  // namespace

@@ -18,7 +18,12 @@ constexpr Nanos kLostBeats = 2;
 }  // namespace
 
 Membership::Membership(MemberId me, MembershipLimits limits, MembershipCanary canary)
-    : me_(me), limits_(limits), canary_(canary), detector_(limits.detector), leases_(limits.lease) {
+    : me_(me),
+      limits_(limits),
+      canary_(canary),
+      table_(me.incarnation),
+      detector_(limits.detector),
+      leases_(limits.lease) {
   table_.set(ViewRow::kSuspicion, make_suspicion(1, 0));
 }
 
@@ -31,25 +36,24 @@ void Membership::close_peer(NodeId node) {
 void Membership::on_up(const MemberId& id, Nanos now) {
   Peer& peer = peers_[id.node];
   if (peer.id != id) {
-    table_.forget(id.node);
     peer = Peer();
     peer.id = id;
   }
   peer.up = true;
-  table_.on_up(id.node);
+  table_.on_up(id.node, id.incarnation);
   detector_.add(id.node, now);
   const Seat seat = view_.seat_of(id);
   if (seat != kNoSeat && has_seat(suspects(), seat)) table_.freeze(id.node, true);
   for (ShardReplica* replica : replicas_of(id.node)) replica->on_up(id.node);
 }
 
-// Those of mine in whose epochs it is.
-std::vector<ShardReplica*> Membership::replicas_of(NodeId node) const {
+std::vector<ShardReplica*> Membership::replicas_of(NodeId node) {
   std::vector<ShardReplica*> result;
   for (const auto& [shard, replica] : replicas_) {
     const auto& members = replica->config().members;
     if (std::ranges::find(members, node) != members.end()) result.push_back(replica);
   }
+  told_ = told_ || !result.empty();
   return result;
 }
 
@@ -243,8 +247,6 @@ bool Membership::hears_majority(Nanos now) const {
   return is_strict_majority(heard, view_.seats());
 }
 
-// Too few are left for a strict majority of the view, or for those who must prepare what is
-// pending.
 bool Membership::is_stuck() const {
   if (is_suspected_by_others()) return true;
   SeatSet live = alive();

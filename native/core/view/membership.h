@@ -24,6 +24,7 @@
 
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "native/core/view/failure_detector.h"
@@ -67,11 +68,10 @@ class Membership {
   Membership(MemberId me, MembershipLimits limits,
              MembershipCanary canary = MembershipCanary::kNone);
 
-  // The row of a peer, for it to write; to be granted before it connects and after on_down().
+  // The row of a peer, for it to write; to be granted before it connects.
   GrantedRegion open_peer(NodeId peer) { return table_.open(peer); }
   void close_peer(NodeId peer);
   void on_up(const MemberId& peer, Nanos now);
-  // The row has to be opened and granted anew.
   void on_down(NodeId peer, Nanos now);
   void set_congested(NodeId peer, bool congested) { table_.set_congested(peer, congested); }
 
@@ -88,6 +88,9 @@ class Membership {
   int step(Nanos now, uint64_t loop_beat, Outputs& out);
   // What happened, in order; empties the list.
   std::vector<MembershipEvent> take_events();
+
+  // Was a replica told something since the last call that its next pass has to act upon?
+  bool take_told() { return std::exchange(told_, false); }
 
   const MemberId& me() const { return me_; }
   const View& view() const { return view_; }  // number 0: blank
@@ -109,6 +112,8 @@ class Membership {
 
   // Until then what is delivered here may be answered as current; LONG_AGO: not at all.
   Nanos lease_until() const;
+  // Too few are here for the view, or for the one that is on its way, to go on.
+  bool is_stuck() const;
   SeatSet suspects() const { return seats_in(table_.mine(ViewRow::kSuspicion)); }
   uint64_t attempt() const { return attempt_in(table_.mine(ViewRow::kSuspicion)); }
   Seat seat() const { return seat_; }
@@ -147,14 +152,14 @@ class Membership {
   uint64_t attempt_of_seat(Seat seat) const;
   SeatSet alive() const { return view_.seats() & ~suspects(); }
   void sit(const View& view);
-  std::vector<ShardReplica*> replicas_of(NodeId node) const;
+  // Those of mine in whose epochs it is, to be told something about it.
+  std::vector<ShardReplica*> replicas_of(NodeId node);
   void observe(uint64_t loop_beat, Nanos now);
   void suspect(SeatSet fresh);
   void suspect_lost(Nanos now);
   void share_suspicion();
   bool is_suspected_by_others() const;
   bool hears_majority(Nanos now) const;
-  bool is_stuck() const;
   bool waits_for_history() const;
   void consider_attempt(Nanos now);
   void enter_attempt(uint64_t attempt, Nanos now);
@@ -218,6 +223,7 @@ class Membership {
   Nanos attempt_since_ = 0;
   Nanos lease_until_ = INT64_MIN;
   SeatSet late_ = 0;  // who was not prepared when I installed the view
+  bool told_ = false;
   bool isolated_ = false;
   bool leaving_ = false;
   bool outdated_ = false;

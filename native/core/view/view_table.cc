@@ -38,15 +38,22 @@ struct ViewTable::Peer {
   explicit Peer(NodeId id) : node(id), live(ViewRow::kSize), seen(ViewRow::kSlot * kCellSize) {}
 
   const NodeId node;
-  AlignedMemory live;  // its row, as it writes it
-  AlignedMemory seen;  // as last taken in, without the proposal
+  AlignedMemory live;        // its row, as it writes it
+  AlignedMemory seen;        // as last taken in, without the proposal
+  uint64_t incarnation = 0;  // who is there, or was last
   bool up = false;
   bool congested = false;
   bool frozen = false;
   std::array<CellRange, kGroupCount> behind;
+
+  bool is_theirs() const {
+    return load_cell(cell_in(live.data(), ViewRow::kIncarnation)) == incarnation;
+  }
 };
 
-ViewTable::ViewTable() : row_(ViewRow::kSize) {}
+ViewTable::ViewTable(uint64_t incarnation) : row_(ViewRow::kSize) {
+  set(ViewRow::kIncarnation, incarnation);
+}
 ViewTable::~ViewTable() = default;
 
 ViewTable::Peer* ViewTable::find(NodeId node) const {
@@ -56,22 +63,9 @@ ViewTable::Peer* ViewTable::find(NodeId node) const {
 }
 
 GrantedRegion ViewTable::open(NodeId node) {
-  Peer* peer = find(node);
-  if (peer == nullptr) {
-    peers_.push_back(std::make_unique<Peer>(node));
-    peer = peers_.back().get();
-  } else {
-    peer->live = AlignedMemory(ViewRow::kSize);
-    peer->up = false;
-  }
-  return {node, {RegionKind::kViewRow, 0, 0, 0}, peer->live.bytes()};
-}
-
-void ViewTable::forget(NodeId node) {
-  Peer* peer = find(node);
-  if (peer == nullptr) return;
-  peer->seen = AlignedMemory(ViewRow::kSlot * kCellSize);
-  peer->frozen = false;
+  close(node);
+  peers_.push_back(std::make_unique<Peer>(node));
+  return {node, {RegionKind::kViewRow, 0, 0, 0}, peers_.back()->live.bytes()};
 }
 
 void ViewTable::close(NodeId node) {
@@ -115,8 +109,8 @@ Trim ViewTable::my_trim(size_t shard) const { return trim_in(row_.data(), shard)
 void ViewTable::look() {
   for (const auto& peer : peers_) {
     const uint64_t before = load_cell(cell_in(peer->seen.data(), ViewRow::kChanges));
-    // A row that is still to come again, after a new connection, says nothing.
-    if (load_cell(cell_in(peer->live.data(), ViewRow::kChanges)) < before) continue;
+    // What another incarnation wrote lies there until this one's row has come whole.
+    if (!peer->is_theirs()) continue;
     copy_beats(*peer);
     const bool changed = load_cell(cell_in(peer->seen.data(), ViewRow::kChanges)) != before;
     if (changed) copy_rest(*peer);
@@ -169,7 +163,8 @@ uint64_t ViewTable::seen(NodeId node, size_t cell) const {
 
 uint64_t ViewTable::hint(NodeId node, size_t cell) const {
   const Peer* peer = find(node);
-  return peer == nullptr ? 0 : load_cell(cell_in(peer->live.data(), cell));
+  if (peer == nullptr || !peer->is_theirs()) return 0;
+  return load_cell(cell_in(peer->live.data(), cell));
 }
 
 bool ViewTable::seen_trim(NodeId node, size_t shard, Trim& out) const {
@@ -225,9 +220,14 @@ void ViewTable::push_to(Peer& peer, Outputs& out) {
   }
 }
 
-void ViewTable::on_up(NodeId node) {
+void ViewTable::on_up(NodeId node, uint64_t incarnation) {
   Peer* peer = find(node);
   if (peer == nullptr) return;
+  if (peer->incarnation != incarnation) {
+    peer->incarnation = incarnation;
+    peer->seen = AlignedMemory(ViewRow::kSlot * kCellSize);
+    peer->frozen = false;
+  }
   peer->up = true;
   for (size_t group = 0; group < kGroupCount; group++)
     peer->behind[group] = {ViewRow::kGroups[group], ViewRow::kGroups[group + 1]};

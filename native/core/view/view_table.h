@@ -11,6 +11,9 @@
 //            changes          count of changes of the other groups
 //            loop_beat        turns of my event loop
 //            lease_dropped    attempt in which I saw myself suspected: waives promises to me
+//            incarnation      whose row this is; the last of its group, so that a row that shows it
+//            is
+//                             whole
 //            echo[seat]       the newest stamp seen of it: a promise, see leases.h
 //   votes    suspicion        attempt << 16 | the seats that I suspect in it
 //            proposed         vote for the proposal in my row, with its ballot
@@ -57,8 +60,9 @@ struct ViewRow {
   static constexpr size_t kLoopBeat = 2;
   static constexpr size_t kLeaseDropped = 3;
   static constexpr size_t kEcho = 8;  // + seat
+  static constexpr size_t kIncarnation = kEcho + kMembersMax;
 
-  static constexpr size_t kVotes = kEcho + kMembersMax;
+  static constexpr size_t kVotes = kIncarnation + 1;
   static constexpr size_t kSuspicion = kVotes;
   static constexpr size_t kProposed = kVotes + 1;
   static constexpr size_t kAcked = kVotes + 2;
@@ -77,7 +81,7 @@ struct ViewRow {
   static constexpr size_t kTrimCells = 2 + kMembersMax;  // ballot, epoch, counts
   static constexpr size_t trim_of(size_t shard) { return kTrims + shard * kTrimCells; }
 
-  static constexpr size_t kSlot = kTrims + kViewShardsMax * kTrimCells;
+  static constexpr size_t kSlot = (kTrims + kViewShardsMax * kTrimCells + 7) & ~size_t{7};
   static constexpr size_t kCells = kSlot + kViewSlotSize / sizeof(uint64_t);
   static constexpr size_t kSize = kCells * sizeof(uint64_t);
 
@@ -107,15 +111,12 @@ struct Trim {
 
 class ViewTable {
  public:
-  ViewTable();
+  explicit ViewTable(uint64_t incarnation);
   ~ViewTable();
 
-  // A peer's row, for it to write. To be granted before it connects, and anew when a connection
-  // ended; what was taken in stays until the peer shows something later.
+  // A peer's row, for it to write. To be granted before it connects.
   GrantedRegion open(NodeId peer);
   void close(NodeId peer);
-  // It is another incarnation: what was taken in is of no use.
-  void forget(NodeId peer);
 
   // My row.
   uint64_t mine(size_t cell) const;
@@ -146,7 +147,8 @@ class ViewTable {
   // Queues what changed to every peer that is up and not held back. Returns how many writes.
   int push(Outputs& out);
   // It gets the whole row with the next push: a connection began, writes before it may be lost.
-  void on_up(NodeId peer);
+  // Of another incarnation than the one before what was taken in is forgotten.
+  void on_up(NodeId peer, uint64_t incarnation);
   void on_down(NodeId peer);
   void set_congested(NodeId peer, bool congested);
 

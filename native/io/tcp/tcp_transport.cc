@@ -96,6 +96,15 @@ void TcpTransport::close_peer(NodeId node) {
   }
 }
 
+void TcpTransport::renew(uint64_t incarnation) {
+  config_.incarnation = incarnation;
+  for (const auto& connection : connections_) {
+    if (connection->state() == Connection::State::kDead) continue;
+    connection->close();
+    bury(*connection);
+  }
+}
+
 Status TcpTransport::grant(NodeId node, RegionId id, MutableBytes memory) {
   Peer* peer = find_peer(node);
   if (peer == nullptr) return Status::kPeerUnreachable;

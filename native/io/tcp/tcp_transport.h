@@ -44,6 +44,7 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   Status add_peer(const PeerAddress& address) override;
   void forget_peer(NodeId node) override;
   void close_peer(NodeId node) override;
+  void renew(uint64_t incarnation) override;
   Status grant(NodeId peer, RegionId id, MutableBytes memory) override;
   void revoke(NodeId peer, RegionId id) override;
   void write(NodeId peer, RegionId id, uint64_t offset, Bytes bytes, bool stable) override;
@@ -94,7 +95,7 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   void bury_dead();
   void report_refusal(NodeId node, Status reason, bool stranger);
 
-  const TcpConfig config_;
+  TcpConfig config_;
   tcp::FileDescriptor epoll_;
   tcp::FileDescriptor wake_;
   tcp::FileDescriptor listener_;

@@ -71,6 +71,7 @@ void Cluster::add_replica(Member& member, size_t shard, const std::vector<Rank>&
   replica.senders = senders;
   replica.store = std::make_unique<Store>(StoreConfig{config.shard, config_.persistent});
   replica.replica = std::make_unique<ShardReplica>(config, *replica.store, member.clock);
+  replica.replica->begin();
   replica.regions = replica.replica->regions();
   for (const GrantedRegion& region : replica.regions)
     (void)member.transport->grant(region.writer, region.id, region.memory);

@@ -44,6 +44,7 @@ class DirectGroup {
       shard.dispatch_lag_max = config.dispatch_lag_max;
       member->store = std::make_unique<Store>(StoreConfig{1, config.persistent});
       member->replica = std::make_unique<ShardReplica>(shard, *member->store, member->clock);
+      member->replica->begin();
       member->regions = member->replica->regions();
       members_.push_back(std::move(member));
     }

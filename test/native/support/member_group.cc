@@ -88,6 +88,7 @@ void TestMember::take_row(const double* row) {
       return;
     case RowKind::kMessage:
     case RowKind::kDisk:
+    case RowKind::kView:
       return;
   }
 }

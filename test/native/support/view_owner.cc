@@ -234,6 +234,7 @@ void ViewProcess::installed_one() {
       continue;
     }
     mine.replica = std::move(mine.next);
+    mine.replica->begin();
     membership_->attach(*mine.replica);
     world_.ledger.check_begin(shard.shard, shard.epoch, mine.store->newest_version(), id_.node);
   }

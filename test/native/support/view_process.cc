@@ -279,20 +279,17 @@ void ViewProcess::revoke(const ShardReplica& replica) {
 }
 
 void ViewProcess::on_link_up(const MemberId& peer) {
-  if (!opened_[peer.node]) on_link_down(peer.node);
+  if (!opened_[peer.node]) {
+    opened_[peer.node] = true;
+    const GrantedRegion region = membership_->open_peer(peer.node);
+    grants_.push_back({region.writer, region.id, region.memory});
+  }
   membership_->on_up(peer, clock());
   wake(world_.random.between(1'000, 50'000));
 }
 
-// Its row is made anew and granted before it can connect again.
 void ViewProcess::on_link_down(NodeId peer) {
-  opened_[peer] = true;
   membership_->on_down(peer, clock());
-  std::erase_if(grants_, [&](const Grant& grant) {
-    return grant.id.kind == RegionKind::kViewRow && grant.writer == peer;
-  });
-  const GrantedRegion region = membership_->open_peer(peer);
-  grants_.push_back({region.writer, region.id, region.memory});
   wake(world_.random.between(1'000, 50'000));
 }
 

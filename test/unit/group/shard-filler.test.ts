@@ -26,8 +26,11 @@ class ListLog {
   cuts = 0;
   largestChunk = 0;
 
-  constructor(records: readonly Mark[]) {
+  readonly #persistent: boolean;
+
+  constructor(records: readonly Mark[], persistent = true) {
     this.records = [...records];
+    this.#persistent = persistent;
   }
 
   readLog(_shard: number, epoch: number, sequence: number, maxBytes: number): Promise<Buffer> {
@@ -51,7 +54,9 @@ class ListLog {
 
   cutBack(_shard: number, epoch: number, sequence: number): Promise<null> {
     this.cuts++;
-    this.records = this.records.filter((mark) => !isAfter(mark, epoch, sequence));
+    // What is in memory alone is emptied.
+    const stays = (mark: Mark): boolean => this.#persistent && !isAfter(mark, epoch, sequence);
+    this.records = this.records.filter(stays);
     return Promise.resolve(null);
   }
 }
@@ -60,10 +65,14 @@ function isAfter(mark: Mark, epoch: number, sequence: number): boolean {
   return mark.epoch > epoch || (mark.epoch === epoch && mark.sequence > sequence);
 }
 
-async function fill(mine: ListLog, donor: ListLog): Promise<void> {
+async function fill(mine: ListLog, donor: ListLog, persistent = true): Promise<void> {
   const handlers = new Map<string, CallHandler>();
   const served = { handle: (name: string, run: CallHandler) => handlers.set(name, run) };
-  new ShardFiller(donor as unknown as MemberCore, served as unknown as PeerMessages);
+  new ShardFiller(
+    donor as unknown as MemberCore,
+    served as unknown as PeerMessages,
+    () => persistent,
+  );
   const messages = {
     handle: () => undefined,
     call: (_node: number, name: string, argument: unknown) =>
@@ -72,6 +81,7 @@ async function fill(mine: ListLog, donor: ListLog): Promise<void> {
   const filler = new ShardFiller(
     mine as unknown as MemberCore,
     messages as unknown as PeerMessages,
+    () => persistent,
   );
   const last = mine.records.at(-1) ?? { epoch: 0, sequence: -1 };
   await filler.fill({ shard: 1, donor: 2 }, last, new AbortController().signal);
@@ -122,6 +132,15 @@ describe('filling a shard', () => {
     const mine = new ListLog([...common, { ...fork, crc: 8 }, ...history([[3, 6]], 8)]);
     await fill(mine, donor);
     expect(mine.records).toEqual(donor.records);
+    expect(mine.cuts).toBe(1);
+  });
+
+  test('a volatile one whose history went another way is fetched whole', async () => {
+    const all = history([[1, 9]]);
+    const donor = new ListLog(all, false);
+    const mine = new ListLog([...all.slice(0, 5), { epoch: 1, sequence: 15, crc: 9 }], false);
+    await fill(mine, donor, false);
+    expect(mine.records).toEqual(all);
     expect(mine.cuts).toBe(1);
   });
 

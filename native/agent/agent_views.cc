@@ -1,0 +1,85 @@
+// The agent and the views: who is there, which view runs, whether the event loop still turns.
+#include <algorithm>
+
+#include "native/agent/agent.h"
+
+namespace freshet {
+namespace {
+
+constexpr Nanos kLoopAsked = 1'000'000'000;
+
+}  // namespace
+
+ViewHost::Context Agent::view_context() {
+  MembershipLimits limits;
+  limits.heartbeat = config_.heartbeat;
+  limits.lease = config_.lease;
+  limits.detector.silence_min = config_.silence;
+  limits.detector.silence_max = std::max(config_.silence, limits.detector.silence_max);
+  return {config_.node,
+          limits,
+          transport_,
+          rows_,
+          shared_.view,
+          shared_.lease_until,
+          [this](ShardId shard) { return find(shard); },
+          config_.write_record};
+}
+
+// Behind the shards: a row is not seen before what the shards' rows have to show first.
+int Agent::step_views(Nanos now) {
+  if (!views_.dirty && !views_.is_changing()) return 0;
+  return views_.step(now, shared_.loop_beat.load(std::memory_order_relaxed));
+}
+
+// A loop that has nothing to do is woken now and then, to tell it from one that stands still.
+void Agent::ask_loop(Nanos now) {
+  if (!views_.has_view()) return;
+  const uint64_t turns = shared_.loop_beat.load(std::memory_order_relaxed);
+  if (turns != loop_turns_) {
+    loop_turns_ = turns;
+    loop_turned_ = now;
+  } else if (now - loop_turned_ >= kLoopAsked) {
+    loop_turned_ = now;
+    shared_.wake_loop();
+  }
+}
+
+Status Agent::add_peer(const PeerAddress& address, std::shared_ptr<PeerView> view) {
+  const Status status = links_.add(address, std::move(view));
+  if (is_ok(status)) views_.add_peer(address.node);
+  return status;
+}
+
+void Agent::forget_peer(NodeId node) {
+  if (!views_.has_view()) lose(node);
+  views_.forget_peer(node);
+  links_.forget(node);
+}
+
+Status Agent::begin_view(const View& view, size_t ring_size) {
+  for (const ViewShard& shard : view.shards) {
+    ShardHost* host = find(shard.shard);
+    const Seat seat = view.seat_of({config_.node, views_.incarnation()});
+    if (seat == kNoSeat) return Status::kInvalidArgument;
+    if (!has_seat(shard.seats(), seat)) continue;
+    if (host == nullptr || !host->is_prepared() || host->epoch() != shard.epoch)
+      return Status::kShardStopped;
+  }
+  for (const ViewShard& shard : view.shards) {
+    ShardHost* host = find(shard.shard);
+    if (host != nullptr && host->is_prepared()) (void)host->start_epoch(shard.epoch);
+  }
+  return views_.begin(view, ring_size, config_.now());
+}
+
+void Agent::renew(uint64_t incarnation) {
+  views_.renew(incarnation);
+  for (ShardHost* host : order_) {
+    host->leave_epoch();
+    stop_epoch(*host, Status::kShardStopped, 0, true);
+  }
+  transport_.renew(incarnation);
+}
+
+}  // namespace freshet

@@ -1,0 +1,68 @@
+// The member's calls about its views.
+#include "native/agent/member.h"
+
+namespace freshet {
+namespace {
+
+// Whole and durable under its name, or not there.
+Status replace_file(FileSystem& files, const std::string& folder, const std::string& name,
+                    Bytes bytes) {
+  const std::string path = folder + "/" + name;
+  const std::string beside = path + ".new";
+  std::unique_ptr<File> file;
+  Status status = files.open(beside, FileSystem::Mode::kCreate, file);
+  if (is_ok(status)) status = file->truncate(0);
+  if (is_ok(status)) status = file->write_at(0, bytes);
+  if (is_ok(status)) status = file->sync_data();
+  file.reset();
+  if (is_ok(status)) status = files.rename(beside, path);
+  if (is_ok(status)) status = files.sync_folder(folder);
+  return status;
+}
+
+}  // namespace
+
+Status Member::begin_view(Bytes encoded, size_t ring_size, Token token) {
+  View view;
+  if (!decode_view(encoded, view)) return Status::kInvalidArgument;
+  return call([view = std::move(view), ring_size, token](Agent& agent) {
+    agent.answer(token, agent.begin_view(view, ring_size));
+  });
+}
+
+Status Member::propose_view(Bytes encoded, Token token) {
+  View view;
+  if (!decode_view(encoded, view)) return Status::kInvalidArgument;
+  return call([view = std::move(view), token](Agent& agent) {
+    agent.answer(token, agent.views().propose(view));
+  });
+}
+
+Status Member::view_filled(uint64_t vote) {
+  return call([vote](Agent& agent) { agent.views().filled(vote); }, false);
+}
+
+// From the agent's thread. A record that cannot be written is never answered: who waits for this
+// member finds out by its silence, and the disk's state is told by the log.
+void Member::write_view_record(std::vector<std::byte> record, uint64_t vote) {
+  const auto shared = std::make_shared<std::vector<std::byte>>(std::move(record));
+  (void)jobs_->post([this, shared, vote] {
+    const Status status = replace_file(*files_, config_.data_folder, kViewRecordName, *shared);
+    if (!is_ok(status) || vote == 0) return;
+    mail([this, vote] { agent_->views().recorded(vote); });
+  });
+}
+
+Status Member::renew(Token token) {
+  incarnation_ = random_number();
+  return call([incarnation = incarnation_, token](Agent& agent) {
+    agent.renew(incarnation);
+    agent.answer(token, Status::kOk);
+  });
+}
+
+bool Member::holds_lease() const {
+  return boot_now() < shared_.lease_until.load(std::memory_order_acquire);
+}
+
+}  // namespace freshet

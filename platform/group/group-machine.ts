@@ -1,0 +1,401 @@
+/**
+ * The choices of membership as one synchronous machine: (state, event, now) → effects. It holds no
+ * promise, no timer and does no I/O; `group.ts` executes the effects and brings their outcome back
+ * as events.
+ *
+ * Whom to remove is the core's affair (native/core/view). Here is decided how a cluster starts when
+ * no view runs (restart-leader.ts and restart-member.ts), who is let into a running view
+ * (join-leader.ts), and when a member gives up what it was to begin anew.
+ *
+ * A total restart, led by the lowest node id among those that have no view:
+ *
+ *   waiting      for all, or after a while for a majority
+ *   collecting   collect → report: view records, and per shard position and highest epoch
+ *   sealing      seal → sealed: shards are stopped, what was offered is noted; positions are final
+ *   filling      fill → filled: who is behind fetches from the longest history (cut back first to
+ *                the common point if its own history went another way)
+ *   adopting     adopt → adopted: a view that was only prepared is in all records before it is
+ *                left for the next; not when there is none
+ *   preparing    prepare → prepared: the epochs' memory is made, the view record durable
+ *   pausing      until every lease of before has ended
+ *   starting     start → started: the view begins, the record is marked committed
+ *
+ * A lost connection, a failure or a timeout in any phase leads back to `waiting`; nothing is undone,
+ * as every step can be repeated. Epochs are above every epoch that anyone ever prepared, so what an
+ * abandoned attempt made is never used again.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. A view starts only after every member of it has prepared it in the same attempt.
+ *  2. A message of another attempt, sender or phase changes nothing and is counted.
+ */
+import {
+  type Apart,
+  type Attempt,
+  type Fill,
+  type GroupMessage,
+  parseGroupMessage,
+  sameAttempt,
+  type ShardReport,
+} from './group-messages.ts';
+import { groupLimits } from './group-limits.ts';
+import { type CoreState, GroupState } from './group-state.ts';
+import { JoinLeader } from './join-leader.ts';
+import type { Layout } from './layout.ts';
+import { RestartLeader, type RestartPhase } from './restart-leader.ts';
+import { RestartMember } from './restart-member.ts';
+import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
+import type { ViewRecord } from './view-record.ts';
+
+export type GroupEvent =
+  | { readonly type: 'begin' }
+  | { readonly type: 'peer'; readonly node: number; readonly up: boolean }
+  | { readonly type: 'message'; readonly from: number; readonly message: unknown }
+  /** The core's views changed. */
+  | { readonly type: 'core'; readonly core: CoreState; readonly proposal: CoreView | null }
+  /** The shards of this member that may not go on here are others now. */
+  | { readonly type: 'refused'; readonly shards: readonly number[] }
+  /** The core found that the others went on without it, or it cannot go along. */
+  | { readonly type: 'outdated'; readonly why: string }
+  /** Outcome of readStates (with the record on disk), stopShards and fill. */
+  | {
+      readonly type: 'states';
+      readonly attempt: Attempt;
+      readonly shards: readonly Position[];
+      readonly record: ViewRecord | null;
+    }
+  /** Outcome of prepare and start. */
+  | { readonly type: 'done'; readonly attempt: Attempt }
+  /** Outcome of whatever was asked for with an attempt, but for admit. */
+  | { readonly type: 'failed'; readonly attempt: Attempt; readonly reason: string }
+  /** Outcome of admit and of propose. */
+  | { readonly type: 'admitted'; readonly attempt: Attempt; readonly reason: string | null }
+  | { readonly type: 'proposed'; readonly attempt: Attempt; readonly taken: boolean }
+  | { readonly type: 'tick' };
+
+/** What the native side knows of a shard's history. */
+export type Position = Pick<ShardReport, 'shard' | 'epoch' | 'sequence' | 'version' | 'digest'>;
+
+export type GroupEffect =
+  | { readonly type: 'send'; readonly to: number; readonly message: GroupMessage }
+  | { readonly type: 'readStates'; readonly attempt: Attempt }
+  | {
+      readonly type: 'stopShards';
+      readonly attempt: Attempt;
+      readonly shards: readonly number[];
+      /** To be durable before what is stopped is reported. */
+      readonly offered: number;
+    }
+  | { readonly type: 'fill'; readonly attempt: Attempt; readonly fills: readonly Fill[] }
+  /** Make my epochs of the view, write the record. */
+  | {
+      readonly type: 'prepare';
+      readonly attempt: Attempt;
+      readonly view: CoreView;
+      readonly record: ViewRecord;
+    }
+  | {
+      readonly type: 'start';
+      readonly attempt: Attempt;
+      readonly view: CoreView;
+      readonly record: ViewRecord;
+    }
+  | { readonly type: 'admit'; readonly attempt: Attempt; readonly fills: readonly Fill[] }
+  | { readonly type: 'propose'; readonly attempt: Attempt; readonly view: CoreView }
+  /** My history is not that of most. */
+  | { readonly type: 'refuse'; readonly apart: Apart }
+  /** Become another incarnation without a view. */
+  | { readonly type: 'renew'; readonly why: string }
+  | { readonly type: 'changed' }
+  | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string };
+
+export interface MachineOptions {
+  readonly me: number;
+  readonly layout: Layout;
+  /** Random, new with every start of this process; below 2^48. */
+  readonly run: number;
+  /** Of the core: 16 hexadecimal digits. */
+  readonly incarnation: string;
+  readonly record: ViewRecord;
+  readonly nowMs: number;
+}
+
+/** What can be told about the group at any time. */
+export interface GroupStatus {
+  /** Number of the installed view; 0: none. */
+  readonly view: number;
+  /** The lowest of its members; of all that are configured when there is none. */
+  readonly leader: number;
+  /** Every shard of mine runs. */
+  readonly running: boolean;
+  /** Members that are not connected with me. */
+  readonly missing: readonly number[];
+  readonly phase: RestartPhase;
+  /** Why the last attempt failed, until one succeeds. */
+  readonly problem: string | null;
+  /** Messages that belonged nowhere. */
+  readonly ignored: number;
+}
+
+export class GroupMachine {
+  readonly #state: GroupState;
+  readonly #member: RestartMember;
+  readonly #restart: RestartLeader;
+  readonly #join: JoinLeader;
+  #admission: { readonly by: number; readonly attempt: Attempt } | null = null;
+  #ignored = 0;
+  #hopelessSinceMs: number | null = null;
+  #hopefulSinceMs: number | null = null;
+  #renewing = false;
+
+  constructor(options: MachineOptions) {
+    this.#state = new GroupState(options);
+    this.#member = new RestartMember(this.#state, options.record);
+    this.#restart = new RestartLeader(this.#state);
+    this.#join = new JoinLeader(this.#state);
+  }
+
+  get status(): GroupStatus {
+    const { core, layout, me, missing } = this.#state;
+    return {
+      view: core.installed?.number ?? 0,
+      leader: core.installed?.members[0]?.node ?? (layout.members[0] as number),
+      running: layout.heldBy(me).every(({ shard }) => this.runningEpoch(shard) > 0),
+      missing,
+      phase: this.#restart.phase,
+      problem: this.#restart.problem,
+      ignored: this.#ignored,
+    };
+  }
+
+  /** The epoch of a shard that runs here; 0: none. */
+  runningEpoch(shard: number): number {
+    const core = this.#running(shard);
+    return core?.epoch ?? 0;
+  }
+
+  /** Node ids in rank order of those that run the shard, as far as this member knows. */
+  holders(shard: number): readonly number[] {
+    const { core, layout } = this.#state;
+    const found = core.installed?.shards.find((item) => item.shard === shard);
+    return core.installed === null || found === undefined
+      ? layout.shard(shard).members
+      : nodesOf(core.installed, found);
+  }
+
+  /** Those of the holders that send. */
+  senders(shard: number): readonly number[] {
+    const { core, layout } = this.#state;
+    const found = core.installed?.shards.find((item) => item.shard === shard);
+    const ranks = found?.senders ?? layout.shard(shard).senders;
+    const nodes = this.holders(shard);
+    return ranks.flatMap((rank) => nodes[rank] ?? []);
+  }
+
+  /** Others go on in a view that this member is not in. */
+  get runsElsewhere(): boolean {
+    return this.#state.isBlank && this.#state.runningView() > 0;
+  }
+
+  /** Whether something may be due after a while, without any event: ticks are wanted then. */
+  get wantsTicks(): boolean {
+    const { core, layout } = this.#state;
+    const incomplete = core.installed?.members.length !== layout.members.length;
+    const waits = this.#join.isBusy || this.#hopelessSinceMs !== null;
+    return core.installed === null || core.stuck || incomplete || waits;
+  }
+
+  /** `nowMs` is monotonic. */
+  onEvent(event: GroupEvent, nowMs: number): GroupEffect[] {
+    const effects: GroupEffect[] = [];
+    switch (event.type) {
+      case 'begin':
+        this.#sayHello(effects);
+        break;
+      case 'peer':
+        this.#onPeer(event.node, event.up, nowMs, effects);
+        break;
+      case 'message':
+        this.#onMessage(event.from, event.message, nowMs, effects);
+        break;
+      case 'core':
+        this.#onCore(event.core, event.proposal, nowMs, effects);
+        break;
+      case 'refused':
+        this.#state.setRefused(event.shards);
+        this.#sayHello(effects);
+        break;
+      case 'outdated':
+        this.#renew(event.why, effects);
+        break;
+      case 'states':
+        this.#member.onStates(event.attempt, event.shards, event.record, nowMs, effects);
+        break;
+      case 'done':
+        this.#member.onDone(event.attempt, effects);
+        break;
+      case 'failed':
+        this.#member.onFailed(event.attempt, event.reason, effects);
+        this.#join.onProposed(event.attempt, false, nowMs);
+        break;
+      case 'admitted':
+        this.#onAdmitted(event.attempt, event.reason, effects);
+        break;
+      case 'proposed':
+        this.#join.onProposed(event.attempt, event.taken, nowMs);
+        break;
+      case 'tick':
+        break;
+    }
+    this.#restart.onTick(nowMs, effects);
+    this.#join.onTick(nowMs, effects);
+    this.#considerRenewal(nowMs, effects);
+    return effects;
+  }
+
+  #running(shard: number): CoreShard | null {
+    const { core, me } = this.#state;
+    const found = core.installed?.shards.find((item) => item.shard === shard);
+    const seat = core.installed?.members.find(({ node }) => node === me)?.seat;
+    const runs = !core.stuck && seat !== undefined && found?.members.includes(seat) === true;
+    return runs ? found : null;
+  }
+
+  #onPeer(node: number, up: boolean, nowMs: number, effects: GroupEffect[]): void {
+    this.#state.setPeer(node, up);
+    if (!up) {
+      this.#restart.onPeerDown(node, nowMs, effects);
+      this.#join.onPeerDown(node, nowMs);
+    }
+    effects.push({ type: 'changed' });
+    this.#sayHello(effects);
+  }
+
+  #onCore(core: CoreState, proposal: CoreView | null, nowMs: number, effects: GroupEffect[]): void {
+    const before = this.#state.core;
+    const told = this.#state.setCore(core, nowMs);
+    if (core.incarnation !== before.incarnation) {
+      this.#renewing = false;
+      this.#admission = null;
+    }
+    if (core.installed !== null && core.installed.number !== before.installed?.number) {
+      this.#member.onInstalled(core.installed);
+      this.#join.onView(nowMs);
+      const members = core.installed.members.map(({ node }) => String(node)).join(', ');
+      const text = `view ${String(core.installed.number)} has members ${members}`;
+      effects.push({ type: 'log', level: 'info', text });
+    }
+    if (proposal !== null) {
+      this.#member.onProposal(proposal);
+    }
+    effects.push({ type: 'changed' });
+    if (told) {
+      this.#sayHello(effects);
+    }
+  }
+
+  #onMessage(from: number, value: unknown, nowMs: number, effects: GroupEffect[]): void {
+    const message = parseGroupMessage(value);
+    const known = this.#state.layout.members.includes(from);
+    const taken = message !== null && known && this.#take(from, message, nowMs, effects);
+    if (!taken) {
+      this.#ignored++;
+      const what = message === null ? 'a malformed group message' : `a stale ${message.type}`;
+      const text = `member ${String(this.#state.me)} ignored ${what} of ${String(from)}`;
+      effects.push({ type: 'log', level: 'warn', text });
+    }
+  }
+
+  #take(from: number, message: GroupMessage, nowMs: number, effects: GroupEffect[]): boolean {
+    if (message.type === 'hello') {
+      const again = this.#state.setHello(from, message);
+      this.#restart.onHello(from, again, nowMs, effects);
+      return true;
+    }
+    // Whoever is about to become another incarnation takes part in nothing.
+    if (this.#renewing) {
+      return false;
+    }
+    if (message.type === 'admit') {
+      if (!this.#state.isBlank) {
+        return false;
+      }
+      this.#member.giveUp();
+      this.#admission = { by: from, attempt: message.attempt };
+      effects.push({ type: 'admit', attempt: message.attempt, fills: message.fills });
+      return true;
+    }
+    if (message.type === 'collect' && this.#state.isBlank && this.#admission !== null) {
+      // Its step gives way to the restart's.
+      this.#onAdmitted(this.#admission.attempt, 'a restart has begun', effects);
+    }
+    return (
+      this.#member.onMessage(from, message, effects) ||
+      this.#restart.onMessage(from, message, nowMs, effects) ||
+      this.#join.onMessage(from, message, nowMs, effects)
+    );
+  }
+
+  #onAdmitted(attempt: Attempt, reason: string | null, effects: GroupEffect[]): void {
+    if (this.#admission === null || !sameAttempt(this.#admission.attempt, attempt)) {
+      return;
+    }
+    const to = this.#admission.by;
+    this.#admission = null;
+    const { incarnation } = this.#state.core;
+    const message: GroupMessage =
+      reason === null
+        ? { type: 'admitted', attempt, incarnation }
+        : { type: 'failed', attempt, reason };
+    effects.push({ type: 'send', to, message });
+  }
+
+  /**
+   * A view that has lost its majority for good, as members of it have come back as others, is given
+   * up once those who have none are enough for a restart with me; so is what others take me for.
+   */
+  #considerRenewal(nowMs: number, effects: GroupEffect[]): void {
+    const { core, me } = this.#state;
+    const members = core.installed?.members.map(({ node }) => node) ?? [];
+    const lost = members.filter((node) => {
+      const hello = this.#state.hello(node);
+      return node !== me && hello?.view === 0;
+    });
+    const others = members.filter((node) => this.#state.hello(node)?.stuck === true);
+    const enough = 2 * new Set([...lost, ...others, me]).size > members.length;
+    const stuck = core.stuck && lost.length > 0 && enough;
+    const mistaken = this.#state.isBlank && !core.changing && this.#state.isTakenForAnother();
+    if (!stuck && !mistaken) {
+      // A new attempt of the core has no suspicions, for a moment.
+      this.#hopefulSinceMs ??= nowMs;
+      if (nowMs - this.#hopefulSinceMs >= groupLimits.hopeAfterMs) {
+        this.#hopelessSinceMs = null;
+      }
+      return;
+    }
+    this.#hopefulSinceMs = null;
+    this.#hopelessSinceMs ??= nowMs;
+    if (nowMs - this.#hopelessSinceMs >= groupLimits.renewAfterMs) {
+      this.#hopelessSinceMs = null;
+      this.#renew(
+        stuck ? 'too few members of the view are left' : 'the view began without it',
+        effects,
+      );
+    }
+  }
+
+  #renew(why: string, effects: GroupEffect[]): void {
+    if (!this.#renewing) {
+      this.#renewing = true;
+      this.#member.giveUp();
+      effects.push({ type: 'renew', why });
+    }
+  }
+
+  #sayHello(effects: GroupEffect[]): void {
+    const message = this.#state.myHello();
+    for (const to of this.#state.up) {
+      effects.push({ type: 'send', to, message });
+    }
+  }
+}

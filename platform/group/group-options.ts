@@ -1,0 +1,27 @@
+import type { Clock, Logger, Random } from '../base/mod.ts';
+import type { Layout } from './layout.ts';
+import type { LogCareConfig } from './log-care.ts';
+import type { MemberCore } from './member-core.ts';
+import type { PeerMessages } from './peer-messages.ts';
+import type { ViewRecord } from './view-record.ts';
+
+export interface MemberAddress {
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface GroupOptions {
+  readonly core: MemberCore;
+  readonly messages: PeerMessages;
+  readonly layout: Layout;
+  readonly members: readonly MemberAddress[];
+  readonly dataFolder: string;
+  readonly record: ViewRecord;
+  readonly ringBudgetBytes: number;
+  readonly shardMemoryBytes: number;
+  readonly logCare: LogCareConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}

@@ -1,0 +1,177 @@
+/**
+ * What a member knows of the group by itself and from the others' hellos; read by the machines that
+ * decide (restart-leader.ts, restart-member.ts, join-leader.ts).
+ *
+ * Thread: event loop.
+ */
+import type { Attempt, Hello } from './group-messages.ts';
+import type { Layout, ShardLayout } from './layout.ts';
+import type { CoreView } from './view-codec.ts';
+
+/** How the core sees the views now; see NativeView of the bridge. */
+export interface CoreState {
+  readonly incarnation: string;
+  readonly installed: CoreView | null;
+  /** A view is on its way. */
+  readonly changing: boolean;
+  readonly leads: boolean;
+  readonly stuck: boolean;
+}
+
+export const blankCore: Omit<CoreState, 'incarnation'> = {
+  installed: null,
+  changing: false,
+  leads: false,
+  stuck: false,
+};
+
+export class GroupState {
+  readonly me: number;
+  readonly layout: Layout;
+  /** Random, new with every start of this process; below 2^48. */
+  readonly run: number;
+  readonly up = new Set<number>();
+  readonly #hellos = new Map<number, Hello>();
+  #attempts = 0;
+  #refused: readonly number[] = [];
+  #core: CoreState;
+  /** When this incarnation began, monotonic ms. */
+  #sinceMs: number;
+
+  constructor(options: {
+    readonly me: number;
+    readonly layout: Layout;
+    readonly run: number;
+    readonly incarnation: string;
+    readonly nowMs: number;
+  }) {
+    this.me = options.me;
+    this.layout = options.layout;
+    this.run = options.run;
+    this.#core = { ...blankCore, incarnation: options.incarnation };
+    this.#sinceMs = options.nowMs;
+  }
+
+  /** Of a restart or a join that I lead; never the same twice. */
+  nextAttempt(): Attempt {
+    this.#attempts++;
+    return { leader: this.run, number: this.#attempts };
+  }
+
+  get core(): CoreState {
+    return this.#core;
+  }
+
+  get isBlank(): boolean {
+    return this.#core.installed === null;
+  }
+
+  /** True: something that the others have to know changed. */
+  setCore(core: CoreState, nowMs: number): boolean {
+    const before = this.#core;
+    if (core.incarnation !== before.incarnation) {
+      this.#sinceMs = nowMs;
+    }
+    this.#core = core;
+    return (
+      core.incarnation !== before.incarnation ||
+      core.installed?.number !== before.installed?.number ||
+      core.stuck !== before.stuck
+    );
+  }
+
+  /** Shards that may not go on here. */
+  setRefused(shards: readonly number[]): void {
+    this.#refused = shards;
+  }
+
+  /** Shards that a member is to hold and does not refuse. */
+  heldBy(node: number): readonly ShardLayout[] {
+    const refused = this.hello(node)?.refused ?? [];
+    return this.layout.heldBy(node).filter(({ shard }) => !refused.includes(shard));
+  }
+
+  ageMs(nowMs: number): number {
+    return nowMs - this.#sinceMs;
+  }
+
+  setPeer(node: number, up: boolean): void {
+    if (up) {
+      this.up.add(node);
+    } else {
+      this.up.delete(node);
+      this.#hellos.delete(node);
+    }
+  }
+
+  /** True: it is another run or incarnation than before. */
+  setHello(node: number, hello: Hello): boolean {
+    const before = this.#hellos.get(node);
+    this.#hellos.set(node, hello);
+    return (
+      before !== undefined && (before.run !== hello.run || before.incarnation !== hello.incarnation)
+    );
+  }
+
+  /** Null: it is not connected, or has said nothing yet. Mine included. */
+  hello(node: number): Hello | null {
+    return node === this.me ? this.myHello() : (this.#hellos.get(node) ?? null);
+  }
+
+  myHello(): Hello {
+    const { incarnation, installed, stuck } = this.#core;
+    return {
+      type: 'hello',
+      run: this.run,
+      incarnation,
+      fingerprint: this.layout.fingerprint(),
+      up: [...this.up],
+      view: installed?.number ?? 0,
+      stuck,
+      incarnations: (installed?.members ?? []).map((member) => member.incarnation),
+      refused: [...this.#refused],
+    };
+  }
+
+  /** Members that are not connected with this one. */
+  get missing(): readonly number[] {
+    return this.layout.members.filter((node) => node !== this.me && !this.up.has(node));
+  }
+
+  /** Members, me included, that are here, have no view and are configured as I am. */
+  blankMembers(): number[] {
+    return this.layout.members.filter((node) => {
+      const hello = this.hello(node);
+      return hello?.view === 0 && hello.fingerprint === this.layout.fingerprint();
+    });
+  }
+
+  /** The number of a view that others go on with; 0: I know of none. */
+  runningView(): number {
+    const views = [...this.#hellos.values()].filter(({ view, stuck }) => view > 0 && !stuck);
+    return Math.max(0, ...views.map(({ view }) => view));
+  }
+
+  /** Is each of these connected with all the others? */
+  areLinked(nodes: readonly number[]): boolean {
+    return nodes.every((node) =>
+      nodes.every((to) => to === node || this.hello(node)?.up.includes(to) === true),
+    );
+  }
+
+  /** Members that are here with another configuration. */
+  misconfigured(): number[] {
+    const mine = this.layout.fingerprint();
+    return [...this.#hellos]
+      .filter(([, hello]) => hello.fingerprint !== mine)
+      .map(([node]) => node);
+  }
+
+  /** Does a view that goes on count this very incarnation, although it is not in it? */
+  isTakenForAnother(): boolean {
+    const mine = this.#core.incarnation;
+    return [...this.#hellos.values()].some(
+      ({ view, stuck, incarnations }) => view > 0 && !stuck && incarnations.includes(mine),
+    );
+  }
+}

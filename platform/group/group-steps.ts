@@ -1,0 +1,353 @@
+/**
+ * Executes what the group machine asks for and that takes time: reading states, stopping, filling,
+ * preparing and beginning shards, joining a view, becoming another incarnation.
+ *
+ * Thread: event loop.
+ * Invariants
+ *  1. Steps of restarts and joins run one after another; a new attempt gives up what an older one
+ *     still does.
+ *  2. A view record is written here only while the core has no view.
+ *  3. Becoming another incarnation is never given up: nobody would ask for it again.
+ */
+import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { groupLimits } from './group-limits.ts';
+import type { GroupEffect, GroupEvent, Position } from './group-machine.ts';
+import type { Attempt, Fill } from './group-messages.ts';
+import type { GroupOptions } from './group-options.ts';
+import type { LogCare } from './log-care.ts';
+import type { MemberCore } from './member-core.ts';
+import type { PeerMessages } from './peer-messages.ts';
+import { ShardFiller } from './shard-filler.ts';
+import { beginView, endedEpoch, proposeView, renew, seeViews } from './view-calls.ts';
+import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
+import { type Crc32c, readViewRecord, writeViewOffer, writeViewRecord } from './view-record.ts';
+
+type Step = Exclude<GroupEffect, { readonly type: 'send' | 'changed' | 'log' | 'refuse' }>;
+
+export interface StepsOptions extends GroupOptions {
+  readonly care: LogCare;
+}
+
+const endedCall = 'group.ended';
+
+export class GroupSteps {
+  readonly #options: StepsOptions;
+  readonly #core: MemberCore;
+  readonly #messages: PeerMessages;
+  readonly #filler: ShardFiller;
+  readonly #log: Logger;
+  readonly #ringSize: number;
+  readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes);
+  readonly #enter: (event: GroupEvent) => void;
+  #steps: Promise<void> = Promise.resolve();
+  #abort = new AbortController();
+  #fillAbort = new AbortController();
+  #closed = false;
+
+  constructor(options: StepsOptions, enter: (event: GroupEvent) => void) {
+    this.#options = options;
+    this.#core = options.core;
+    this.#messages = options.messages;
+    this.#log = options.log;
+    this.#enter = enter;
+    this.#ringSize = options.layout.commonRingSize(options.ringBudgetBytes);
+    this.#filler = new ShardFiller(options.core, options.messages, (shard) => {
+      return options.layout.shard(shard).persistent;
+    });
+    options.messages.handle(endedCall, (_from, argument) => this.#whenEnded(argument));
+  }
+
+  run(step: Step): void {
+    if (step.type === 'readStates' || step.type === 'admit' || step.type === 'renew') {
+      // Whatever an older attempt is doing has no meaning any more.
+      this.#abort.abort();
+      this.#abort = new AbortController();
+    }
+    if (step.type === 'renew') {
+      this.#steps = this.#steps.then(() => this.#renew(step.why));
+      return;
+    }
+    this.#queue(
+      step.type,
+      (signal) => this.#runStep(step, signal),
+      (reason) => {
+        const { type, attempt } = step;
+        this.#enter({ type: type === 'admit' ? 'admitted' : 'failed', attempt, reason });
+      },
+    );
+  }
+
+  /** The core prepares a view that gives this member shards: their histories are fetched. */
+  fillProposal(proposal: CoreView, vote: string): void {
+    this.#fillAbort.abort();
+    const superseded = new AbortController();
+    this.#fillAbort = superseded;
+    this.#queue(
+      'fillProposal',
+      (signal) => this.#fillNew(proposal, vote, AbortSignal.any([signal, superseded.signal])),
+      (reason) => {
+        if (superseded.signal.aborted) return;
+        // Nobody waits for one that cannot go along: as another one it may join again.
+        this.#enter({ type: 'outdated', why: `it could not be filled: ${reason}` });
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#abort.abort();
+    await this.#steps;
+  }
+
+  #queue(
+    what: string,
+    run: (signal: AbortSignal) => Promise<void>,
+    onFailed: (reason: string) => void,
+  ): void {
+    const { signal } = this.#abort;
+    this.#steps = this.#steps.then(async () => {
+      if (signal.aborted) {
+        return;
+      }
+      try {
+        await run(signal);
+      } catch (caught) {
+        if (!isAborted(signal)) {
+          this.#log.warn({ step: what, error: messageOf(caught) }, 'a step of the group failed');
+          onFailed(messageOf(caught));
+        }
+      }
+    });
+  }
+
+  /** Tried until it succeeds: a machine that waits for it takes part in nothing. */
+  async #renew(why: string): Promise<void> {
+    this.#log.warn({ why }, 'this member gives up its view and begins anew');
+    while (!this.#closed && !this.#core.closed) {
+      try {
+        await renew(this.#core);
+        this.#enterCore();
+        return;
+      } catch (caught) {
+        this.#log.error({ error: messageOf(caught) }, 'beginning anew failed, it is tried again');
+        await this.#pause(groupLimits.retryPauseMs);
+      }
+    }
+  }
+
+  async #runStep(
+    step: Exclude<Step, { readonly type: 'renew' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { dataFolder, care } = this.#options;
+    const crc32c = this.#crc32c;
+    switch (step.type) {
+      case 'readStates': {
+        await care.openRest();
+        const record = await readViewRecord(dataFolder, crc32c);
+        await this.#reportStates(step.attempt, this.#held(), record);
+        return;
+      }
+      case 'stopShards':
+        await writeViewOffer(dataFolder, step.offered);
+        await Promise.all(step.shards.map((shard) => this.#sealShard(shard)));
+        await this.#reportStates(step.attempt, step.shards, null);
+        return;
+      case 'fill':
+        await this.#fillShards(step.fills, signal);
+        await this.#reportStates(
+          step.attempt,
+          step.fills.map(({ shard }) => shard),
+          null,
+        );
+        return;
+      case 'prepare':
+        await this.#prepareEpochs(step.view);
+        await writeViewRecord(dataFolder, step.record, crc32c);
+        this.#enter({ type: 'done', attempt: step.attempt });
+        return;
+      case 'start':
+        await writeViewRecord(dataFolder, step.record, crc32c);
+        await beginView(this.#core, step.view, this.#ringSize);
+        this.#enter({ type: 'done', attempt: step.attempt });
+        return;
+      case 'admit':
+        await care.openRest();
+        await Promise.all(this.#held().map((shard) => this.#sealShard(shard)));
+        await this.#fillShards(step.fills, signal);
+        this.#enter({ type: 'admitted', attempt: step.attempt, reason: null });
+        return;
+      case 'propose': {
+        const { status } = await proposeView(this.#core, step.view);
+        if (status !== 0) {
+          this.#log.info({ reason: this.#core.statusName(status) }, 'a view was not proposed');
+        }
+        this.#enter({ type: 'proposed', attempt: step.attempt, taken: status === 0 });
+        return;
+      }
+    }
+  }
+
+  #enterCore(): void {
+    const view = seeViews(this.#core);
+    if (view !== null) {
+      this.#enter({ type: 'core', core: view.core, proposal: view.proposal });
+    }
+  }
+
+  /** What this member delivered is on its disk before it counts as history. */
+  async #sealShard(shard: number): Promise<void> {
+    await this.#core.stopEpoch(shard);
+    if (this.#options.layout.shard(shard).persistent) {
+      await this.#core.appendLog(shard, new Uint8Array());
+    }
+  }
+
+  async #fillShards(fills: readonly Fill[], signal: AbortSignal): Promise<void> {
+    for (const fill of fills) {
+      const mine = await this.#position(fill.shard);
+      await this.#filler.fill(fill, mine, signal);
+      const { shard, donor } = fill;
+      this.#log.info({ shard, donor, from: mine.version }, 'filled a shard from another member');
+    }
+  }
+
+  async #prepareEpochs(view: CoreView): Promise<void> {
+    await Promise.all(
+      this.#mine(view).map((shard) =>
+        this.#core.prepareEpoch({
+          shard: shard.shard,
+          epoch: shard.epoch,
+          members: nodesOf(view, shard),
+          senders: shard.senders,
+          ringSize: this.#ringSize,
+          dispatchLagMax: Infinity,
+        }),
+      ),
+    );
+  }
+
+  #mine(view: CoreView): CoreShard[] {
+    const seat = view.members.find(({ node }) => node === this.#core.nodeId)?.seat ?? -1;
+    return view.shards.filter(({ members }) => members.includes(seat));
+  }
+
+  /** The rest, from members whose epochs have ended for the view that lets this one in. */
+  async #fillNew(proposal: CoreView, vote: string, signal: AbortSignal): Promise<void> {
+    for (const core of this.#mine(proposal)) {
+      const donors = nodesOf(proposal, core).filter((node) => node !== this.#core.nodeId);
+      await this.#fillFromAny(core, donors, signal);
+    }
+    this.#core.addon.viewFilled(this.#core.handle, vote);
+  }
+
+  /** One donor after the other: some may join themselves, others may go. */
+  async #fillFromAny(
+    core: CoreShard,
+    donors: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    let failure: unknown = null;
+    for (let round = 0; round < groupLimits.fillRounds && donors.length > 0; round++) {
+      for (const donor of donors.filter((node) => this.#messages.up.has(node))) {
+        try {
+          await this.#fillEnded(core, donor, signal);
+          return;
+        } catch (caught) {
+          if (isAborted(signal)) throw caught;
+          failure = caught;
+          this.#log.info({ shard: core.shard, donor, error: messageOf(caught) }, 'a donor failed');
+        }
+      }
+      await this.#pause(groupLimits.retryPauseMs);
+    }
+    if (donors.length > 0) {
+      const text = `No member could fill shard ${String(core.shard)}`;
+      throw new FreshetError('INTERNAL', text, { cause: failure });
+    }
+  }
+
+  async #fillEnded({ shard, epoch }: CoreShard, donor: number, signal: AbortSignal): Promise<void> {
+    const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
+    const ended = await this.#messages.call(donor, endedCall, [shard, epoch], options);
+    await this.#fillShards([{ shard, donor }], signal);
+    const mine = await this.#position(shard);
+    const { version, digest } = positionIn(ended);
+    if (mine.version !== version) {
+      throw new FreshetError('INTERNAL', `Filling ended at version ${String(mine.version)}`);
+    }
+    if (this.#options.layout.shard(shard).persistent && mine.digest !== digest) {
+      this.#options.care.refuseHistory(shard, version, [this.#core.nodeId]);
+    }
+  }
+
+  /**
+   * Answers once the epoch before this one has ended here, so that nothing is added to it: where
+   * its history ends. Refused where this member is filled itself.
+   */
+  async #whenEnded(argument: unknown): Promise<Position> {
+    const [shard, epoch] = Array.isArray(argument) ? (argument as number[]) : [];
+    const deadline = this.#options.clock.monotonicMs() + groupLimits.fillTimeoutMs;
+    while (!this.#closed && this.#options.clock.monotonicMs() < deadline) {
+      const ended = endedEpoch(this.#core, shard ?? 0);
+      if (ended + 1 >= (epoch ?? 0)) {
+        return this.#position(shard ?? 0);
+      }
+      await this.#pause(groupLimits.endedPollMs);
+    }
+    throw new FreshetError('TIMEOUT', `The epoch before ${String(epoch)} did not end`);
+  }
+
+  async #reportStates(
+    attempt: Attempt,
+    shards: readonly number[],
+    record: Awaited<ReturnType<typeof readViewRecord>> | null,
+  ): Promise<void> {
+    const positions = await Promise.all(shards.map((shard) => this.#position(shard)));
+    this.#enter({ type: 'states', attempt, shards: positions, record });
+  }
+
+  /** Shards that this member holds and does not refuse. */
+  #held(): number[] {
+    const { care, layout } = this.#options;
+    const refused = new Set(care.refused);
+    const held = layout.heldBy(this.#core.nodeId).map(({ shard }) => shard);
+    return held.filter((shard) => !refused.has(shard));
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(delayMs, resolve);
+    });
+  }
+
+  async #position(shard: number): Promise<Position> {
+    const bytes = await this.#core.shardState(shard);
+    const state = JSON.parse((bytes ?? Buffer.from('{}')).toString('utf8')) as Partial<Position>;
+    const { epoch, sequence, version, digest } = state;
+    const whole = [epoch, sequence, version].every((item) => Number.isSafeInteger(item));
+    if (!whole || digest === undefined) {
+      throw new FreshetError('INTERNAL', `Shard ${String(shard)} told no state`);
+    }
+    return {
+      shard,
+      epoch: epoch as number,
+      sequence: sequence as number,
+      version: version as number,
+      digest,
+    };
+  }
+}
+
+function positionIn(value: unknown): Pick<Position, 'version' | 'digest'> {
+  const { version, digest } = (value ?? {}) as Partial<Position>;
+  if (typeof version !== 'number' || typeof digest !== 'string') {
+    throw new FreshetError('INTERNAL', 'A member did not tell where its history ends');
+  }
+  return { version, digest };
+}
+
+/** It may have changed while something was awaited. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

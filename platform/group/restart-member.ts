@@ -1,0 +1,244 @@
+/**
+ * A member's part of a total restart: it does what the leader's current attempt asks, step by step.
+ *
+ * Thread: event loop. See group-machine.ts for the protocol.
+ * Invariants
+ *  1. At most one step is being executed; its outcome is reported to the attempt that asked for it.
+ *  2. `highest` of a shard never goes back.
+ *  3. Only a member without a view takes part.
+ */
+import type { GroupEffect, Position } from './group-machine.ts';
+import {
+  type Attempt,
+  type GroupMessage,
+  type GroupMessageOf,
+  sameAttempt,
+  type ShardReport,
+} from './group-messages.ts';
+import type { GroupState } from './group-state.ts';
+import { type CoreView, decodeView, encodeView } from './view-codec.ts';
+import type { ViewRecord } from './view-record.ts';
+
+type Step = 'idle' | 'collect' | 'seal' | 'fill' | 'adopt' | 'prepare' | 'prepared' | 'start';
+
+export class RestartMember {
+  readonly #state: GroupState;
+  readonly #highest = new Map<number, number>();
+  #record: ViewRecord;
+  #leader = 0;
+  #attempt: Attempt | null = null;
+  #step: Step = 'idle';
+  #view: CoreView | null = null;
+
+  constructor(state: GroupState, record: ViewRecord) {
+    this.#state = state;
+    this.#record = record;
+    this.#noteEpochs(record.committed);
+    this.#noteEpochs(record.prepared);
+  }
+
+  /** The core installed a view: its record is on disk by now, or will be before the next step. */
+  onInstalled(view: CoreView): void {
+    this.#record = { ...this.#record, committed: view, prepared: null, ballot: 0n };
+    this.#noteEpochs(view);
+  }
+
+  /** The core prepares a view: its record may be on disk. */
+  onProposal(view: CoreView): void {
+    this.#noteEpochs(view);
+  }
+
+  /** What this member holds is changed by something else now. */
+  giveUp(): void {
+    this.#attempt = null;
+    this.#step = 'idle';
+  }
+
+  /** False: not mine, or not now. */
+  onMessage(from: number, message: GroupMessage, effects: GroupEffect[]): boolean {
+    if (!this.#state.isBlank) {
+      return false;
+    }
+    switch (message.type) {
+      case 'collect':
+        this.#leader = from;
+        this.#attempt = message.attempt;
+        this.#step = 'collect';
+        effects.push({ type: 'readStates', attempt: message.attempt });
+        return true;
+      case 'seal':
+        return this.#onSeal(message, effects);
+      case 'fill':
+        return this.#onFill(message, effects);
+      case 'adopt':
+        return this.#onAdopt(message, effects);
+      case 'prepare':
+        return this.#onPrepare(message, effects);
+      case 'start':
+        return this.#onStart(message, effects);
+      default:
+        return false;
+    }
+  }
+
+  /** `record` is what lies on disk now. */
+  onStates(
+    attempt: Attempt,
+    positions: readonly Position[],
+    record: ViewRecord | null,
+    nowMs: number,
+    effects: GroupEffect[],
+  ): void {
+    if (!this.#isCurrent(attempt) || !this.#state.isBlank) {
+      return;
+    }
+    const shards = positions.map((position): ShardReport => {
+      const { shard, epoch } = position;
+      return { ...position, highest: Math.max(epoch, this.#highest.get(shard) ?? 0) };
+    });
+    const step = this.#step;
+    this.#step = 'idle';
+    if (step === 'collect') {
+      this.#report(attempt, shards, record, nowMs, effects);
+    } else if (step === 'seal') {
+      this.#send({ type: 'sealed', attempt, shards }, effects);
+    } else if (step === 'fill') {
+      this.#send({ type: 'filled', attempt, shards }, effects);
+    }
+  }
+
+  onDone(attempt: Attempt, effects: GroupEffect[]): void {
+    if (!this.#isCurrent(attempt)) {
+      return;
+    }
+    if (this.#step === 'adopt') {
+      this.#step = 'idle';
+      this.#send({ type: 'adopted', attempt }, effects);
+    } else if (this.#step === 'prepare') {
+      this.#step = 'prepared';
+      this.#send({ type: 'prepared', attempt }, effects);
+    } else if (this.#step === 'start') {
+      this.#step = 'idle';
+      this.#send({ type: 'started', attempt }, effects);
+    }
+  }
+
+  onFailed(attempt: Attempt, reason: string, effects: GroupEffect[]): void {
+    if (this.#isCurrent(attempt)) {
+      this.#step = 'idle';
+      this.#send({ type: 'failed', attempt, reason }, effects);
+    }
+  }
+
+  #report(
+    attempt: Attempt,
+    shards: ShardReport[],
+    record: ViewRecord | null,
+    nowMs: number,
+    effects: GroupEffect[],
+  ): void {
+    this.#record = record ?? this.#record;
+    const { committed, prepared, ballot, offered } = this.#record;
+    const base64 = (view: CoreView | null): string =>
+      view === null ? '' : encodeView(view).toString('base64');
+    const message: GroupMessage = {
+      type: 'report',
+      attempt,
+      incarnation: this.#state.core.incarnation,
+      ageMs: this.#state.ageMs(nowMs),
+      committed: base64(committed),
+      prepared: base64(prepared),
+      ballot: String(ballot),
+      offered,
+      shards,
+    };
+    this.#send(message, effects);
+  }
+
+  #onSeal({ attempt, view, shards }: GroupMessageOf<'seal'>, effects: GroupEffect[]): boolean {
+    if (!this.#isCurrent(attempt) || this.#step !== 'idle') {
+      return false;
+    }
+    this.#step = 'seal';
+    this.#record = { ...this.#record, offered: Math.max(this.#record.offered, view) };
+    const mine = shards.filter((shard) => this.#holds(shard));
+    effects.push({ type: 'stopShards', attempt, shards: mine, offered: this.#record.offered });
+    return true;
+  }
+
+  #onFill({ attempt, fills }: GroupMessageOf<'fill'>, effects: GroupEffect[]): boolean {
+    const known = fills.every(({ shard }) => this.#holds(shard));
+    if (!this.#isCurrent(attempt) || this.#step !== 'idle' || !known) {
+      return false;
+    }
+    this.#step = 'fill';
+    effects.push({ type: 'fill', attempt, fills });
+    return true;
+  }
+
+  /** After filling: its record says that this member has all of the view's epochs. */
+  #onAdopt(message: GroupMessageOf<'adopt'>, effects: GroupEffect[]): boolean {
+    const { attempt, base, ballot } = message;
+    if (!this.#isCurrent(attempt) || this.#step !== 'idle') {
+      return false;
+    }
+    this.#step = 'adopt';
+    const view = decodeView(Buffer.from(message.view, 'base64'));
+    this.#noteEpochs(view);
+    const committed = base === '' ? null : decodeView(Buffer.from(base, 'base64'));
+    this.#record = { ...this.#record, committed, prepared: view, ballot: BigInt(ballot) };
+    // It is never begun here: no epoch of it is made.
+    const bare = { ...view, shards: [] };
+    effects.push({ type: 'prepare', attempt, view: bare, record: this.#record });
+    return true;
+  }
+
+  #onPrepare(message: GroupMessageOf<'prepare'>, effects: GroupEffect[]): boolean {
+    const { attempt, before } = message;
+    const view = decodeView(Buffer.from(message.view, 'base64'));
+    const fresh = view.shards.every(
+      ({ shard, epoch }) => epoch > (this.#highest.get(shard) ?? 0) || !this.#holds(shard),
+    );
+    if (!this.#isCurrent(attempt) || this.#step !== 'idle' || !fresh) {
+      return false;
+    }
+    this.#step = 'prepare';
+    this.#noteEpochs(view);
+    this.#view = view;
+    const committed = before === '' ? null : decodeView(Buffer.from(before, 'base64'));
+    this.#record = { ...this.#record, committed, prepared: view, ballot: 0n };
+    for (const apart of message.apart) {
+      if (apart.minority.includes(this.#state.me)) effects.push({ type: 'refuse', apart });
+    }
+    effects.push({ type: 'prepare', attempt, view, record: this.#record });
+    return true;
+  }
+
+  #onStart({ attempt }: GroupMessageOf<'start'>, effects: GroupEffect[]): boolean {
+    if (!this.#isCurrent(attempt) || this.#step !== 'prepared' || this.#view === null) {
+      return false;
+    }
+    this.#step = 'start';
+    this.#record = { ...this.#record, committed: this.#view, prepared: null };
+    effects.push({ type: 'start', attempt, view: this.#view, record: this.#record });
+    return true;
+  }
+
+  #noteEpochs(view: CoreView | null): void {
+    for (const { shard, epoch } of view?.shards ?? []) {
+      this.#highest.set(shard, Math.max(epoch, this.#highest.get(shard) ?? 0));
+    }
+  }
+
+  #isCurrent(attempt: Attempt): boolean {
+    return this.#attempt !== null && sameAttempt(this.#attempt, attempt);
+  }
+
+  #holds(shard: number): boolean {
+    return this.#state.heldBy(this.#state.me).some((held) => held.shard === shard);
+  }
+
+  #send(message: GroupMessage, effects: GroupEffect[]): void {
+    effects.push({ type: 'send', to: this.#leader, message });
+  }
+}

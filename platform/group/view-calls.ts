@@ -1,0 +1,60 @@
+/**
+ * The native side's calls about views, with their answers as values.
+ *
+ * Thread: event loop.
+ */
+import { frontierColumns, frontierWidth } from '../bridge/mod.ts';
+import type { CoreResult } from './core-types.ts';
+import type { CoreState } from './group-state.ts';
+import type { MemberCore } from './member-core.ts';
+import { type CoreView, decodeView, encodeView } from './view-codec.ts';
+
+/** The views as the core has them. */
+export interface SeenViews {
+  readonly core: CoreState;
+  /** A view that is on its way; `vote` names it when its shards are filled. */
+  readonly proposal: CoreView | null;
+  readonly vote: string;
+}
+
+/** Null: the member is closed. */
+export function seeViews(core: MemberCore): SeenViews | null {
+  const view = core.addon.view(core.handle);
+  if (view === null) {
+    return null;
+  }
+  const proposal = view.proposal === null ? null : decodeView(view.proposal);
+  const state: CoreState = {
+    incarnation: core.incarnation,
+    installed: view.installed === null ? null : decodeView(view.installed),
+    changing: proposal !== null,
+    leads: view.leads,
+    stuck: view.stuck,
+  };
+  return { core: state, proposal, vote: view.vote };
+}
+
+/** Begins a view whose epochs are prepared here and at all its members. */
+export async function beginView(core: MemberCore, view: CoreView, ringSize: number): Promise<void> {
+  await core.call('Beginning a view', (token) =>
+    core.addon.beginView(core.handle, encodeView(view), ringSize, token),
+  );
+}
+
+/** NOT_CURRENT: this member does not lead, or a view is on its way. */
+export function proposeView(core: MemberCore, view: CoreView): Promise<CoreResult> {
+  return core.request((token) => core.addon.proposeView(core.handle, encodeView(view), token));
+}
+
+/** Ends everything of the view and becomes another incarnation. */
+export async function renew(core: MemberCore): Promise<void> {
+  await core.call('Becoming another incarnation', (token) => core.addon.renew(core.handle, token));
+}
+
+/** The newest epoch of a shard that has ended here, all of it delivered. */
+export function endedEpoch(core: MemberCore, shard: number): number {
+  const out = new Float64Array(frontierWidth);
+  core.addon.frontiers(core.handle, shard, out);
+  const epoch = out[frontierColumns.epoch] ?? 0;
+  return out[frontierColumns.ended] === 1 ? epoch : epoch - 1;
+}

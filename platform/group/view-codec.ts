@@ -1,0 +1,121 @@
+import { FreshetError } from '../base/mod.ts';
+
+/** A view as the core knows it: `native/core/view/view.h`, which has the format, mirrored. */
+export interface CoreView {
+  readonly number: number;
+  /** Number of the view that it follows. */
+  readonly parent: number;
+  /** In rank order. */
+  readonly members: readonly CoreMember[];
+  /** By ascending id. */
+  readonly shards: readonly CoreShard[];
+}
+
+export interface CoreMember {
+  readonly node: number;
+  /** Its place in the rows of the view table, as long as it is in the view. */
+  readonly seat: number;
+  /** One run of its process: 16 hexadecimal digits. */
+  readonly incarnation: string;
+}
+
+export interface CoreShard {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly persistent: boolean;
+  /** Nobody has its history: it waits for an old member. */
+  readonly closed: boolean;
+  /** Seats in rank order. */
+  readonly members: readonly number[];
+  /** Ranks, ascending. */
+  readonly senders: readonly number[];
+}
+
+const format = 1;
+const shardPersistent = 1;
+const shardClosed = 2;
+const headSize = 16;
+const memberSize = 16;
+const shardSize = 12;
+/** The length of what stands behind the shards. */
+const extraSize = 4;
+
+/** The node ids of a shard's members, in rank order. */
+export function nodesOf(view: CoreView, shard: CoreShard): number[] {
+  return shard.members.flatMap((seat) =>
+    view.members.filter((member) => member.seat === seat).map(({ node }) => node),
+  );
+}
+
+export function encodeView(view: CoreView): Buffer {
+  const shardBytes = view.shards.reduce(
+    (sum, { members, senders }) => sum + shardSize + members.length + senders.length,
+    0,
+  );
+  const out = Buffer.alloc(headSize + view.members.length * memberSize + shardBytes + extraSize);
+  out.writeUInt16LE(format, 0);
+  out.writeUInt16LE(view.members.length, 2);
+  out.writeUInt16LE(view.shards.length, 4);
+  out.writeUInt32LE(view.number, 8);
+  out.writeUInt32LE(view.parent, 12);
+  let at = headSize;
+  for (const { node, seat, incarnation } of view.members) {
+    out.writeUInt32LE(node, at);
+    out.writeUInt32LE(seat, at + 4);
+    out.writeBigUInt64LE(BigInt(`0x${incarnation}`), at + 8);
+    at += memberSize;
+  }
+  for (const { shard, epoch, persistent, closed, members, senders } of view.shards) {
+    out.writeUInt32LE(shard, at);
+    out.writeUInt32LE(epoch, at + 4);
+    out.writeUInt16LE((persistent ? shardPersistent : 0) | (closed ? shardClosed : 0), at + 8);
+    out.writeUInt8(members.length, at + 10);
+    out.writeUInt8(senders.length, at + 11);
+    at += shardSize;
+    for (const byte of [...members, ...senders]) at = out.writeUInt8(byte, at);
+  }
+  return out;
+}
+
+/** Throws LOG_CORRUPT when the bytes are no view. What the core checks is not checked again. */
+export function decodeView(bytes: Buffer): CoreView {
+  try {
+    return decodeWhole(bytes);
+  } catch (caught) {
+    if (!(caught instanceof RangeError)) throw caught;
+    throw new FreshetError('LOG_CORRUPT', 'A view is cut off', { cause: caught });
+  }
+}
+
+function decodeWhole(bytes: Buffer): CoreView {
+  if (bytes.readUInt16LE(0) !== format) {
+    throw new FreshetError('NEWER_FORMAT', `A view has format ${String(bytes.readUInt16LE(0))}`);
+  }
+  let at = headSize;
+  const members = Array.from({ length: bytes.readUInt16LE(2) }, (): CoreMember => {
+    const incarnation = bytes
+      .readBigUInt64LE(at + 8)
+      .toString(16)
+      .padStart(16, '0');
+    const member = { node: bytes.readUInt32LE(at), seat: bytes.readUInt32LE(at + 4), incarnation };
+    at += memberSize;
+    return member;
+  });
+  const shards = Array.from({ length: bytes.readUInt16LE(4) }, (): CoreShard => {
+    const flags = bytes.readUInt16LE(at + 8);
+    const head = { shard: bytes.readUInt32LE(at), epoch: bytes.readUInt32LE(at + 4) };
+    const counts = [bytes.readUInt8(at + 10), bytes.readUInt8(at + 11)] as const;
+    at += shardSize;
+    const [seats, ranks] = counts.map((count) =>
+      Array.from({ length: count }, () => bytes.readUInt8(at++)),
+    ) as [number[], number[]];
+    const persistent = (flags & shardPersistent) !== 0;
+    const closed = (flags & shardClosed) !== 0;
+    return { ...head, persistent, closed, members: seats, senders: ranks };
+  });
+  // Nobody adds anything of its own yet; encoding the view again would lose it.
+  if (bytes.readUInt32LE(at) !== 0 || at + extraSize !== bytes.length) {
+    throw new FreshetError('LOG_CORRUPT', 'A view has bytes behind its end');
+  }
+  return { number: bytes.readUInt32LE(8), parent: bytes.readUInt32LE(12), members, shards };
+}

@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest';
+import { groupLimits } from '../../../platform/group/group-limits.ts';
+import { type GroupEffect, GroupMachine } from '../../../platform/group/group-machine.ts';
+import type { Hello } from '../../../platform/group/group-messages.ts';
+import type { CoreView } from '../../../platform/group/view-codec.ts';
+import { noView } from '../../../platform/group/view-record.ts';
+import { incarnationOf, layoutOf, shardOf, viewOf } from './plan-samples.ts';
+
+const layout = layoutOf([1, 2, 3, 4], 2, 2);
+/** Shard 1 is of all, shard 2 of members 2 and 3, shard 3 of 3 and 4. */
+const shards = [shardOf(1, 5, [3, 1]), shardOf(2, 7, [3]), shardOf(3, 8, [3])];
+const view = viewOf(9, 8, [3, 1], shards);
+
+/** Member 3 leads a view of 3 and 1; the others may come. */
+class Leader {
+  readonly machine = new GroupMachine({
+    me: 3,
+    layout,
+    run: 30,
+    incarnation: incarnationOf(3),
+    record: noView,
+    nowMs: 0,
+  });
+  nowMs = 1000;
+
+  constructor(installed: CoreView = view) {
+    this.peer(1, { view: 9 });
+    this.core(installed);
+  }
+
+  enter(event: Parameters<GroupMachine['onEvent']>[0]): readonly GroupEffect[] {
+    return this.machine.onEvent(event, this.nowMs);
+  }
+
+  core(installed: CoreView, given: { leads?: boolean; changing?: boolean } = {}) {
+    const state = { incarnation: incarnationOf(3), installed, stuck: false };
+    const core = { ...state, leads: true, changing: false, ...given };
+    return this.enter({ type: 'core', core, proposal: null });
+  }
+
+  /** It comes, or says something else. */
+  peer(node: number, given: Partial<Hello> = {}): readonly GroupEffect[] {
+    const hello: Hello = {
+      type: 'hello',
+      run: node * 10,
+      incarnation: incarnationOf(node),
+      fingerprint: layout.fingerprint(),
+      up: [1, 2, 3, 4].filter((other) => other !== node),
+      view: 0,
+      stuck: false,
+      incarnations: [],
+      refused: [],
+      ...given,
+    };
+    this.enter({ type: 'peer', node, up: true });
+    return this.enter({ type: 'message', from: node, message: hello });
+  }
+
+  admitted(node: number, effects: readonly GroupEffect[]): readonly GroupEffect[] {
+    const { attempt } = admissionIn(effects);
+    const message = { type: 'admitted', attempt, incarnation: incarnationOf(node) };
+    return this.enter({ type: 'message', from: node, message });
+  }
+
+  later(delayMs: number): readonly GroupEffect[] {
+    this.nowMs += delayMs;
+    return this.enter({ type: 'tick' });
+  }
+}
+
+function admissionsIn(effects: readonly GroupEffect[]) {
+  return effects.flatMap((effect) =>
+    effect.type === 'send' && effect.message.type === 'admit'
+      ? [{ to: effect.to, ...effect.message }]
+      : [],
+  );
+}
+
+function admissionIn(effects: readonly GroupEffect[]) {
+  const [found] = admissionsIn(effects);
+  if (found === undefined) {
+    throw new Error('nobody was admitted');
+  }
+  return found;
+}
+
+function proposalsIn(effects: readonly GroupEffect[]) {
+  return effects.filter((effect) => effect.type === 'propose');
+}
+
+describe('the view that lets a member in', () => {
+  test('gives it the lowest free seat and the end of every rank order', () => {
+    const leader = new Leader();
+    const [proposed] = proposalsIn(leader.admitted(2, leader.peer(2)));
+    expect(proposed?.view).toMatchObject({ number: 10, parent: 9 });
+    expect(proposed?.view.members).toEqual([
+      ...view.members,
+      { node: 2, seat: 0, incarnation: incarnationOf(2) },
+    ]);
+    expect(proposed?.view.shards).toEqual([
+      shardOf(1, 6, [3, 1, 0]),
+      shardOf(2, 8, [3, 0]),
+      // It holds no part of that one, which runs on.
+      shardOf(3, 8, [3]),
+    ]);
+  });
+
+  test('leaves closed shards to a total restart', () => {
+    const closed = shardOf(3, 8, []);
+    const leader = new Leader(viewOf(9, 8, [3, 1], [...shards.slice(0, 2), closed]));
+    const [proposed] = proposalsIn(leader.admitted(4, leader.peer(4)));
+    expect(proposed?.view.shards).toEqual([shardOf(1, 6, [3, 1, 0]), shards[1], closed]);
+  });
+
+  test('names the incarnation that was filled', () => {
+    const leader = new Leader();
+    const { attempt } = admissionIn(leader.peer(2));
+    const incarnation = 'abcdefabcdefabcd';
+    const message = { type: 'admitted', attempt, incarnation };
+    const [proposed] = proposalsIn(leader.enter({ type: 'message', from: 2, message }));
+    expect(proposed?.view.members.at(-1)).toEqual({ node: 2, seat: 0, incarnation });
+  });
+});
+
+describe('who is let in', () => {
+  test('fetches each shard of its own from the first who runs it', () => {
+    const admission = admissionIn(new Leader().peer(4));
+    expect(admission.to).toBe(4);
+    expect(admission.fills).toEqual([
+      { shard: 1, donor: 3 },
+      { shard: 3, donor: 3 },
+    ]);
+  });
+
+  test('is one at a time', () => {
+    const leader = new Leader();
+    const first = leader.peer(4);
+    expect(admissionsIn(leader.peer(2))).toEqual([]);
+    leader.admitted(4, first);
+    const next = viewOf(10, 9, [3, 1, 4], shards);
+    expect(admissionsIn(leader.core(next)).map(({ to }) => to)).toEqual([2]);
+  });
+
+  test('reaches all members, and they it', () => {
+    const leader = new Leader();
+    expect(admissionsIn(leader.peer(2, { up: [3, 4] }))).toEqual([]);
+    expect(admissionsIn(leader.peer(1, { view: 9, up: [3] }))).toEqual([]);
+    expect(admissionsIn(leader.peer(2))).toEqual([]);
+    expect(admissionsIn(leader.peer(1, { view: 9 })).map(({ to }) => to)).toEqual([2]);
+  });
+
+  test('is nobody while another change is under way, or somebody else leads', () => {
+    const leader = new Leader();
+    leader.core(view, { changing: true });
+    expect(admissionsIn(leader.peer(2))).toEqual([]);
+    expect(admissionsIn(leader.core(view, { leads: false }))).toEqual([]);
+    expect(admissionsIn(leader.core(view))).toHaveLength(1);
+  });
+
+  test('is nobody with another configuration or a view of its own', () => {
+    const leader = new Leader();
+    expect(admissionsIn(leader.peer(2, { fingerprint: 'another' }))).toEqual([]);
+    expect(admissionsIn(leader.peer(2, { view: 4 }))).toEqual([]);
+  });
+});
+
+describe('a join that fails', () => {
+  test('is tried again after a pause, as another attempt', () => {
+    const leader = new Leader();
+    const { attempt } = admissionIn(leader.peer(2));
+    const message = { type: 'failed', attempt, reason: 'no disk' };
+    const effects = leader.enter({ type: 'message', from: 2, message });
+    expect(effects).toContainEqual({
+      type: 'log',
+      level: 'warn',
+      text: 'member 2 could not join: no disk',
+    });
+    expect(admissionsIn(leader.later(groupLimits.retryPauseMs * 5 - 1))).toEqual([]);
+    const again = admissionIn(leader.later(1));
+    expect(again.attempt).not.toEqual(attempt);
+  });
+
+  test('is given up when the member comes back as another, without a lost connection', () => {
+    const leader = new Leader();
+    const first = leader.peer(2);
+    leader.peer(2, { incarnation: incarnationOf(99) });
+    expect(proposalsIn(leader.admitted(2, first))).toEqual([]);
+    expect(admissionsIn(leader.later(groupLimits.retryPauseMs))).toHaveLength(1);
+  });
+
+  test('is tried again when the core does not take the view, or fails over it', () => {
+    for (const type of ['proposed', 'failed'] as const) {
+      const leader = new Leader();
+      const [proposed] = proposalsIn(leader.admitted(2, leader.peer(2)));
+      const attempt = proposed?.attempt ?? { leader: 0, number: 0 };
+      leader.enter({ type, attempt, taken: false, reason: 'closed' });
+      expect(admissionsIn(leader.later(groupLimits.retryPauseMs)), type).toHaveLength(1);
+    }
+  });
+});
+
+describe('a member that is being let in', () => {
+  const attempt = { leader: 30, number: 5 };
+  const admit = { type: 'admit', attempt, fills: [{ shard: 1, donor: 3 }] };
+
+  function newJoiner(): GroupMachine {
+    return new GroupMachine({
+      me: 2,
+      layout,
+      run: 20,
+      incarnation: incarnationOf(2),
+      record: noView,
+      nowMs: 0,
+    });
+  }
+
+  test('says when it has what it was told to fetch, to whom told it', () => {
+    const joiner = newJoiner();
+    const effects = joiner.onEvent({ type: 'message', from: 3, message: admit }, 1);
+    expect(effects).toContainEqual({ type: 'admit', attempt, fills: admit.fills });
+    expect(joiner.onEvent({ type: 'admitted', attempt, reason: null }, 2)).toContainEqual({
+      type: 'send',
+      to: 3,
+      message: { type: 'admitted', attempt, incarnation: incarnationOf(2) },
+    });
+  });
+
+  test('says that it is not, when a restart takes it', () => {
+    const joiner = newJoiner();
+    joiner.onEvent({ type: 'message', from: 3, message: admit }, 1);
+    const collect = { type: 'collect', attempt: { leader: 10, number: 1 } };
+    expect(joiner.onEvent({ type: 'message', from: 1, message: collect }, 2)).toContainEqual({
+      type: 'send',
+      to: 3,
+      message: { type: 'failed', attempt, reason: 'a restart has begun' },
+    });
+  });
+
+  test('takes no further step of a restart that it was in', () => {
+    const joiner = newJoiner();
+    const restart = { leader: 10, number: 1 };
+    const collect = { type: 'collect', attempt: restart };
+    joiner.onEvent({ type: 'message', from: 1, message: collect }, 1);
+    joiner.onEvent({ type: 'states', attempt: restart, shards: [], record: null }, 2);
+    joiner.onEvent({ type: 'message', from: 3, message: admit }, 3);
+    const seal = { type: 'seal', attempt: restart, view: 3, shards: [1] };
+    const effects = joiner.onEvent({ type: 'message', from: 1, message: seal }, 4);
+    expect(effects.filter(({ type }) => type === 'stopShards')).toEqual([]);
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type CoreView,
+  decodeView,
+  encodeView,
+  nodesOf,
+} from '../../../platform/group/view-codec.ts';
+
+const view: CoreView = {
+  number: 9,
+  parent: 7,
+  members: [
+    { node: 3, seat: 1, incarnation: '00000000000000ab' },
+    { node: 1, seat: 0, incarnation: 'fedcba9876543210' },
+  ],
+  shards: [
+    { shard: 1, epoch: 5, persistent: true, closed: false, members: [1, 0], senders: [0, 1] },
+    { shard: 2, epoch: 258, persistent: false, closed: true, members: [], senders: [] },
+  ],
+};
+
+/** Written by hand from the format in native/core/view/view.h. */
+const bytes = Buffer.from(
+  [
+    '0100 0200 0200 0000', // format, members, shards, flags
+    '09000000 07000000', // number, parent
+    '03000000 01000000 ab00000000000000', // node, seat, incarnation
+    '01000000 00000000 1032547698badcfe',
+    '01000000 05000000 0100 02 02 01 00 00 01', // id, epoch, flags, counts, seats, ranks
+    '02000000 02010000 0200 00 00',
+    '00000000', // what is added: nothing
+  ]
+    .join('')
+    .replaceAll(' ', ''),
+  'hex',
+);
+
+describe('an encoded view', () => {
+  test('has the bytes that the core has', () => {
+    expect(encodeView(view).toString('hex')).toBe(bytes.toString('hex'));
+    expect(decodeView(bytes)).toEqual(view);
+  });
+
+  test('is the view again', () => {
+    const empty = { number: 1, parent: 0, members: [], shards: [] };
+    expect(decodeView(encodeView(empty))).toEqual(empty);
+  });
+
+  test('that is cut off anywhere is refused', () => {
+    for (let length = 0; length < bytes.length; length++) {
+      const cut = (): CoreView => decodeView(bytes.subarray(0, length));
+      expect(cut, `${String(length)} bytes`).toThrow(
+        expect.objectContaining({ code: 'LOG_CORRUPT' }),
+      );
+    }
+  });
+
+  test('with bytes behind its end is refused', () => {
+    const longer = Buffer.concat([bytes, Buffer.of(0)]);
+    expect(() => decodeView(longer)).toThrow(expect.objectContaining({ code: 'LOG_CORRUPT' }));
+    const added = Buffer.concat([bytes, Buffer.of(7)]);
+    added.writeUInt32LE(1, bytes.length - 4);
+    expect(() => decodeView(added)).toThrow(expect.objectContaining({ code: 'LOG_CORRUPT' }));
+  });
+
+  test('of a newer format is named so', () => {
+    const newer = Buffer.from(bytes);
+    newer.writeUInt16LE(2, 0);
+    expect(() => decodeView(newer)).toThrow(expect.objectContaining({ code: 'NEWER_FORMAT' }));
+  });
+});
+
+test('the nodes of a shard stand in rank order', () => {
+  const [open, closed] = view.shards;
+  expect(open && nodesOf(view, open)).toEqual([3, 1]);
+  expect(closed && nodesOf(view, closed)).toEqual([]);
+});
