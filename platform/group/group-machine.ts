@@ -34,6 +34,7 @@ import {
   type Attempt,
   type Fill,
   type GroupMessage,
+  type GroupMessageOf,
   parseGroupMessage,
   sameAttempt,
   type ShardReport,
@@ -68,8 +69,13 @@ export type GroupEvent =
   | { readonly type: 'done'; readonly attempt: Attempt }
   /** Outcome of whatever was asked for with an attempt, but for admit. */
   | { readonly type: 'failed'; readonly attempt: Attempt; readonly reason: string }
-  /** Outcome of admit and of propose. */
-  | { readonly type: 'admitted'; readonly attempt: Attempt; readonly reason: string | null }
+  /** Outcome of admit and of propose. A reason: it failed. */
+  | {
+      readonly type: 'admitted';
+      readonly attempt: Attempt;
+      readonly reason: string | null;
+      readonly shards: readonly Position[];
+    }
   | { readonly type: 'proposed'; readonly attempt: Attempt; readonly taken: boolean }
   | { readonly type: 'tick' };
 
@@ -100,7 +106,15 @@ export type GroupEffect =
       readonly view: CoreView;
       readonly record: ViewRecord;
     }
-  | { readonly type: 'admit'; readonly attempt: Attempt; readonly fills: readonly Fill[] }
+  | {
+      readonly type: 'admit';
+      readonly attempt: Attempt;
+      /** These stand still here, and stay so. */
+      readonly sealed: readonly number[];
+      readonly fills: readonly Fill[];
+      /** Whose positions are asked for. */
+      readonly shards: readonly number[];
+    }
   | { readonly type: 'propose'; readonly attempt: Attempt; readonly view: CoreView }
   /** My history is not that of most. */
   | { readonly type: 'refuse'; readonly apart: Apart }
@@ -239,7 +253,7 @@ export class GroupMachine {
         this.#join.onProposed(event.attempt, false, nowMs);
         break;
       case 'admitted':
-        this.#onAdmitted(event.attempt, event.reason, effects);
+        this.#onAdmitted(event, effects);
         break;
       case 'proposed':
         this.#join.onProposed(event.attempt, event.taken, nowMs);
@@ -317,17 +331,13 @@ export class GroupMachine {
       return false;
     }
     if (message.type === 'admit') {
-      if (!this.#state.isBlank) {
-        return false;
-      }
-      this.#member.giveUp();
-      this.#admission = { by: from, attempt: message.attempt };
-      effects.push({ type: 'admit', attempt: message.attempt, fills: message.fills });
+      this.#onAdmit(from, message, effects);
       return true;
     }
     if (message.type === 'collect' && this.#state.isBlank && this.#admission !== null) {
       // Its step gives way to the restart's.
-      this.#onAdmitted(this.#admission.attempt, 'a restart has begun', effects);
+      const { attempt } = this.#admission;
+      this.#onAdmitted({ attempt, reason: 'a restart has begun', shards: [] }, effects);
     }
     return (
       this.#member.onMessage(from, message, effects) ||
@@ -336,16 +346,38 @@ export class GroupMachine {
     );
   }
 
-  #onAdmitted(attempt: Attempt, reason: string | null, effects: GroupEffect[]): void {
+  /** A blank member holds all its shards still for it, one of the view only those that it lacks. */
+  #onAdmit(from: number, message: GroupMessageOf<'admit'>, effects: GroupEffect[]): void {
+    const { attempt, fills, shards } = message;
+    const { core, isBlank, me } = this.#state;
+    const named = [...new Set([...fills.map(({ shard }) => shard), ...shards])];
+    if (core.changing || named.some((shard) => this.runningEpoch(shard) > 0)) {
+      const reason = core.changing ? 'a view is on its way here' : 'a shard of it runs here';
+      effects.push({ type: 'send', to: from, message: { type: 'failed', attempt, reason } });
+      return;
+    }
+    if (isBlank) {
+      this.#member.giveUp();
+    }
+    const sealed = isBlank ? this.#state.heldBy(me).map(({ shard }) => shard) : named;
+    this.#admission = { by: from, attempt };
+    effects.push({ type: 'admit', attempt, sealed, fills, shards });
+  }
+
+  #onAdmitted(
+    { attempt, reason, shards }: Omit<GroupEvent & { type: 'admitted' }, 'type'>,
+    effects: GroupEffect[],
+  ): void {
     if (this.#admission === null || !sameAttempt(this.#admission.attempt, attempt)) {
       return;
     }
     const to = this.#admission.by;
     this.#admission = null;
     const { incarnation } = this.#state.core;
+    const reports = this.#member.reportsOf(shards);
     const message: GroupMessage =
       reason === null
-        ? { type: 'admitted', attempt, incarnation }
+        ? { type: 'admitted', attempt, incarnation, shards: reports }
         : { type: 'failed', attempt, reason };
     effects.push({ type: 'send', to, message });
   }

@@ -101,9 +101,17 @@ const GroupMessageSchema = Type.Union([
   /** All have prepared: start. */
   Type.Object({ type: Type.Literal('start'), attempt }),
   Type.Object({ type: Type.Literal('started'), attempt }),
-  /** To one that wants to join: fetch most of what you miss, then say `admitted`. */
-  Type.Object({ type: Type.Literal('admit'), attempt, fills }),
-  Type.Object({ type: Type.Literal('admitted'), attempt, incarnation }),
+  /**
+   * To one that is to come into shards: fetch most of what you miss, then say `admitted`, and where
+   * you stand with `shards` then.
+   */
+  Type.Object({ type: Type.Literal('admit'), attempt, fills, shards: Type.Array(node) }),
+  Type.Object({
+    type: Type.Literal('admitted'),
+    attempt,
+    incarnation,
+    shards: Type.Array(ShardReport),
+  }),
   Type.Object({ type: Type.Literal('failed'), attempt, reason: Type.String() }),
 ]);
 

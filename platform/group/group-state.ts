@@ -85,10 +85,12 @@ export class GroupState {
     this.#refused = shards;
   }
 
-  /** Shards that a member is to hold and does not refuse. */
+  /** Shards that a member is to hold and does not refuse; none while it is away. */
   heldBy(node: number): readonly ShardLayout[] {
-    const refused = this.hello(node)?.refused ?? [];
-    return this.layout.heldBy(node).filter(({ shard }) => !refused.includes(shard));
+    const hello = this.hello(node);
+    return hello === null
+      ? []
+      : this.layout.heldBy(node).filter(({ shard }) => !hello.refused.includes(shard));
   }
 
   ageMs(nowMs: number): number {

@@ -72,7 +72,11 @@ export class GroupSteps {
       (signal) => this.#runStep(step, signal),
       (reason) => {
         const { type, attempt } = step;
-        this.#enter({ type: type === 'admit' ? 'admitted' : 'failed', attempt, reason });
+        this.#enter(
+          type === 'admit'
+            ? { type: 'admitted', attempt, reason, shards: [] }
+            : { type: 'failed', attempt, reason },
+        );
       },
     );
   }
@@ -173,9 +177,14 @@ export class GroupSteps {
         return;
       case 'admit':
         await care.openRest();
-        await Promise.all(this.#held().map((shard) => this.#sealShard(shard)));
+        await Promise.all(step.sealed.map((shard) => this.#sealShard(shard)));
         await this.#fillShards(step.fills, signal);
-        this.#enter({ type: 'admitted', attempt: step.attempt, reason: null });
+        this.#enter({
+          type: 'admitted',
+          attempt: step.attempt,
+          reason: null,
+          shards: await Promise.all(step.shards.map((shard) => this.#position(shard))),
+        });
         return;
       case 'propose': {
         const { status } = await proposeView(this.#core, step.view);
@@ -228,13 +237,21 @@ export class GroupSteps {
   }
 
   #mine(view: CoreView): CoreShard[] {
-    const seat = view.members.find(({ node }) => node === this.#core.nodeId)?.seat ?? -1;
-    return view.shards.filter(({ members }) => members.includes(seat));
+    return view.shards.filter((shard) => this.#isIn(view, shard));
+  }
+
+  #isIn(view: CoreView | null, shard: CoreShard): boolean {
+    return view !== null && nodesOf(view, shard).includes(this.#core.nodeId);
   }
 
   /** The rest, from members whose epochs have ended for the view that lets this one in. */
   async #fillNew(proposal: CoreView, vote: string, signal: AbortSignal): Promise<void> {
+    const installed = seeViews(this.#core)?.core.installed ?? null;
     for (const core of this.#mine(proposal)) {
+      const before = installed?.shards.find(({ shard }) => shard === core.shard);
+      // A closed one was filled before this view was proposed.
+      if (before?.closed === true || before?.epoch === core.epoch) continue;
+      if (before !== undefined && this.#isIn(installed, before)) continue;
       const donors = nodesOf(proposal, core).filter((node) => node !== this.#core.nodeId);
       await this.#fillFromAny(core, donors, signal);
     }

@@ -3,7 +3,7 @@
  * themselves. Pure functions. Whom to remove is the core's affair (native/core/view).
  */
 import type { GroupState } from './group-state.ts';
-import { sendersAmong } from './layout.ts';
+import { sendersAmong, type ShardLayout } from './layout.ts';
 import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
 
 /** kMembersMax of the native side. */
@@ -18,12 +18,55 @@ export function viewWith(state: GroupState, node: number, incarnation: string): 
     return null;
   }
   const members = [...view.members, { node, seat, incarnation }];
+  const lacked = new Set(lackedBy(state, node));
+  const shards = view.shards.map((shard) =>
+    lacked.has(shard.shard) ? reshaped(state, members, shard, [...shard.members, seat]) : shard,
+  );
+  return { number: view.number + 1, parent: view.number, members, shards };
+}
+
+/** Open shards that a member is to hold, does not refuse, and is not in. */
+export function lackedBy(state: GroupState, node: number): number[] {
+  const view = state.core.installed;
   const held = new Set(state.heldBy(node).map(({ shard }) => shard));
-  const shards = view.shards.map((shard) => {
-    // Closed ones wait for a member of their last epoch; a total restart finds it.
-    const joins = held.has(shard.shard) && !shard.closed;
-    return joins ? reshaped(state, members, shard, [...shard.members, seat]) : shard;
-  });
+  const lacked = (view?.shards ?? []).filter(
+    (shard) =>
+      held.has(shard.shard) && !shard.closed && !nodesOf(view as CoreView, shard).includes(node),
+  );
+  return lacked.map(({ shard }) => shard);
+}
+
+/** One in which a member of the view is also in the shards that it lacks. Null: it left. */
+export function viewTaking(state: GroupState, node: number): CoreView | null {
+  const view = state.core.installed;
+  const seat = view?.members.find((member) => member.node === node)?.seat;
+  if (view === null || seat === undefined) {
+    return null;
+  }
+  const { members } = view;
+  const lacked = new Set(lackedBy(state, node));
+  const shards = view.shards.map((shard) =>
+    lacked.has(shard.shard) ? reshaped(state, members, shard, [...shard.members, seat]) : shard,
+  );
+  return { number: view.number + 1, parent: view.number, members, shards };
+}
+
+/** One in which a closed shard has these members of the view. Null: one of them left. */
+export function viewOpening(
+  state: GroupState,
+  { shard }: ShardLayout,
+  nodes: readonly number[],
+): CoreView | null {
+  const view = state.core.installed;
+  const seats = nodes.map((node) => view?.members.find((one) => one.node === node)?.seat);
+  const known = seats.filter((seat) => seat !== undefined);
+  if (view === null || known.length < nodes.length) {
+    return null;
+  }
+  const { members } = view;
+  const shards = view.shards.map((core) =>
+    core.shard === shard ? reshaped(state, members, core, known) : core,
+  );
   return { number: view.number + 1, parent: view.number, members, shards };
 }
 

@@ -81,6 +81,13 @@ export class RestartMember {
     }
   }
 
+  reportsOf(positions: readonly Position[]): ShardReport[] {
+    return positions.map((position) => {
+      const { shard, epoch } = position;
+      return { ...position, highest: Math.max(epoch, this.#highest.get(shard) ?? 0) };
+    });
+  }
+
   /** `record` is what lies on disk now. */
   onStates(
     attempt: Attempt,
@@ -92,10 +99,7 @@ export class RestartMember {
     if (!this.#isCurrent(attempt) || !this.#state.isBlank) {
       return;
     }
-    const shards = positions.map((position): ShardReport => {
-      const { shard, epoch } = position;
-      return { ...position, highest: Math.max(epoch, this.#highest.get(shard) ?? 0) };
-    });
+    const shards = this.reportsOf(positions);
     const step = this.#step;
     this.#step = 'idle';
     if (step === 'collect') {

@@ -206,8 +206,7 @@ test('garbage, strangers and stale messages change nothing', () => {
     prepare,
     { ...prepare, view: Buffer.from('not a view').toString('base64') },
     { type: 'start', attempt },
-    { type: 'admit', attempt, fills: [] },
-    { type: 'admitted', attempt, incarnation },
+    { type: 'admitted', attempt, incarnation, shards: [] },
     { type: 'failed', attempt, reason: 'no reason' },
     { type: 'unheard of', attempt },
   ];
@@ -328,6 +327,25 @@ describe('worlds from seeds', () => {
     expect(runSeed(11).log).toEqual(first);
     expect(runSeed(12).log).not.toEqual(first);
   });
+});
+
+test('a shard that lost both its members is opened again when they are back', () => {
+  const subgroup = { name: 'persistent', kind: 'persistent', shards: 2, replicas: 2 } as const;
+  const world = new World(new Layout([1, 2, 3, 4, 5], [subgroup]), 3);
+  startAll(world);
+  expectTogether(world);
+  const homes = world.layout.shards[1]?.members ?? [];
+  expect(homes).toHaveLength(2);
+  for (const node of homes) {
+    world.crash(node);
+    world.runFor(3 * second);
+  }
+  const other = world.alive[0] ?? 0;
+  expect(world.member(other)?.machine.holders(2)).toEqual([]);
+  for (const node of homes) {
+    world.boot(node);
+  }
+  expectTogether(world);
 });
 
 describe('a rule that is left out is missed', () => {

@@ -4,11 +4,11 @@ import { type GroupEffect, GroupMachine } from '../../../platform/group/group-ma
 import type { Hello } from '../../../platform/group/group-messages.ts';
 import type { CoreView } from '../../../platform/group/view-codec.ts';
 import { noView } from '../../../platform/group/view-record.ts';
-import { incarnationOf, layoutOf, shardOf, viewOf } from './plan-samples.ts';
+import { incarnationOf, layoutOf, positionOf, shardOf, viewOf } from './plan-samples.ts';
 
 const layout = layoutOf([1, 2, 3, 4], 2, 2);
-/** Shard 1 is of all, shard 2 of members 2 and 3, shard 3 of 3 and 4. */
-const shards = [shardOf(1, 5, [3, 1]), shardOf(2, 7, [3]), shardOf(3, 8, [3])];
+/** Shard 1 is of all, shard 2 of members 2 and 3, shard 3 of 4 and 1. */
+const shards = [shardOf(1, 5, [3, 1]), shardOf(2, 7, [3]), shardOf(3, 8, [1])];
 const view = viewOf(9, 8, [3, 1], shards);
 
 /** Member 3 leads a view of 3 and 1; the others may come. */
@@ -58,7 +58,12 @@ class Leader {
 
   admitted(node: number, effects: readonly GroupEffect[]): readonly GroupEffect[] {
     const { attempt } = admissionIn(effects);
-    const message = { type: 'admitted', attempt, incarnation: incarnationOf(node) };
+    const message = {
+      type: 'admitted',
+      attempt,
+      incarnation: incarnationOf(node),
+      shards: [],
+    };
     return this.enter({ type: 'message', from: node, message });
   }
 
@@ -101,11 +106,11 @@ describe('the view that lets a member in', () => {
       shardOf(1, 6, [3, 1, 0]),
       shardOf(2, 8, [3, 0]),
       // It holds no part of that one, which runs on.
-      shardOf(3, 8, [3]),
+      shardOf(3, 8, [1]),
     ]);
   });
 
-  test('leaves closed shards to a total restart', () => {
+  test('leaves closed shards closed', () => {
     const closed = shardOf(3, 8, []);
     const leader = new Leader(viewOf(9, 8, [3, 1], [...shards.slice(0, 2), closed]));
     const [proposed] = proposalsIn(leader.admitted(4, leader.peer(4)));
@@ -116,7 +121,7 @@ describe('the view that lets a member in', () => {
     const leader = new Leader();
     const { attempt } = admissionIn(leader.peer(2));
     const incarnation = 'abcdefabcdefabcd';
-    const message = { type: 'admitted', attempt, incarnation };
+    const message = { type: 'admitted', attempt, incarnation, shards: [] };
     const [proposed] = proposalsIn(leader.enter({ type: 'message', from: 2, message }));
     expect(proposed?.view.members.at(-1)).toEqual({ node: 2, seat: 0, incarnation });
   });
@@ -128,7 +133,7 @@ describe('who is let in', () => {
     expect(admission.to).toBe(4);
     expect(admission.fills).toEqual([
       { shard: 1, donor: 3 },
-      { shard: 3, donor: 3 },
+      { shard: 3, donor: 1 },
     ]);
   });
 
@@ -164,6 +169,79 @@ describe('who is let in', () => {
   });
 });
 
+describe('a member of the view', () => {
+  test('gets back what it lacks and no longer refuses', () => {
+    const leader = new Leader();
+    leader.peer(1, { view: 9, refused: [1] });
+    const without = viewOf(10, 9, [3, 1], [shardOf(1, 6, [3]), ...shards.slice(1)]);
+    expect(admissionsIn(leader.core(without))).toEqual([]);
+    const effects = leader.peer(1, { view: 10 });
+    expect(admissionIn(effects)).toMatchObject({ to: 1, fills: [{ shard: 1, donor: 3 }] });
+    const [proposed] = proposalsIn(leader.admitted(1, effects));
+    expect(proposed?.view.members).toEqual(without.members);
+    expect(proposed?.view.shards[0]).toEqual(shardOf(1, 7, [3, 1]));
+  });
+
+  test('is taken out of what it refuses, and the last one closes the shard', () => {
+    const leader = new Leader();
+    const [proposed] = proposalsIn(leader.peer(1, { view: 9, refused: [1, 3] }));
+    expect(proposed?.view.shards).toEqual([shardOf(1, 6, [3]), shards[1], shardOf(3, 9, [])]);
+  });
+});
+
+describe('a shard that lost all members', () => {
+  const closed = shardOf(3, 9, []);
+  const open = viewOf(10, 9, [3, 1, 4], [shardOf(1, 6, [3, 1, 4]), shardOf(2, 7, [3]), closed]);
+
+  /** It leads, and both that may have held shard 3 are there. */
+  function ask(): { leader: Leader; effects: readonly GroupEffect[] } {
+    const leader = new Leader();
+    leader.peer(4, { view: 10 });
+    return { leader, effects: leader.core(open) };
+  }
+
+  function tell(
+    leader: Leader,
+    node: number,
+    effects: readonly GroupEffect[],
+    sequence: number,
+  ): readonly GroupEffect[] {
+    const { attempt } = admissionIn(effects);
+    const shards = [positionOf(8, sequence, { shard: 3 })];
+    const message = { type: 'admitted', attempt, incarnation: incarnationOf(node), shards };
+    return leader.enter({ type: 'message', from: node, message });
+  }
+
+  test('waits for all that may have held it', () => {
+    const leader = new Leader(viewOf(9, 8, [3, 1], [...shards.slice(0, 2), closed]));
+    expect(
+      admissionsIn(leader.core(viewOf(9, 8, [3, 1], [...shards.slice(0, 2), closed]))),
+    ).toEqual([]);
+  });
+
+  test('goes on from the longest of their histories', () => {
+    const { leader, effects } = ask();
+    expect(admissionsIn(effects).map(({ to, fills }) => [to, fills])).toEqual([
+      [4, []],
+      [1, []],
+    ]);
+    expect(tell(leader, 1, effects, 5)).toEqual([]);
+    const filling = tell(leader, 4, effects, 7);
+    expect(admissionIn(filling)).toMatchObject({ to: 1, fills: [{ shard: 3, donor: 4 }] });
+    const [proposed] = proposalsIn(tell(leader, 1, filling, 7));
+    expect(proposed?.view.shards[2]).toEqual(shardOf(3, 10, [4, 1]));
+  });
+
+  test('stays closed when filling does not bring them together', () => {
+    const { leader, effects } = ask();
+    tell(leader, 1, effects, 5);
+    const filling = tell(leader, 4, effects, 7);
+    const after = tell(leader, 1, filling, 6);
+    expect(proposalsIn(after)).toEqual([]);
+    expect(JSON.stringify(after)).toMatch(/shard 3 stays closed/);
+  });
+});
+
 describe('a join that fails', () => {
   test('is tried again after a pause, as another attempt', () => {
     const leader = new Leader();
@@ -173,7 +251,7 @@ describe('a join that fails', () => {
     expect(effects).toContainEqual({
       type: 'log',
       level: 'warn',
-      text: 'member 2 could not join: no disk',
+      text: 'member 2 could not be filled: no disk',
     });
     expect(admissionsIn(leader.later(groupLimits.retryPauseMs * 5 - 1))).toEqual([]);
     const again = admissionIn(leader.later(1));
@@ -201,7 +279,7 @@ describe('a join that fails', () => {
 
 describe('a member that is being let in', () => {
   const attempt = { leader: 30, number: 5 };
-  const admit = { type: 'admit', attempt, fills: [{ shard: 1, donor: 3 }] };
+  const admit = { type: 'admit', attempt, fills: [{ shard: 1, donor: 3 }], shards: [] };
 
   function newJoiner(): GroupMachine {
     return new GroupMachine({
@@ -217,11 +295,19 @@ describe('a member that is being let in', () => {
   test('says when it has what it was told to fetch, to whom told it', () => {
     const joiner = newJoiner();
     const effects = joiner.onEvent({ type: 'message', from: 3, message: admit }, 1);
-    expect(effects).toContainEqual({ type: 'admit', attempt, fills: admit.fills });
-    expect(joiner.onEvent({ type: 'admitted', attempt, reason: null }, 2)).toContainEqual({
+    expect(effects).toContainEqual({
+      type: 'admit',
+      attempt,
+      sealed: layout.heldBy(2).map(({ shard }) => shard),
+      fills: admit.fills,
+      shards: [],
+    });
+    expect(
+      joiner.onEvent({ type: 'admitted', attempt, reason: null, shards: [] }, 2),
+    ).toContainEqual({
       type: 'send',
       to: 3,
-      message: { type: 'admitted', attempt, incarnation: incarnationOf(2) },
+      message: { type: 'admitted', attempt, incarnation: incarnationOf(2), shards: [] },
     });
   });
 

@@ -222,7 +222,7 @@ export class WorldMember {
 
   #fail(effect: StepEffect, reason: string): void {
     if (effect.type === 'admit') {
-      this.enter({ type: 'admitted', attempt: effect.attempt, reason });
+      this.enter({ type: 'admitted', attempt: effect.attempt, reason, shards: [] });
     } else if (effect.type !== 'renew') {
       this.enter({ type: 'failed', attempt: effect.attempt, reason });
     }
@@ -261,9 +261,14 @@ export class WorldMember {
         this.enter({ type: 'done', attempt: effect.attempt });
         return;
       case 'admit':
-        this.#seal(held);
+        this.#seal(effect.sealed);
         yield* this.#fill(effect.fills, isAborted);
-        this.enter({ type: 'admitted', attempt: effect.attempt, reason: null });
+        this.enter({
+          type: 'admitted',
+          attempt: effect.attempt,
+          reason: null,
+          shards: effect.shards.map((shard) => this.log(shard).position(shard)),
+        });
         return;
       case 'propose': {
         const taken = this.core.propose(effect.view);
@@ -337,7 +342,8 @@ export class WorldMember {
         this.#deliver(shard, Infinity);
         this.log(shard).sync();
       } else if (next?.members.some((seat) => this.#sits(view, seat)) === true) {
-        if (now?.members.includes(core.seat) !== true) {
+        // A closed one was filled before.
+        if (now?.members.includes(core.seat) !== true && now?.closed !== true) {
           yield* this.#fetchFromEnded(view, shard, isCurrent);
         }
       }
