@@ -73,6 +73,7 @@ class Settling {
       // Members that a proposal removes prepare nothing, although they are well.
       const Mask next = state_.views[mine.proposed].members;
       if (!is_majority(up, next) || !is_majority(both(up, next), view.members)) return false;
+      if (is_starved(view, state_.views[mine.proposed])) return false;
     }
     return true;
   }
@@ -147,10 +148,17 @@ class Settling {
   bool is_orphaned(const View& view) const {
     for (int node = 0; node < kNodes; node++) {
       const Row& mine = row(state_, node);
-      if (has(view.shard, node) && mine.installed == newest_ && mine.epoch == view.epoch)
+      const bool is_up = member(state_, node).phase == Phase::kUp;
+      if (has(view.shard, node) && is_up && mine.installed == newest_ && mine.epoch == view.epoch)
         return false;
     }
     return view.shard != 0;
+  }
+
+  // A proposal whose joiners of the shard have nobody in it to be filled from: they wait.
+  bool is_starved(const View& view, const View& next) const {
+    const Mask kept = both(view.shard, both(next.members, in_phase(state_, Phase::kUp)));
+    return next.epoch != view.epoch && next.shard != 0 && kept == 0;
   }
 
   bool descends_from_restart(Byte index) const {

@@ -81,6 +81,7 @@ class Model {
   bool is_pending(int node, Byte proposal) const;
   bool may_take(int node, int from) const;
   bool propose(int node, Change change, int which);
+  bool is_blank(int node) const;
   Byte compose(int node, Change change, int which);
   void put_forward(int node, Byte proposal, Byte ballot);
   bool acknowledge(int node);

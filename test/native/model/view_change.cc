@@ -78,20 +78,28 @@ bool Model::propose(int node, Change change, int which) {
   return true;
 }
 
+// One that was let in and removed before it knew has to become another incarnation: left out.
+bool Model::is_blank(int node) const {
+  if (!is_up(node) || own(node).installed != 0) return false;
+  for (int index = 1; index < state_.view_count; index++) {
+    if (view(index).committed != 0 && has(view(index).members, node)) return false;
+  }
+  return true;
+}
+
 // 0 when nothing would change or the change cannot be made.
 Byte Model::compose(int node, Change change, int which) {
   const View& now = view_of(node);
   const Mask live = minus(now.members, own(node).suspected);
-  const bool is_blank = is_up(which) && own(which).installed == 0;
   Mask members = live;
   Mask shard = both(now.shard, live);
   if (change == Change::kJoinAll) {
     for (int other = 0; other < kNodes; other++) {
-      if (is_up(other) && own(other).installed == 0) members = either(members, bit(other));
+      if (is_blank(other)) members = either(members, bit(other));
     }
     if (count(minus(members, live)) >= count(live)) return 0;
   } else if (change == Change::kJoinView || change == Change::kJoinShard) {
-    if (!has(live, which) && !is_blank) return 0;
+    if (!has(live, which) && !is_blank(which)) return 0;
     members = either(members, bit(which));
     if (change == Change::kJoinShard) shard = either(shard, bit(which));
   } else if (change == Change::kLeaveShard) {
