@@ -12,7 +12,7 @@ using namespace freshet::model;
 
 constexpr uint64_t kCleanWalks = 3000;
 // More than ten times what the slowest canary needs.
-constexpr uint64_t kCanaryWalks = 20'000;
+constexpr uint64_t kCanaryWalks = 30'000;
 
 void expect_clean(const std::optional<Finding>& finding) {
   if (finding) fail(__FILE__, __LINE__, report(*finding, std::nullopt));

@@ -6,13 +6,16 @@ namespace freshet::model {
 namespace {
 
 constexpr std::array<std::string_view, kKinds> kNames = {
-    "tick",           "arrive",         "heartbeat",    "send",
-    "receive",        "deliver",        "persist",      "show",
-    "start-read",     "finish-read",    "suspect",      "share-suspicion",
-    "drop-lease",     "new-attempt",    "join-attempt", "propose",
-    "acknowledge",    "release",        "trim",         "copy-trim",
-    "deliver-trim",   "prepare",        "commit",       "install",
-    "crash",          "boot",           "meet",         "restart-prepare",
+    "tick",           "arrive",         "heartbeat",
+    "send",           "receive",        "deliver",
+    "persist",        "show",           "start-read",
+    "finish-read",    "suspect",        "share-suspicion",
+    "drop-lease",     "new-attempt",    "join-attempt",
+    "propose",        "acknowledge",    "release",
+    "trim",           "copy-trim",      "deliver-trim",
+    "prepare",        "commit",         "install",
+    "crash",          "boot",           "meet",
+    "restart-fill",   "restart-adopt",  "restart-prepare",
     "restart-commit", "abandon-restart"};
 
 constexpr std::array<std::string_view, kChanges> kChangeNames = {

@@ -36,6 +36,8 @@ enum class Kind : Byte {
   kCrash,
   kBoot,
   kMeet,  // a: any of them, b: all present
+  kRestartFill,
+  kRestartAdopt,
   kRestartPrepare,
   kRestartCommit,
   kAbandonRestart,

@@ -7,7 +7,7 @@ const std::vector<Scenario>& all() {
   static const std::vector<Scenario> scenarios = [] {
     std::vector<Scenario> list = lease_scenarios();
     for (const std::vector<Scenario>& more :
-         {takeover_scenarios(), epoch_end_scenarios(), restart_scenarios()})
+         {takeover_scenarios(), epoch_end_scenarios(), restart_scenarios(), adoption_scenarios()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();
@@ -50,6 +50,7 @@ std::string_view directed_for(Rule rule) {
       return "late-proposal";
     case Rule::kAgreedBeforeTrim:
       return "trim-unagreed";
+    case Rule::kTrimCopiedBeforeUse:
     case Rule::kTrimAtMajority:
       return "trim-alone";
     case Rule::kNoNewProposalBeforeInstalled:
@@ -70,6 +71,19 @@ std::string_view directed_for(Rule rule) {
       return "prepared-only";
     case Rule::kRestartNewestByBallot:
       return "one-number-twice";
+    case Rule::kRestartCommittedBeforePrepared:
+      return "lost-record";
+    case Rule::kRestartMajorityOfBase:
+      return "minority-of-base";
+    case Rule::kRestartBaseTakesPart:
+      return "base-left-out";
+    case Rule::kRestartAdoptedIsNoted:
+      return "half-adopted";
+    case Rule::kRestartAdoptedIsRestamped:
+      return "adopted-beside-another";
+    case Rule::kRestartHoldersHavePrepared:
+    case Rule::kRestartUnpreparedNeedsAll:
+      return "unfilled-joiner";
     case Rule::kRestartNumberPlusTwo:
       return "unseen-record";
     case Rule::kRestartPromise:

@@ -20,6 +20,12 @@ std::vector<Scenario> lease_scenarios();
 std::vector<Scenario> takeover_scenarios();
 std::vector<Scenario> epoch_end_scenarios();
 std::vector<Scenario> restart_scenarios();
+std::vector<Scenario> adoption_scenarios();
+
+// All stop; `who` start and come back to one another, or not at all.
+Stage come_back(Mask who, int steps, bool (*until)(const State&) = nullptr);
+// Of five, node 0 alone prepares that 4 leaves.
+Stage alone_with_a_record();
 
 }  // namespace freshet::model
 

@@ -20,17 +20,6 @@ Stage work(int steps) {
   return {.steps = steps, .never = {Kind::kTick, Kind::kSuspect, Kind::kPropose}};
 }
 
-// Those who are up come back to one another or not at all.
-Stage come_back(Mask who, int steps, bool (*until)(const State&) = nullptr) {
-  return {.steps = steps,
-          .side = who,
-          .crash = kAll,
-          .boot = who,
-          .never = {Kind::kAbandonRestart, Kind::kSuspect, Kind::kTick},
-          .often = {Kind::kMeet, Kind::kRestartPrepare, Kind::kRestartCommit},
-          .until = until};
-}
-
 Scenario shown_then_power_cut() {
   return {"power-cut", kThree, {work(150), come_back(0b00111, 120)}};
 }
@@ -57,17 +46,6 @@ Scenario prepared_only() {
     return committed(state, 1) > 1 && committed(state, 2) == 1;
   };
   return {"prepared-only", kThree, {work(60), go_on_without_0(one_is_in), come_back(0b00101, 200)}};
-}
-
-// Node 0 alone prepares that 4 leaves.
-Stage alone_with_a_record() {
-  return {.steps = 200,
-          .mute = bit(0),
-          .leaders = bit(0),
-          .change = Change::kLeaveView,
-          .which = 4,
-          .never = {Kind::kTick, Kind::kSuspect, Kind::kHeartbeat},
-          .until = [](const State& state) { return prepared(state, 0) > 1; }};
 }
 
 // Four restart without node 0 and its record, one commits; then 0, 1 and 2.
@@ -145,6 +123,27 @@ Scenario incomplete_joiner() {
 }
 
 }  // namespace
+
+Stage come_back(Mask who, int steps, bool (*until)(const State&)) {
+  return {.steps = steps,
+          .side = who,
+          .crash = kAll,
+          .boot = who,
+          .never = {Kind::kAbandonRestart, Kind::kSuspect, Kind::kTick},
+          .often = {Kind::kMeet, Kind::kRestartFill, Kind::kRestartAdopt, Kind::kRestartPrepare,
+                    Kind::kRestartCommit},
+          .until = until};
+}
+
+Stage alone_with_a_record() {
+  return {.steps = 200,
+          .mute = bit(0),
+          .leaders = bit(0),
+          .change = Change::kLeaveView,
+          .which = 4,
+          .never = {Kind::kTick, Kind::kSuspect, Kind::kHeartbeat},
+          .until = [](const State& state) { return prepared(state, 0) > 1; }};
+}
 
 std::vector<Scenario> restart_scenarios() {
   return {shown_then_power_cut(), old_view_returns(), prepared_only(), unseen_record(),

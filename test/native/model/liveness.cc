@@ -10,12 +10,12 @@ constexpr int kRoundsPerAttempt = 12;
 
 // In the order in which a member would do them.
 constexpr Kind kOrderly[] = {
-    Kind::kArrive,     Kind::kArrive,         Kind::kJoinAttempt,   Kind::kShareSuspicion,
-    Kind::kDropLease,  Kind::kAcknowledge,    Kind::kCopyTrim,      Kind::kReceive,
-    Kind::kDeliver,    Kind::kRelease,        Kind::kTrim,          Kind::kDeliverTrim,
-    Kind::kPrepare,    Kind::kCommit,         Kind::kInstall,       Kind::kPersist,
-    Kind::kFinishRead, Kind::kRestartPrepare, Kind::kRestartCommit, Kind::kAbandonRestart,
-    Kind::kHeartbeat,
+    Kind::kArrive,        Kind::kArrive,         Kind::kJoinAttempt,  Kind::kShareSuspicion,
+    Kind::kDropLease,     Kind::kAcknowledge,    Kind::kCopyTrim,     Kind::kReceive,
+    Kind::kDeliver,       Kind::kRelease,        Kind::kTrim,         Kind::kDeliverTrim,
+    Kind::kPrepare,       Kind::kCommit,         Kind::kInstall,      Kind::kPersist,
+    Kind::kFinishRead,    Kind::kRestartFill,    Kind::kRestartAdopt, Kind::kRestartPrepare,
+    Kind::kRestartCommit, Kind::kAbandonRestart, Kind::kHeartbeat,
 };
 
 const Member& member(const State& state, int node) {

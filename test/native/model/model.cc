@@ -12,14 +12,20 @@ constexpr Byte kFirstTick = 20;
 Model::Model(const RuleSet& rules, const Setup& setup) : rules_(rules) {
   std::memset(&state_, 0, sizeof state_);
   state_.persistent = setup.persistent;
+  state_.layout = setup.shard;
   state_.view_count = 2;
   view(1) = {.number = 1,
              .parent = 0,
              .members = setup.members,
              .shard = setup.shard,
              .epoch = 1,
-             .donor = 0,
+             .epoch_number = 1,
              .is_restart = 0,
+             .base = 0,
+             .adopted_ballot = 0,
+             .donor = 0,
+             .filled_by = 0,
+             .adopted_by = 0,
              .acked_by = setup.members,
              .prepared_by = setup.members,
              .committed = 1};
@@ -36,7 +42,6 @@ Model::Model(const RuleSet& rules, const Setup& setup) : rules_(rules) {
     }
     if (!has(setup.members, node)) continue;
     member(node).disk.committed = member(node).disk.prepared = 1;
-    if (has(setup.shard, node)) member(node).disk.holds = 1;
   }
 }
 
@@ -61,6 +66,10 @@ bool Model::apply(const Action& action) {
       return boot(action.a);
     case Kind::kMeet:
       return meet(action.b);
+    case Kind::kRestartFill:
+      return restart_fill(action.a);
+    case Kind::kRestartAdopt:
+      return restart_adopt(action.a);
     case Kind::kRestartPrepare:
       return restart_prepare(action.a);
     case Kind::kRestartCommit:

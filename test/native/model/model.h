@@ -12,6 +12,7 @@
 #ifndef FRESHET_TEST_NATIVE_MODEL_MODEL_H_
 #define FRESHET_TEST_NATIVE_MODEL_MODEL_H_
 
+#include <optional>
 #include <string>
 
 #include "test/native/model/action.h"
@@ -127,13 +128,40 @@ class Model {
   bool start_read(int node);
   bool finish_read(int node);
 
-  // restart.cc
+  // restart_plan.cc: what a restart goes on from
+  struct Lineage {
+    Byte base = 0;    // the newest view known to be committed
+    Byte newest = 0;  // that one, or what was prepared to follow it
+    Byte ballot = 0;  // of the newest, when it was prepared alone
+  };
+  // A view on somebody's disk.
+  struct Offer {
+    Byte view = 0;
+    Byte at = 0;  // the number under which it was put forward last
+    Byte ballot = 0;
+  };
+  std::optional<Lineage> lineage(Mask present) const;
+  Byte newest_number(Mask present) const;
+  Byte view_committed(Mask present, Byte number) const;
+  Offer newest_prepared(Mask present, Byte above) const;
+  Offer prepared_offer(int node) const;
+  bool is_later(const Offer& offer, const Offer& than) const;
+  Mask participants(Mask present, const Lineage& from) const;
+  Mask holders(Mask here, const View& newest) const;
+  Mask incomplete() const;
+  Mask prepared_in(Mask nodes, Byte epoch_number) const;
+  Byte prepared_epoch(int node) const;
+  int longest(Mask holders) const;
+  Byte next_number(Mask present, Byte newest) const;
+  Byte next_epoch_number(Mask present, Byte newest) const;
+
+  // restart.cc: its steps
   bool crash(int node);
   bool boot(int node);
   bool meet(Mask present);
-  Byte newest_committed(Mask present) const;
-  Byte newest_prepared(Mask present, Byte above) const;
-  int longest_holder(Mask present, const View& newest) const;
+  bool takes_part(int node) const;
+  bool restart_fill(int node);
+  bool restart_adopt(int node);
   bool restart_prepare(int node);
   bool restart_commit(int node);
   void start_from_disk(int node);

@@ -29,106 +29,88 @@ bool Model::boot(int node) {
   return true;
 }
 
-// A prepared record shows that the view before it was committed.
-Byte Model::newest_committed(Mask present) const {
-  Byte newest = 0;
-  for (int node = 0; node < kNodes; node++) {
-    if (!has(present, node)) continue;
-    const Disk& disk = member(node).disk;
-    const Byte prior = view(disk.prepared).parent;
-    const Byte theirs = view(prior).number > view(disk.committed).number ? prior : disk.committed;
-    if (newest == 0 || view(theirs).number > view(newest).number) newest = theirs;
-    if (!on(Rule::kRestartFromNewestCommitted)) return newest;
-  }
-  return newest;
-}
-
-// Not yet marked committed, and above what is. Two leaders may have given one number.
-Byte Model::newest_prepared(Mask present, Byte above) const {
-  Byte newest = 0;
-  Byte newest_ballot = 0;
-  for (int node = 0; node < kNodes; node++) {
-    const Disk& disk = member(node).disk;
-    if (!has(present, node) || disk.prepared == disk.committed) continue;
-    const Byte number = view(disk.prepared).number;
-    const bool is_later = on(Rule::kRestartNewestByBallot) && number == view(newest).number &&
-                          disk.prepared_ballot > newest_ballot;
-    if (number <= view(above).number || (number <= view(newest).number && !is_later)) continue;
-    newest = disk.prepared;
-    newest_ballot = disk.prepared_ballot;
-  }
-  return newest;
-}
-
-// Of the complete members of the newest epoch; kNodes when there is none.
-int Model::longest_holder(Mask present, const View& newest) const {
-  int longest = kNodes;
-  for (int node = 0; node < kNodes; node++) {
-    if (!has(both(present, newest.shard), node)) continue;
-    const Disk& disk = member(node).disk;
-    const bool is_incomplete = disk.incomplete == newest.epoch;
-    if (is_incomplete ? on(Rule::kIncompleteJoinerDoesNotCount) : disk.holds != newest.epoch)
-      continue;
-    if (longest == kNodes || member(node).length > member(longest).length) longest = node;
-  }
-  return longest;
-}
-
+// All present offer their records; those who take part note the number of the view to come.
 bool Model::meet(Mask present) {
-  Byte promised = 0;
   for (int node = 0; node < kNodes; node++) {
-    if (!has(present, node)) continue;
-    if (member(node).phase != Phase::kBooted || member(node).round != 0) return false;
-    promised = std::max(promised, member(node).disk.promised);
+    if (has(present, node) && (member(node).phase != Phase::kBooted || member(node).round != 0))
+      return false;
   }
-  const Byte base = newest_committed(present);
-  const Byte adopted = on(Rule::kRestartAdoptsPrepared) ? newest_prepared(present, base) : Byte{0};
-  const Byte newest = adopted != 0 ? adopted : base;
-  if (newest == 0 || state_.view_count == kViews) return false;
-  const bool is_enough =
-      is_majority(present, view(base).members) && is_majority(present, view(newest).members);
-  if (!is_enough || minus(present, view(newest).members) != 0) return false;
-  const int donor = longest_holder(present, view(newest));
-  if (donor == kNodes) return false;
-  const Byte step = on(Rule::kRestartNumberPlusTwo) ? 2 : 1;
-  Byte number = byte(view(newest).number + step);
-  if (on(Rule::kRestartPromise)) number = std::max(number, byte(promised + 1));
+  const std::optional<Lineage> from = lineage(present);
+  if (!from || state_.view_count == kViews) return false;
+  const Mask here = participants(present, *from);
+  const Mask complete = holders(here, view(from->newest));
+  if (complete == 0) return false;
   const Byte index = state_.view_count++;
-  view(newest).acked_by = either(view(newest).acked_by, present);
-  view(index) = {.number = number,
-                 .parent = newest,
-                 .members = present,
-                 .shard = both(view(newest).shard, present),
+  view(index) = {.number = next_number(present, from->newest),
+                 .parent = from->newest,
+                 .members = here,
+                 .shard = both(state_.layout, here),
                  .epoch = index,
-                 .donor = byte(donor),
+                 .epoch_number = next_epoch_number(present, from->newest),
                  .is_restart = 1,
-                 .acked_by = present,
+                 .base = from->base,
+                 .adopted_ballot = from->ballot,
+                 .donor = byte(longest(complete)),
+                 .filled_by = 0,
+                 .adopted_by = 0,
+                 .acked_by = here,
                  .prepared_by = 0,
                  .committed = 0};
+  view(from->newest).acked_by = either(view(from->newest).acked_by, here);
   for (int node = 0; node < kNodes; node++) {
-    if (!has(present, node)) continue;
+    if (!has(here, node)) continue;
     Member& m = member(node);
     m.round = index;
-    m.disk.promised = number;
+    m.disk.promised = std::max(m.disk.promised, view(index).number);
     m.start_at = on(Rule::kRestartWaitsLease) ? byte(m.clock + kLapse) : Byte{0};
   }
   return true;
 }
 
-// Cut back to the common point, filled, synced; then the record.
-bool Model::restart_prepare(int node) {
+bool Model::takes_part(int node) const {
+  return member(node).phase == Phase::kBooted && member(node).round != 0;
+}
+
+// Cut back to the common point, filled, synced.
+bool Model::restart_fill(int node) {
   Member& m = member(node);
-  if (m.phase != Phase::kBooted || m.round == 0 || m.disk.prepared == m.round) return false;
   View& next = view(m.round);
+  if (!takes_part(node) || has(next.filled_by, node)) return false;
   const Member& donor = member(next.donor);
-  if (donor.phase != Phase::kBooted || donor.round != m.round) return false;
+  if (!takes_part(next.donor) || donor.round != m.round) return false;
   if (has(next.shard, node)) {
     m.log = donor.log;
     m.length = m.disk.synced = donor.length;
-    m.disk.holds = m.round;
     m.disk.incomplete = 0;
   }
+  next.filled_by = either(next.filled_by, bit(node));
+  return true;
+}
+
+// A view that was prepared alone is made known to all before anyone goes past it, whose record says
+// that it was committed. Its record says, too, that this member has the histories of its epochs.
+bool Model::restart_adopt(int node) {
+  Member& m = member(node);
+  View& next = view(m.round);
+  if (!takes_part(node) || has(next.adopted_by, node) || next.base == next.parent) return false;
+  if (minus(next.members, next.filled_by) != 0 || !on(Rule::kRestartAdoptedIsNoted)) return false;
+  m.disk.committed = next.base;
+  m.disk.prepared = next.parent;
+  m.disk.prepared_at = next.number;
+  m.disk.prepared_ballot = next.adopted_ballot;
+  next.adopted_by = either(next.adopted_by, bit(node));
+  return true;
+}
+
+bool Model::restart_prepare(int node) {
+  Member& m = member(node);
+  View& next = view(m.round);
+  if (!takes_part(node) || has(next.prepared_by, node)) return false;
+  const bool adopts = next.base != next.parent && on(Rule::kRestartAdoptedIsNoted);
+  if (minus(next.members, adopts ? next.adopted_by : next.filled_by) != 0) return false;
+  m.disk.committed = next.parent;
   m.disk.prepared = m.round;
+  m.disk.prepared_at = next.number;
   m.disk.prepared_ballot = 0;
   next.prepared_by = either(next.prepared_by, bit(node));
   return true;
@@ -136,7 +118,7 @@ bool Model::restart_prepare(int node) {
 
 bool Model::restart_commit(int node) {
   Member& m = member(node);
-  if (m.phase != Phase::kBooted || m.round == 0 || m.disk.prepared != m.round) return false;
+  if (!takes_part(node) || m.disk.prepared != m.round) return false;
   if (minus(view(m.round).members, view(m.round).prepared_by) != 0) return false;
   const bool is_first = view(m.round).committed == 0;
   on_commit(m.round);
@@ -190,13 +172,13 @@ void Model::check_nothing_lost(Byte index) {
 // Someone of the round is away or has begun another one.
 bool Model::abandon_restart(int node) {
   Member& m = member(node);
-  if (m.phase != Phase::kBooted || m.round == 0) return false;
+  if (!takes_part(node)) return false;
   bool is_broken = false;
   for (int other = 0; other < kNodes; other++) {
     if (!has(view(m.round).members, other)) continue;
-    const bool takes_part = member(other).phase == Phase::kBooted && member(other).round == m.round;
+    const bool is_with_me = takes_part(other) && member(other).round == m.round;
     const bool is_through = is_up(other) && own(other).installed == m.round;
-    is_broken = is_broken || (!takes_part && !is_through);
+    is_broken = is_broken || (!is_with_me && !is_through);
   }
   if (is_broken) m.round = 0;
   return is_broken;

@@ -45,12 +45,18 @@ constexpr int lowest(Mask set) { return set == 0 ? kNodes : std::countr_zero(set
 // A proposal, committed or not. Never changes once it is in State::views.
 struct View {
   Byte number;
-  Byte parent;   // the view that it follows
-  Mask members;  // rank order is node order
-  Mask shard;    // the members of the shard's epoch
-  Byte epoch;    // the view that created the shard's epoch
-  Byte donor;    // of a restart view: the node with the longest history
+  Byte parent;        // the view that it follows
+  Mask members;       // rank order is node order
+  Mask shard;         // the members of the shard's epoch
+  Byte epoch;         // the view that created the shard's epoch
+  Byte epoch_number;  // what its members call that epoch: two views may give one number
   Byte is_restart;
+  // Of a restart view: what it goes on from besides its parent, and how far its members are.
+  Byte base;            // the newest committed view; the parent, unless that was prepared alone
+  Byte adopted_ballot;  // of the parent, when it was prepared alone
+  Byte donor;           // the node with the longest history
+  Mask filled_by;
+  Mask adopted_by;
   // What the checker alone sees: who acknowledged and who prepared it, ever.
   Mask acked_by;
   Mask prepared_by;
@@ -86,7 +92,7 @@ struct Disk {
   Byte committed;        // newest view record marked committed
   Byte prepared;         // newest view record marked prepared
   Byte prepared_ballot;  // (attempt, leader) under which
-  Byte holds;            // the epoch whose history is complete here
+  Byte prepared_at;      // its number, or that of a restart that adopted it
   Byte incomplete;       // the epoch it was installed into without a donor
   Byte promised;         // highest number of a restart view it offered its records for
   Byte synced;           // records that survive a crash
@@ -121,6 +127,7 @@ struct State {
   std::array<View, kViews> views;
   Byte view_count;
   Byte persistent;
+  Mask layout;  // who is ever given the shard; after a restart all of them have it
   std::array<Member, kNodes> members;
   std::array<std::array<std::array<Row, kFlight>, kNodes>, kNodes> flight;  // [from][to]
   std::array<std::array<Byte, kNodes>, kNodes> in_flight;

@@ -114,14 +114,20 @@ Byte Model::compose(int node, Change change, int which) {
     ends = ends || (has(live, other) && now.epoch != 0 && seen(node, other).wedged == now.epoch);
   if ((members == now.members && !ends) || state_.view_count == kViews) return 0;
   if (on(Rule::kMajority) && !is_majority(members, now.members)) return 0;
+  if (change == Change::kJoinShard) state_.layout = either(state_.layout, bit(which));
   const Byte index = state_.view_count++;
   view(index) = {.number = byte(now.number + 1),
                  .parent = own(node).installed,
                  .members = members,
                  .shard = shard,
                  .epoch = ends ? index : now.epoch,
-                 .donor = 0,
+                 .epoch_number = byte(now.epoch_number + (ends ? 1 : 0)),
                  .is_restart = 0,
+                 .base = 0,
+                 .adopted_ballot = 0,
+                 .donor = 0,
+                 .filled_by = 0,
+                 .adopted_by = 0,
                  .acked_by = 0,
                  .prepared_by = 0,
                  .committed = 0};
@@ -189,11 +195,11 @@ bool Model::prepare(int node) {
     const bool is_short = was_in ? m.trim_delivered != row.epoch : has(view(proposal).shard, node);
     const bool must_wait = is_short && !fill_from_donor(node, proposal);
     if (must_wait && on(Rule::kPrepareNeedsDeliveredAndSynced)) return false;
-    if (has(view(proposal).shard, node) && m.disk.incomplete != proposal) m.disk.holds = proposal;
   }
   const bool is_synced = on(Rule::kPrepareNeedsDeliveredAndSynced);
   if (state_.persistent != 0 && is_synced) row.persisted = m.disk.synced = m.length;
   m.disk.prepared = proposal;
+  m.disk.prepared_at = view(proposal).number;
   m.disk.prepared_ballot = row.ballot;
   row.prepared = proposal;
   row.prepared_ballot = row.ballot;

@@ -40,6 +40,8 @@ constexpr std::array<int, kKinds> kLots = {
     /* crash */ 0,
     /* boot */ 0,
     /* meet */ 3,
+    /* restart-fill */ 8,
+    /* restart-adopt */ 8,
     /* restart-prepare */ 8,
     /* restart-commit */ 8,
     /* abandon-restart */ 2,
