@@ -52,18 +52,41 @@ Scenario takeover_scenario(SeededRandom& random) {
   return scenario;
 }
 
+// Restart after restart, each by others and most of them broken off; sometimes a change of the view
+// that is broken off before.
+Scenario restarts_scenario(SeededRandom& random) {
+  Scenario scenario = random_scenario(random);
+  scenario.setup.persistent = true;
+  scenario.stages.clear();
+  const size_t stages = 3 + random.below(5);
+  for (size_t i = 0; i < stages; i++) {
+    if (random.chance(25)) {
+      Stage change = random_stage(random, scenario.setup);
+      change.boot = 0;
+      change.never.push_back(Kind::kTick);
+      scenario.stages.push_back(change);
+    }
+    const int steps = 10 + static_cast<int>(random.below(random.chance(30) ? 120 : 30));
+    Stage restart = come_back(some(random, 0b11111), steps);
+    if (random.chance(20)) restart.crash = some(random, 0b11111);
+    scenario.stages.push_back(restart);
+  }
+  return scenario;
+}
+
 }  // namespace
 
 std::optional<Scenario> scenario_named(std::string_view name, uint64_t seed) {
   SeededRandom random(seed);
   if (name == "any") return random_scenario(random);
   if (name == "takeover") return takeover_scenario(random);
+  if (name == "restarts") return restarts_scenario(random);
   return directed_scenario(name);
 }
 
 const std::vector<std::string_view>& scenario_names() {
   static const std::vector<std::string_view> names = [] {
-    std::vector<std::string_view> all = {"any", "takeover"};
+    std::vector<std::string_view> all = {"any", "takeover", "restarts"};
     const std::vector<std::string_view> directed = directed_names();
     all.insert(all.end(), directed.begin(), directed.end());
     return all;
@@ -81,7 +104,6 @@ std::string_view scenario_for(Rule rule) {
     case Rule::kNoReadsWhileWedged:
       return "any";
     case Rule::kReuseStandingTrim:
-    case Rule::kTrimCopiedBeforeUse:
     case Rule::kTakeNewestProposal:
     case Rule::kCommitNeedsAllUnsuspectedSurvivors:
       return "takeover";

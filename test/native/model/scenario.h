@@ -41,7 +41,7 @@ struct Scenario {
 
 // The scenario for a rule's canary.
 std::string_view scenario_for(Rule rule);
-// "any" and "takeover" are drawn from the seed, the others are directed.
+// "any", "takeover" and "restarts" are drawn from the seed, the others are directed.
 std::optional<Scenario> scenario_named(std::string_view name, uint64_t seed);
 const std::vector<std::string_view>& scenario_names();
 
