@@ -55,9 +55,10 @@ enum class ViewNotice : uint8_t {
   kOutdated = 3,  // the others went on without me: renew() and ask to be let in
 };
 
-// What lies on disk of the views (`view` in the data folder), little endian: format (u32), 0 (u32),
-// ballot of the prepared view (u64), bytes of the committed view (u32; 0: none), of the prepared
-// one (u32; 0: none), the two as in core/view/view.h, then the CRC32C of all that (u32).
+// What lies on disk of the views (`view` in the data folder), little endian: format (u32), number
+// of the restart that adopted the prepared view (u32; 0, as the core writes it: none), ballot of
+// the prepared view (u64), bytes of the committed view (u32; 0: none), of the prepared one (u32; 0:
+// none), the two as in core/view/view.h, then the CRC32C of all that (u32).
 // platform/group/view-record.ts reads and writes it too.
 std::vector<std::byte> encode_view_record(const View& committed, const View* prepared,
                                           Ballot ballot);

@@ -60,6 +60,7 @@ const GroupMessageSchema = Type.Union([
     committed: encodedView,
     prepared: encodedView,
     ballot,
+    adoptedAt: count,
     offered: count,
     shards: Type.Array(ShardReport),
   }),

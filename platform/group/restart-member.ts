@@ -17,7 +17,7 @@ import {
 } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
 import { type CoreView, decodeView, encodeView } from './view-codec.ts';
-import type { ViewRecord } from './view-record.ts';
+import { noView, type ViewRecord } from './view-record.ts';
 
 type Step = 'idle' | 'collect' | 'seal' | 'fill' | 'adopt' | 'prepare' | 'prepared' | 'start';
 
@@ -39,7 +39,8 @@ export class RestartMember {
 
   /** The core installed a view: its record is on disk by now, or will be before the next step. */
   onInstalled(view: CoreView): void {
-    this.#record = { ...this.#record, committed: view, prepared: null, ballot: 0n };
+    const { offered } = this.#record;
+    this.#record = { ...noView, committed: view, offered };
     this.#noteEpochs(view);
   }
 
@@ -142,7 +143,7 @@ export class RestartMember {
     effects: GroupEffect[],
   ): void {
     this.#record = record ?? this.#record;
-    const { committed, prepared, ballot, offered } = this.#record;
+    const { committed, prepared, ballot, adoptedAt, offered } = this.#record;
     const base64 = (view: CoreView | null): string =>
       view === null ? '' : encodeView(view).toString('base64');
     const message: GroupMessage = {
@@ -153,6 +154,7 @@ export class RestartMember {
       committed: base64(committed),
       prepared: base64(prepared),
       ballot: String(ballot),
+      adoptedAt,
       offered,
       shards,
     };
@@ -190,7 +192,15 @@ export class RestartMember {
     const view = decodeView(Buffer.from(message.view, 'base64'));
     this.#noteEpochs(view);
     const committed = base === '' ? null : decodeView(Buffer.from(base, 'base64'));
-    this.#record = { ...this.#record, committed, prepared: view, ballot: BigInt(ballot) };
+    // Put forward again by this restart, whose number was noted when the shards were sealed.
+    const { offered } = this.#record;
+    this.#record = {
+      committed,
+      prepared: view,
+      ballot: BigInt(ballot),
+      adoptedAt: offered,
+      offered,
+    };
     // It is never begun here: no epoch of it is made.
     const bare = { ...view, shards: [] };
     effects.push({ type: 'prepare', attempt, view: bare, record: this.#record });
@@ -210,7 +220,7 @@ export class RestartMember {
     this.#noteEpochs(view);
     this.#view = view;
     const committed = before === '' ? null : decodeView(Buffer.from(before, 'base64'));
-    this.#record = { ...this.#record, committed, prepared: view, ballot: 0n };
+    this.#record = { ...noView, committed, prepared: view, offered: this.#record.offered };
     for (const apart of message.apart) {
       if (apart.minority.includes(this.#state.me)) effects.push({ type: 'refuse', apart });
     }

@@ -238,19 +238,26 @@ export function restartView(
 
 interface Offered {
   readonly view: CoreView;
+  /** Who puts forward last has the highest: its own number, or that of a restart that adopted it. */
+  readonly at: number;
   readonly ballot: bigint;
 }
 
 function viewsOf(reports: Reports, bytesOf: (report: Report) => string): Offered[] {
   return [...reports.values()].flatMap((report) => {
     const bytes = Buffer.from(bytesOf(report), 'base64');
-    return bytes.length === 0 ? [] : [{ view: decodeView(bytes), ballot: BigInt(report.ballot) }];
+    if (bytes.length === 0) {
+      return [];
+    }
+    const view = decodeView(bytes);
+    const at = Math.max(view.number, report.adoptedAt);
+    return [{ view, at, ballot: BigInt(report.ballot) }];
   });
 }
 
 function latest(offered: readonly Offered[]): Offered | null {
   const newer = (a: Offered, b: Offered): boolean =>
-    b.view.number > a.view.number || (b.view.number === a.view.number && b.ballot > a.ballot);
+    b.at > a.at || (b.at === a.at && b.ballot > a.ballot);
   return offered.reduce<Offered | null>((best, next) => {
     return best === null || newer(best, next) ? next : best;
   }, null);

@@ -14,6 +14,8 @@ export interface ViewRecord {
   readonly prepared: CoreView | null;
   /** Who put the prepared one forward, in which attempt: of two with one number the later won. */
   readonly ballot: bigint;
+  /** The restart that adopted the prepared one and put it forward again, by its number; 0: none. */
+  readonly adoptedAt: number;
   /** The highest number of a view for which this record was offered to a restart. */
   readonly offered: number;
 }
@@ -22,6 +24,7 @@ export const noView: ViewRecord = Object.freeze({
   committed: null,
   prepared: null,
   ballot: 0n,
+  adoptedAt: 0,
   offered: 0,
 });
 
@@ -65,6 +68,7 @@ export async function readViewRecord(folder: string, crc32c: Crc32c): Promise<Vi
     committed: first === headSize ? null : decodeView(bytes.subarray(headSize, first)),
     prepared: second === first ? null : decodeView(bytes.subarray(first, second)),
     ballot: bytes.readBigUInt64LE(8),
+    adoptedAt: bytes.readUInt32LE(4),
     offered,
   };
 }
@@ -72,13 +76,14 @@ export async function readViewRecord(folder: string, crc32c: Crc32c): Promise<Vi
 /** Durable when it resolves. Only while no view runs here: then the core writes it. */
 export async function writeViewRecord(
   folder: string,
-  { committed, prepared, ballot }: Omit<ViewRecord, 'offered'>,
+  { committed, prepared, ballot, adoptedAt }: Omit<ViewRecord, 'offered'>,
   crc32c: Crc32c,
 ): Promise<void> {
   const first = committed === null ? Buffer.alloc(0) : encodeView(committed);
   const second = prepared === null ? Buffer.alloc(0) : encodeView(prepared);
   const head = Buffer.alloc(headSize);
   head.writeUInt32LE(format, 0);
+  head.writeUInt32LE(adoptedAt, 4);
   head.writeBigUInt64LE(ballot, 8);
   head.writeUInt32LE(first.length, 16);
   head.writeUInt32LE(second.length, 20);

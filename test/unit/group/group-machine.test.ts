@@ -5,6 +5,7 @@ import type { planWithout, Rule } from './world-canaries.ts';
 import { Violation } from './world-checks.ts';
 import { rest, runPowerCuts, runSeed, settle } from './world-faults.ts';
 import {
+  adoptedBesideAnother,
   brokenRestart,
   formerMember,
   halfAdopted,
@@ -309,6 +310,7 @@ describe('worlds from seeds', () => {
       expectGood(unseenRecord(seed), seed);
       expectGood(formerMember(seed), seed);
       expectGood(halfAdopted(seed), seed);
+      expectGood(adoptedBesideAnother(seed), seed);
       expectGood(incompleteJoiner(seed), seed);
     }
   });
@@ -370,6 +372,7 @@ describe('a rule that is left out is missed', () => {
     ['majority-asked', runPowerCuts, /without a majority/],
     ['base-takes-part', formerMember, /without a majority/],
     ['adopted-is-noted', halfAdopted, /without a majority|does not follow/],
+    ['adopted-is-newest', adoptedBesideAnother, /without a majority|does not follow/],
     ['complete-holders-only', incompleteJoiner, /has lost/],
     ['longest-history', runSeed, /has lost/],
     ['histories-filled', runPowerCuts, /has lost|differ/],

@@ -35,6 +35,7 @@ export function reportOf(
     readonly committed?: CoreView;
     readonly prepared?: CoreView;
     readonly ballot?: number;
+    readonly adoptedAt?: number;
     readonly offered?: number;
     readonly shards?: ShardReport[];
   } = {},
@@ -49,6 +50,7 @@ export function reportOf(
     committed: base64(given.committed),
     prepared: base64(given.prepared),
     ballot: String(given.ballot ?? 0),
+    adoptedAt: given.adoptedAt ?? 0,
     offered: given.offered ?? 0,
     shards: given.shards ?? [],
   };

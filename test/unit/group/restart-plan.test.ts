@@ -74,6 +74,17 @@ describe('the view that a restart goes on from', () => {
     expect(newestView(reports(given))).toEqual({ base: first, view: other, ballot: 33n });
   });
 
+  test('is of two successors the one that a later restart adopted, also with a lower number', () => {
+    const restart = viewOf(3, 1, [1, 2]);
+    const later = viewOf(4, 1, [2, 3]);
+    const given = {
+      1: {},
+      2: { committed: first, prepared: restart, ballot: 17, adoptedAt: 5 },
+      3: { committed: first, prepared: later },
+    };
+    expect(newestView(reports(given))).toEqual({ base: first, view: restart, ballot: 17n });
+  });
+
   test('is the one that was committed, not another of its number that was put forward', () => {
     const other = viewOf(2, 1, [2, 3]);
     const given = {

@@ -28,7 +28,8 @@ function crc32c(bytes: Uint8Array): number {
 describe('the view record', () => {
   const committed = viewOf(7, 6, [1, 2, 3]);
   const prepared = viewOf(8, 7, [1, 2]);
-  const record: ViewRecord = { committed, prepared, ballot: 0x1_0000_0002n, offered: 0 };
+  const ballot = 0x1_0000_0002n;
+  const record: ViewRecord = { committed, prepared, ballot, adoptedAt: 0, offered: 0 };
 
   test('is read back as it was written, and replaced whole', async () => {
     const folder = await tempFolder();
@@ -38,6 +39,9 @@ describe('the view record', () => {
     const settled = { ...record, prepared: null, ballot: 0n };
     await writeViewRecord(folder, settled, crc32c);
     expect(await readViewRecord(folder, crc32c)).toEqual(settled);
+    const adopted = { ...record, adoptedAt: 9 };
+    await writeViewRecord(folder, adopted, crc32c);
+    expect(await readViewRecord(folder, crc32c)).toEqual(adopted);
     const joiner = { ...record, committed: null };
     await writeViewRecord(folder, joiner, crc32c);
     expect(await readViewRecord(folder, crc32c)).toEqual(joiner);

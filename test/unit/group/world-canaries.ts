@@ -12,6 +12,7 @@ export const rules = [
   'majority-asked',
   'base-takes-part',
   'adopted-is-noted',
+  'adopted-is-newest',
   'complete-holders-only',
   'longest-history',
   'histories-filled',
@@ -24,7 +25,8 @@ export function planWithout(whole: Plan, isLeftOut: (rule: Rule) => boolean): Pl
   return {
     ...whole,
     newestView: (reports) => {
-      const seen = isLeftOut('prepared-records-count') ? withoutPrepared(reports) : reports;
+      const known = isLeftOut('adopted-is-newest') ? withoutAdoptions(reports) : reports;
+      const seen = isLeftOut('prepared-records-count') ? withoutPrepared(known) : known;
       const found = whole.newestView(seen);
       return 'waitsFor' in found && isLeftOut('majority-asked') ? newestOf(seen) : found;
     },
@@ -65,6 +67,10 @@ export function planWithout(whole: Plan, isLeftOut: (rule: Rule) => boolean): Pl
 
 function withoutPrepared(reports: Reports): Reports {
   return new Map([...reports].map(([node, report]) => [node, { ...report, prepared: '' }]));
+}
+
+function withoutAdoptions(reports: Reports): Reports {
+  return new Map([...reports].map(([node, report]) => [node, { ...report, adoptedAt: 0 }]));
 }
 
 function withoutOffers(reports: Reports): Reports {

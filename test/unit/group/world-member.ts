@@ -6,7 +6,7 @@ import {
 } from '../../../platform/group/group-machine.ts';
 import type { Attempt, Fill } from '../../../platform/group/group-messages.ts';
 import { type CoreView, nodesOf } from '../../../platform/group/view-codec.ts';
-import type { ViewRecord } from '../../../platform/group/view-record.ts';
+import { noView, type ViewRecord } from '../../../platform/group/view-record.ts';
 import { type Pending, WorldCore } from './world-core.ts';
 import type { Place, WorldDisk, WorldLog } from './world-disk.ts';
 import type { World } from './group-world.ts';
@@ -114,8 +114,7 @@ export class WorldMember {
         },
         installed: (view) => {
           world.checks.onInstalled(this, view);
-          const record = { committed: view, prepared: null, ballot: 0n };
-          this.#runAside(this.#writeOfCore(record));
+          this.#runAside(this.#writeOfCore({ ...noView, committed: view }));
           this.#tellCore();
         },
         changed: () => {
@@ -350,7 +349,7 @@ export class WorldMember {
     }
     if (isCurrent()) {
       const ballot = BigInt(pending.ballot);
-      yield* this.#writeOfCore({ committed: core.installed, prepared: view, ballot });
+      yield* this.#writeOfCore({ ...noView, committed: core.installed, prepared: view, ballot });
       core.prepared(vote);
     }
   }

@@ -122,6 +122,33 @@ export function halfAdopted(seed: number): World {
   return world;
 }
 
+/**
+ * Of five, 1 to 3 begin a restart that one prepares, then 3 to 5 another one, without knowing of it.
+ * 1, 2 and 4 adopt the first and one of them prepares the view after it, from which it goes on with
+ * 2. Then 3 to 5.
+ */
+export function adoptedBesideAnother(seed: number): World {
+  const world = start(5, 5, seed, [1, 2, 3, 4, 5]);
+  for (const nodes of [
+    [1, 2, 3],
+    [3, 4, 5],
+    [1, 2, 4],
+  ]) {
+    const most = Math.max(...nodes.map((node) => preparedAt(world, node)));
+    powerCut(world);
+    powerUp(world, nodes);
+    world.runUntil(() => nodes.some((node) => preparedAt(world, node) > most), 10 * second);
+  }
+  powerCut(world);
+  powerUp(world, [1, 2, 5]);
+  world.runUntil(() => viewOf(world, 1) > 0 && viewOf(world, 2) > 0, 10 * second);
+  powerCut(world);
+  powerUp(world, [3, 4, 5]);
+  world.runFor(10 * second);
+  rest(world);
+  return world;
+}
+
 /** 4 joins a shard that one alone held, and lacks some when the power goes; that one stays away. */
 export function incompleteJoiner(seed: number): World {
   const world = start(5, 2, seed, [1, 2, 3, 5]);
