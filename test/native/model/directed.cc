@@ -82,8 +82,9 @@ std::string_view directed_for(Rule rule) {
     case Rule::kRestartAdoptedIsRestamped:
       return "adopted-beside-another";
     case Rule::kRestartHoldersHavePrepared:
-    case Rule::kRestartUnpreparedNeedsAll:
       return "unfilled-joiner";
+    case Rule::kRestartUnpreparedNeedsAll:
+      return "shard-moved-on";
     case Rule::kRestartNumberPlusTwo:
       return "unseen-record";
     case Rule::kRestartPromise:

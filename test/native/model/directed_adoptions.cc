@@ -86,6 +86,28 @@ Scenario unfilled_joiner() {
   return scenario;
 }
 
+// Node 2 goes on with the shard alone, which 1 has left; 0 has committed that, and what 2 shows is
+// with 2 alone when all stops. Then those who have prepared it, but have not seen it installed.
+Scenario shard_moved_on() {
+  Scenario scenario{
+      "shard-moved-on", {.members = 0b11111, .shard = 0b00110, .persistent = true}, {}};
+  scenario.stages.push_back({.steps = 500,
+                             .leaders = bit(0),
+                             .change = Change::kLeaveShard,
+                             .which = 1,
+                             .never = {Kind::kTick, Kind::kSuspect, Kind::kHeartbeat},
+                             .until = [](const State& state) {
+                               return disk(state, 3).prepared > 1 && disk(state, 4).prepared > 1 &&
+                                      committed(state, 0) > 1;
+                             }});
+  scenario.stages.push_back({.steps = 120,
+                             .side = 0b00101,
+                             .lazy = 0b11010,
+                             .never = {Kind::kTick, Kind::kSuspect, Kind::kPropose}});
+  scenario.stages.push_back(come_back(0b11010, 200));
+  return scenario;
+}
+
 }  // namespace
 
 std::vector<Scenario> adoption_scenarios() {
@@ -94,7 +116,8 @@ std::vector<Scenario> adoption_scenarios() {
           half_adopted(),
           adopted_beside_another(),
           lost_record(),
-          unfilled_joiner()};
+          unfilled_joiner(),
+          shard_moved_on()};
 }
 
 }  // namespace freshet::model

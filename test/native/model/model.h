@@ -147,7 +147,8 @@ class Model {
   Offer prepared_offer(int node) const;
   bool is_later(const Offer& offer, const Offer& than) const;
   Mask participants(Mask present, const Lineage& from) const;
-  Mask holders(Mask here, const View& newest) const;
+  Mask holders(Mask here, const Lineage& from) const;
+  Mask holders_of(Mask here, const View& last) const;
   Mask incomplete() const;
   Mask prepared_in(Mask nodes, Byte epoch_number) const;
   Byte prepared_epoch(int node) const;

@@ -38,7 +38,7 @@ bool Model::meet(Mask present) {
   const std::optional<Lineage> from = lineage(present);
   if (!from || state_.view_count == kViews) return false;
   const Mask here = participants(present, *from);
-  const Mask complete = holders(here, view(from->newest));
+  const Mask complete = holders(here, *from);
   if (complete == 0) return false;
   const Byte index = state_.view_count++;
   view(index) = {.number = next_number(present, from->newest),

@@ -84,27 +84,28 @@ bool Model::is_later(const Offer& offer, const Offer& than) const {
 Mask Model::participants(Mask present, const Lineage& from) const {
   Mask wanted = view(from.newest).members;
   if (on(Rule::kRestartBaseTakesPart)) wanted = either(wanted, view(from.base).members);
-  if (view(from.newest).shard == 0) wanted = either(wanted, state_.layout);
+  const bool is_closed = view(from.newest).shard == 0 || view(from.base).shard == 0;
+  if (is_closed) wanted = either(wanted, state_.layout);
   return both(present, wanted);
 }
 
 // Whose histories count; none: more of the members have to be here.
-Mask Model::holders(Mask here, const View& newest) const {
-  const bool is_closed = newest.shard == 0;
-  const Mask last = is_closed ? state_.layout : newest.shard;
-  const Mask candidates = minus(both(here, last), incomplete());
-  const bool are_all_here = minus(last, here) == 0;
-  if (is_closed) return are_all_here ? candidates : Mask{0};
-  if (!on(Rule::kRestartHoldersHavePrepared)) return candidates;
-  const Mask complete = prepared_in(candidates, newest.epoch_number);
-  if (complete != 0) return complete;
+Mask Model::holders(Mask here, const Lineage& from) const {
+  const Mask complete = holders_of(here, view(from.newest));
+  if (complete != 0 || from.newest == from.base) return complete;
   // With all of them here and none that prepared it, it never began: the epoch before counts.
+  const bool are_all_here = minus(view(from.newest).shard, here) == 0;
   if (!are_all_here && on(Rule::kRestartUnpreparedNeedsAll)) return 0;
-  Byte before = 0;
-  for (int node = 0; node < kNodes; node++) {
-    if (has(candidates, node)) before = std::max(before, prepared_epoch(node));
-  }
-  return prepared_in(candidates, before);
+  return holders_of(here, view(from.base));
+}
+
+// Of those that were in the view's epoch; when it was closed any of the layout may have been last.
+Mask Model::holders_of(Mask here, const View& last) const {
+  const Mask complete = minus(here, incomplete());
+  if (last.shard == 0) return minus(state_.layout, here) == 0 ? both(complete, state_.layout) : 0;
+  const Mask members = both(complete, last.shard);
+  if (!on(Rule::kRestartHoldersHavePrepared)) return members;
+  return prepared_in(members, last.epoch_number);
 }
 
 Mask Model::incomplete() const {
