@@ -238,7 +238,7 @@ export function restartView(
 
 interface Offered {
   readonly view: CoreView;
-  /** Who puts forward last has the highest: its own number, or that of a restart that adopted it. */
+  /** Highest for the one put forward last: its own number, or that of a restart that adopted it. */
   readonly at: number;
   readonly ballot: bigint;
 }

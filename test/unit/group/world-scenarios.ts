@@ -123,9 +123,9 @@ export function halfAdopted(seed: number): World {
 }
 
 /**
- * Of five, 1 to 3 begin a restart that one prepares, then 3 to 5 another one, without knowing of it.
- * 1, 2 and 4 adopt the first and one of them prepares the view after it, from which it goes on with
- * 2. Then 3 to 5.
+ * Of five, 1 to 3 begin a restart that one prepares, then 3 to 5 another one, without knowing of
+ * it. 1, 2 and 4 adopt the first and one of them prepares the view after it, from which it goes on
+ * with 2. Then 3 to 5.
  */
 export function adoptedBesideAnother(seed: number): World {
   const world = start(5, 5, seed, [1, 2, 3, 4, 5]);
