@@ -80,7 +80,9 @@ describe('what is impossible is answered with its status', () => {
 
   test('a shard that is not here', () => {
     expect(addon.submit(handle, 99, 17, 5, 1, 'k', null, null, null)).toBe(status('NOT_A_MEMBER'));
-    expect(addon.frontiers(handle, 99, new Float64Array(frontierWidth))).toBe(status('NOT_A_MEMBER'));
+    expect(addon.frontiers(handle, 99, new Float64Array(frontierWidth))).toBe(
+      status('NOT_A_MEMBER'),
+    );
     expect(member.get(99, 'k')).toBe('NOT_A_MEMBER');
   });
 

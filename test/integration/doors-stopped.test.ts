@@ -30,7 +30,10 @@ test('without a majority the doors say so, show what is known, and take no chang
   }
   expect((await at(`/v1/keys?prefix=${name}&read=never`)).status).toBe(400);
   const limited = { key: `${name}/a`, timeoutMs: 700 };
-  const stopped = { code: 'SHARD_STOPPED', message: expect.stringMatching(/member 2, 3/) as string };
+  const stopped = {
+    code: 'SHARD_STOPPED',
+    message: expect.stringMatching(/member 2, 3/) as string,
+  };
   await expect(door.get(limited)).rejects.toMatchObject(stopped);
   await expect(door.put({ ...limited, value: new Uint8Array([2]) })).rejects.toMatchObject(stopped);
 });

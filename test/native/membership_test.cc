@@ -10,6 +10,16 @@ namespace freshet::test {
 namespace {
 
 constexpr uint64_t kViewSeeds = 150;
+// Under a sanitizer every step takes five times as long.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr uint64_t kSeedsByDefault = 60;
+#else
+constexpr uint64_t kSeedsByDefault = kViewSeeds;
+#endif
+#else
+constexpr uint64_t kSeedsByDefault = kViewSeeds;
+#endif
 constexpr uint64_t kCanarySeeds = 150;  // at most; each is found before
 
 constexpr const char* kFaultNames[kTabledFaults] = {"crash", "pause", "cut"};
@@ -18,7 +28,7 @@ constexpr const char* kStepNames[kViewSteps] = {"idle",    "suspecting", "acked"
 
 uint64_t seeds() {
   const char* given = std::getenv("FRESHET_SEEDS");
-  return given == nullptr ? kViewSeeds : std::strtoull(given, nullptr, 10);
+  return given == nullptr ? kSeedsByDefault : std::strtoull(given, nullptr, 10);
 }
 
 void add(ViewResult& total, const ViewResult& result) {

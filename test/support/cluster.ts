@@ -103,7 +103,11 @@ export async function startProcessCluster(
     dataFolder: folder,
     entry: memberEntry(),
     ...options,
-    config: { memory: { ringBudgetBytes: 24 * MiB }, logLevel: process.env['FRESHET_TEST_LOG'] ?? 'error', ...options.config },
+    config: {
+      memory: { ringBudgetBytes: 24 * MiB },
+      logLevel: process.env['FRESHET_TEST_LOG'] ?? 'error',
+      ...options.config,
+    },
   });
   try {
     await cluster.whenRunning(startTimeoutMs);
