@@ -268,11 +268,13 @@ export class GroupMachine {
   }
 
   #running(shard: number): CoreShard | null {
-    const { core, me } = this.#state;
+    const { core, layout, me } = this.#state;
     const found = core.installed?.shards.find((item) => item.shard === shard);
     const seat = core.installed?.members.find(({ node }) => node === me)?.seat;
     const runs = !core.stuck && seat !== undefined && found?.members.includes(seat) === true;
-    return runs ? found : null;
+    const enough =
+      (found?.members.length ?? 0) >= (layout.has(shard) ? layout.shard(shard).min : 1);
+    return runs && enough ? found : null;
   }
 
   #onPeer(node: number, up: boolean, nowMs: number, effects: GroupEffect[]): void {

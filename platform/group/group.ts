@@ -231,7 +231,10 @@ export class Group {
   stoppedError(shard: number, what: string): FreshetError {
     const refusal = this.care.refusalOf(shard);
     if (refusal !== null) return refusal;
-    const message = `${what}: shard ${String(shard)} stands still, ${this.explain()}`;
+    const { min } = this.layout.shard(shard);
+    const held = this.status.view > 0 ? this.holders(shard).length : min;
+    const few = held < min ? ` with ${String(held)} of the ${String(min)} members it needs` : '';
+    const message = `${what}: shard ${String(shard)} stands still${few}, ${this.explain()}`;
     const missing = this.status.missing.map(String).join(', ');
     return new FreshetError('SHARD_STOPPED', message, {
       ...(missing === '' ? {} : { mend: `Start member ${missing} again` }),

@@ -17,6 +17,8 @@ export interface ShardLayout {
   readonly index: number;
   readonly persistent: boolean;
   readonly delivery: Delivery;
+  /** With fewer members in the view the shard stands still. */
+  readonly min: number;
   /** Node ids in rank order. */
   readonly members: readonly number[];
   /** Ranks of the members that send, ascending. */
@@ -122,8 +124,9 @@ export class Layout {
 
   /** What members compare, so that a differing configuration is named instead of obeyed. */
   fingerprint(): string {
-    const parts = this.shards.map(({ shard, subgroup, persistent, delivery, members, senders }) => {
-      const kind = persistent ? 'p' : 'v';
+    const parts = this.shards.map((layout) => {
+      const { shard, subgroup, persistent, delivery, min, members, senders } = layout;
+      const kind = `${persistent ? 'p' : 'v'}${min === 1 ? '' : String(min)}`;
       const sending = senders.length === members.length ? '' : `>${senders.join(',')}`;
       const order = delivery === 'ordered' ? '' : `~${delivery}`;
       return `${String(shard)}:${subgroup}:${kind}:${members.join(',')}${sending}${order}`;
@@ -145,10 +148,10 @@ function layOut(rules: LayoutRules, members: readonly number[]): readonly ShardL
         : 'Add one of them to members',
     );
   }
-  return rules.shards.map(({ shard, subgroup, index, persistent, delivery }, nth) => {
+  return rules.shards.map(({ shard, subgroup, index, persistent, delivery, min }, nth) => {
     const { members: held = [], senders = [] } = shards[nth] ?? {};
     const lists = { members: Object.freeze(held), senders: Object.freeze(senders) };
-    return Object.freeze({ shard, subgroup, index, persistent, delivery, ...lists });
+    return Object.freeze({ shard, subgroup, index, persistent, delivery, min, ...lists });
   });
 }
 

@@ -94,7 +94,7 @@ function makeAccess({ core, messages, group, clock }: MemberStoreOptions): Acces
   const remotes = new Map<number, ShardAccess>();
   return (shard) => {
     const layout = group.layout.shard(shard);
-    const remote = (): RemoteShard => new RemoteShard(layout, messages, group);
+    const remote = (): RemoteShard => new RemoteShard(layout, messages, group, clock);
     const rank = layout.members.indexOf(core.nodeId);
     if (rank < 0 || group.runsElsewhere) {
       return getOrMake(remotes, shard, remote);

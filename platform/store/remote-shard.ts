@@ -3,6 +3,7 @@
  * one answer. `serveShards` is the other end.
  */
 import {
+  type Clock,
   errorFromObject,
   FreshetError,
   isFreshetError,
@@ -49,10 +50,13 @@ export class RemoteShard implements ShardAccess {
   readonly #messages: PeerMessages;
   readonly #group: Group;
 
-  constructor(layout: ShardLayout, messages: PeerMessages, group: Group) {
+  readonly #clock: Clock;
+
+  constructor(layout: ShardLayout, messages: PeerMessages, group: Group, clock: Clock) {
     this.shard = layout.shard;
     this.#messages = messages;
     this.#group = group;
+    this.#clock = clock;
   }
 
   async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
@@ -107,17 +111,43 @@ export class RemoteShard implements ShardAccess {
     return (await this.#call('versionAtTime', [time, read, call.timeoutMs], call)) as number;
   }
 
-  async #call(method: Method, argument: unknown[], call: ShardCallLimits): Promise<unknown> {
-    const holders = this.#fitting(method).filter((node) => this.#messages.up.has(node));
-    const node = holders[this.shard % Math.max(1, holders.length)];
-    if (node === undefined) {
-      const held = this.#fitting(method).map(String).join(', ');
-      throw new FreshetError(
-        'NOT_A_MEMBER',
-        `Shard ${String(this.shard)} is reached by members ${held}, none of which is connected`,
-        { mend: this.#group.explain(), details: { shard: this.shard } },
-      );
+  /** Waited for as long as the call may take: a view with one may be on its way. */
+  async #holder(method: Method, call: ShardCallLimits): Promise<number> {
+    const deadline = this.#clock.monotonicMs() + call.timeoutMs;
+    for (;;) {
+      const fitting = this.#fitting(method);
+      const holders = fitting.filter((node) => this.#messages.up.has(node));
+      const node = holders[this.shard % Math.max(1, holders.length)];
+      if (node !== undefined) {
+        return node;
+      }
+      if (call.signal?.aborted === true) {
+        throw new FreshetError('CANCELLED', `The call of shard ${String(this.shard)} was given up`);
+      }
+      if (this.#clock.monotonicMs() >= deadline) {
+        throw this.#unreachedError(fitting);
+      }
+      await new Promise<void>((resolve) => {
+        this.#clock.after(storeLimits.stoppedPauseMs, resolve);
+      });
     }
+  }
+
+  #unreachedError(holders: readonly number[]): FreshetError {
+    const shard = String(this.shard);
+    if (holders.length === 0) {
+      return this.#group.stoppedError(this.shard, 'No member holds what was asked for');
+    }
+    const held = holders.map(String).join(', ');
+    return new FreshetError(
+      'NOT_A_MEMBER',
+      `Shard ${shard} is reached by members ${held}, none of which is connected`,
+      { mend: this.#group.explain(), details: { shard: this.shard } },
+    );
+  }
+
+  async #call(method: Method, argument: unknown[], call: ShardCallLimits): Promise<unknown> {
+    const node = await this.#holder(method, call);
     return this.#messages.call(node, `shard.${method}`, [this.shard, ...argument], {
       timeoutMs: call.timeoutMs + answerGraceMs,
       signal: call.signal,

@@ -1,10 +1,16 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { LocalCluster } from '../../platform/local-cluster.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
-import { bytes, startProcessCluster, text } from '../support/cluster.ts';
+import {
+  bytes,
+  startProcessCluster,
+  startTestCluster,
+  type TestCluster,
+  text,
+} from '../support/cluster.ts';
 import { tempFolder } from '../support/mod.ts';
 
-let cluster: LocalCluster | null = null;
+let cluster: LocalCluster | TestCluster | null = null;
 
 afterEach(async () => {
   await cluster?.close();
@@ -75,5 +81,72 @@ describe('kill -9 of one member', () => {
       read: 'local',
     })) as ObjectRecord | null;
     expect(text(kept?.value)).toBe('in memory');
+  });
+});
+
+describe('shards of some of the members', () => {
+  /** Four members; the one shard of `milk` is of two of them. */
+  async function startFour(minReplicas: number) {
+    const subgroups = [{ name: 'milk', kind: 'persistent', shards: 1, replicas: 2, minReplicas }];
+    const folder = await tempFolder('four');
+    const four = await startTestCluster({ members: 4, folder, config: { subgroups } });
+    cluster = four;
+    await four.member(1).store.objects.createPool({ ...milk, subgroup: 'milk' });
+    const shard = four.member(1).group.layout.subgroup('milk').shards[0];
+    const homes = shard?.members ?? [];
+    const others = four.ids.filter((id) => !homes.includes(id));
+    const put = async (id: number, key: string, timeoutMs = 10_000) =>
+      four.member(id).store.objects.put({ key, value: bytes(key), timeoutMs });
+    return { four, shard: shard?.shard ?? 0, homes, others: others as [number, number], put };
+  }
+
+  async function whenHeldBy(four: TestCluster, at: number, shard: number, nodes: number[]) {
+    for await (const { number } of four.member(at).group.watchView()) {
+      if (number > 0 && four.member(at).group.holders(shard).join() === nodes.join()) return;
+    }
+  }
+
+  test('one that lost both is opened again when they are back, with all it had', async () => {
+    const { four, shard, homes, others, put } = await startFour(1);
+    const [first = 0, second = 0] = homes;
+    await put(others[0], '/milk/both');
+    await four.stop(first);
+    await whenHeldBy(four, others[0], shard, [second]);
+    await put(others[0], '/milk/one');
+    await four.stop(second);
+    await whenHeldBy(four, others[0], shard, []);
+    await expect(put(others[0], '/milk/none', 500)).rejects.toMatchObject({
+      code: 'SHARD_STOPPED',
+      message: expect.stringMatching(/waiting for member/) as string,
+    });
+    await four.start(first);
+    await four.start(second);
+    await four.whenRunning();
+    for (const key of ['/milk/both', '/milk/one']) {
+      for (const id of homes) {
+        const found = await four.member(id).store.objects.get({ key, read: 'local' });
+        expect(text(found?.value)).toBe(key);
+      }
+    }
+    await put(others[1], '/milk/after');
+  });
+
+  test('one below its minimum stops and says what it waits for', async () => {
+    const { four, homes, others, put } = await startFour(2);
+    const [first = 0, second = 0] = homes;
+    await put(others[0], '/milk/both');
+    await four.stop(second);
+    for await (const { stopped } of four.member(first).group.watchView()) {
+      if (stopped.length > 0) break;
+    }
+    for (const id of [first, others[0]]) {
+      await expect(put(id, '/milk/none', 500)).rejects.toMatchObject({
+        code: 'SHARD_STOPPED',
+        message: expect.stringMatching(/1 of the 2 members it needs/) as string,
+      });
+    }
+    await four.start(second);
+    await four.whenRunning();
+    await put(others[0], '/milk/after');
   });
 });
