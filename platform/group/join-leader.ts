@@ -1,8 +1,8 @@
 /**
  * Brings the members of the view that this one leads to what the layout wants: lets in who has no
  * view, gives members back the shards that they lack, opens shards again that lost all members, and
- * takes members out of shards that they refuse. Whoever comes to a shard is first told to fetch most
- * of what it misses, then a view with it is proposed; one thing at a time.
+ * takes members out of shards that they refuse. Whoever comes to a shard is first told to fetch
+ * most of what it misses, then a view with it is proposed; one thing at a time.
  *
  * Thread: event loop. See group-machine.ts for the protocol.
  * Invariants
