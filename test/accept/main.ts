@@ -9,6 +9,7 @@ import { tableLines } from '../bench/table.ts';
 import { repositoryRoot } from '../support/repository.ts';
 import type { Job } from './check.ts';
 import { mainJob } from './main-job/job.ts';
+import { replication } from './replication/job.ts';
 import { linesOf, type PointLine, runChecks } from './run-checks.ts';
 import { VitestFiles } from './vitest-files.ts';
 
@@ -21,7 +22,7 @@ interface Options {
   readonly coreBench?: string;
 }
 
-const jobs: readonly Job[] = [mainJob];
+const jobs: readonly Job[] = [mainJob, replication];
 
 // With an end of ours, what the checks started ends too.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -5,7 +5,11 @@ import { firstLine } from './first-line.ts';
 import { grpcStream } from './grpc-stream.ts';
 import { httpPut } from './http-put.ts';
 import { idle } from './idle.ts';
+import { joinState } from './join-state.ts';
 import { memberPut } from './member-put.ts';
+import { restartLog } from './restart-log.ts';
+import { unaffectedShard } from './unaffected-shard.ts';
+import { viewChange } from './view-change.ts';
 
 /** In the order in which they run and are shown. */
 export const rows: readonly Row[] = [
@@ -19,4 +23,8 @@ export const rows: readonly Row[] = [
   dairyFrames,
   grpcStream,
   httpPut,
+  viewChange,
+  unaffectedShard,
+  joinState,
+  restartLog,
 ];

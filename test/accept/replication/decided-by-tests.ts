@@ -1,0 +1,35 @@
+/** Lines that tests of the repository decide: those very tests are run, by name. */
+import type { Check } from '../check.ts';
+import { testsCheck } from '../tests-line.ts';
+
+const views = 'test/integration/views.test.ts';
+const restart = 'test/integration/restart.test.ts';
+const repair = 'test/integration/log-repair.test.ts';
+const layout = 'test/integration/layout.test.ts';
+const worlds = 'test/unit/group/group-machine.test.ts';
+
+export const decidedByTests: readonly Check[] = [
+  testsCheck('views', 'tests-views', [
+    { name: 'kill -9 of one member, also the leader, under load', file: views, tests: /kill -9/ },
+    { name: 'a shard that lost all members, or its minimum', file: views, tests: /shards of some/ },
+    { name: 'restarts and joins under faults, with canaries', file: worlds, tests: null },
+  ]),
+  testsCheck('restart', 'tests-restart', [
+    { name: 'of all, of a majority, of the leader', file: restart, tests: /kill -9/ },
+    { name: 'a wiped disk is filled by the others', file: restart, tests: /wiped/ },
+    { name: 'a retry under a session is applied once', file: restart, tests: /retry under/ },
+  ]),
+  testsCheck('repair', 'tests-repair', [
+    { name: 'damage at open, on read, by the scrub', file: repair, tests: /damaged/ },
+    { name: 'a history that differs stops that shard alone', file: repair, tests: /differs/ },
+  ]),
+  testsCheck('layout', 'tests-layout', [
+    { name: 'typed configuration and its refusals', file: layout, tests: null },
+    {
+      name: 'plans over joins, leaves and crashes',
+      file: 'test/unit/group/shard-plan.test.ts',
+      tests: null,
+    },
+    { name: "Cascade's layout.json", file: 'test/unit/group/cascade-layout.test.ts', tests: null },
+  ]),
+];

@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import type { Check } from '../check.ts';
+import { nativeLines } from '../native-program.ts';
+
+/** What the native tests decide: views, epochs, histories, on simulated network, disk and clock. */
+export const nativeCore: Check = {
+  point: 'simulation',
+  name: 'native-core',
+  run: ({ root }) =>
+    nativeLines(join(root, 'build', 'native'), [
+      ['views under crashes, pauses and cuts at every step, with canaries', 'membership_test'],
+      ['the model of the protocol: each rule has its canary', 'epoch_model_test'],
+      ['the end of an epoch: wedge, trim, requeue', 'epoch_end_test'],
+      ['one order and nothing lost under simulated faults', 'simulation_test'],
+      ['damage found and mended, power cuts while mending', 'log_repair_test'],
+      ['the bytes of views and their record', 'view_test'],
+    ]),
+};
