@@ -100,6 +100,10 @@ export const errorCodes = Object.freeze({
     'the lambda emitted to an output without an edge',
     'Declare the edge in the pipeline',
   ),
+  CALL_FAILED: final(
+    'a method of a replicated object threw an error',
+    'Mend the method at all members, or call it with other arguments',
+  ),
   MODEL_INVALID: final('the model cannot be used', 'Give an ONNX model of the expected shape'),
   IMAGE_INVALID: final('the image cannot be decoded', 'Send a whole image of a supported format'),
 

@@ -56,6 +56,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Mapping>> = {
   LAMBDA_FAILED: internal,
   LAMBDA_TIMEOUT: timeout,
   UNDECLARED_EDGE: unprocessable,
+  CALL_FAILED: internal,
   MODEL_INVALID: unprocessable,
   IMAGE_INVALID: unprocessable,
   UNAUTHENTICATED: { http: 401, grpc: status.UNAUTHENTICATED },

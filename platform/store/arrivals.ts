@@ -23,6 +23,8 @@ export interface StoredArrival {
   readonly epoch: number;
   readonly time: number;
   readonly eventTime: number | null;
+  /** null: the first of its key, or no longer kept; an ordered trigger has none. */
+  readonly previousVersionOfKey: number | null;
   readonly meta: Meta;
   readonly bytes: Uint8Array | null;
 }
@@ -148,6 +150,7 @@ function isOpen(state: { readonly open: boolean }): boolean {
 }
 
 function toArrival(shard: number, { kind, object }: FeedEvent): StoredArrival {
-  const { key, version, epoch, time, eventTime, meta, value } = object;
-  return { kind, shard, key, version, epoch, time, eventTime, meta, bytes: value };
+  const { key, version, epoch, time, eventTime, previousVersionOfKey, meta, value } = object;
+  const place = { key, version, epoch, time, eventTime, previousVersionOfKey };
+  return { kind, shard, ...place, meta, bytes: value };
 }

@@ -19,6 +19,8 @@ export const rooms: readonly Room[] = [
   { path: 'platform/group', imports: ['platform/bridge'] },
   // Group owns the member's core and the messages between members; store sits on both.
   { path: 'platform/store', imports: ['platform/group'] },
+  // Copies and channels of members: a log of the store's, and messages between members.
+  { path: 'platform/replicated', imports: ['platform/store'] },
   // Plans are plain and the shards that answer them are handed in, so clients build queries too.
   { path: 'platform/query', imports: ['platform/expression'] },
   {
@@ -32,10 +34,15 @@ export const rooms: readonly Room[] = [
   },
   // The composition root and its parts: the files that lie in platform/ itself.
   { path: 'platform/*.ts', imports: ['platform/gateway'] },
+  // What a program that is itself a member imports.
+  {
+    path: 'platform/member',
+    imports: ['platform/*.ts', 'platform/replicated', 'platform/client'],
+  },
   { path: 'platform/cli', imports: ['platform/client', 'platform/*.ts'] },
   { path: 'udl', imports: ['platform/client', 'platform/expression'], strict: true },
   { path: 'pipelines', imports: ['udl', 'platform/client'], strict: true },
-  { path: 'examples', imports: ['udl', 'platform/client'], strict: true },
+  { path: 'examples', imports: ['udl', 'platform/client', 'platform/member'], strict: true },
 ];
 
 /** The only file of a room, or of a folder in it that has one of its own, that others import. */
