@@ -9,6 +9,7 @@ const compositionRoots = [
   'platform/base/{clock,random}.ts',
   'platform/*.ts',
   'platform/client/connect.ts',
+  'platform/member/local-program.ts',
   'platform/lambda/worker-main.ts',
   'platform/cli/**/*.ts',
 ];

@@ -6,6 +6,12 @@ import {
   type LocalClusterOptions,
   startLocalCluster,
 } from '../../platform/local-cluster.ts';
+import {
+  type MemberCalls,
+  memberEnvironment,
+  type ProgramCluster,
+  toCluster,
+} from '../../platform/member/mod.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 
 const MiB = 1024 * 1024;
@@ -131,4 +137,17 @@ export function bytes(text: string): Uint8Array {
 
 export function text(value: Uint8Array | null | undefined): string | null {
   return value === null || value === undefined ? null : Buffer.from(value).toString('utf8');
+}
+
+/** Members that run a program of `runLocalProgram`; `main` of that program is the test's. */
+export async function startProgram<Calls extends MemberCalls>(
+  folder: string,
+  file: string,
+  members = 3,
+): Promise<{ cluster: LocalCluster; program: ProgramCluster<Calls> }> {
+  const isCompiled = process.env['FRESHET_TEST_COMPILED'] === '1';
+  const place = isCompiled ? `../../dist/${file.replace(/\.ts$/, '.js')}` : `../../${file}`;
+  const entry = new URL(place, import.meta.url);
+  const cluster = await startProcessCluster(folder, { entry, members, env: memberEnvironment() });
+  return { cluster, program: toCluster<Calls>(cluster) };
 }
