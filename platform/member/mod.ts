@@ -5,11 +5,14 @@ export type {
   CallContext,
   CallKind,
   CallOutcome,
+  CastOrder,
+  ChannelEvent,
+  ChannelSettings,
   OpenOptions,
   ReplicatedClass,
   ViewEvent,
 } from '../replicated/mod.ts';
-export { Replicated, ReplicatedObject } from '../replicated/mod.ts';
+export { Channel, Replicated, ReplicatedObject } from '../replicated/mod.ts';
 export type { LocalProgram, MemberCall, MemberCalls, ProgramCluster } from './local-program.ts';
 export { memberEnvironment, runLocalProgram, toCluster } from './local-program.ts';
 export { ProgramMember, startMember } from './program-member.ts';

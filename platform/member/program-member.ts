@@ -1,12 +1,15 @@
 /**
  * A member as the program that it runs in sees it: the store without a network between, replicated
- * objects, and views.
+ * objects, channels, and views.
  */
 import { SystemRandom } from '../base/mod.ts';
 import { Database } from '../client/mod.ts';
 import { MemberDoor } from '../member-door.ts';
 import { type Member, startMember as startBareMember } from '../node.ts';
 import {
+  type Channel,
+  ChannelHost,
+  type ChannelSettings,
   currentView,
   type OpenOptions,
   type ReplicatedClass,
@@ -22,14 +25,18 @@ export class ProgramMember {
   readonly db: Database;
   readonly #member: Member;
   readonly #objects: ReplicatedHost;
+  readonly #channels: ChannelHost;
 
   constructor(member: Member) {
     const { nodeId, group, messages, store, clock, log } = member;
     const random = new SystemRandom();
+    const run = [random.u32(), random.u32()].map((word) => word.toString(36)).join('');
+    const options = { nodeId, group, messages, store, clock, log };
     this.nodeId = nodeId;
     this.db = new Database(new MemberDoor(member, () => ({})));
     this.#member = member;
-    this.#objects = new ReplicatedHost({ nodeId, group, messages, store, clock, random, log });
+    this.#objects = new ReplicatedHost(options, run);
+    this.#channels = new ChannelHost(options, run);
   }
 
   /** The view now; null: none runs yet. */
@@ -50,6 +57,11 @@ export class ProgramMember {
     return this.#objects.open(type, options);
   }
 
+  /** Opens a channel among the members of a shard: at each of them. See `ChannelSettings`. */
+  async channel<Message>(settings: ChannelSettings<Message>): Promise<Channel<Message>> {
+    return this.#channels.open(settings);
+  }
+
   /** Resolves once every shard of this member runs; rejects TIMEOUT, saying whom it waits for. */
   async whenRunning(timeoutMs?: number): Promise<void> {
     return this.#member.whenRunning(timeoutMs);
@@ -64,6 +76,7 @@ export class ProgramMember {
   /** What is built on the member, but not the member. */
   closeObjects(): void {
     this.#objects.close();
+    this.#channels.close();
   }
 }
 

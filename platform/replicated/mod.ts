@@ -1,3 +1,8 @@
+export type { CastOrder } from './cast-messages.ts';
+export type { ChannelEvent } from './channel.ts';
+export { Channel } from './channel.ts';
+export type { ChannelSettings } from './channel-host.ts';
+export { ChannelHost } from './channel-host.ts';
 export type { CallOutcome, ReplicatedClass } from './call-types.ts';
 export type { CallContext, CallKind } from './replicated.ts';
 export { Replicated } from './replicated.ts';

@@ -8,7 +8,6 @@ import {
   type Clock,
   FreshetError,
   type Logger,
-  type Random,
   toFreshetError,
 } from '../base/mod.ts';
 import type { Group, PeerMessages } from '../group/mod.ts';
@@ -29,7 +28,6 @@ export interface HostOptions {
   readonly messages: PeerMessages;
   readonly store: MemberStore;
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -64,11 +62,10 @@ export class ReplicatedHost {
   readonly #names = new Set<string>();
   #closed = false;
 
-  constructor(options: HostOptions) {
+  /** `run` names this process: anew with every start. */
+  constructor(options: HostOptions, run: string) {
     this.#options = options;
-    this.#run = [options.random.u32(), options.random.u32()]
-      .map((word) => word.toString(36))
-      .join('');
+    this.#run = run;
     this.#serve();
     void this.#followViews();
   }

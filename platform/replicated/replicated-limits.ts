@@ -14,13 +14,16 @@ const table = {
   /** Pause before a call, a follower or a message is tried again. */
   retryPauseMs: 20,
   callTimeoutMsDefault: 10_000,
-  /** A waiting call looks this often whether its time is over. */
+  /** Arguments of one call. */
   argumentBytes: 16 * 1024 * 1024,
 
   /** Messages of one member in a channel that others have not told to have. */
   unstableMessages: 4096,
-  /** Bytes of one message of a channel. */
+  /** Bytes of one message of a channel, and messages that go to a member at once. */
   messageBytes: 1024 * 1024,
+  messagesAtOnce: 32,
+  /** Senders whose abcasts are known, so that none is delivered twice. */
+  abcastSenders: 1024,
   /** How often members of a channel tell what they have, while something is not known. */
   channelTickMs: 10,
   /** Events that wait for one reader of a channel or a view. */

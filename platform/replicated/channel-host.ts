@@ -1,0 +1,159 @@
+/**
+ * The channels of one member: opens them, carries their messages, brings them the views.
+ *
+ * Thread: event loop.
+ */
+import { checkPoolName, FreshetError } from '../base/mod.ts';
+import { Abcast } from './abcast.ts';
+import { CastMachine } from './cast-machine.ts';
+import type { CastMessage } from './cast-messages.ts';
+import { Channel, type ChannelEvent } from './channel.ts';
+import { PeerOutbox } from './peer-outbox.ts';
+import type { HostOptions } from './replicated-host.ts';
+import { replicatedLimits } from './replicated-limits.ts';
+import { watchViews } from './view-events.ts';
+
+/** Alike at all members, but for the timeout and the handler. */
+export interface ChannelSettings<Message> {
+  /** Names the channel's pool: `/tower/radio`. */
+  readonly name: string;
+  /** A volatile one, whose members the channel connects. Default: `volatile`. */
+  readonly subgroup?: string;
+  /** Place of the shard in its subgroup. Default 0. */
+  readonly shard?: number;
+  /** Of everything that waits for other members. Default 10 000. */
+  readonly timeoutMs?: number;
+  /** Takes events in, one at a time: delivered means that it has returned. */
+  readonly onEvent: (event: ChannelEvent<Message>) => void;
+}
+
+const method = 'channel.messages';
+
+/** The half of a channel that does not know what its messages are. */
+interface OpenChannel {
+  onMessage(from: number, message: CastMessage): void;
+  close(): void;
+}
+
+export class ChannelHost {
+  readonly #options: HostOptions;
+  readonly #run: string;
+  readonly #channels = new Map<string, OpenChannel>();
+  #closed = false;
+
+  constructor(options: HostOptions, run: string) {
+    this.#options = options;
+    this.#run = run;
+    options.messages.handle(method, async (from, argument) => {
+      const [name, messages] = argument as [string, readonly CastMessage[]];
+      const channel = this.#channels.get(name);
+      if (channel === undefined) {
+        throw new FreshetError('NOT_A_MEMBER', `The channel ${name} is not open here`);
+      }
+      for (const message of messages) channel.onMessage(from, message);
+      return Promise.resolve(null);
+    });
+  }
+
+  /**
+   * Opens a channel at this member of its shard. Every member of the shard has to: what is sent
+   * waits until all members of a view have. Rejects INVALID_ARGUMENT, INVALID_POOL, POOL_EXISTS,
+   * NOT_A_MEMBER (the shard is not held here).
+   */
+  async open<Message>(settings: ChannelSettings<Message>): Promise<Channel<Message>> {
+    const { nodeId, clock, store, log } = this.#options;
+    const { subgroup = 'volatile', shard: index = 0, onEvent } = settings;
+    const name = checkPoolName(settings.name);
+    const shard = this.#shardOf(name, subgroup, index);
+    const timeoutMs = settings.timeoutMs ?? replicatedLimits.callTimeoutMsDefault;
+    const locations = { [`${name}/abcast`]: index };
+    const outboxes = new Map<number, PeerOutbox>();
+    const channel = new Channel<Message>({
+      name,
+      nodeId,
+      timeoutMs,
+      clock,
+      machine: new CastMachine(nodeId),
+      onEvent,
+      send: (to, message) => {
+        const outbox = outboxes.get(to) ?? this.#outbox(name, shard, to);
+        outboxes.set(to, outbox);
+        outbox.push(message);
+      },
+    });
+    this.#channels.set(name, channel);
+    try {
+      await store.objects.createPool({
+        name,
+        kind: 'volatile',
+        subgroup,
+        schema: 'raw',
+        locations,
+      });
+    } catch (caught) {
+      this.#channels.delete(name);
+      throw caught;
+    }
+    const abcast = new Abcast({
+      name,
+      shard,
+      node: nodeId,
+      run: this.#run,
+      store,
+      clock,
+      log,
+      onMessage: (from, version, bytes) => channel.onAbcast(from, version, bytes),
+      onGap: () => onEvent({ type: 'gap' }),
+    });
+    channel.begin(abcast);
+    if (this.#closed) channel.close();
+    void this.#followViews(channel, shard);
+    return channel;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const channel of this.#channels.values()) channel.close();
+  }
+
+  async #followViews<Message>(channel: Channel<Message>, shard: number): Promise<void> {
+    const { group, nodeId } = this.#options;
+    for await (const { number, members } of watchViews(group, nodeId, shard)) {
+      if (this.#closed) return;
+      channel.onView(number, members);
+    }
+  }
+
+  #outbox(name: string, shard: number, to: number): PeerOutbox {
+    const { messages, group, clock } = this.#options;
+    return new PeerOutbox({
+      clock,
+      send: (some) => messages.call(to, method, [name, some], { timeoutMs: null, signal: null }),
+      isWanted: () => !this.#closed && group.holders(shard).includes(to),
+    });
+  }
+
+  #shardOf(name: string, subgroup: string, index: number): number {
+    const { group, nodeId } = this.#options;
+    if (this.#channels.has(name)) {
+      throw new FreshetError('INVALID_ARGUMENT', `The channel ${name} is open here already`, {
+        mend: 'Open it once and share it',
+      });
+    }
+    const { shards } = group.layout.subgroup(subgroup);
+    const shard = shards[index];
+    if (shard === undefined) {
+      const message = `${name}: the subgroup ${subgroup} has no shard ${String(index)}`;
+      throw new FreshetError('INVALID_ARGUMENT', message, {
+        mend: `Name one from 0 to ${String(shards.length - 1)}`,
+      });
+    }
+    if (!shard.members.includes(nodeId)) {
+      const members = shard.members.map(String).join(', ');
+      throw new FreshetError('NOT_A_MEMBER', `${name} connects members ${members}`, {
+        mend: 'Open it there, or name a shard that this member holds',
+      });
+    }
+    return shard.shard;
+  }
+}
