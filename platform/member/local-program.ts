@@ -10,35 +10,57 @@ import { type LocalCluster, startLocalCluster } from '../local-cluster.ts';
 import { type ParentCall, runMemberProcess } from '../member-process.ts';
 import { ProgramMember } from './program-member.ts';
 
-/** A call of the program's main part to one of its members. Values are structured-clonable. */
-export type MemberCall<Argument> = (member: ProgramMember, argument: Argument) => Promise<unknown>;
+/**
+ * A call of the program's main part to one of its members, on what its `start` has made. Arguments
+ * and results are structured-clonable.
+ */
+export type MemberCall<State> = (state: State, argument: never) => Promise<unknown>;
 
-export type MemberCalls = Readonly<Record<string, MemberCall<never>>>;
+export type MemberCalls<State> = Readonly<Record<string, MemberCall<State>>>;
+
+/** A call takes one argument, or none. */
+type ArgumentOf<Call> = Call extends (state: never, argument: infer Argument) => unknown
+  ? unknown extends Argument
+    ? []
+    : [Argument]
+  : never;
+
+type ResultOf<Call> = Call extends (...args: never) => infer Result ? Awaited<Result> : never;
 
 /** The members as the main part of a program sees them. */
-export interface ProgramCluster<Calls extends MemberCalls> {
+export interface ProgramCluster<Calls> {
   /** Node ids, from 1. */
   readonly ids: readonly number[];
   /** Rejects UNREACHABLE when the member ends meanwhile, else as the call does. */
   call<Name extends keyof Calls & string>(
     id: number,
     name: Name,
-    ...argument: Parameters<Calls[Name]>[1] extends undefined ? [] : [Parameters<Calls[Name]>[1]]
-  ): Promise<Awaited<ReturnType<Calls[Name]>>>;
+    ...argument: ArgumentOf<Calls[Name]>
+  ): Promise<ResultOf<Calls[Name]>>;
   /** Ends a member at once, as kill -9 does. */
   kill(id: number): Promise<void>;
-  /** Starts one again that was killed; resolves once its shards run. */
+  /** Starts one again that was killed; resolves once its shards run and its `start` is done. */
   start(id: number): Promise<void>;
+  /** Stops a member's process as it is (SIGSTOP), and lets it go on. */
+  pause(id: number): void;
+  resume(id: number): void;
 }
 
-export interface LocalProgram<Calls extends MemberCalls> {
+export interface LocalProgram<State, Calls extends MemberCalls<State>> {
   /** Default 3. */
   readonly members?: number;
+  /** Further settings of every member's configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** At every member, once its shards run. */
+  readonly start: (member: ProgramMember) => Promise<State>;
   /** What members can be asked by the main part. */
   readonly calls: Calls;
-  /** Runs beside the members; what it returns is printed. */
+  /** Runs beside the members; what it returns is printed as JSON. */
   readonly main: (cluster: ProgramCluster<Calls>) => Promise<unknown>;
 }
+
+/** Asked of every member: whether its `start` is done. */
+const startedCall = 'started';
 
 /** Set in the processes of members; a channel to a parent may have other reasons. */
 const memberMark = 'FRESHET_PROGRAM_MEMBER';
@@ -55,9 +77,9 @@ const memory = { ringBudgetBytes: 24 * 1024 * 1024 };
  * to run, it starts the members and runs `main`; in a member's process, it becomes that member;
  * where it is only imported, nothing happens.
  */
-export async function runLocalProgram<Calls extends MemberCalls>(
+export async function runLocalProgram<State, Calls extends MemberCalls<State>>(
   url: string,
-  program: LocalProgram<Calls>,
+  program: LocalProgram<State, Calls>,
 ): Promise<void> {
   const file = fileURLToPath(url);
   const started = process.argv[1];
@@ -65,7 +87,7 @@ export async function runLocalProgram<Calls extends MemberCalls>(
     return;
   }
   if (process.env[memberMark] === '1') {
-    runProgramMember(program.calls);
+    runProgramMember(program);
     return;
   }
   const folder = await mkdtemp(path.join(tmpdir(), 'freshet-program-'));
@@ -75,11 +97,11 @@ export async function runLocalProgram<Calls extends MemberCalls>(
       dataFolder: folder,
       entry: file,
       env: memberEnvironment(),
-      config: { memory, logLevel: 'error' },
+      config: { memory, logLevel: 'error', ...program.config },
     });
     try {
-      await cluster.whenRunning();
-      process.stdout.write(`${JSON.stringify(await program.main(toCluster(cluster)), null, 2)}\n`);
+      const outcome = await program.main(await toCluster(cluster));
+      process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`);
     } finally {
       await cluster.close();
     }
@@ -88,35 +110,49 @@ export async function runLocalProgram<Calls extends MemberCalls>(
   }
 }
 
-/** The members of a running local cluster, for the main part of a program. */
-export function toCluster<Calls extends MemberCalls>(cluster: LocalCluster): ProgramCluster<Calls> {
+/** The members of a local cluster, for the main part of a program, once all have started. */
+export async function toCluster<Calls>(cluster: LocalCluster): Promise<ProgramCluster<Calls>> {
+  const ids = cluster.members.map(({ id }) => id);
+  const signal = (id: number, name: NodeJS.Signals): void => {
+    cluster.members.find((member) => member.id === id)?.process?.kill(name);
+  };
+  await Promise.all(ids.map((id) => cluster.call(id, startedCall)));
   return {
-    ids: cluster.members.map(({ id }) => id),
+    ids,
     call: async (id, name, ...argument) =>
-      (await cluster.call(id, name, argument[0] ?? null)) as never,
+      (await cluster.call(id, name, (argument as readonly unknown[])[0] ?? null)) as never,
     kill: (id) => cluster.kill(id),
     start: async (id) => {
       await cluster.start(id);
-      await cluster.whenRunning();
+      await cluster.call(id, startedCall);
     },
+    pause: (id) => signal(id, 'SIGSTOP'),
+    resume: (id) => signal(id, 'SIGCONT'),
   };
 }
 
-function runProgramMember(calls: MemberCalls): void {
-  let own: ProgramMember | null = null;
+function runProgramMember<State>({ start, calls }: LocalProgram<State, MemberCalls<State>>): void {
+  let started: Promise<State> | null = null;
+  const whenStarted = async (): Promise<State> => {
+    if (started === null) throw new Error('A call came before the member was made');
+    return started;
+  };
   const entries = Object.entries(calls).map(([name, call]): [string, ParentCall] => [
     name,
-    (_member, argument) => {
-      if (own === null) throw new Error('A call came before the member was made');
-      return call(own, argument as never);
-    },
+    async (_member, argument) => call(await whenStarted(), argument as never),
   ]);
+  const isStarted: ParentCall = async () => {
+    await whenStarted();
+    return null;
+  };
   runMemberProcess({
-    calls: Object.fromEntries(entries),
+    calls: { ...Object.fromEntries(entries), [startedCall]: isStarted },
     parts: () => [
       (member) => {
         const made = new ProgramMember(member);
-        own = made;
+        started = made.whenRunning().then(() => start(made));
+        // Whoever calls is told.
+        started.catch(() => undefined);
         return Promise.resolve({
           close: () => {
             made.closeObjects();

@@ -1,6 +1,7 @@
 /** Members of a cluster with replicated objects, for test/integration/replicated.test.ts. */
 import {
   type CallOutcome,
+  type ProgramMember,
   Replicated,
   type ReplicatedObject,
   runLocalProgram,
@@ -73,20 +74,28 @@ interface Text {
   readonly text: string;
 }
 
-type Member = Parameters<Parameters<typeof runLocalProgram>[1]['calls'][string]>[0];
-
 interface Calls {
   open(
-    member: Member,
+    member: ProgramMember,
     options: { name: string; kind: 'volatile' | 'persistent'; snapshotCalls: number },
   ): Promise<void>;
-  add(member: Member, argument: Text): Promise<number>;
-  fail(member: Member, argument: Text): Promise<void>;
-  everywhere(member: Member, argument: Text): Promise<[number, CallOutcome<number>][]>;
-  entries(member: Member, argument: { name: string; node: number }): Promise<readonly string[]>;
-  addMany(member: Member, argument: { name: string; prefix: string; count: number }): Promise<void>;
+  add(member: ProgramMember, argument: Text): Promise<number>;
+  fail(member: ProgramMember, argument: Text): Promise<void>;
+  everywhere(member: ProgramMember, argument: Text): Promise<[number, CallOutcome<number>][]>;
+  entries(
+    member: ProgramMember,
+    argument: { name: string; node: number },
+  ): Promise<readonly string[]>;
+  addMany(
+    member: ProgramMember,
+    argument: { name: string; prefix: string; count: number },
+  ): Promise<void>;
   whenAdded(): Promise<void>;
-  view(member: Member): Promise<unknown>;
+  view(member: ProgramMember): Promise<unknown>;
 }
 
-await runLocalProgram(import.meta.url, { calls, main: () => Promise.resolve(null) });
+await runLocalProgram(import.meta.url, {
+  start: (member: ProgramMember) => Promise.resolve(member),
+  calls,
+  main: () => Promise.resolve(null),
+});

@@ -6,12 +6,7 @@ import {
   type LocalClusterOptions,
   startLocalCluster,
 } from '../../platform/local-cluster.ts';
-import {
-  type MemberCalls,
-  memberEnvironment,
-  type ProgramCluster,
-  toCluster,
-} from '../../platform/member/mod.ts';
+import { memberEnvironment, type ProgramCluster, toCluster } from '../../platform/member/mod.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 
 const MiB = 1024 * 1024;
@@ -140,7 +135,7 @@ export function text(value: Uint8Array | null | undefined): string | null {
 }
 
 /** Members that run a program of `runLocalProgram`; `main` of that program is the test's. */
-export async function startProgram<Calls extends MemberCalls>(
+export async function startProgram<Calls>(
   folder: string,
   file: string,
   members = 3,
@@ -149,5 +144,5 @@ export async function startProgram<Calls extends MemberCalls>(
   const place = isCompiled ? `../../dist/${file.replace(/\.ts$/, '.js')}` : `../../${file}`;
   const entry = new URL(place, import.meta.url);
   const cluster = await startProcessCluster(folder, { entry, members, env: memberEnvironment() });
-  return { cluster, program: toCluster<Calls>(cluster) };
+  return { cluster, program: await toCluster<Calls>(cluster) };
 }

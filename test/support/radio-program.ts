@@ -1,7 +1,11 @@
 /** Members of a cluster with a channel, for test/integration/channel.test.ts. */
-import { type Channel, type ChannelEvent, runLocalProgram } from '../../platform/member/mod.ts';
+import {
+  type Channel,
+  type ChannelEvent,
+  type ProgramMember,
+  runLocalProgram,
+} from '../../platform/member/mod.ts';
 
-type Member = Parameters<Parameters<typeof runLocalProgram>[1]['calls'][string]>[0];
 type Order = 'mcast' | 'fbcast' | 'cbcast' | 'abcast';
 
 const events: ChannelEvent<string>[] = [];
@@ -15,7 +19,7 @@ function open(): Channel<string> {
 }
 
 export const calls = {
-  open: async (member: Member) => {
+  open: async (member: ProgramMember) => {
     radio = await member.channel<string>({
       name: '/tower/radio',
       timeoutMs: 60_000,
@@ -32,14 +36,14 @@ export const calls = {
     });
   },
   send: async (
-    _member: Member,
+    _member: ProgramMember,
     { order, prefix, count }: { order: Order; prefix: string; count: number },
   ) => {
     for (let nth = 0; nth < count; nth++) await open()[order](`${prefix}${String(nth)}`);
   },
   flush: async () => open().flush(),
   /** Sends without an end: this process is to be killed meanwhile. */
-  sendOn: (_member: Member, { order, prefix }: { order: Order; prefix: string }) => {
+  sendOn: (_member: ProgramMember, { order, prefix }: { order: Order; prefix: string }) => {
     const on = async (): Promise<void> => {
       for (let nth = 0; ; nth++) {
         await open()[order](`${prefix}${String(nth)}`);
@@ -53,4 +57,8 @@ export const calls = {
   members: () => Promise.resolve(open().members),
 };
 
-await runLocalProgram(import.meta.url, { calls, main: () => Promise.resolve(null) });
+await runLocalProgram(import.meta.url, {
+  start: (member: ProgramMember) => Promise.resolve(member),
+  calls,
+  main: () => Promise.resolve(null),
+});
