@@ -7,39 +7,29 @@
 import { type Channel, type ProgramMember, runLocalProgram } from '../platform/member/mod.ts';
 
 class Barrier {
-  readonly #channel: Channel<number>;
   readonly #arrived = new Map<number, Set<number>>();
   readonly #waiting = new Map<number, () => void>();
   #members: readonly number[] = [];
-
-  private constructor(channel: Channel<number>) {
-    this.#channel = channel;
-  }
+  #channel: Channel<number> | null = null;
 
   static async open(member: ProgramMember, name: string): Promise<Barrier> {
-    const made: { barrier: Barrier | null; members: readonly number[] } = {
-      barrier: null,
-      members: [],
-    };
-    const channel = await member.channel<number>({
+    const barrier = new Barrier();
+    barrier.#channel = await member.channel<number>({
       name,
       timeoutMs: 60_000,
       onEvent: (event) => {
-        const { barrier } = made;
-        if (event.type === 'view') made.members = event.members;
-        if (event.type === 'view') barrier?.onView(event.members);
-        if (event.type === 'message') barrier?.onArrival(event.message, event.from);
+        if (event.type === 'view') barrier.#members = event.members;
+        if (event.type === 'message') barrier.#arrivedAt(event.message).add(event.from);
+        barrier.#openThoseComplete();
       },
     });
-    made.barrier = new Barrier(channel);
-    made.barrier.onView(made.members);
-    return made.barrier;
+    return barrier;
   }
 
   /** Resolves with who was there, once all members have called it for the round. */
   async arrive(round: number): Promise<readonly number[]> {
     const opened = new Promise<void>((resolve) => this.#waiting.set(round, resolve));
-    await this.#channel.fbcast(round);
+    await this.#channel?.fbcast(round);
     await opened;
     return [...this.#arrivedAt(round)].sort();
   }
@@ -47,16 +37,6 @@ class Barrier {
   /** Rounds at which a member waits here. */
   get waiting(): readonly number[] {
     return [...this.#waiting.keys()];
-  }
-
-  onArrival(round: number, from: number): void {
-    this.#arrivedAt(round).add(from);
-    this.#openThoseComplete();
-  }
-
-  onView(members: readonly number[]): void {
-    this.#members = members;
-    this.#openThoseComplete();
   }
 
   #arrivedAt(round: number): Set<number> {
@@ -68,7 +48,7 @@ class Barrier {
   #openThoseComplete(): void {
     for (const [round, open] of this.#waiting) {
       const arrived = this.#arrivedAt(round);
-      if (this.#members.length > 0 && this.#members.every((node) => arrived.has(node))) {
+      if (this.#members.every((node) => arrived.has(node))) {
         this.#waiting.delete(round);
         open();
       }
@@ -82,7 +62,7 @@ const calls = {
 };
 
 await runLocalProgram(import.meta.url, {
-  start: (member: ProgramMember) => Barrier.open(member, '/work/barrier'),
+  start: (member: ProgramMember) => Barrier.open(member, '/crew/barrier'),
   calls,
   main: async (cluster) => {
     const first = [1, 2].map((id) => cluster.call(id, 'arrive', 1));

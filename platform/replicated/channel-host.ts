@@ -56,9 +56,10 @@ export class ChannelHost {
   }
 
   /**
-   * Opens a channel at this member of its shard. Every member of the shard has to: what is sent
-   * waits until all members of a view have. Rejects INVALID_ARGUMENT, INVALID_POOL, POOL_EXISTS,
-   * NOT_A_MEMBER (the shard is not held here).
+   * Opens a channel at this member of its shard; resolves once all members of a view have opened it
+   * and are in. Events may come before. Members that open several open them in the same order, or
+   * at once. Rejects INVALID_ARGUMENT, INVALID_POOL, POOL_EXISTS, NOT_A_MEMBER (the shard is not held
+   * here), TIMEOUT (saying who has not opened it).
    */
   async open<Message>(settings: ChannelSettings<Message>): Promise<Channel<Message>> {
     const { nodeId, clock, store, log } = this.#options;
@@ -108,6 +109,13 @@ export class ChannelHost {
     channel.begin(abcast);
     if (this.#closed) channel.close();
     void this.#followViews(channel, shard);
+    try {
+      await channel.flush();
+    } catch (caught) {
+      this.#channels.delete(name);
+      channel.close();
+      throw caught;
+    }
     return channel;
   }
 

@@ -112,14 +112,16 @@ export class Channel<Message> {
   }
 
   onView(number: number, members: readonly number[]): void {
-    this.#take(this.#options.machine.onView({ number, members }));
+    // Who has closed it takes no part in views, so that the others do not count on it.
+    if (!this.#closed) this.#take(this.#options.machine.onView({ number, members }));
   }
 
   onMessage(from: number, message: CastMessage): void {
-    this.#take(this.#options.machine.onMessage(from, message));
+    if (!this.#closed) this.#take(this.#options.machine.onMessage(from, message));
   }
 
   onAbcast(from: number, version: number, bytes: Uint8Array): void {
+    if (this.#closed) return;
     const message = decodeValue(bytes) as Message;
     this.#options.onEvent({ type: 'message', order: 'abcast', from, message, version });
     this.#take(this.#options.machine.onOrdered(version));
@@ -133,6 +135,7 @@ export class Channel<Message> {
 
   async #cast(order: CastOrder, message: Message): Promise<void> {
     const bytes = encoded(message);
+    if (this.#closed) throw this.#closedError();
     const { machine } = this.#options;
     if (machine.unstable >= replicatedLimits.unstableMessages) {
       throw new FreshetError('OVERLOADED', `Members of ${this.name} have not told what they have`, {
