@@ -1,6 +1,6 @@
 /**
- * Ordered calls of this member: numbers them, and sends one again under the same number until a copy
- * has applied it or its time is over.
+ * Ordered calls of this member: numbers them, and sends one again under the same number until a
+ * copy has applied it or its time is over.
  *
  * Thread: event loop.
  */
@@ -60,23 +60,24 @@ export class OrderedCaller {
     const id = { node, run, request: this.#requests };
     this.#open.add(id.request);
     try {
-      const asOf = await this.#within(copy.count(), method, left());
+      const asOf = await this.#again(() => copy.count(), method, deadline);
       const send = (): Promise<Outcome> => {
         const [lowestUnanswered = id.request] = this.#open;
         return copy.submit({ id, lowestUnanswered, asOf, method, args: bytes }, left());
       };
-      const outcome = await this.#untilApplied(send, method, deadline);
+      const outcome = await this.#again(send, method, deadline);
       return await then(outcome, id, left());
     } finally {
       this.#open.delete(id.request);
     }
   }
 
-  async #untilApplied(
-    send: () => Promise<Outcome>,
+  /** Until it succeeds, fails for good, or time is over. */
+  async #again<Result>(
+    send: () => Promise<Result>,
     method: string,
     deadline: number,
-  ): Promise<Outcome> {
+  ): Promise<Result> {
     const { clock } = this.#options;
     for (;;) {
       const leftMs = Math.max(1, deadline - clock.monotonicMs());

@@ -14,10 +14,11 @@ afterEach(async () => {
 
 type Bank = ProgramCluster<typeof calls>;
 
-async function start(folder: string): Promise<Bank> {
+async function start(folder: string, members = 3): Promise<Bank> {
   const { cluster, program } = await startProgram<typeof calls>(
     folder,
     'test/support/bank-program.ts',
+    members,
   );
   running = cluster;
   return program;
@@ -107,4 +108,34 @@ test('a persistent object is as it was when all members were killed at once', as
   const after = await ledgersOf(bank, bank.ids, 100);
   expect(after).toEqual([before, before, before]);
   expect(await bank.call(1, 'add', { name, text: 'next' })).toBe(101);
+});
+
+test('a member without a copy calls through others, each call once though one is killed', async () => {
+  const bank = await start(await tempFolder('replicated'), 4);
+  await open(bank, bank.ids);
+  const copies = await Promise.all(
+    bank.ids.map(async (id) => {
+      const found = await bank
+        .call(id, 'entries', { name, node: id })
+        .catch((error: unknown) => error);
+      return Array.isArray(found) ? [id] : [];
+    }),
+  );
+  const holders = copies.flat();
+  expect(holders).toHaveLength(3);
+  const [outside = 0] = bank.ids.filter((id) => !holders.includes(id));
+  await expect(bank.call(outside, 'entries', { name, node: outside })).rejects.toMatchObject({
+    code: 'NOT_A_MEMBER',
+  });
+  const everywhere = new Map(await bank.call(outside, 'everywhere', { name, text: 'x' }));
+  expect([...everywhere.keys()].sort()).toEqual(holders);
+  await bank.call(outside, 'addMany', { name, prefix: 'm-', count: 300 });
+  const [asked = 0, other = 0] = holders;
+  while ((await bank.call(other, 'entries', { name, node: other })).length < 50);
+  await bank.kill(asked);
+  await bank.call(outside, 'whenAdded');
+  const left = holders.filter((id) => id !== asked);
+  const ledgers = await ledgersOf(bank, left, 301);
+  expect(textsOf(ledgers[0] ?? [])).toEqual(['x', ...numbered('m-', 300)].sort());
+  expect(ledgers[1]).toEqual(ledgers[0]);
 });
