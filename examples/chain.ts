@@ -1,8 +1,8 @@
 /**
- * Chain replication (van Renesse, Schneider, OSDI 2004) on the membership API: the view is the chain.
- * Updates enter at its head and pass member by member to its tail, are applied there first, and then
- * back to the head; queries go to the tail. When a member fails, the view says who its neighbours are
- * now, and they send each other what may have been on its way.
+ * Chain replication (van Renesse, Schneider, OSDI 2004) on the membership API: the view is the
+ * chain. Updates enter at its head and pass member by member to its tail, are applied there first,
+ * and then back to the head; queries go to the tail. When a member fails, the view says who its
+ * neighbours are now, and they send each other what may have been on its way.
  *
  *   npx tsx examples/chain.ts
  */

@@ -1,7 +1,8 @@
 /**
- * k members search a large collection, a kth each, and one dies in the middle of it. Every member has
- * the whole collection and hears of the query; who searches which part follows from the view. What a
- * failed member had not answered is shared out among those who go on, so the answer is complete.
+ * k members search a large collection, a kth each, and one dies in the middle of it. Every member
+ * has the whole collection and hears of the query; who searches which part follows from the view.
+ * What a failed member had not answered is shared out among those who go on, so the answer is
+ * complete.
  *
  *   npx tsx examples/search.ts
  */

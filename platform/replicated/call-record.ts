@@ -1,6 +1,6 @@
 /**
- * Calls and what became of them as bytes (MessagePack). Records of calls lie in the log of the shard
- * and are read by later versions of this code: the first element is the format.
+ * Calls and what became of them as bytes (MessagePack). Records of calls lie in the log of the
+ * shard and are read by later versions of this code: the first element is the format.
  */
 import { decode, encode } from '@msgpack/msgpack';
 import { type ErrorObject, FreshetError } from '../base/mod.ts';

@@ -1,6 +1,6 @@
 /**
- * Which calls of whom have been applied, and what they came to, as part of the state of a replicated
- * object: so a call that is sent again, because a view failed under it, is applied once.
+ * Which calls of whom have been applied, and what they came to, as part of the state of a
+ * replicated object: so a call that is sent again, because a view failed under it, is applied once.
  *
  * Invariants
  *  1. What it holds follows from the calls applied alone: it is alike at every member.

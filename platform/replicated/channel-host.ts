@@ -58,8 +58,8 @@ export class ChannelHost {
   /**
    * Opens a channel at this member of its shard; resolves once all members of a view have opened it
    * and are in. Events may come before. Members that open several open them in the same order, or
-   * at once. Rejects INVALID_ARGUMENT, INVALID_POOL, POOL_EXISTS, NOT_A_MEMBER (the shard is not held
-   * here), TIMEOUT (saying who has not opened it).
+   * at once. Rejects INVALID_ARGUMENT, INVALID_POOL, POOL_EXISTS, NOT_A_MEMBER (the shard is not
+   * held here), TIMEOUT (saying who has not opened it).
    */
   async open<Message>(settings: ChannelSettings<Message>): Promise<Channel<Message>> {
     const { nodeId, clock, store, log } = this.#options;

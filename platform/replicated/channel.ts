@@ -24,7 +24,9 @@ export type ChannelEvent<Message> =
     }
   | (ViewEvent & {
       readonly type: 'view';
-      /** False: the first view here, or this member was left out of one and may have missed some. */
+      /**
+       * False: the first view here, or this member was left out of one and may have missed some.
+       */
       readonly continuous: boolean;
     })
   /** abcasts were missed: this member was too slow, or left out of a view. */

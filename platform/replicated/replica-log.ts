@@ -1,6 +1,8 @@
 import type { CallPlace } from './replica-state.ts';
 
-/** What the log of a replicated object has: calls, and now and then the state after some of them. */
+/**
+ * What the log of a replicated object has: calls, and now and then the state after some of them.
+ */
 export type LogEntry =
   | {
       readonly kind: 'call';

@@ -1,6 +1,6 @@
 /**
- * The copy of a replicated object at this member: follows the log, answers who waits for a call, and
- * writes snapshots when it is its turn.
+ * The copy of a replicated object at this member: follows the log, answers who waits for a call,
+ * and writes snapshots when it is its turn.
  *
  * Thread: event loop.
  * Invariants
@@ -64,7 +64,9 @@ export class Replica {
     this.#follow();
   }
 
-  /** Puts a call into the log and waits until it is applied here; what fails has no known effect. */
+  /**
+   * Puts a call into the log and waits until it is applied here; what fails has no known effect.
+   */
   async submit(call: CallRecord, timeoutMs: number): Promise<Outcome> {
     const waiting = new AbortController();
     const applied = this.whenApplied(call.id, waiting.signal);

@@ -5,7 +5,9 @@ const table = {
   /** Calls after which the state is written, so that none before it is run again. */
   snapshotCallsDefault: 1000,
   snapshotCallsMax: 10_000,
-  /** Versions of the calls that a volatile pool keeps beyond those: while a snapshot is on its way. */
+  /**
+   * Versions of the calls that a volatile pool keeps beyond those: while a snapshot is on its way.
+   */
   snapshotSlackCalls: 4096,
   /** Calls of one caller without an answer. */
   callsInFlight: 1024,

@@ -25,9 +25,9 @@ export class ReplicatedObject<Class extends ReplicatedClass> {
   readonly name: string;
   /**
    * Run by every member of the shard in one order, each once. Resolves with the result of the copy
-   * here, or, where the shard is not held, of one at a member that holds it. Rejects what the method
-   * threw (CALL_FAILED unless it was coded), TIMEOUT (it may be applied later), SESSION_EXPIRED,
-   * VALUE_TOO_LARGE, OVERLOADED.
+   * here, or, where the shard is not held, of one at a member that holds it. Rejects what the
+   * method threw (CALL_FAILED unless it was coded), TIMEOUT (it may be applied later),
+   * SESSION_EXPIRED, VALUE_TOO_LARGE, OVERLOADED.
    */
   readonly ordered: OrderedCalls<Class>;
   /** As `ordered`, with what every member of the view made of it. */

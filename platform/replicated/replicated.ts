@@ -20,15 +20,15 @@ export interface CallContext {
 }
 
 /**
- * An object of which every member of a shard has a copy. A subclass names in `static calls` which of
- * its methods are called how:
+ * An object of which every member of a shard has a copy. A subclass names in `static calls` which
+ * of its methods are called how:
  *
  *     class Counter extends Replicated {
  *       static readonly calls = { add: 'ordered', total: 'p2p' } as const;
  *
  * Ordered methods are synchronous and deterministic: no clock, no random numbers, no I/O but what
- * `context` gives. Arguments and results are what MessagePack carries. One that throws has thrown at
- * every member; what it had changed before stays changed, at all of them.
+ * `context` gives. Arguments and results are what MessagePack carries. One that throws has thrown
+ * at every member; what it had changed before stays changed, at all of them.
  */
 export abstract class Replicated {
   #context: CallContext | null = null;

@@ -184,7 +184,9 @@ export function checkRest(world: CastWorld): string | null {
   return open ? 'a flush was not answered' : null;
 }
 
-/** At the moment: whoever is in the flusher's view, and was with it, has delivered all of `names`. */
+/**
+ * At the moment: whoever is in the flusher's view, and was with it, has delivered all of `names`.
+ */
 export function flushProblem(world: CastWorld, process: Process, names: readonly string[]) {
   const now = staysOf(process).at(-1);
   const mine = staysOf(process);

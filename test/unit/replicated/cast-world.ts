@@ -1,6 +1,7 @@
 /**
- * A channel of two to five members from a seed: a network that delays, reorders and repeats, members
- * that crash and come back, views that leave out who is well, and that some members never hear of.
+ * A channel of two to five members from a seed: a network that delays, reorders and repeats,
+ * members that crash and come back, views that leave out who is well, and that some members never
+ * hear of.
  */
 import { SeededRandom } from '../../../platform/base/mod.ts';
 import {
