@@ -23,7 +23,7 @@ export const restartLog: Row = {
     );
     const isSource = import.meta.url.endsWith('.ts');
     const reader = fileURLToPath(
-      new URL(`../read-logs.${isSource ? 'ts' : 'js'}`, import.meta.url),
+      new URL(`../read-logs/main.${isSource ? 'ts' : 'js'}`, import.meta.url),
     );
     const loader = isSource ? ['--import', 'tsx'] : [];
     return {

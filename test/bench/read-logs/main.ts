@@ -1,7 +1,7 @@
 /** Reads every log below a member's data folder and computes its CRC32C: prints the ms it took. */
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadAddon } from '../../platform/bridge/mod.ts';
+import { loadAddon } from '../../../platform/bridge/mod.ts';
 
 const chunkBytes = 1024 * 1024;
 const folder = process.argv[2] ?? '';
