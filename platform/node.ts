@@ -176,6 +176,7 @@ async function compose(
   const addon = options.addon ?? loadAddon();
   const record = await readViewRecord(folder.path, (bytes) => addon.crc32c(bytes));
   const clock = new SystemClock();
+  const random = new SystemRandom();
   const place = { ...me, host: listenHost };
   const core = openCore(config, place, folder, addon, log);
   // Neither native threads nor the clock's timers keep a process alive; a running member does.
@@ -205,7 +206,7 @@ async function compose(
       scrubBytesPerSecond: logs.scrubBytesPerSecond,
     },
     clock,
-    random: new SystemRandom(),
+    random,
     log,
   });
   undo.push(() => group.close());
@@ -213,7 +214,7 @@ async function compose(
   const maxClockSkewUs = config.maxClockSkewMs * 1000;
   const dataFolder = folder.path;
   const common = { core, messages, group, clock, log };
-  const store = await MemberStore.open({ ...common, dataFolder, maxClockSkewUs });
+  const store = await MemberStore.open({ ...common, dataFolder, random, maxClockSkewUs });
   undo.push(() => store.close());
   const whenRunning = (timeoutMs = defaultWaitMs): Promise<void> => group.whenRunning(timeoutMs);
   return { ...common, config, nodeId: node, folder, store, whenRunning, close };

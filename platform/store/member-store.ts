@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type Clock, FreshetError, type Logger } from '../base/mod.ts';
+import { type Clock, FreshetError, type Logger, type Random } from '../base/mod.ts';
 import { catalogSubgroup, type Group, type MemberCore, type PeerMessages } from '../group/mod.ts';
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
@@ -18,6 +18,7 @@ export interface MemberStoreOptions {
   readonly group: Group;
   readonly dataFolder: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly maxClockSkewUs: number;
 }
@@ -89,12 +90,12 @@ function onlyLocal(access: Access): Access {
 }
 
 /** To the shard where it runs: here if it does, or if it runs nowhere and this member holds it. */
-function makeAccess({ core, messages, group, clock }: MemberStoreOptions): Access {
+function makeAccess({ core, messages, group, clock, random }: MemberStoreOptions): Access {
   const locals = new Map<number, ShardAccess>();
   const remotes = new Map<number, ShardAccess>();
   return (shard) => {
     const layout = group.layout.shard(shard);
-    const remote = (): RemoteShard => new RemoteShard(layout, messages, group, clock);
+    const remote = (): RemoteShard => new RemoteShard(layout, messages, group, clock, random);
     const rank = layout.members.indexOf(core.nodeId);
     if (rank < 0 || group.runsElsewhere) {
       return getOrMake(remotes, shard, remote);

@@ -10,6 +10,7 @@ import {
   type ObjectRecord,
   type PutOutcome,
   type PutResult,
+  type Random,
   type ReadLevel,
   type ShardFrontier,
 } from '../base/mod.ts';
@@ -25,7 +26,9 @@ import type {
   ShardRead,
   ShardScan,
 } from './shard-access.ts';
+import { RequestStamps } from './request-stamps.ts';
 import { storeLimits } from './store-limits.ts';
+import type { SessionStamp } from './types.ts';
 
 const methods = [
   'put',
@@ -45,14 +48,25 @@ type Method = (typeof methods)[number];
 const answerGraceMs = 500;
 const shortCall: ShardCallLimits = Object.freeze({ timeoutMs: 10_000, signal: null });
 
+/** The holder was lost, or holds the shard no more. */
+const sentAgain: ReadonlySet<string> = new Set(['UNREACHABLE', 'SHARD_STOPPED', 'NOT_A_MEMBER']);
+
 export class RemoteShard implements ShardAccess {
   readonly shard: number;
   readonly #messages: PeerMessages;
   readonly #group: Group;
 
   readonly #clock: Clock;
+  readonly #stamps: RequestStamps;
 
-  constructor(layout: ShardLayout, messages: PeerMessages, group: Group, clock: Clock) {
+  constructor(
+    layout: ShardLayout,
+    messages: PeerMessages,
+    group: Group,
+    clock: Clock,
+    random: Random,
+  ) {
+    this.#stamps = new RequestStamps(random);
     this.shard = layout.shard;
     this.#messages = messages;
     this.#group = group;
@@ -60,15 +74,20 @@ export class RemoteShard implements ShardAccess {
   }
 
   async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
-    return (await this.#call('put', [change, call.timeoutMs], call)) as PutResult;
+    return this.#stamped([change], async ([stamped]) => {
+      const answer = await this.#insist('put', (timeoutMs) => [stamped, timeoutMs], call);
+      return answer as PutResult;
+    });
   }
 
   async putMany(
     changes: readonly ShardChange[],
     call: ShardCallLimits,
   ): Promise<readonly PutOutcome[]> {
-    const outcomes = (await this.#call('putMany', [changes, call.timeoutMs], call)) as unknown[];
-    return outcomes.map((outcome) =>
+    const outcomes = await this.#stamped(changes, (stamped) =>
+      this.#insist('putMany', (timeoutMs) => [stamped, timeoutMs], call),
+    );
+    return (outcomes as unknown[]).map((outcome) =>
       typeof outcome === 'object' && outcome !== null && 'code' in outcome
         ? errorFromObject(outcome)
         : (outcome as PutResult),
@@ -76,12 +95,13 @@ export class RemoteShard implements ShardAccess {
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
-    return (await this.#call('read', [read, call.timeoutMs], call)) as ObjectRecord | null;
+    const argument = (timeoutMs: number): unknown[] => [read, timeoutMs];
+    return (await this.#insist('read', argument, call)) as ObjectRecord | null;
   }
 
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
-    const { timeoutMs } = call;
-    return (await this.#call('scan', [scan, resume, timeoutMs], call)) as ScanPage;
+    const argument = (timeoutMs: number): unknown[] => [scan, resume, timeoutMs];
+    return (await this.#insist('scan', argument, call)) as ScanPage;
   }
 
   async history(
@@ -91,8 +111,8 @@ export class RemoteShard implements ShardAccess {
     limit: number,
     call: ShardCallLimits,
   ): Promise<readonly ObjectRecord[]> {
-    const argument = [key, from, to, limit, call.timeoutMs];
-    return (await this.#call('history', argument, call)) as readonly ObjectRecord[];
+    const argument = (timeoutMs: number): unknown[] => [key, from, to, limit, timeoutMs];
+    return (await this.#insist('history', argument, call)) as readonly ObjectRecord[];
   }
 
   feed(options: FeedOptions): ShardFeed {
@@ -100,15 +120,60 @@ export class RemoteShard implements ShardAccess {
   }
 
   async frontier(): Promise<ShardFrontier> {
-    return (await this.#call('frontier', [], shortCall)) as ShardFrontier;
+    return (await this.#insist('frontier', () => [], shortCall)) as ShardFrontier;
   }
 
   async epochOf(version: number): Promise<number | null> {
-    return (await this.#call('epochOf', [version], shortCall)) as number | null;
+    return (await this.#insist('epochOf', () => [version], shortCall)) as number | null;
   }
 
   async versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number> {
-    return (await this.#call('versionAtTime', [time, read, call.timeoutMs], call)) as number;
+    const argument = (timeoutMs: number): unknown[] => [time, read, timeoutMs];
+    return (await this.#insist('versionAtTime', argument, call)) as number;
+  }
+
+  /** With session identities, so that what is sent again is applied once. */
+  async #stamped<Result>(
+    changes: readonly ShardChange[],
+    send: (stamped: readonly ShardChange[]) => Promise<Result>,
+  ): Promise<Result> {
+    const given: SessionStamp[] = [];
+    const stamped = changes.map((change) => {
+      if (change.session !== null) return change;
+      const session = this.#stamps.take();
+      given.push(session);
+      return { ...change, session };
+    });
+    try {
+      return await send(stamped);
+    } finally {
+      for (const stamp of given) this.#stamps.done(stamp);
+    }
+  }
+
+  /** Sent again, perhaps to another holder, until the call's time is over. */
+  async #insist(
+    method: Method,
+    argument: (timeoutMs: number) => unknown[],
+    call: ShardCallLimits,
+  ): Promise<unknown> {
+    const deadline = this.#clock.monotonicMs() + call.timeoutMs;
+    for (;;) {
+      const timeoutMs = Math.max(1, deadline - this.#clock.monotonicMs());
+      try {
+        return await this.#call(method, argument(timeoutMs), { ...call, timeoutMs });
+      } catch (caught) {
+        const isOver = this.#clock.monotonicMs() >= deadline || call.signal?.aborted === true;
+        if (isOver || !isFreshetError(caught) || !sentAgain.has(caught.code)) throw caught;
+        await this.#pause();
+      }
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(storeLimits.stoppedPauseMs, resolve);
+    });
   }
 
   /** Waited for as long as the call may take: a view with one may be on its way. */
@@ -127,9 +192,7 @@ export class RemoteShard implements ShardAccess {
       if (this.#clock.monotonicMs() >= deadline) {
         throw this.#unreachedError(fitting);
       }
-      await new Promise<void>((resolve) => {
-        this.#clock.after(storeLimits.stoppedPauseMs, resolve);
-      });
+      await this.#pause();
     }
   }
 

@@ -131,6 +131,28 @@ describe('shards of some of the members', () => {
     await put(others[1], '/milk/after');
   });
 
+  test('a change from elsewhere is made once, whichever of both is lost under it', async () => {
+    const { four, homes, others, put } = await startFour(1);
+    for (const [round, victim] of homes.entries()) {
+      const keys = Array.from({ length: 300 }, (_, nth) => `/milk/${String(round)}/${String(nth)}`);
+      const lanes = Array.from({ length: 10 }, async (_, lane) => {
+        for (const key of keys.slice(lane * 30, lane * 30 + 30)) await put(others[0], key);
+      });
+      await put(others[1], `/milk/${String(round)}/first`);
+      await four.stop(victim);
+      await Promise.all(lanes);
+      await four.start(victim);
+      await four.whenRunning();
+      for (const key of keys) {
+        const found: unknown[] = [];
+        for await (const version of four.member(others[1]).store.objects.history({ key })) {
+          found.push(version);
+        }
+        expect([key, found.length]).toEqual([key, 1]);
+      }
+    }
+  });
+
   test('one below its minimum stops and says what it waits for', async () => {
     const { four, homes, others, put } = await startFour(2);
     const [first = 0, second = 0] = homes;
