@@ -138,6 +138,8 @@ export interface MachineOptions {
 export interface GroupStatus {
   /** Number of the installed view; 0: none. */
   readonly view: number;
+  /** Its node ids in rank order; empty: none. */
+  readonly members: readonly number[];
   /** The lowest of its members; of all that are configured when there is none. */
   readonly leader: number;
   /** Every shard of mine runs. */
@@ -173,6 +175,7 @@ export class GroupMachine {
     const { core, layout, me, missing } = this.#state;
     return {
       view: core.installed?.number ?? 0,
+      members: core.installed?.members.map(({ node }) => node) ?? [],
       leader: core.installed?.members[0]?.node ?? (layout.members[0] as number),
       running: layout.heldBy(me).every(({ shard }) => this.runningEpoch(shard) > 0),
       missing,

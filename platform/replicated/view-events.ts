@@ -29,12 +29,11 @@ export type ViewSource = Pick<Group, 'layout' | 'holders' | 'status' | 'watchVie
 
 /** The view now; null: none runs yet. `shard`: only its members, in their rank order. */
 export function currentView(group: ViewSource, me: number, shard?: number): ViewEvent | null {
-  const { view: number } = group.status;
+  const { view: number, members: all } = group.status;
   if (number === 0) {
     return null;
   }
-  // Every member holds the catalog, shard 1, in the order of the view.
-  const members = [...group.holders(shard ?? 1)];
+  const members = shard === undefined ? all : [...group.holders(shard)];
   const leader = members[0] ?? 0;
   return { number, members, joined: members, left: [], rank: members.indexOf(me), leader };
 }

@@ -9,7 +9,7 @@ function groupOf() {
   const source = {
     holders: () => state.members,
     get status() {
-      return { view: state.number };
+      return { view: state.number, members: state.members };
     },
     watchView: () => changes,
   } as unknown as ViewSource;
