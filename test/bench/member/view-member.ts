@@ -1,4 +1,4 @@
-/** A member of the rows about views: tells every view as it is installed, and how long puts stall. */
+/** A member of the rows about views: tells each as it is installed, and how long puts stall. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { toFreshetError } from '../../../platform/base/mod.ts';
 import { type ParentCall, runMemberProcess } from '../../../platform/member-process.ts';
