@@ -6,6 +6,9 @@ const views = 'test/integration/views.test.ts';
 const restart = 'test/integration/restart.test.ts';
 const repair = 'test/integration/log-repair.test.ts';
 const layout = 'test/integration/layout.test.ts';
+const channel = 'test/integration/channel.test.ts';
+const replicated = 'test/integration/replicated.test.ts';
+const examples = 'test/integration/examples.test.ts';
 const worlds = 'test/unit/group/group-machine.test.ts';
 
 export const decidedByTests: readonly Check[] = [
@@ -31,5 +34,15 @@ export const decidedByTests: readonly Check[] = [
       tests: null,
     },
     { name: "Cascade's layout.json", file: 'test/unit/group/cascade-layout.test.ts', tests: null },
+  ]),
+  testsCheck('replicated', 'tests-replicated', [
+    { name: 'ordered and p2p calls, snapshot, restore', file: replicated, tests: null },
+    { name: 'mcast, fbcast, cbcast, abcast, flush', file: channel, tests: null },
+    {
+      name: 'causal order and virtual synchrony from seeds, with canaries',
+      file: 'test/unit/replicated/cast-machine.test.ts',
+      tests: null,
+    },
+    { name: 'the seven programs of the lectures', file: examples, tests: null },
   ]),
 ];

@@ -1,5 +1,6 @@
 import type { Job } from '../check.ts';
 import { durability } from '../main-job/durability.ts';
+import { cpuHogs } from './cpu-hogs.ts';
 import { decidedByTests } from './decided-by-tests.ts';
 import { figures } from './figures.ts';
 import { nativeCore } from './native-core.ts';
@@ -7,6 +8,6 @@ import { nativeCore } from './native-core.ts';
 /** The replication core: every line of it that a command can decide. */
 export const replication: Job = {
   name: 'replication',
-  checks: [durability, nativeCore, ...decidedByTests, ...figures],
+  checks: [durability, nativeCore, ...decidedByTests, ...figures, cpuHogs],
   sabotages: new Map(),
 };
