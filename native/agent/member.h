@@ -82,7 +82,7 @@ class Member {
   Status begin_view(Bytes encoded, size_t ring_size, Token token);
   Status propose_view(Bytes encoded, Token token);
   // The shards of the proposal with this vote are filled here.
-  Status view_filled(uint64_t vote);
+  Status view_filled(uint64_t vote, size_t ring_size);
   // Ends all epochs, forgets the view and comes back to all peers as another incarnation.
   Status renew(Token token);
   std::shared_ptr<const ViewSnapshot> view() const { return shared_.view.get(); }

@@ -38,8 +38,8 @@ Status Member::propose_view(Bytes encoded, Token token) {
   });
 }
 
-Status Member::view_filled(uint64_t vote) {
-  return call([vote](Agent& agent) { agent.views().filled(vote); }, false);
+Status Member::view_filled(uint64_t vote, size_t ring_size) {
+  return call([vote, ring_size](Agent& agent) { agent.views().filled(vote, ring_size); }, false);
 }
 
 // From the agent's thread. A record that cannot be written is never answered: who waits for this

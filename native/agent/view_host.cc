@@ -159,9 +159,10 @@ void ViewHost::on_prepare() {
   notify(ViewNotice::kFill);
 }
 
-void ViewHost::filled(uint64_t vote) {
+void ViewHost::filled(uint64_t vote, size_t ring_size) {
   if (vote != to_fill_ || vote != membership_->vote()) return;
   to_fill_ = 0;
+  ring_size_ = ring_size;
   prepare_epochs();
 }
 

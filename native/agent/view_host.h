@@ -91,8 +91,9 @@ class ViewHost {
   // `ring_size` bytes from now on. kInvalidArgument: not a possible view of mine.
   Status begin(const View& view, size_t ring_size, Nanos now);
   Status propose(const View& next);
-  // The shards of the proposal with this vote are filled here.
-  void filled(uint64_t vote);
+  // The shards of the proposal with this vote are filled here. Rings have `ring_size` bytes, as the
+  // other members' have: who joins has not called begin().
+  void filled(uint64_t vote, size_t ring_size);
   void recorded(uint64_t vote);
   // An epoch ended here by itself (its log failed, a peer broke the protocol): without it this
   // member is none of the view.

@@ -51,11 +51,14 @@ napi_value propose_view(napi_env env, napi_callback_info info) {
 }
 
 napi_value view_filled(napi_env env, napi_callback_info info) {
-  const Arguments<2> arguments(env, info);
+  const Arguments<3> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "viewFilled");
   uint64_t vote = 0;
-  if (handle == nullptr || !read_hex(env, arguments[1], "viewFilled: vote", vote)) return nullptr;
-  return run(env, handle, [&](Member& member) { return member.view_filled(vote); });
+  uint64_t ring_size;
+  if (handle == nullptr || !read_hex(env, arguments[1], "viewFilled: vote", vote) ||
+      !read_integer(env, arguments[2], "viewFilled: ringSize", kSafeIntegerMax, ring_size))
+    return nullptr;
+  return run(env, handle, [&](Member& member) { return member.view_filled(vote, ring_size); });
 }
 
 napi_value renew(napi_env env, napi_callback_info info) {

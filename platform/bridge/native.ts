@@ -198,7 +198,7 @@ export interface NativeAddon {
   beginView(member: MemberHandle, view: Uint8Array, ringSize: number, token: number): number;
   /** NOT_CURRENT: this member does not lead, or another view is under way. */
   proposeView(member: MemberHandle, view: Uint8Array, token: number): number;
-  viewFilled(member: MemberHandle, vote: string): number;
+  viewFilled(member: MemberHandle, vote: string, ringSize: number): number;
   /** Ends all epochs and the view, and comes back to the peers as another incarnation. */
   renew(member: MemberHandle, token: number): number;
   view(member: MemberHandle): NativeView | null;

@@ -255,7 +255,7 @@ export class GroupSteps {
       const donors = nodesOf(proposal, core).filter((node) => node !== this.#core.nodeId);
       await this.#fillFromAny(core, donors, signal);
     }
-    this.#core.addon.viewFilled(this.#core.handle, vote);
+    this.#core.addon.viewFilled(this.#core.handle, vote, this.#ringSize);
   }
 
   /** One donor after the other: some may join themselves, others may go. */

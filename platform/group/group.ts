@@ -167,7 +167,9 @@ export class Group {
         this.#log.info({ node, state }, 'member connection');
         this.#enter({ type: 'peer', node, up: state === 'up' });
       },
-      onShardStopped: () => {
+      onShardStopped: (shard, status, node) => {
+        const reason = core.statusName(status);
+        this.#log.warn({ shard, reason, node }, 'a shard stopped');
         this.#publishView();
       },
       onView: (notice) => {

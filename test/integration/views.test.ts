@@ -81,6 +81,11 @@ describe('kill -9 of one member', () => {
       read: 'local',
     })) as ObjectRecord | null;
     expect(text(kept?.value)).toBe('in memory');
+    // More than the smallest ring holds: what it sends wraps where the others expect it.
+    const large = Buffer.alloc(4096, victim);
+    for (let nth = 0; nth < 64; nth++) {
+      await cluster.call(victim, 'put', { key: '/milk/large', value: large });
+    }
   });
 });
 

@@ -35,7 +35,8 @@ export const joinState: Row = {
         const took = wallMs() - began;
         const stalls = await Promise.all(others.map((id) => members.takePuts(id)));
         const failures = stalls.flatMap((stall) => stall.failures);
-        if (failures.length > 0) throw new Error(`puts failed: ${failures.join(', ')}`);
+        if (failures.length > 0)
+          throw new Error(`puts failed: ${[...new Set(failures)].join(', ')}`);
         const longest = Math.max(...stalls.map(({ longestMs }) => longestMs));
         return [
           { name: 'join-state longest put', unit: 'ms', value: longest, raw: null },

@@ -37,7 +37,7 @@ export const unaffectedShard: Row = {
       await pause(lasts);
       const [near, far] = await Promise.all([members.takePuts(1), members.takePuts(3)]);
       const failures = [...near.failures, ...far.failures];
-      if (failures.length > 0) throw new Error(`puts failed: ${failures.join(', ')}`);
+      if (failures.length > 0) throw new Error(`puts failed: ${[...new Set(failures)].join(', ')}`);
       return near.longestMs;
     };
 

@@ -28,7 +28,7 @@ export const viewChange: Row = {
       await pause(settle);
       const stalls = await Promise.all(others.map((id) => members.takePuts(id)));
       const failures = stalls.flatMap((stall) => stall.failures);
-      if (failures.length > 0) throw new Error(`puts failed: ${failures.join(', ')}`);
+      if (failures.length > 0) throw new Error(`puts failed: ${[...new Set(failures)].join(', ')}`);
       return { took: ended - began, stall: Math.max(...stalls.map(({ longestMs }) => longestMs)) };
     };
 
