@@ -1,5 +1,6 @@
 #include "test/native/support/member_group.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -280,7 +281,15 @@ bool MemberGroup::reaches(Version version) {
   });
 }
 
+// An answer is given at one member's delivery: the others may be a moment behind.
 void MemberGroup::expect_alike() {
+  (void)until([&] {
+    const ShardState first = members_[0]->state();
+    return std::all_of(members_.begin(), members_.end(), [&](auto& one) {
+      const ShardState state = one->state();
+      return state.version == first.version && state.digest == first.digest;
+    });
+  });
   const ShardState first = members_[0]->state();
   for (auto& one : members_) {
     const ShardState state = one->state();
