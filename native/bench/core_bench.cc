@@ -1,7 +1,7 @@
 // Three members over loopback tcp, load on them, and what the machine could do in the same run.
 //
 //   core_bench [--size 100] [--senders 3] [--window 1000] [--seconds 3] [--persistent] [--idle]
-//              [--spin 0] [--ring 4194304] [--keys 1000] [--folder /tmp] [--no-raw] [--loader rank]
+//              [--spin 0] [--ring 4194304] [--keys 1000] [--folder F] [--no-raw] [--loader rank]
 //
 // Prints one line of JSON. `--window 1 --senders 1` is one put at a time.
 #include <sys/mman.h>
@@ -11,7 +11,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "native/bench/bench_member.h"
 #include "native/core/check.h"
@@ -102,9 +104,16 @@ int main(int argc, char** argv) {
     return 2;
   }
   Options& options = arguments.options;
-  char folder[] = "/tmp/freshet-bench-XXXXXX";
   const bool own_folder = options.folder.empty();
-  if (own_folder) options.folder = mkdtemp(folder);
+  if (own_folder) {
+    std::error_code none;
+    const std::filesystem::path temporary = std::filesystem::temp_directory_path(none);
+    options.folder = (temporary / "freshet-bench-XXXXXX").string();
+    if (none || mkdtemp(options.folder.data()) == nullptr) {
+      std::fprintf(stderr, "core_bench: set TMPDIR to a folder that is there, or give --folder\n");
+      return 1;
+    }
+  }
   Percentiles raw;
   SyncRate logs;
   if (arguments.raw) {
