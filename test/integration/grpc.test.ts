@@ -16,7 +16,7 @@ beforeAll(async () => {
   rig = await startDoors('grpc');
   ({ door } = rig.cluster);
   await door.createPool({ name: '/barn/notes', kind: 'persistent' });
-  await door.createPool({ name: '/farm/small', kind: 'volatile', maxValueBytes: 100 });
+  await door.createPool({ name: '/byre/small', kind: 'volatile', maxValueBytes: 100 });
 });
 
 afterAll(async () => rig.close());
@@ -44,7 +44,7 @@ describe('streams of puts', () => {
     const results = await door.putMany([
       { key: '/barn/notes/ok/1', value: bytes('1') },
       { key: '/barn/notes/../up', value: bytes('2') },
-      { key: '/farm/small/over', value: new Uint8Array(101) },
+      { key: '/byre/small/over', value: new Uint8Array(101) },
       { key: '/barn/notes/huge', value: new Uint8Array(limits.valueBytesMax + 1) },
       { key: '/barn/notes/ok/2', value: bytes('3'), expect: { versionOfKey: 99 } },
       { key: '/barn/notes/ok/3', value: bytes('4') },
@@ -86,7 +86,7 @@ describe('streams of puts', () => {
     stream.on('error', () => undefined);
     stream.pause();
     const put = (nth: number) => ({
-      key: `/farm/small/deaf/${String(nth % 10)}`,
+      key: `/byre/small/deaf/${String(nth % 10)}`,
       value: Buffer.from('x'),
       ack: Ack.ACK_UNSPECIFIED,
       meta: {},
@@ -172,7 +172,7 @@ describe('errors', () => {
     await expect(take(door.list({ prefix, limit: -1 }), 1)).rejects.toMatchObject(refused);
     await expect(take(door.history({ key, fromVersion: 0.5 }), 1)).rejects.toMatchObject(refused);
     await expect(
-      door.createPool({ name: '/farm/odd', kind: 'volatile', history: 1.5 }),
+      door.createPool({ name: '/byre/odd', kind: 'volatile', history: 1.5 }),
     ).rejects.toMatchObject({ code: 'INVALID_POOL' });
   });
 

@@ -21,9 +21,9 @@ beforeAll(async () => {
   rig = await startDoors('http');
   const { door } = rig.cluster;
   await door.createPool({ name: '/barn/notes', kind: 'persistent' });
-  await door.createPool({ name: '/farm/small', kind: 'volatile', maxValueBytes: 100 });
-  await door.createPool({ name: '/farm/large', kind: 'volatile', history: 1 });
-  await door.createPool({ name: '/farm/bell', kind: 'trigger' });
+  await door.createPool({ name: '/byre/small', kind: 'volatile', maxValueBytes: 100 });
+  await door.createPool({ name: '/byre/large', kind: 'volatile', history: 1 });
+  await door.createPool({ name: '/byre/bell', kind: 'trigger' });
 });
 
 afterAll(async () => rig.close());
@@ -213,12 +213,12 @@ describe('bad input is refused with a code, and the member goes on', () => {
   });
 
   test('a value of the limit is taken, one byte more is not', async () => {
-    expect((await put('/farm/small/a', 'x'.repeat(100))).status).toBe(200);
-    const over = await put('/farm/small/a', 'x'.repeat(101));
+    expect((await put('/byre/small/a', 'x'.repeat(100))).status).toBe(200);
+    const over = await put('/byre/small/a', 'x'.repeat(101));
     expect(over.status).toBe(413);
     expect(errorOf(over).code).toBe('VALUE_TOO_LARGE');
-    expect((await http('/v1/objects/farm/small/a')).body.byteLength).toBe(100);
-    const trigger = await http('/v1/triggers/farm/small/a', {
+    expect((await http('/v1/objects/byre/small/a')).body.byteLength).toBe(100);
+    const trigger = await http('/v1/triggers/byre/small/a', {
       method: 'POST',
       body: 'x'.repeat(101),
     });
@@ -227,21 +227,21 @@ describe('bad input is refused with a code, and the member goes on', () => {
 
   test('64 MiB go in and come out, one byte more does not', async () => {
     const value = Buffer.alloc(64 * MiB, 'milk ');
-    const stored = await http('/v1/objects/farm/large/a', { method: 'PUT', body: value });
+    const stored = await http('/v1/objects/byre/large/a', { method: 'PUT', body: value });
     expect(stored.status).toBe(200);
-    const read = await http('/v1/objects/farm/large/a');
+    const read = await http('/v1/objects/byre/large/a');
     expect(read.body.equals(value)).toBe(true);
     const over = await overLimit(64 * MiB + 1);
     expect(over).toMatch(/^HTTP\/1\.1 413 /);
     expect(over).toContain('"code":"VALUE_TOO_LARGE"');
-    expect((await http('/v1/objects/farm/large/a', { method: 'HEAD' })).status).toBe(200);
+    expect((await http('/v1/objects/byre/large/a', { method: 'HEAD' })).status).toBe(200);
   });
 
   test('a trigger pool stores nothing and says so', async () => {
-    const answer = await put('/farm/bell/a', 'x');
+    const answer = await put('/byre/bell/a', 'x');
     expect(answer.status).toBe(501);
     expect(errorOf(answer).code).toBe('UNSUPPORTED');
-    const trigger = await http('/v1/triggers/farm/bell/a', { method: 'POST', body: 'x' });
+    const trigger = await http('/v1/triggers/byre/bell/a', { method: 'POST', body: 'x' });
     expect(trigger.status).toBe(200);
     expect(jsonOf(trigger)).toMatchObject({ members: [expect.any(Number)] });
   });
@@ -255,7 +255,7 @@ describe('bad input is refused with a code, and the member goes on', () => {
 /** Names the length of a body that is never sent, as a client does that waits for the answer. */
 async function overLimit(length: number): Promise<string> {
   const head = [
-    'PUT /v1/objects/farm/large/b HTTP/1.1',
+    'PUT /v1/objects/byre/large/b HTTP/1.1',
     'host: 127.0.0.1',
     'connection: close',
     `content-length: ${String(length)}`,

@@ -24,7 +24,7 @@ beforeAll(async () => {
   rig = await startDoors('http-streams');
   const { door } = rig.cluster;
   await door.createPool({ name: '/barn/notes', kind: 'persistent' });
-  await door.createPool({ name: '/farm/yield', kind: 'volatile' });
+  await door.createPool({ name: '/byre/yield', kind: 'volatile' });
 });
 
 afterAll(async () => rig.close());
@@ -64,7 +64,7 @@ describe('lists', () => {
   });
 
   test('a query as JSON lines, and its refusals', async () => {
-    const yields = new Database(memberDoor(rig)).pool<{ litres: number }>('/farm/yield');
+    const yields = new Database(memberDoor(rig)).pool<{ litres: number }>('/byre/yield');
     for (const litres of [11, 12, 13]) await yields.put('cow_128', { litres });
     const plan = yields
       .versions()
@@ -132,30 +132,30 @@ describe('the cluster', () => {
   test('pools are made, listed, measured and removed', async () => {
     const create = async (body: unknown) =>
       at('/v1/pools', { method: 'POST', body: JSON.stringify(body) });
-    const made = await create({ name: '/farm/made', kind: 'volatile', history: 3 });
+    const made = await create({ name: '/byre/made', kind: 'volatile', history: 3 });
     expect(made.status).toBe(200);
-    expect(jsonOf(made)).toMatchObject({ name: '/farm/made', kind: 'volatile', history: 3 });
+    expect(jsonOf(made)).toMatchObject({ name: '/byre/made', kind: 'volatile', history: 3 });
     const names = async () =>
       (jsonOf(await at('/v1/pools')) as { name: string }[]).map(({ name }) => name);
-    expect(await names()).toContain('/farm/made');
-    const frontier = jsonOf(await at('/v1/frontier?name=/farm/made')) as { shard: number }[];
+    expect(await names()).toContain('/byre/made');
+    const frontier = jsonOf(await at('/v1/frontier?name=/byre/made')) as { shard: number }[];
     expect(frontier.length).toBeGreaterThan(0);
-    expect((await create({ name: '/farm/made', kind: 'persistent' })).status).toBe(409);
-    expect((await at('/v1/pools?name=/farm/made', { method: 'DELETE' })).status).toBe(200);
-    expect(await names()).not.toContain('/farm/made');
+    expect((await create({ name: '/byre/made', kind: 'persistent' })).status).toBe(409);
+    expect((await at('/v1/pools?name=/byre/made', { method: 'DELETE' })).status).toBe(200);
+    expect(await names()).not.toContain('/byre/made');
   });
 
   test.each([
-    [{ name: '/farm/x', kind: 'volatile', histroy: 3 }, 'INVALID_POOL', 'did you mean history?'],
-    [{ name: '/farm/x', kind: 'volatile', history: -1 }, 'INVALID_POOL', 'history'],
-    [{ name: '/farm/x', kind: 'eternal' }, 'INVALID_POOL', 'kind'],
-    [{ name: '/farm/x', kind: 'volatile', subgroup: 'nowhere' }, null, 'nowhere'],
+    [{ name: '/byre/x', kind: 'volatile', histroy: 3 }, 'INVALID_POOL', 'did you mean history?'],
+    [{ name: '/byre/x', kind: 'volatile', history: -1 }, 'INVALID_POOL', 'history'],
+    [{ name: '/byre/x', kind: 'eternal' }, 'INVALID_POOL', 'kind'],
+    [{ name: '/byre/x', kind: 'volatile', subgroup: 'nowhere' }, null, 'nowhere'],
     [
-      { name: '/farm/x', kind: 'volatile', maxValueBytes: 2 ** 40 },
+      { name: '/byre/x', kind: 'volatile', maxValueBytes: 2 ** 40 },
       'INVALID_POOL',
       'maxValueBytes',
     ],
-    [{ name: '/farm/../x', kind: 'volatile' }, 'INVALID_KEY', '..'],
+    [{ name: '/byre/../x', kind: 'volatile' }, 'INVALID_KEY', '..'],
     [{ kind: 'volatile' }, 'INVALID_POOL', 'name'],
     [{ name: 7, kind: 'volatile' }, 'INVALID_POOL', 'name'],
     [[1, 2], 'INVALID_POOL', 'JSON object'],

@@ -63,7 +63,7 @@ test('a wide row becomes one put a value column, holes none', async () => {
 
 test('without {field} a row is one put of all its values; columns can be renamed', async () => {
   const items = await itemsOf('d;anim;milk;breed\n1-5-2024;7;20;HO\n', {
-    keyTemplate: '/farm/{cow}/day',
+    keyTemplate: '/byre/{cow}/day',
     eventTimeColumn: 'date',
     timeFormat: 'd-m-y',
     delimiter: ';',
@@ -71,7 +71,7 @@ test('without {field} a row is one put of all its values; columns can be renamed
     textFields: ['breed'],
   });
   expect(putsOf(items)).toMatchObject([
-    { key: '/farm/7/day', value: { litres: 20, breed: 'HO' }, eventTime: day('2024-05-01') },
+    { key: '/byre/7/day', value: { litres: 20, breed: 'HO' }, eventTime: day('2024-05-01') },
   ]);
 });
 
