@@ -6,7 +6,7 @@
  * Invariants
  *  1. A step ends only when every member that it concerns has answered it.
  *  2. An attempt's number is never used again by this run of the leader.
- *  3. Nobody restarts beside a view that goes on, as far as anyone here knows.
+ *  3. Nobody restarts beside a view that goes on, when a connected member tells of it.
  */
 import type { GroupEffect } from './group-machine.ts';
 import { groupLimits } from './group-limits.ts';
