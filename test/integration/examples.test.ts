@@ -1,13 +1,9 @@
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { repositoryRoot, runProgram } from '../support/mod.ts';
+import { programArgs, runProgram } from '../support/mod.ts';
 
 /** What an example prints: what its members came to, each a process of its own. */
 async function outcomeOf(name: string): Promise<unknown> {
-  const isCompiled = process.env['FRESHET_TEST_COMPILED'] === '1';
-  const args = isCompiled
-    ? [join(repositoryRoot, 'dist/examples', `${name}.js`)]
-    : ['--import', 'tsx', join(repositoryRoot, 'examples', `${name}.ts`)];
+  const args = programArgs(`examples/${name}.ts`);
   const { code, stdout, stderr } = await runProgram(process.execPath, args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout);

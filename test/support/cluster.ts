@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { silentLogger } from '../../platform/base/mod.ts';
 import {
   freePorts,
@@ -8,6 +9,7 @@ import {
 } from '../../platform/local-cluster.ts';
 import { memberEnvironment, type ProgramCluster, toCluster } from '../../platform/member/mod.ts';
 import { type Member, startMember } from '../../platform/node.ts';
+import { programFile } from './repository.ts';
 
 const MiB = 1024 * 1024;
 const startTimeoutMs = 60_000;
@@ -102,7 +104,7 @@ export async function startProcessCluster(
 ): Promise<LocalCluster> {
   const cluster = await startLocalCluster({
     dataFolder: folder,
-    entry: memberEntry(),
+    entry: entryOf('test/support/cluster-member.ts'),
     ...options,
     config: {
       memory: { ringBudgetBytes: 24 * MiB },
@@ -119,11 +121,8 @@ export async function startProcessCluster(
   return cluster;
 }
 
-/** Compiled by `npm test`, which then says so: it starts three times as fast as the source. */
-function memberEntry(): URL {
-  const isCompiled = process.env['FRESHET_TEST_COMPILED'] === '1';
-  const name = isCompiled ? '../../dist/test/support/cluster-member.js' : './cluster-member.ts';
-  return new URL(name, import.meta.url);
+function entryOf(file: string): URL {
+  return pathToFileURL(programFile(file));
 }
 
 export function bytes(text: string): Uint8Array {
@@ -140,9 +139,7 @@ export async function startProgram<Calls>(
   file: string,
   members = 3,
 ): Promise<{ cluster: LocalCluster; program: ProgramCluster<Calls> }> {
-  const isCompiled = process.env['FRESHET_TEST_COMPILED'] === '1';
-  const place = isCompiled ? `../../dist/${file.replace(/\.ts$/, '.js')}` : `../../${file}`;
-  const entry = new URL(place, import.meta.url);
+  const entry = entryOf(file);
   const cluster = await startProcessCluster(folder, { entry, members, env: memberEnvironment() });
   return { cluster, program: await toCluster<Calls>(cluster) };
 }

@@ -1,6 +1,12 @@
 export { freePort, makeTempFolder, tempFolder, type TemporaryFolder } from './places.ts';
 export { type Ending, Program, type ProgramOptions, runProgram, spawnProgram } from './programs.ts';
-export { listRepositoryFiles, readRepositoryFile, repositoryRoot } from './repository.ts';
+export {
+  listRepositoryFiles,
+  programArgs,
+  programFile,
+  readRepositoryFile,
+  repositoryRoot,
+} from './repository.ts';
 export {
   findTool,
   requireThat,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { layoutLines, showLayout } from '../../../platform/cli/layout-view.ts';
 import { planShards, resolveLayout } from '../../../platform/group/mod.ts';
-import { runProgram, tempFolder } from '../../support/mod.ts';
+import { programArgs, runProgram, tempFolder } from '../../support/mod.ts';
 
 const subgroups = [
   { name: 'v', kind: 'volatile', shards: 2, replicas: 2 },
@@ -51,7 +51,7 @@ test('a closed shard is shown with what it waits for, a spare as such', () => {
 });
 
 const layoutCommand = async (...words: readonly string[]) =>
-  runProgram(process.execPath, ['--import', 'tsx', 'platform/cli/main.ts', ...words]);
+  runProgram(process.execPath, programArgs('platform/cli/main.ts', ...words));
 
 test('the command reads a configuration, or a layout of Cascade, and tells what follows', async () => {
   const folder = await tempFolder('layout-command');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isFreshetError } from '../../../platform/base/mod.ts';
 import { timeOf } from '../../../platform/cli/output.ts';
 import { parseMoment, parseWhole } from '../../../platform/cli/session.ts';
-import { runProgram } from '../../support/mod.ts';
+import { programArgs, runProgram } from '../../support/mod.ts';
 
 const now = 1_795_245_793_641_123;
 
@@ -47,8 +47,9 @@ describe('output that nobody takes', () => {
   const help = async (into: string) =>
     runProgram('/bin/sh', [
       '-c',
-      `"$0" --import tsx platform/cli/main.ts --help ${into}`,
+      `"$0" "$@" ${into}`,
       process.execPath,
+      ...programArgs('platform/cli/main.ts', '--help'),
     ]);
 
   test('is a failure when there is no room for it', async () => {

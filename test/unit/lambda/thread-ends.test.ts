@@ -7,7 +7,13 @@ import { type Logger, ManualClock, silentLogger } from '../../../platform/base/m
 import { workerEntry } from '../../../platform/lambda/mod.ts';
 import { NativeGate } from '../../../platform/lambda/native-gate.ts';
 import { ThreadEnds } from '../../../platform/lambda/thread-ends.ts';
-import { readRepositoryFile, repositoryRoot, runProgram, tempFolder } from '../../support/mod.ts';
+import {
+  programArgs,
+  readRepositoryFile,
+  repositoryRoot,
+  runProgram,
+  tempFolder,
+} from '../../support/mod.ts';
 
 describe('ThreadEnds', () => {
   /** A thread that is inside a native call or not, and the ends that are asked to end it. */
@@ -148,11 +154,11 @@ describe('a member whose lambda is ended', () => {
   ])('lives on, $where', async ({ code, startMs, rounds }) => {
     const file = join(await tempFolder('ended'), 'lambda.cjs');
     await writeFile(file, code);
-    const program = join(repositoryRoot, 'test/unit/lambda/end-threads.ts');
     // Kept here, as a program that is aborted removes nothing.
     const entry = workerEntry();
     onTestFinished(entry.dispose);
-    const args = ['--import', 'tsx', program, entry.path, file, String(startMs), String(rounds)];
+    const words = [entry.path, file, String(startMs), String(rounds)];
+    const args = programArgs('test/unit/lambda/end-threads.ts', ...words);
     const home = await tempFolder('home');
     const { signal, stdout, stderr } = await runProgram(process.execPath, args, {
       cwd: repositoryRoot,
