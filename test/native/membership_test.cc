@@ -10,14 +10,6 @@ namespace freshet::test {
 namespace {
 
 constexpr uint64_t kViewSeeds = 150;
-#if defined(__has_feature)
-#define FRESHET_HAS_FEATURE(name) __has_feature(name)
-#else
-#define FRESHET_HAS_FEATURE(name) 0
-#endif
-// Every step takes many times as long then, and broken rules teach nothing about memory.
-constexpr bool kSanitized =
-    FRESHET_HAS_FEATURE(address_sanitizer) || FRESHET_HAS_FEATURE(thread_sanitizer);
 constexpr uint64_t kSeedsByDefault = kSanitized ? 60 : kViewSeeds;
 constexpr uint64_t kCanarySeeds = 150;  // at most; each is found before
 

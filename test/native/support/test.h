@@ -7,7 +7,17 @@
 #include <sstream>
 #include <string>
 
+#if defined(__has_feature)
+#define FRESHET_HAS_FEATURE(name) __has_feature(name)
+#else
+#define FRESHET_HAS_FEATURE(name) 0
+#endif
+
 namespace freshet::test {
+
+// Every step takes many times as long then, and broken rules teach nothing about memory.
+inline constexpr bool kSanitized =
+    FRESHET_HAS_FEATURE(address_sanitizer) || FRESHET_HAS_FEATURE(thread_sanitizer);
 
 using TestFunction = void (*)();
 struct Registration {
