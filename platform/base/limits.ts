@@ -46,8 +46,8 @@ const table = {
   watchesPerClient: 256,
   /** Events that wait for one watcher before it is told to resume from its token. */
   watchEvents: 8192,
-  /** Unanswered requests of one client session. */
-  sessionRequests: 4096,
+  /** From the lowest unanswered request of a session to its newest; as many as a shard keeps. */
+  sessionRequests: 1024,
 
   pipelineNodes: 256,
   pipelineEdges: 1024,
@@ -89,7 +89,6 @@ export const limitRelations: readonly LimitRelation[] = Object.freeze([
   relation('the default page is allowed', limits.pageObjectsDefault <= limits.pageObjectsMax),
   relation('a page fits a watcher', limits.pageObjectsMax <= limits.watchEvents),
   relation('a transaction fits a batch', limits.transactionKeys <= limits.batchPuts),
-  relation('a batch fits a session', limits.batchPuts <= limits.sessionRequests),
   relation('a lambda batch fits its queue', limits.lambdaBatchEvents <= limits.lambdaQueueEvents),
   relation(
     'the default lambda timeout is allowed',

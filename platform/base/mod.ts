@@ -48,10 +48,12 @@ export type {
   ReadOptions,
   RemoveOptions,
   RemoveRequest,
+  SessionStamp,
   TriggerRequest,
   WatchOptions,
   WatchRequest,
 } from './request.ts';
+export { checkStamp, RequestStamps } from './request-stamps.ts';
 export type { ScannedRecord, ScanRequest, ShardRef, ShardSource } from './scan.ts';
 export { compareText } from './text-order.ts';
 export type { Epoch, Micros, NodeId, ShardId, Version } from './units.ts';

@@ -23,6 +23,17 @@ export interface Expectation {
   readonly epoch?: number;
 }
 
+/**
+ * Names a request of a session, each from 1, so that a retry is applied once and answered as the
+ * first time. SESSION_EXPIRED: whoever asks has answered for it, or its session is forgotten.
+ */
+export interface SessionStamp {
+  readonly session: number;
+  readonly request: number;
+  /** Answers of requests below it are not asked for again. */
+  readonly lowestUnanswered: number;
+}
+
 export interface RemoveOptions extends CallLimits {
   /** Default: persisted for a persistent pool, else delivered. */
   readonly ack?: Ack;
@@ -34,6 +45,7 @@ export interface RemoveOptions extends CallLimits {
 
 export interface RemoveRequest extends RemoveOptions {
   readonly key: string;
+  readonly session?: SessionStamp;
 }
 
 export interface PutOptions extends RemoveOptions {
@@ -44,6 +56,7 @@ export interface PutOptions extends RemoveOptions {
 export interface PutRequest extends PutOptions {
   readonly key: string;
   readonly value: Uint8Array;
+  readonly session?: SessionStamp;
 }
 
 export interface ReadOptions extends CallLimits {

@@ -104,8 +104,8 @@ export class LocalShard implements ShardAccess {
         return nothingKnown;
       }
       // Under a session identity it is applied once, however often it is sent.
-      const isCutOff = this.#core.statusName(completion.status) === 'SHARD_STOPPED';
-      if (!isCutOff || change.session === null || this.#clock.monotonicMs() >= deadline) {
+      const isFinal = !this.#isCutOff(completion) || change.session === null;
+      if (isFinal || this.#clock.monotonicMs() >= deadline) {
         return this.#toResult(change, completion);
       }
     }
@@ -130,12 +130,25 @@ export class LocalShard implements ShardAccess {
       changes.map((change, nth) => {
         const answer = answers[nth];
         return this.#outcome(
-          answer === undefined
-            ? this.put(change, call)
-            : answer.then((completion) => this.#toResult(change, completion)),
+          answer === undefined ? this.put(change, call) : this.#answered(answer, change, call),
         );
       }),
     );
+  }
+
+  async #answered(
+    answer: Promise<Completion>,
+    change: ShardChange,
+    call: ShardCallLimits,
+  ): Promise<PutResult> {
+    const completion = await answer;
+    return change.session !== null && this.#isCutOff(completion)
+      ? this.put(change, call)
+      : this.#toResult(change, completion);
+  }
+
+  #isCutOff({ status }: Completion): boolean {
+    return this.#core.statusName(status) === 'SHARD_STOPPED';
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {

@@ -13,5 +13,5 @@ export type { Position } from './resume-token.ts';
 export { decodeToken, encodeToken } from './resume-token.ts';
 export { StoreShardSource } from './shard-source.ts';
 export { storeLimits } from './store-limits.ts';
-export type { SessionStamp, Stamped, TriggerEvent, TriggerHandler } from './types.ts';
+export type { TriggerEvent, TriggerHandler } from './types.ts';
 export { Watch } from './watch.ts';

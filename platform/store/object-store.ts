@@ -7,6 +7,7 @@
 import {
   type CallLimits,
   checkKey,
+  checkStamp,
   type Clock,
   compareText,
   FreshetError,
@@ -45,7 +46,6 @@ import {
   type ShardScan,
 } from './shard-access.ts';
 import type { TriggerRouter } from './trigger-router.ts';
-import type { Stamped } from './types.ts';
 import { Watch } from './watch.ts';
 
 export interface ObjectStoreOptions {
@@ -76,19 +76,19 @@ export class ObjectStore {
   /**
    * Rejects CONDITION_FAILED, VALUE_TOO_LARGE, UNKNOWN_POOL, OVERLOADED, SHARD_STOPPED, TIMEOUT …
    */
-  async put(request: Stamped<PutRequest>): Promise<PutResult> {
+  async put(request: PutRequest): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
     const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
     return this.#change(pool, change, callLimits(request));
   }
 
-  async remove(request: Stamped<RemoveRequest>): Promise<PutResult> {
+  async remove(request: RemoveRequest): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
     return this.#change(pool, toChange('remove', request, pool), callLimits(request));
   }
 
   /** Many puts, not atomic: outcomes in order. Rejects only for too many, or too many bytes. */
-  async putMany(requests: readonly Stamped<PutRequest>[]): Promise<readonly PutOutcome[]> {
+  async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
     checkBatch(requests);
     const outcomes: (PutOutcome | null)[] = requests.map(() => null);
     const byShard = new Map<number, { pool: PoolInfo; change: ShardChange; nth: number }[]>();
@@ -377,12 +377,15 @@ export class ObjectStore {
 
 function toChange(
   kind: 'put' | 'remove' | 'trigger',
-  request: Stamped<RemoveRequest> & { readonly value?: Uint8Array },
+  request: RemoveRequest & { readonly value?: Uint8Array },
   pool: PoolInfo,
 ): ShardChange {
   const { key, value, expect, eventTime, session, ack } = request;
   if (value !== undefined) {
     checkSize(key, value, pool);
+  }
+  if (session !== undefined) {
+    checkStamp(session);
   }
   if (pool.kind === 'trigger' && kind !== 'trigger') {
     throw new FreshetError('UNSUPPORTED', `The trigger pool ${pool.name} stores nothing`, {

@@ -12,6 +12,8 @@ import {
   type PutResult,
   type Random,
   type ReadLevel,
+  RequestStamps,
+  type SessionStamp,
   type ShardFrontier,
 } from '../base/mod.ts';
 import type { Group, PeerMessages, ShardLayout } from '../group/mod.ts';
@@ -26,9 +28,7 @@ import type {
   ShardRead,
   ShardScan,
 } from './shard-access.ts';
-import { RequestStamps } from './request-stamps.ts';
 import { storeLimits } from './store-limits.ts';
-import type { SessionStamp } from './types.ts';
 
 const methods = [
   'put',
@@ -66,7 +66,7 @@ export class RemoteShard implements ShardAccess {
     clock: Clock,
     random: Random,
   ) {
-    this.#stamps = new RequestStamps(random);
+    this.#stamps = new RequestStamps(random, clock);
     this.shard = layout.shard;
     this.#messages = messages;
     this.#group = group;

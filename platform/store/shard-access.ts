@@ -5,12 +5,12 @@ import type {
   PutOutcome,
   PutResult,
   ReadLevel,
+  SessionStamp,
   ShardFrontier,
   WatchEvent,
 } from '../base/mod.ts';
 import type { ScanOptions } from '../bridge/mod.ts';
 import type { EventShare, PackedRecord } from '../group/mod.ts';
-import type { SessionStamp } from './types.ts';
 
 /** A change of one shard, checked and complete; `pool` 0: of the shard itself. */
 export interface ShardChange {

@@ -2,16 +2,6 @@ import type { Meta } from '../base/mod.ts';
 
 /** What only a member's own store is asked; what every door shares is in platform/base. */
 
-/** Names a request of a client, so that a retry is applied once. Each from 1. */
-export interface SessionStamp {
-  readonly session: number;
-  readonly request: number;
-  readonly lowestUnanswered: number;
-}
-
-/** A change that may name its request. */
-export type Stamped<Request> = Request & { readonly session?: SessionStamp };
-
 /** A trigger put that has arrived at this member. */
 export interface TriggerEvent {
   readonly key: string;

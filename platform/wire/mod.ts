@@ -41,6 +41,7 @@ export type {
   PutRequest as WirePutRequest,
   RemoveRequest as WireRemoveRequest,
   RowBatch,
+  Session as WireSession,
   TriggerReply,
   TriggerRequest as WireTriggerRequest,
   VerifyReply,

@@ -94,6 +94,7 @@ describe('streams of puts', () => {
       timeoutMs: 0,
       expect: undefined,
       eventTime: undefined,
+      session: undefined,
     });
     const batches = 40;
     const each = 2000;

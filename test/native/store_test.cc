@@ -236,6 +236,17 @@ TEST(a_retry_is_applied_once_and_a_refusal_is_remembered) {
   EXPECT_EQ(refused.previous_version_of_key, Version{1});
 }
 
+TEST(a_retry_after_its_pool_was_made_is_applied) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  Change change = put_of(1, "/k", "v");
+  change.session = {77, 1, 1};
+  EXPECT(feed.apply(change).status == Status::kUnknownPool);
+  (void)feed.pool(1);
+  EXPECT(is_ok(feed.apply(change).status));
+  EXPECT_EQ(feed.apply(change).version, Version{1});
+}
+
 TEST(triggers_take_versions_and_are_released) {
   for (const bool persistent : {false, true}) {
     Store store({.shard = 1, .persistent = persistent});

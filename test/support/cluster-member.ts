@@ -1,6 +1,6 @@
 import { type GetRequest, type PutRequest, toFreshetError } from '../../platform/base/mod.ts';
 import { type ParentCall, runMemberProcess } from '../../platform/member-process.ts';
-import type { PoolOptions, Stamped } from '../../platform/store/mod.ts';
+import type { PoolOptions } from '../../platform/store/mod.ts';
 
 /** Numbers that were acknowledged, while a writer of this process goes on until something fails. */
 const acknowledged: number[] = [];
@@ -32,7 +32,7 @@ const writeUntilFailure: ParentCall = (member, argument) => {
 
 const calls: Readonly<Record<string, ParentCall>> = {
   createPool: (member, options) => member.store.objects.createPool(options as PoolOptions),
-  put: (member, request) => member.store.objects.put(request as Stamped<PutRequest>),
+  put: (member, request) => member.store.objects.put(request as PutRequest),
   get: (member, request) => member.store.objects.get(request as GetRequest),
   list: async (member, prefix) => {
     const keys: string[] = [];

@@ -20,7 +20,10 @@ constexpr std::string_view kFloorKey = "floor";
 constexpr Micros kFloorMax = kTimeMax / 2;
 
 // Is the refusal the same at every try, so that a session may keep it as its answer?
-bool is_final(Status status) { return status != Status::kOverloaded; }
+// Room may come, and a pool may be made before the retry.
+bool is_final(Status status) {
+  return status != Status::kOverloaded && status != Status::kUnknownPool;
+}
 
 }  // namespace
 

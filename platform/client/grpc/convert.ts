@@ -10,13 +10,13 @@ import {
   type PoolInfo,
   type PoolKind,
   type PoolOptions,
-  type PutOptions,
   type PutOutcome,
   type PutRequest,
   type PutResult,
   type ReadLevel,
   type RemoveRequest,
   type SchemaKind,
+  type SessionStamp,
   type TimeAxis,
   type TriggerRequest,
   type WatchEvent,
@@ -36,6 +36,7 @@ import {
   type WirePutOutcome,
   type WirePutRequest,
   type WireRemoveRequest,
+  type WireSession,
   type WireTriggerRequest,
   type WireView,
   type WireWatchEvent,
@@ -302,18 +303,31 @@ export function viewFromWire({ view, me, members, waitingFor }: WireView): ViewI
   return { view, me, members, waitingFor: waitingFor === '' ? null : waitingFor };
 }
 
-type ChangeOptions = Pick<PutOptions, 'ack' | 'expect' | 'eventTime' | 'timeoutMs'>;
-type WireChange = Pick<WirePutRequest, 'ack' | 'expect' | 'timeoutMs'> & {
+type ChangeOptions = Pick<PutRequest, 'ack' | 'expect' | 'eventTime' | 'timeoutMs' | 'session'>;
+type WireChange = Pick<WirePutRequest, 'ack' | 'expect' | 'timeoutMs' | 'session'> & {
   eventTime?: number | undefined;
 };
 
-function changeToWire({ ack, expect, eventTime, timeoutMs }: ChangeOptions): WireChange {
+function changeToWire({ ack, expect, eventTime, timeoutMs, session }: ChangeOptions): WireChange {
   return {
     ack: enumNumber(acks, ack, 'ack') ?? WireAck.ACK_UNSPECIFIED,
     expect: expect === undefined ? undefined : expectationToWire(expect),
     eventTime: timeNumber(eventTime, 'eventTime'),
     timeoutMs: timeoutNumber(timeoutMs),
+    session: session === undefined ? undefined : sessionToWire(session),
   };
+}
+
+function sessionToWire({ session, request, lowestUnanswered }: SessionStamp): WireSession {
+  return {
+    id: versionNumber(session, 'session.session'),
+    request: versionNumber(request, 'session.request'),
+    lowestUnanswered: versionNumber(lowestUnanswered, 'session.lowestUnanswered'),
+  };
+}
+
+function sessionFromWire({ id, request, lowestUnanswered }: WireSession): SessionStamp {
+  return { session: id, request, lowestUnanswered };
 }
 
 function expectationToWire({ version, versionOfKey, epoch }: Expectation): WireExpectation {
@@ -330,6 +344,7 @@ function changeFromWire(wire: WireChange): ChangeOptions {
     ...(ack === null ? {} : { ack }),
     ...(wire.expect === undefined ? {} : { expect: expectationFromWire(wire.expect) }),
     ...(wire.eventTime === undefined ? {} : { eventTime: wire.eventTime }),
+    ...(wire.session === undefined ? {} : { session: sessionFromWire(wire.session) }),
     ...timeoutFromWire(wire.timeoutMs),
   };
 }

@@ -6,6 +6,7 @@ import { bytesOf } from '../parse-json.ts';
 import { entityTag, expectationOf, isOther, isUnchanged, rangeOf } from './entity-tag.ts';
 import { keyOfUrl } from './object-key.ts';
 import { ReadLevelName } from './read-level.ts';
+import { sessionOf } from './session-header.ts';
 
 const route = '/v1/objects';
 const triggerRoute = '/v1/triggers';
@@ -53,6 +54,7 @@ export function addObjectRoutes(app: FastifyInstance, door: Door): void {
         value: bytesOf(request.body),
         meta: metaOf(request),
         ...expectationOf(request.headers),
+        ...sessionOf(request.headers),
         ...(ack === undefined ? {} : { ack: ack satisfies Ack }),
         ...(eventTime === undefined ? {} : { eventTime }),
         ...(store === undefined ? {} : { store }),
@@ -65,7 +67,9 @@ export function addObjectRoutes(app: FastifyInstance, door: Door): void {
     { schema: { summary: 'Remove an object; its history stays', response: { 200: Place } } },
     async (request, reply) => {
       const key = keyOfUrl(request.raw.url ?? '', route);
-      return sendPlace(reply, await door.remove({ key, ...expectationOf(request.headers) }));
+      const { headers } = request;
+      const asked = { key, ...expectationOf(headers), ...sessionOf(headers) };
+      return sendPlace(reply, await door.remove(asked));
     },
   );
   app.route({

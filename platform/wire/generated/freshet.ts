@@ -74,6 +74,17 @@ export interface Expectation {
   epoch?: number | undefined;
 }
 
+/**
+ * Names a request, so that a retry is applied once and gets its first answer again. All three are
+ * the client's choice, above 0: a random session of less than 2^53, requests that count up.
+ */
+export interface Session {
+  id: number;
+  request: number;
+  /** answers below it are not asked for again */
+  lowestUnanswered: number;
+}
+
 export interface PutRequest {
   key: string;
   value: Buffer;
@@ -88,6 +99,8 @@ export interface PutRequest {
   triggerOnly: boolean;
   /** 0: the server's default */
   timeoutMs: number;
+  /** unset: a retry may be applied twice */
+  session: Session | undefined;
 }
 
 export interface PutRequest_MetaEntry {
@@ -108,6 +121,7 @@ export interface RemoveRequest {
   expect: Expectation | undefined;
   eventTime?: number | undefined;
   timeoutMs: number;
+  session: Session | undefined;
 }
 
 export interface GetRequest {
@@ -466,6 +480,74 @@ export const Expectation: MessageFns<Expectation> = {
   },
 };
 
+function createBaseSession(): Session {
+  return { id: 0, request: 0, lowestUnanswered: 0 };
+}
+
+export const Session: MessageFns<Session> = {
+  encode(message: Session, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.request !== 0) {
+      writer.uint32(16).uint64(message.request);
+    }
+    if (message.lowestUnanswered !== 0) {
+      writer.uint32(24).uint64(message.lowestUnanswered);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Session {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.request = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lowestUnanswered = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBasePutRequest(): PutRequest {
   return {
     key: "",
@@ -476,6 +558,7 @@ function createBasePutRequest(): PutRequest {
     meta: {},
     triggerOnly: false,
     timeoutMs: 0,
+    session: undefined,
   };
 }
 
@@ -504,6 +587,9 @@ export const PutRequest: MessageFns<PutRequest> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(64).uint32(message.timeoutMs);
+    }
+    if (message.session !== undefined) {
+      Session.encode(message.session, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -586,6 +672,14 @@ export const PutRequest: MessageFns<PutRequest> = {
             }
 
             message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.session = Session.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -738,7 +832,7 @@ export const PutReply: MessageFns<PutReply> = {
 };
 
 function createBaseRemoveRequest(): RemoveRequest {
-  return { key: "", ack: 0, expect: undefined, eventTime: undefined, timeoutMs: 0 };
+  return { key: "", ack: 0, expect: undefined, eventTime: undefined, timeoutMs: 0, session: undefined };
 }
 
 export const RemoveRequest: MessageFns<RemoveRequest> = {
@@ -757,6 +851,9 @@ export const RemoveRequest: MessageFns<RemoveRequest> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(40).uint32(message.timeoutMs);
+    }
+    if (message.session !== undefined) {
+      Session.encode(message.session, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -812,6 +909,14 @@ export const RemoveRequest: MessageFns<RemoveRequest> = {
             }
 
             message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.session = Session.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -77,6 +77,7 @@ function frameOf(firstSequence: number): PutBatch {
     meta: {},
     triggerOnly: false,
     timeoutMs: 10_000,
+    session: undefined,
   }));
   return { firstSequence, puts };
 }

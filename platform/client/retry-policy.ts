@@ -1,0 +1,54 @@
+/** When a call is tried again, and what is said when it is not: pure, for `SessionDoor`. */
+import { type ErrorCode, FreshetError } from '../base/mod.ts';
+
+/** One member is waited for so long, if there are others to ask. */
+const attemptMsMax = 3000;
+/** Between two rounds through all members, growing from the first to the second. */
+const pauseMsMin = 50;
+const pauseMsMax = 1000;
+
+/**
+ * The member is gone, is going, or does not hold what was asked: another one may answer, or this one
+ * a moment later. TIMEOUT is of the try, whose time may be less than the call's.
+ */
+const goneCodes: ReadonlySet<ErrorCode> = new Set([
+  'UNREACHABLE',
+  'CLOSED',
+  'NOT_A_MEMBER',
+  'NOT_CURRENT',
+  'SHARD_STOPPED',
+  'TIMEOUT',
+]);
+
+export function isGone(code: ErrorCode): boolean {
+  return goneCodes.has(code);
+}
+
+/** How long one member is given of the time that is left, ms. */
+export function attemptMs(leftMs: number, members: number): number {
+  return members > 1 ? Math.min(leftMs, attemptMsMax) : leftMs;
+}
+
+/** Before the next try, ms: none while there are members that were not asked in this round. */
+export function pauseMs(tries: number, members: number): number {
+  if (tries % members !== 0) return 0;
+  return Math.min(pauseMsMin * 2 ** (tries / members - 1), pauseMsMax);
+}
+
+/** After several tries nobody knows whether one of them was made. */
+export function unknownError(key: string, timeoutMs: number, last: FreshetError): FreshetError {
+  const limit = `${String(timeoutMs)} ms`;
+  const text = `The change of ${key} was not answered within ${limit} and may have been made`;
+  return new FreshetError('TIMEOUT', `${text}; at last: ${last.toString()}`, {
+    mend: 'Read it before changing it again, or allow more time',
+    cause: last,
+  });
+}
+
+export function expiredError(key: string, cause: FreshetError): FreshetError {
+  const text = `The session of the change of ${key} is forgotten; it may or may not have been made`;
+  return new FreshetError('SESSION_EXPIRED', text, {
+    mend: 'Read it before changing it again',
+    cause,
+  });
+}
