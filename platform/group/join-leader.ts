@@ -23,6 +23,7 @@ import type { GroupState } from './group-state.ts';
 import type { ShardLayout } from './layout.ts';
 import { lackedBy, viewOpening, viewTaking, viewWith, viewWithoutRefusers } from './next-view.ts';
 import { RestartHistories } from './restart-histories.ts';
+import { noLineage } from './restart-plan.ts';
 import { type CoreView, nodesOf } from './view-codec.ts';
 
 type Goal =
@@ -162,7 +163,7 @@ export class JoinLeader {
   /** All that may have held the shard have told where its history ends. */
   #onOpenable(goal: Goal & { type: 'open' }, nowMs: number, effects: GroupEffect[]): void {
     const { shard } = goal;
-    const donor = this.#histories.longest(shard, null, new Map());
+    const donor = this.#histories.longest(shard, noLineage, new Map());
     const isSound =
       donor !== null &&
       this.#histories.setApart(shard, donor) &&

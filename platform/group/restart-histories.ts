@@ -11,12 +11,12 @@ import {
   apartFrom,
   fillsFrom,
   holdersOf,
+  type Lineage,
   type Longest,
   longestOf,
   needsFill,
   type Reports,
 } from './restart-plan.ts';
-import type { CoreView } from './view-codec.ts';
 
 export class RestartHistories {
   /** shard → node → where it stands. */
@@ -47,13 +47,13 @@ export class RestartHistories {
   }
 
   /** Null: more members that may hold the shard's history have to be here. */
-  holders(layout: ShardLayout, before: CoreView | null, reports: Reports): number[] | null {
-    return holdersOf(layout, before, this.#here(layout), reports);
+  holders(layout: ShardLayout, lineage: Lineage, reports: Reports): number[] | null {
+    return holdersOf(layout, lineage, this.#here(layout), reports);
   }
 
   /** Null: nobody who takes part holds the shard. */
-  longest(layout: ShardLayout, before: CoreView | null, reports: Reports): Longest | null {
-    const holders = this.holders(layout, before, reports) ?? [];
+  longest(layout: ShardLayout, lineage: Lineage, reports: Reports): Longest | null {
+    const holders = this.holders(layout, lineage, reports) ?? [];
     const counting = holders.filter((node) => !this.#isApart(layout.shard, node));
     return counting.length === 0 ? null : longestOf(counting, this.#reportIn(layout));
   }

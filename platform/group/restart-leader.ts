@@ -27,6 +27,7 @@ import {
   type Longest,
   newestView,
   nextNumber,
+  noLineage,
   participantsOf,
   restartView,
 } from './restart-plan.ts';
@@ -51,8 +52,6 @@ const answerPhases = {
   prepared: 'preparing',
   started: 'starting',
 } as const;
-
-const noLineage: Lineage = { base: null, view: null, ballot: 0n };
 
 type Answer = GroupMessageOf<keyof typeof answerPhases>;
 
@@ -242,7 +241,7 @@ export class RestartLeader {
     this.#histories.setParticipants(this.#participants);
     this.#number = nextNumber(before.view, this.#reports);
     for (const layout of this.#state.layout.shards) {
-      if (this.#histories.holders(layout, before.view, this.#reports) === null) {
+      if (this.#histories.holders(layout, before, this.#reports) === null) {
         const held = layout.members.map(String).join(', ');
         const why = `waiting for those of members ${held} that last held shard ${String(layout.shard)}`;
         this.#fallBack(why, nowMs, groupLimits.retryPauseMs * 5, effects);
@@ -430,6 +429,6 @@ export class RestartLeader {
   }
 
   #longest(layout: ShardLayout): Longest | null {
-    return this.#histories.longest(layout, this.#lineage.view, this.#reports);
+    return this.#histories.longest(layout, this.#lineage, this.#reports);
   }
 }

@@ -21,6 +21,8 @@ export interface Lineage {
   readonly ballot: bigint;
 }
 
+export const noLineage: Lineage = { base: null, view: null, ballot: 0n };
+
 /**
  * The newest committed view, or its newest prepared successor when one is known, as the members of
  * either may have gone on with it.
@@ -93,30 +95,48 @@ export function nextNumber(before: CoreView | null, reports: Reports): number {
  * and does not refuse the shard. Null: more of them have to be here.
  */
 export function holdersOf(
-  { shard, members }: ShardLayout,
-  before: CoreView | null,
+  layout: ShardLayout,
+  { base, view }: Pick<Lineage, 'base' | 'view'>,
   taking: readonly number[],
   reports: Reports,
 ): number[] | null {
-  const core = before?.shards.find((item) => item.shard === shard);
-  if (before === null || core === undefined) {
-    return members.filter((node) => taking.includes(node));
+  const last = coreOf(layout, view);
+  if (view === null || last === undefined) {
+    return layout.members.filter((node) => taking.includes(node));
   }
-  // Closed: any of the members that the layout knows may have been the last.
-  const last = core.closed ? members : nodesOf(before, core);
-  const here = last.filter((node) => taking.includes(node));
-  const enough = here.length === last.length;
-  if (core.closed) {
-    return enough ? here : null;
-  }
-  const epochs = here.map((node) => preparedEpoch(node, shard, reports));
-  const complete = here.filter((_, nth) => epochs[nth] === core.epoch);
+  const complete = preparedBy(layout, view, taking, reports);
   if (complete.length > 0) {
     return complete;
   }
-  // All are here and none prepared it: it never began, and the epoch before is what counts.
-  const newest = Math.max(...epochs);
-  return enough ? here.filter((_, nth) => epochs[nth] === newest) : null;
+  // All are here and none prepared it: it never began, and the base's epoch is what counts.
+  const areAllHere = nodesOf(view, last).every((node) => taking.includes(node));
+  const before = view !== base && areAllHere ? preparedBy(layout, base, taking, reports) : [];
+  if (before.length > 0) {
+    return before;
+  }
+  // What was in memory alone nobody has to wait for.
+  return areAllHere && !last.closed && !layout.persistent ? nodesOf(view, last) : null;
+}
+
+/** Of those here that were in the view's epoch of the shard; of a closed one all may have been. */
+function preparedBy(
+  layout: ShardLayout,
+  view: CoreView | null,
+  taking: readonly number[],
+  reports: Reports,
+): number[] {
+  const core = coreOf(layout, view);
+  if (view === null || core === undefined || core.closed) {
+    // Closed: any of the members that the layout knows may have been the last.
+    return layout.members.every((node) => taking.includes(node)) ? [...layout.members] : [];
+  }
+  return nodesOf(view, core).filter((node) => {
+    return taking.includes(node) && preparedEpoch(node, layout.shard, reports) === core.epoch;
+  });
+}
+
+function coreOf({ shard }: ShardLayout, view: CoreView | null): CoreShard | undefined {
+  return view?.shards.find((item) => item.shard === shard);
 }
 
 /** The highest epoch of the shard that the node's own record has it in; 0: none. */

@@ -184,13 +184,15 @@ describe('whose history of a shard counts', () => {
   const old = viewOf(1, 0, [1, 2, 3], [shardOf(1, 4, [1, 2, 3])]);
   const view = viewOf(2, 1, [1, 2, 3, 4], [shardOf(1, 5, [1, 2, 3, 4])]);
 
+  /** `base`: the newest that was committed; without one the view itself was. */
   function holders(
-    before: CoreView | null,
+    view: CoreView | null,
     participants: readonly number[],
     given: Readonly<Record<number, Given>> = {},
+    base: CoreView | null = view,
   ): number[] | null {
     const none = Object.fromEntries([1, 2, 3, 4].map((node) => [node, {}]));
-    return holdersOf(layout, before, participants, reports({ ...none, ...given }));
+    return holdersOf(layout, { base, view }, participants, reports({ ...none, ...given }));
   }
 
   test("is everyone's in a first start", () => {
@@ -218,10 +220,21 @@ describe('whose history of a shard counts', () => {
     expect(holders(next, [3], { 3: { committed: old } })).toEqual([3]);
   });
 
-  test('is that of the epoch before when all are here and nobody prepared the last', () => {
+  test("is that of the base's epoch when all are here and nobody prepared the last", () => {
     const given = Object.fromEntries([1, 2, 3].map((node) => [node, { committed: old }]));
-    expect(holders(view, [1, 2, 3, 4], given)).toEqual([1, 2, 3]);
-    expect(holders(view, [1, 2, 3], given)).toBeNull();
+    expect(holders(view, [1, 2, 3, 4], given, old)).toEqual([1, 2, 3]);
+    expect(holders(view, [1, 2, 3], given, old)).toBeNull();
+  });
+
+  test("is of nobody who prepared neither the last epoch nor the base's", () => {
+    // Of an epoch before the base: the base's own holder has lost its disk, or is to come.
+    const older = viewOf(1, 0, [1, 2, 3], [shardOf(1, 3, [1, 2])]);
+    const base = viewOf(2, 1, [1, 2, 3, 4], [shardOf(1, 4, [2, 3])]);
+    const next = viewOf(3, 2, [1, 2, 3, 4], [shardOf(1, 5, [1, 2])]);
+    const given = { 1: { committed: older }, 2: { committed: older } };
+    expect(holders(next, [1, 2, 4], given, base)).toBeNull();
+    expect(holders(next, [1, 2, 3, 4], { ...given, 3: { committed: base } }, base)).toEqual([3]);
+    expect(holders(base, [1, 2, 3, 4])).toBeNull();
   });
 
   test('may be of anyone when the shard was closed, so all have to be here', () => {

@@ -41,11 +41,12 @@ export function planWithout(whole: Plan, isLeftOut: (rule: Rule) => boolean): Pl
       const isBare = before !== null && number === before.number + 2;
       return isLeftOut('number-plus-two') && isBare ? number - 1 : number;
     },
-    holdersOf: (layout, before, participants, reports) => {
+    holdersOf: (layout, lineage, participants, reports) => {
+      const { view: before } = lineage;
       const core = before?.shards.find(({ shard }) => shard === layout.shard);
       const open = before !== null && core?.closed === false;
       if (!open || !isLeftOut('complete-holders-only')) {
-        return whole.holdersOf(layout, before, participants, reports);
+        return whole.holdersOf(layout, lineage, participants, reports);
       }
       const here = nodesOf(before, core).filter((node) => participants.includes(node));
       return here.length === 0 ? null : here;
