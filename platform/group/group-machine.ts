@@ -131,6 +131,8 @@ export interface MachineOptions {
   /** Of the core: 16 hexadecimal digits. */
   readonly incarnation: string;
   readonly record: ViewRecord;
+  /** Bytes of each ring. */
+  readonly ringSize: number;
   readonly nowMs: number;
 }
 

@@ -25,11 +25,20 @@ export const blankCore: Omit<CoreState, 'incarnation'> = {
   stuck: false,
 };
 
+const ringsMark = '|rings:';
+
+/** Rings of different sizes would be read as broken ones. */
+export function fingerprintOf(layout: Layout, ringSize: number): string {
+  return `${layout.fingerprint()}${ringsMark}${String(ringSize)}`;
+}
+
 export class GroupState {
   readonly me: number;
   readonly layout: Layout;
   /** Random, new with every start of this process; below 2^48. */
   readonly run: number;
+  /** What members compare; see `differences`. */
+  readonly fingerprint: string;
   readonly up = new Set<number>();
   readonly #hellos = new Map<number, Hello>();
   #attempts = 0;
@@ -43,10 +52,13 @@ export class GroupState {
     readonly layout: Layout;
     readonly run: number;
     readonly incarnation: string;
+    /** Bytes of each ring, from the layout and this member's budget. */
+    readonly ringSize: number;
     readonly nowMs: number;
   }) {
     this.me = options.me;
     this.layout = options.layout;
+    this.fingerprint = fingerprintOf(options.layout, options.ringSize);
     this.run = options.run;
     this.#core = { ...blankCore, incarnation: options.incarnation };
     this.#sinceMs = options.nowMs;
@@ -126,7 +138,7 @@ export class GroupState {
       type: 'hello',
       run: this.run,
       incarnation,
-      fingerprint: this.layout.fingerprint(),
+      fingerprint: this.fingerprint,
       up: [...this.up],
       view: installed?.number ?? 0,
       stuck,
@@ -144,7 +156,7 @@ export class GroupState {
   blankMembers(): number[] {
     return this.layout.members.filter((node) => {
       const hello = this.hello(node);
-      return hello?.view === 0 && hello.fingerprint === this.layout.fingerprint();
+      return hello?.view === 0 && hello.fingerprint === this.fingerprint;
     });
   }
 
@@ -163,10 +175,22 @@ export class GroupState {
 
   /** Members that are here with another configuration. */
   misconfigured(): number[] {
-    const mine = this.layout.fingerprint();
     return [...this.#hellos]
-      .filter(([, hello]) => hello.fingerprint !== mine)
+      .filter(([, hello]) => hello.fingerprint !== this.fingerprint)
       .map(([node]) => node);
+  }
+
+  /** How each of them differs, to be read by people. */
+  differences(): string[] {
+    const [layout, ringSize = ''] = this.fingerprint.split(ringsMark);
+    return this.misconfigured().map((node) => {
+      const [theirs, size = ''] = this.hello(node)?.fingerprint.split(ringsMark) ?? [];
+      return theirs === layout
+        ? `member ${String(node)} has rings of ${size} bytes, this one of ${ringSize}: ` +
+            'make memory.ringBudgetBytes alike'
+        : `member ${String(node)} has other members or subgroups in its configuration; ` +
+            'make them alike';
+    });
   }
 
   /** Does a view that goes on count this very incarnation, although it is not in it? */

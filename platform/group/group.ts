@@ -80,6 +80,7 @@ export class Group {
       run: random.u32() * 2 ** 16 + (random.u32() >>> 16),
       incarnation: core.incarnation,
       record,
+      ringSize: layout.commonRingSize(options.ringBudgetBytes),
       nowMs: options.clock.monotonicMs(),
     });
   }

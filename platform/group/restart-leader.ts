@@ -395,13 +395,12 @@ export class RestartLeader {
   }
 
   #complainOfConfigurations(effects: GroupEffect[]): void {
-    const nodes = this.#state.misconfigured().map(String).join(', ');
-    if (nodes === this.#complained) {
+    const text = this.#state.differences().join('; ');
+    if (text === this.#complained) {
       return;
     }
-    this.#complained = nodes;
-    if (nodes !== '') {
-      const text = `member ${nodes} has other members or subgroups in its configuration; make them alike`;
+    this.#complained = text;
+    if (text !== '') {
       this.#problem = text;
       effects.push({ type: 'log', level: 'error', text }, { type: 'changed' });
     }

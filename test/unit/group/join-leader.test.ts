@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { groupLimits } from '../../../platform/group/group-limits.ts';
 import { type GroupEffect, GroupMachine } from '../../../platform/group/group-machine.ts';
 import type { Hello } from '../../../platform/group/group-messages.ts';
+import { fingerprintOf } from '../../../platform/group/group-state.ts';
 import type { CoreView } from '../../../platform/group/view-codec.ts';
 import { noView } from '../../../platform/group/view-record.ts';
 import { incarnationOf, layoutOf, positionOf, shardOf, viewOf } from './plan-samples.ts';
@@ -10,6 +11,7 @@ const layout = layoutOf([1, 2, 3, 4], 2, 2);
 /** Shard 1 is of all, shard 2 of members 2 and 3, shard 3 of 4 and 1. */
 const shards = [shardOf(1, 5, [3, 1]), shardOf(2, 7, [3]), shardOf(3, 8, [1])];
 const view = viewOf(9, 8, [3, 1], shards);
+const ringSize = 65_536;
 
 /** Member 3 leads a view of 3 and 1; the others may come. */
 class Leader {
@@ -19,6 +21,7 @@ class Leader {
     run: 30,
     incarnation: incarnationOf(3),
     record: noView,
+    ringSize,
     nowMs: 0,
   });
   nowMs = 1000;
@@ -44,7 +47,7 @@ class Leader {
       type: 'hello',
       run: node * 10,
       incarnation: incarnationOf(node),
-      fingerprint: layout.fingerprint(),
+      fingerprint: fingerprintOf(layout, ringSize),
       up: [1, 2, 3, 4].filter((other) => other !== node),
       view: 0,
       stuck: false,
@@ -288,6 +291,7 @@ describe('a member that is being let in', () => {
       run: 20,
       incarnation: incarnationOf(2),
       record: noView,
+      ringSize,
       nowMs: 0,
     });
   }

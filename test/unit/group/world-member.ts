@@ -46,6 +46,7 @@ export class WorldMember {
       run: world.nextRun(),
       incarnation: this.core.incarnation,
       record: disk.record,
+      ringSize: 65_536,
       nowMs: world.nowMs,
     });
     this.#beat();
