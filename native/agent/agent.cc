@@ -69,6 +69,16 @@ void Agent::run(const std::atomic<bool>& stop) {
   end();
 }
 
+int Agent::step() {
+  const int taken = transport_.poll(0, peer_events_);
+  return taken + do_work(config_.now());
+}
+
+Nanos Agent::due_at() const {
+  const Nanos now = config_.now();
+  return now + wait_time(now);
+}
+
 Nanos Agent::wait_time(Nanos now) const {
   Nanos until = std::min(beat_at_, now + kSleepMax);
   for (const ShardHost* host : order_)

@@ -32,6 +32,7 @@ struct AgentConfig {
   Nanos heartbeat = 50'000'000;
   Nanos silence = 1'200'000'000;
   Nanos lease = 400'000'000;
+  MembershipCanary canary = MembershipCanary::kNone;
   std::function<Nanos()> now;    // monotonic, counts while the machine sleeps
   std::function<Micros()> wall;  // hybrid clocks start from it; read once
   // Writes a view record; views().recorded(vote) follows on this thread. Null: there is no disk.
@@ -65,6 +66,10 @@ class Agent {
 
   // Polls and works until `stop`; then ends all epochs and closes the logs' last batches.
   void run(const std::atomic<bool>& stop);
+  // A poll that does not wait, and a pass: for an owner that steps the agent itself.
+  int step();
+  // When a pass is due although nothing happens.
+  Nanos due_at() const;
   // One pass over everything but the transport's poll. Returns how much was done.
   int do_work(Nanos now);
 

@@ -3,6 +3,7 @@
 namespace freshet {
 
 JobThread::JobThread() : thread_([this] { run(); }) {}
+JobThread::JobThread(std::function<void()> on_posted) : on_posted_(std::move(on_posted)) {}
 JobThread::~JobThread() { close(); }
 
 Status JobThread::post(Job job) {
@@ -12,8 +13,20 @@ Status JobThread::post(Job job) {
     if (jobs_.size() >= kJobsMax) return Status::kOverloaded;
     jobs_.push_back(std::move(job));
   }
-  changed_.notify_one();
+  if (on_posted_) {
+    on_posted_();
+  } else {
+    changed_.notify_one();
+  }
   return Status::kOk;
+}
+
+bool JobThread::run_next() {
+  if (waiting() == 0) return false;
+  const Job job = std::move(jobs_.front());
+  jobs_.pop_front();
+  job();
+  return true;
 }
 
 void JobThread::close() {

@@ -1,4 +1,5 @@
 // A thread that runs jobs one after the other from a bounded queue: queries, cold reads, recovery.
+// In a simulation there is none, and the owner runs them.
 //
 // Threads: post() and close() from any but its own.
 // Invariants
@@ -25,6 +26,8 @@ class JobThread {
   using Job = std::function<void()>;
 
   JobThread();
+  // Without a thread: `on_posted` is called for every job, the owner calls run_next().
+  explicit JobThread(std::function<void()> on_posted);
   ~JobThread();
 
   // kOverloaded: the queue is full; kClosed.
@@ -33,6 +36,8 @@ class JobThread {
   // Long jobs look here now and then and give up.
   bool is_closing() const { return closing_.load(std::memory_order_relaxed); }
   size_t waiting() const;
+  // Without a thread. False: none waits.
+  bool run_next();
 
  private:
   void run();
@@ -41,6 +46,7 @@ class JobThread {
   std::condition_variable changed_;
   std::deque<Job> jobs_;
   std::atomic<bool> closing_{false};
+  const std::function<void()> on_posted_;
   std::thread thread_;
 };
 

@@ -35,6 +35,9 @@ class LogQueue {
     head_.store(head + 1, std::memory_order_release);
     return true;
   }
+  bool empty() const {
+    return head_.load(std::memory_order_acquire) == tail_.load(std::memory_order_acquire);
+  }
 
  private:
   alignas(64) std::atomic<uint64_t> head_{0};

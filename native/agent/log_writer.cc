@@ -59,6 +59,7 @@ class LogWriter::Impl {
   }
 
   int do_work();
+  bool has_work() const { return !batches_.empty(); }
 
   const LogFiles& log_files() const { return log_files_; }
   Stats stats() const {
@@ -231,6 +232,7 @@ void LogWriter::stop() { impl_->stop(); }
 bool LogWriter::submit(const LogBatch& batch) { return impl_->submit(batch); }
 bool LogWriter::collect(LogReport& report) { return impl_->collect(report); }
 int LogWriter::do_work() { return impl_->do_work(); }
+bool LogWriter::has_work() const { return impl_->has_work(); }
 Status LogWriter::space_state() const {
   return impl_->log_files().is_nearly_full() ? Status::kDiskFull : Status::kOk;
 }

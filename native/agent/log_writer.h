@@ -63,6 +63,7 @@ class LogWriter {
 
   // One turn of the log thread, for an owner that configured no threads. Returns batches done.
   int do_work();
+  bool has_work() const;
 
   // kOk, or kDiskFull while free space is below the minimum: for Store::on_log_state.
   Status space_state() const;

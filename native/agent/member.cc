@@ -1,32 +1,9 @@
 #include "native/agent/member.h"
 
-#include <sys/random.h>
-#include <time.h>
-
-#include <cerrno>
 #include <cstring>
-
-#include "native/io/posix_file.h"
-#include "native/io/tcp/tcp_transport.h"
 
 namespace freshet {
 namespace {
-
-Nanos read_clock(clockid_t clock) {
-  timespec time;
-  clock_gettime(clock, &time);
-  return Nanos{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-Micros wall_now() { return read_clock(CLOCK_REALTIME) / 1000; }
-
-void fill_random(MutableBytes out) {
-  while (!out.empty()) {
-    const ssize_t size = getrandom(out.data(), out.size(), 0);
-    FRESHET_CHECK_VALUES(size > 0 || errno == EINTR, size, errno);
-    if (size > 0) out = out.subspan(static_cast<size_t>(size));
-  }
-}
 
 // Logs name their cluster by the first half of its id.
 uint64_t short_cluster(const ClusterId& cluster) {
@@ -47,20 +24,18 @@ bool is_possible(const MemberConfig& config) {
 
 uint64_t Member::random_number() {
   uint64_t number;
-  fill_random(std::as_writable_bytes(std::span(&number, 1)));
+  around_->fill_random(std::as_writable_bytes(std::span(&number, 1)));
   return number;
 }
 
-// Leases run out while the machine sleeps, too.
-Nanos Member::boot_now() { return read_clock(CLOCK_BOOTTIME); }
-
-Member::Member(const MemberConfig& config) : config_(config) {}
+Member::Member(const MemberConfig& config, std::shared_ptr<Surroundings> around)
+    : config_(config), around_(std::move(around)) {}
 Member::~Member() { close(); }
 
 Status Member::open(const MemberConfig& config, std::function<void()> wake_loop,
-                    std::shared_ptr<Member>& out) {
+                    std::shared_ptr<Member>& out, std::shared_ptr<Surroundings> around) {
   if (!is_possible(config)) return Status::kInvalidArgument;
-  std::shared_ptr<Member> member(new Member(config));
+  std::shared_ptr<Member> member(new Member(config, std::move(around)));
   const Status status = member->start(std::move(wake_loop));
   if (is_ok(status)) out = std::move(member);
   return status;
@@ -68,19 +43,9 @@ Status Member::open(const MemberConfig& config, std::function<void()> wake_loop,
 
 Status Member::start(std::function<void()> wake_loop) {
   shared_.wake_loop = std::move(wake_loop);
-  TcpConfig tcp;
-  tcp.cluster = config_.cluster;
-  tcp.secret = config_.secret;
-  tcp.me = config_.node;
   incarnation_ = random_number();
-  tcp.incarnation = incarnation_;
-  tcp.host = config_.host;
-  tcp.port = config_.port;
-  tcp.now = boot_now;
-  tcp.fill_random = fill_random;
-  Status status = TcpTransport::open(std::move(tcp), transport_);
+  Status status = around_->open_transport(config_, incarnation_, transport_, port_);
   if (!is_ok(status)) return status;
-  port_ = transport_->port();
   if (!config_.data_folder.empty()) status = open_log();
   if (!is_ok(status)) return status;
 
@@ -90,25 +55,28 @@ Status Member::start(std::function<void()> wake_loop) {
   agent.spin = config_.spin;
   agent.heartbeat = config_.heartbeat;
   agent.silence = config_.silence;
-  agent.now = boot_now;
-  agent.wall = wall_now;
+  agent.now = [this] { return around_->boot_now(); };
+  agent.wall = [this] { return around_->wall_now(); };
+  agent.canary = around_->canary();
   agent.lease = std::max(agent.lease, kLeaseBeats * config_.heartbeat);
   if (!config_.data_folder.empty())
     agent.write_record = [this](std::vector<std::byte> record, uint64_t vote) {
       write_view_record(std::move(record), vote);
     };
   agent_ = std::make_unique<Agent>(std::move(agent), shared_, *transport_, log_.get());
-  jobs_ = std::make_unique<JobThread>();
+  const bool threads = around_->has_threads();
+  jobs_ = threads ? std::make_unique<JobThread>()
+                  : std::make_unique<JobThread>([this] { around_->on_job(); });
   query_ = std::make_unique<QueryRunner>(files_.get(), config_.data_folder,
                                          [this] { return jobs_->is_closing(); });
-  thread_ = std::thread([this] { agent_->run(stop_); });
+  if (threads) thread_ = std::thread([this] { agent_->run(stop_); });
   return Status::kOk;
 }
 
 uint64_t Member::folder_cluster() const { return short_cluster(config_.cluster); }
 
 Status Member::open_log() {
-  files_ = make_posix_file_system();
+  files_ = around_->files();
   const uint64_t cluster = folder_cluster();
   Status status = DataFolder::open(*files_, config_.data_folder, cluster, random_number(), folder_);
   if (!is_ok(status)) return status;
@@ -116,6 +84,7 @@ Status Member::open_log() {
   log.data = config_.data_folder;
   log.cluster = cluster;
   log.disk = folder_->disk();
+  log.threads = around_->has_threads();
   log_ = std::make_unique<LogWriter>(*files_, log, [this] { wake_agent(); });
   return log_->start();
 }
@@ -189,7 +158,28 @@ Status Member::post_job(JobThread::Job job, bool answers) {
   return status;
 }
 
+int Member::step() {
+  shared_.asleep.store(false, std::memory_order_relaxed);
+  const int work = agent_->step();
+  shared_.asleep.store(true, std::memory_order_relaxed);
+  return work;
+}
+
+Nanos Member::due_at() const { return agent_->due_at(); }
+
+bool Member::run_job() { return jobs_->run_next(); }
+
+bool Member::has_log_work() const { return log_ != nullptr && log_->has_work(); }
+
+int Member::write_logs() { return log_ == nullptr ? 0 : log_->do_work(); }
+
 size_t Member::drain(double* rows, size_t count_max) {
+  const size_t count = take_rows(rows, count_max);
+  turn_loop();
+  return count;
+}
+
+size_t Member::take_rows(double* rows, size_t count_max) {
   const size_t count = shared_.rows.drain(rows, count_max);
   for (size_t i = 0; i < count; i++) {
     const auto kind = static_cast<RowKind>(rows[i * kRowWidth]);
@@ -199,7 +189,6 @@ size_t Member::drain(double* rows, size_t count_max) {
       calls_--;
     }
   }
-  shared_.loop_beat.fetch_add(1, std::memory_order_relaxed);
   return count;
 }
 

@@ -21,6 +21,7 @@
 #include "native/agent/job_thread.h"
 #include "native/agent/log_recovery.h"
 #include "native/agent/query.h"
+#include "native/agent/surroundings.h"
 
 namespace freshet {
 
@@ -39,8 +40,6 @@ struct MemberConfig {
   Nanos silence = 1'200'000'000;
 };
 
-class TcpTransport;
-
 // In the data folder; see view_host.h.
 inline constexpr const char* kViewRecordName = "view";
 
@@ -49,14 +48,30 @@ class Member {
   // `wake_loop` is called by other threads when rows wait. kAddressInUse, kInvalidArgument (host,
   // times), kDataInUse, kWrongCluster, kNewerFormat, kDiskFailed.
   static Status open(const MemberConfig& config, std::function<void()> wake_loop,
-                     std::shared_ptr<Member>& out);
+                     std::shared_ptr<Member>& out,
+                     std::shared_ptr<Surroundings> around = machine_surroundings());
   ~Member();
   // Stops the threads and syncs the logs. Idempotent.
   void close();
   bool is_closed() const { return closed_.load(std::memory_order_acquire); }
   uint16_t port() const { return port_; }
 
+  // For an owner without threads (surroundings.h), on one thread. A pass of the agent: what has
+  // arrived and what was asked for; returns how much was done.
+  int step();
+  // When a pass is due although nothing happens, on the member's clock.
+  Nanos due_at() const;
+  // The next job of the job thread; false: none waits.
+  bool run_job();
+  bool has_log_work() const;
+  int write_logs();  // a turn of the log thread
+  Agent& agent() { return *agent_; }
+
+  // Takes rows as the event loop does in each of its turns.
   size_t drain(double* rows, size_t count_max);
+  // Takes rows for a loop that turns later, and lets it turn.
+  size_t take_rows(double* rows, size_t count_max);
+  void turn_loop() { shared_.loop_beat.fetch_add(1, std::memory_order_relaxed); }
   // Submissions and calls not answered yet.
   size_t outstanding() const { return outstanding_ + calls_; }
   std::optional<ResultBytes> take_result(Token token) { return shared_.results.take(token); }
@@ -116,7 +131,7 @@ class Member {
   void leave_read() { readers_.fetch_sub(1, std::memory_order_release); }
 
  private:
-  explicit Member(const MemberConfig& config);
+  Member(const MemberConfig& config, std::shared_ptr<Surroundings> around);
   Status start(std::function<void()> wake_loop);
   Status open_log();
   void wake_agent();
@@ -136,19 +151,19 @@ class Member {
   void write_view_record(std::vector<std::byte> record, uint64_t vote);
   void begin_cut(ShardId shard, LogPosition position, Token token);
   uint64_t folder_cluster() const;
-  static uint64_t random_number();
-  static Nanos boot_now();
+  uint64_t random_number();
   template <typename Command>
   Status put_command(CommandType type, const Command& command);
 
   const MemberConfig config_;
+  const std::shared_ptr<Surroundings> around_;
   uint16_t port_ = 0;
   uint64_t incarnation_ = 0;
   AgentShared shared_;
-  std::unique_ptr<FileSystem> files_;
+  std::shared_ptr<FileSystem> files_;
   std::unique_ptr<DataFolder> folder_;
   std::unique_ptr<LogWriter> log_;
-  std::unique_ptr<TcpTransport> transport_;
+  std::unique_ptr<Transport> transport_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<QueryRunner> query_;
   std::unique_ptr<JobThread> jobs_;

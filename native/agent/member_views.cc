@@ -62,7 +62,7 @@ Status Member::renew(Token token) {
 }
 
 bool Member::holds_lease() const {
-  return boot_now() < shared_.lease_until.load(std::memory_order_acquire);
+  return around_->boot_now() < shared_.lease_until.load(std::memory_order_acquire);
 }
 
 }  // namespace freshet

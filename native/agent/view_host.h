@@ -68,6 +68,7 @@ class ViewHost {
   struct Context {
     NodeId me;
     MembershipLimits limits;
+    MembershipCanary canary;
     Transport& transport;
     RowOutput& rows;
     SharedView& shared;
@@ -82,6 +83,7 @@ class ViewHost {
   // Is there a view, so that losing a peer is its affair?
   bool has_view() const { return membership_->view().number != 0; }
   uint64_t incarnation() const { return membership_->me().incarnation; }
+  const Membership& membership() const { return *membership_; }
   void add_peer(NodeId node);
   void forget_peer(NodeId node);
   void on_event(const PeerEvent& event, Nanos now);

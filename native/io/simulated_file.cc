@@ -205,6 +205,28 @@ void SimulatedFileSystem::crash(uint64_t seed) {
   state_->life++;
 }
 
+void SimulatedFileSystem::end_process() {
+  const std::lock_guard lock(state_->mutex);
+  state_->locks.clear();
+  state_->faults = {};
+  state_->life++;
+}
+
+uint64_t SimulatedFileSystem::used() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->used();
+}
+
+uint64_t SimulatedFileSystem::written(const std::string& path) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->names.find(path);
+  if (found == state_->names.end()) return 0;
+  const std::vector<std::byte>& bytes = found->second->now;
+  size_t size = bytes.size();
+  while (size > 0 && bytes[size - 1] == std::byte{0}) size--;
+  return size;
+}
+
 bool SimulatedFileSystem::flip_bit(const std::string& path, uint64_t offset, int bit) {
   const std::lock_guard lock(state_->mutex);
   const auto found = state_->names.find(path);

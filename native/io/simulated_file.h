@@ -35,6 +35,12 @@ class SimulatedFileSystem final : public FileSystem {
   // Power fails now: drops, tears and reorders unsynced writes as `seed` says, and clears the
   // faults. Files and locks opened before answer kDiskFailed from now on.
   void crash(uint64_t seed);
+  // The process ends: nothing is lost, what it had open answers kDiskFailed from now on, and the
+  // faults are cleared.
+  void end_process();
+  // Bytes that files take, and of one file up to its last byte that is not zero.
+  uint64_t used() const;
+  uint64_t written(const std::string& path) const;
   // Flips one bit of what a file holds, as bad storage would. False: no such byte.
   bool flip_bit(const std::string& path, uint64_t offset, int bit);
 
