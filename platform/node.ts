@@ -18,6 +18,7 @@ import {
 import { loadAddon, type NativeAddon } from './bridge/mod.ts';
 import {
   type DataFolder,
+  folderFiles,
   Group,
   groupLimits,
   Layout,
@@ -174,7 +175,8 @@ async function compose(
   tellLayout(layout, configured, log);
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
   const addon = options.addon ?? loadAddon();
-  const record = await readViewRecord(folder.path, (bytes) => addon.crc32c(bytes));
+  const recordFiles = folderFiles(folder.path);
+  const record = await readViewRecord(recordFiles, (bytes) => addon.crc32c(bytes));
   const clock = new SystemClock();
   const random = new SystemRandom();
   const place = { ...me, host: listenHost };
@@ -197,6 +199,7 @@ async function compose(
     layout,
     members,
     dataFolder: folder.path,
+    recordFiles,
     record,
     ringBudgetBytes: memory.ringBudgetBytes,
     shardMemoryBytes: memory.shardBytes,

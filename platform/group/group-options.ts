@@ -3,6 +3,7 @@ import type { Layout } from './layout.ts';
 import type { LogCareConfig } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
+import type { RecordFiles } from './record-files.ts';
 import type { ViewRecord } from './view-record.ts';
 
 export interface MemberAddress {
@@ -17,6 +18,7 @@ export interface GroupOptions {
   readonly layout: Layout;
   readonly members: readonly MemberAddress[];
   readonly dataFolder: string;
+  readonly recordFiles: RecordFiles;
   readonly record: ViewRecord;
   readonly ringBudgetBytes: number;
   readonly shardMemoryBytes: number;

@@ -143,17 +143,17 @@ export class GroupSteps {
     step: Exclude<Step, { readonly type: 'renew' }>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { dataFolder, care } = this.#options;
+    const { recordFiles, care } = this.#options;
     const crc32c = this.#crc32c;
     switch (step.type) {
       case 'readStates': {
         await care.openRest();
-        const record = await readViewRecord(dataFolder, crc32c);
+        const record = await readViewRecord(recordFiles, crc32c);
         await this.#reportStates(step.attempt, this.#held(), record);
         return;
       }
       case 'stopShards':
-        await writeViewOffer(dataFolder, step.offered);
+        await writeViewOffer(recordFiles, step.offered);
         await Promise.all(step.shards.map((shard) => this.#sealShard(shard)));
         await this.#reportStates(step.attempt, step.shards, null);
         return;
@@ -167,11 +167,11 @@ export class GroupSteps {
         return;
       case 'prepare':
         await this.#prepareEpochs(step.view);
-        await writeViewRecord(dataFolder, step.record, crc32c);
+        await writeViewRecord(recordFiles, step.record, crc32c);
         this.#enter({ type: 'done', attempt: step.attempt });
         return;
       case 'start':
-        await writeViewRecord(dataFolder, step.record, crc32c);
+        await writeViewRecord(recordFiles, step.record, crc32c);
         await beginView(this.#core, step.view, this.#ringSize);
         this.#enter({ type: 'done', attempt: step.attempt });
         return;

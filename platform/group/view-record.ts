@@ -1,6 +1,6 @@
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { FreshetError } from '../base/mod.ts';
+import type { RecordFiles } from './record-files.ts';
 import { type CoreView, decodeView, encodeView } from './view-codec.ts';
 
 /**
@@ -36,10 +36,11 @@ const recordName = 'view';
 const offerName = 'view-offer';
 
 /** `noView` when there is none. Throws LOG_CORRUPT or NEWER_FORMAT. */
-export async function readViewRecord(folder: string, crc32c: Crc32c): Promise<ViewRecord> {
+export async function readViewRecord(files: RecordFiles, crc32c: Crc32c): Promise<ViewRecord> {
+  const { folder } = files;
   const file = path.join(folder, recordName);
-  const bytes = await readOrNull(file);
-  const offer = await readOrNull(path.join(folder, offerName));
+  const bytes = await files.read(recordName);
+  const offer = await files.read(offerName);
   const offered = offer === null ? 0 : offerIn(offer.toString('utf8'));
   if (offered === null) {
     throw new FreshetError('LOG_CORRUPT', `${path.join(folder, offerName)} is no number`, {
@@ -75,7 +76,7 @@ export async function readViewRecord(folder: string, crc32c: Crc32c): Promise<Vi
 
 /** Durable when it resolves. Only while no view runs here: then the core writes it. */
 export async function writeViewRecord(
-  folder: string,
+  files: RecordFiles,
   { committed, prepared, ballot, adoptedAt }: Omit<ViewRecord, 'offered'>,
   crc32c: Crc32c,
 ): Promise<void> {
@@ -90,52 +91,12 @@ export async function writeViewRecord(
   const body = Buffer.concat([head, first, second]);
   const sum = Buffer.alloc(4);
   sum.writeUInt32LE(crc32c(body), 0);
-  await replaceFile(folder, recordName, Buffer.concat([body, sum]));
+  await files.replace(recordName, Buffer.concat([body, sum]));
 }
 
 /** A later restart has to exceed this number. Durable when it resolves. */
-export async function writeViewOffer(folder: string, number: number): Promise<void> {
-  await replaceFile(folder, offerName, Buffer.from(String(number)));
-}
-
-/** Written beside, synced, renamed, folder synced. */
-async function replaceFile(folder: string, name: string, bytes: Buffer): Promise<void> {
-  const file = path.join(folder, name);
-  const beside = `${file}.new`;
-  try {
-    await withHandle(beside, 'w', async (handle) => {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    });
-    await rename(beside, file);
-    await withHandle(folder, 'r', (handle) => handle.sync());
-  } catch (caught) {
-    throw new FreshetError('DISK_FAILED', `${file} cannot be written`, { cause: caught });
-  }
-}
-
-async function withHandle(
-  file: string,
-  flags: string,
-  run: (handle: FileHandle) => Promise<void>,
-): Promise<void> {
-  const handle = await open(file, flags);
-  try {
-    await run(handle);
-  } finally {
-    await handle.close();
-  }
-}
-
-async function readOrNull(file: string): Promise<Buffer | null> {
-  try {
-    return await readFile(file);
-  } catch (caught) {
-    if ((caught as { readonly code?: unknown } | null)?.code === 'ENOENT') {
-      return null;
-    }
-    throw new FreshetError('DISK_FAILED', `${file} cannot be read`, { cause: caught });
-  }
+export async function writeViewOffer(files: RecordFiles, number: number): Promise<void> {
+  await files.replace(offerName, Buffer.from(String(number)));
 }
 
 /** Null: no number. An empty file is none either, lest a promise be forgotten. */

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openDataFolder } from '../../../platform/group/data-folder.ts';
+import { folderFiles } from '../../../platform/group/record-files.ts';
 import { encodeView } from '../../../platform/group/view-codec.ts';
 import {
   noView,
@@ -33,24 +34,26 @@ describe('the view record', () => {
 
   test('is read back as it was written, and replaced whole', async () => {
     const folder = await tempFolder();
-    expect(await readViewRecord(folder, crc32c)).toEqual(noView);
-    await writeViewRecord(folder, record, crc32c);
-    expect(await readViewRecord(folder, crc32c)).toEqual(record);
+    const files = folderFiles(folder);
+    expect(await readViewRecord(files, crc32c)).toEqual(noView);
+    await writeViewRecord(files, record, crc32c);
+    expect(await readViewRecord(files, crc32c)).toEqual(record);
     const settled = { ...record, prepared: null, ballot: 0n };
-    await writeViewRecord(folder, settled, crc32c);
-    expect(await readViewRecord(folder, crc32c)).toEqual(settled);
+    await writeViewRecord(files, settled, crc32c);
+    expect(await readViewRecord(files, crc32c)).toEqual(settled);
     const adopted = { ...record, adoptedAt: 9 };
-    await writeViewRecord(folder, adopted, crc32c);
-    expect(await readViewRecord(folder, crc32c)).toEqual(adopted);
+    await writeViewRecord(files, adopted, crc32c);
+    expect(await readViewRecord(files, crc32c)).toEqual(adopted);
     const joiner = { ...record, committed: null };
-    await writeViewRecord(folder, joiner, crc32c);
-    expect(await readViewRecord(folder, crc32c)).toEqual(joiner);
+    await writeViewRecord(files, joiner, crc32c);
+    expect(await readViewRecord(files, crc32c)).toEqual(joiner);
     expect(await readdir(folder)).toEqual(['view']);
   });
 
   test('has the bytes that the core writes', async () => {
     const folder = await tempFolder();
-    await writeViewRecord(folder, record, crc32c);
+    const files = folderFiles(folder);
+    await writeViewRecord(files, record, crc32c);
     const first = encodeView(committed);
     const second = encodeView(prepared);
     const head = Buffer.from('01000000 00000000 0200000001000000'.replaceAll(' ', ''), 'hex');
@@ -67,18 +70,20 @@ describe('the view record', () => {
 
   test('keeps what was offered apart, and lasting over new records', async () => {
     const folder = await tempFolder();
-    await writeViewOffer(folder, 12);
-    expect(await readViewRecord(folder, crc32c)).toEqual({ ...noView, offered: 12 });
-    await writeViewRecord(folder, record, crc32c);
-    expect(await readViewRecord(folder, crc32c)).toEqual({ ...record, offered: 12 });
-    await writeViewOffer(folder, 14);
-    expect((await readViewRecord(folder, crc32c)).offered).toBe(14);
+    const files = folderFiles(folder);
+    await writeViewOffer(files, 12);
+    expect(await readViewRecord(files, crc32c)).toEqual({ ...noView, offered: 12 });
+    await writeViewRecord(files, record, crc32c);
+    expect(await readViewRecord(files, crc32c)).toEqual({ ...record, offered: 12 });
+    await writeViewOffer(files, 14);
+    expect((await readViewRecord(files, crc32c)).offered).toBe(14);
     expect((await readdir(folder)).sort()).toEqual(['view', 'view-offer']);
   });
 
   test('that is damaged anywhere is refused with the mend', async () => {
     const folder = await tempFolder();
-    await writeViewRecord(folder, record, crc32c);
+    const files = folderFiles(folder);
+    await writeViewRecord(files, record, crc32c);
     const whole = await readFile(join(folder, 'view'));
     const refused = {
       code: 'LOG_CORRUPT',
@@ -89,34 +94,36 @@ describe('the view record', () => {
       const damaged = Buffer.from(whole);
       damaged.writeUInt8(whole.readUInt8(at) ^ 1, at);
       await writeFile(join(folder, 'view'), damaged);
-      await expect(readViewRecord(folder, crc32c), `byte ${String(at)}`).rejects.toMatchObject(
+      await expect(readViewRecord(files, crc32c), `byte ${String(at)}`).rejects.toMatchObject(
         refused,
       );
     }
     for (const length of [0, 3, 4, 27, whole.length - 1]) {
       await writeFile(join(folder, 'view'), whole.subarray(0, length));
-      await expect(readViewRecord(folder, crc32c)).rejects.toMatchObject(refused);
+      await expect(readViewRecord(files, crc32c)).rejects.toMatchObject(refused);
     }
   });
 
   test('of another format is refused', async () => {
     const folder = await tempFolder();
-    await writeViewRecord(folder, record, crc32c);
+    const files = folderFiles(folder);
+    await writeViewRecord(files, record, crc32c);
     const bytes = await readFile(join(folder, 'view'));
     bytes.writeUInt32LE(2, 0);
     await writeFile(join(folder, 'view'), bytes);
-    await expect(readViewRecord(folder, crc32c)).rejects.toMatchObject({ code: 'NEWER_FORMAT' });
+    await expect(readViewRecord(files, crc32c)).rejects.toMatchObject({ code: 'NEWER_FORMAT' });
     bytes.writeUInt32LE(0, 0);
     bytes.writeUInt32LE(crc32c(bytes.subarray(0, -4)), bytes.length - 4);
     await writeFile(join(folder, 'view'), bytes);
-    await expect(readViewRecord(folder, crc32c)).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
+    await expect(readViewRecord(files, crc32c)).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
   });
 
   test('with an offer that is none is refused', async () => {
     const folder = await tempFolder();
+    const files = folderFiles(folder);
     for (const text of ['', 'x', '-1', '1.5', ' ', '1e400']) {
       await writeFile(join(folder, 'view-offer'), text);
-      await expect(readViewRecord(folder, crc32c), text).rejects.toMatchObject({
+      await expect(readViewRecord(files, crc32c), text).rejects.toMatchObject({
         code: 'LOG_CORRUPT',
         message: expect.stringContaining('view-offer') as string,
         mend: expect.stringContaining('data folder') as string,
@@ -125,10 +132,10 @@ describe('the view record', () => {
   });
 
   test('that cannot be written says where', async () => {
-    const folder = join(await tempFolder(), 'none');
+    const files = folderFiles(join(await tempFolder(), 'none'));
     const code = 'DISK_FAILED';
-    await expect(writeViewRecord(folder, record, crc32c)).rejects.toMatchObject({ code });
-    await expect(writeViewOffer(folder, 1)).rejects.toMatchObject({ code });
+    await expect(writeViewRecord(files, record, crc32c)).rejects.toMatchObject({ code });
+    await expect(writeViewOffer(files, 1)).rejects.toMatchObject({ code });
   });
 });
 
