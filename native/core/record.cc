@@ -5,13 +5,8 @@
 namespace freshet {
 namespace {
 
-bool has_condition(const Condition& condition) {
-  return condition.version != Condition::kAny || condition.version_of_key != Condition::kAny ||
-         condition.epoch != Condition::kAny;
-}
-
 size_t extension_length_of(const Change& change) {
-  return (has_condition(change.condition) ? sizeof(Condition) : 0) +
+  return (change.condition.is_set() ? sizeof(Condition) : 0) +
          (change.session.session != 0 ? sizeof(SessionStamp) : 0);
 }
 
@@ -42,7 +37,7 @@ void encode_record(const Change& change, ShardId shard, Epoch epoch, std::byte* 
   header.event_time = change.event_time;
 
   std::byte* at = out + sizeof header;
-  if (has_condition(change.condition)) {
+  if (change.condition.is_set()) {
     header.flags |= kHasCondition;
     at = put_bytes(at, &change.condition, sizeof change.condition);
   }

@@ -71,6 +71,8 @@ struct Condition {
   uint64_t version = kAny;         // the shard's newest version
   uint64_t version_of_key = kAny;  // the key's newest version; 0: the key must be absent
   uint64_t epoch = kAny;           // the history these versions belong to
+
+  bool is_set() const { return version != kAny || version_of_key != kAny || epoch != kAny; }
 };
 
 // Names one request of one client, so that a retry is applied once.

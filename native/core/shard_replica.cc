@@ -30,6 +30,7 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
   FRESHET_CHECK(std::is_sorted(config_.senders.begin(), config_.senders.end()));
   FRESHET_CHECK_VALUES(config_.senders.back() < config_.members.size(), config_.senders.back(),
                        config_.members.size());
+  FRESHET_CHECK(!(config_.raw && config_.persistent));
   for (size_t s = 0; s < config_.senders.size(); s++) {
     const bool own = s == my_sender_;
     if (own) sender_ = std::make_unique<Sender>(config_.shard, config_.epoch, config_.ring_size);
@@ -70,9 +71,12 @@ Status ShardReplica::Impl::submit(const Change& change, Ack ack, Token token) {
   if (stopped_ != Status::kOk || !end_.running()) return Status::kShardStopped;
   if (!is_sender()) return Status::kNotAMember;
   if (ack == Ack::kPersisted && !config_.persistent) return Status::kInvalidArgument;
+  if (config_.raw && change.condition.is_set()) return Status::kInvalidArgument;
   if (config_.dispatch_lag_max != UINT64_MAX) {
     const Version newest = store_.newest_version();
-    const Version slowest = std::min(table_.least_dispatched(), dispatched_);
+    // Versions of a raw shard say nothing at another member.
+    const Version elsewhere = config_.raw ? UINT64_MAX : table_.least_dispatched();
+    const Version slowest = std::min(elsewhere, dispatched_);
     if (newest >= slowest && newest - slowest >= config_.dispatch_lag_max)
       return Status::kOverloaded;
   }
@@ -85,7 +89,7 @@ Status ShardReplica::Impl::submit(const Change& change, Ack ack, Token token) {
 
 void ShardReplica::Impl::wait_current(Token token, bool persisted) {
   if (!end_.running()) return answers_.refuse_read(token);
-  const uint64_t received = table_.mine(table_.layout().received_seq());
+  const uint64_t received = config_.raw ? delivered_ : table_.mine(table_.layout().received_seq());
   if (persisted && config_.persistent) {
     answers_.await_persisted(token, received);
   } else {
@@ -105,13 +109,15 @@ int ShardReplica::Impl::step(Micros wall, Outputs& out) {
   if (end_.running()) {
     work += take(out);
     if (stopped_ == Status::kOk) work += make_messages(out);
-    if (stopped_ == Status::kOk) show_received();
+    if (stopped_ == Status::kOk && config_.raw) work += deliver_raw(out);
+    if (stopped_ == Status::kOk) config_.raw ? show_raw() : show_received();
   } else {
     answers_.fail_readers(Status::kNotCurrent, out);
   }
   // Who is behind leaves the store to whoever fills it.
   if (end_.phase() == EndPhase::kBehind) return work + push(out);
-  if (stopped_ == Status::kOk) work += is_trimmed() ? deliver_trim(out) : deliver(out);
+  if (stopped_ == Status::kOk && !config_.raw)
+    work += is_trimmed() ? deliver_trim(out) : deliver(out);
   if (stopped_ != Status::kOk) return work + 1;
   work += show_persisted();
   work += answer(out);
@@ -144,11 +150,14 @@ int ShardReplica::Impl::take(Outputs& out) {
 int ShardReplica::Impl::make_messages(Outputs& out) {
   if (!is_sender()) return 0;
   const size_t senders = streams_.size();
-  sender_->free_delivered(messages_among(table_.least_delivered_seq(), my_sender_, senders));
+  sender_->free_delivered(config_.raw
+                              ? least_taken_of_mine()
+                              : messages_among(table_.least_delivered_seq(), my_sender_, senders));
   int work = sender_->feed(out.released);
-  if (sender_->make_nulls(
-          messages_owed({received_.data(), senders}, {changes_.data(), senders}, my_sender_)))
-    work++;
+  const uint64_t owed = config_.raw ? 0
+                                    : messages_owed({received_.data(), senders},
+                                                    {changes_.data(), senders}, my_sender_);
+  if (sender_->make_nulls(owed)) work++;
   received_[my_sender_] = sender_->messages();
   streams_[my_sender_].take_own(sender_->ring().tail(), sender_->messages());
   table_.set(RowLayout::tail(), sender_->ring().tail());
@@ -239,6 +248,12 @@ void ShardReplica::Impl::answer_own(Sequence sequence, const Applied& applied, O
   if (waiting.empty() || waiting.front().index != index) return;  // nobody asked
   const Sender::Waiting mine = waiting.front();
   waiting.pop();
+  if (config_.raw) {
+    Applied there = applied;
+    there.version = there.previous_version_of_key = 0;
+    answers_.await_sync(mine.token, static_cast<Sequence>(index), there);
+    return;
+  }
   // Until the next view is committed, members that the trim left out may come back without it.
   if (is_trimmed() || (mine.ack == Ack::kPersisted && applied.status == Status::kOk)) {
     answers_.await_sync(mine.token, sequence, applied);
@@ -283,7 +298,9 @@ int ShardReplica::Impl::publish_persisted(uint64_t everywhere) {
 int ShardReplica::Impl::answer(Outputs& out) {
   const Completion state{
       0, Status::kOk, config_.epoch, store_.newest_version(), store_.newest_time(), 0};
-  return answers_.release({delivered_, persisted_, visible_}, state, out);
+  // What I sent to a raw shard is answered by its place among my messages.
+  const uint64_t answered = config_.raw && is_sender() ? least_taken_of_mine() : persisted_;
+  return answers_.release({delivered_, answered, visible_}, state, out);
 }
 
 bool ShardReplica::Impl::is_to_show() const {

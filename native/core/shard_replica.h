@@ -14,6 +14,11 @@
 //  5. A null is sent in reaction to another's message only; nulls are not applied or logged.
 //  6. The frontier `received` that readers see is published before a peer can see the counter.
 //  7. Once wedged, what is delivered beyond the stable part is the ragged trim, all of it.
+//
+// Raw delivery (shard_replica_raw.cc; Derecho's unordered mode) has 3, 4 and 6 of these: a record
+// is delivered when it is received, so members deliver in different orders, and what the store
+// gives as versions counts deliveries here. Nothing waits for a turn, so there are no nulls. At the
+// end of an epoch the trim says what all survivors have; beyond it, some have delivered more.
 #ifndef FRESHET_CORE_SHARD_REPLICA_H_
 #define FRESHET_CORE_SHARD_REPLICA_H_
 
@@ -47,6 +52,8 @@ struct ShardConfig {
   NodeId me = 0;
   size_t ring_size = kRingSizeMin;  // power of two
   bool persistent = false;
+  // Delivered as received: by sender in its order, in none between senders. Not if persistent.
+  bool raw = false;
   // A put is refused as OVERLOADED when the slowest dispatcher is this many versions behind.
   Version dispatch_lag_max = UINT64_MAX;
 };
@@ -96,8 +103,9 @@ class ShardReplica {
   //   kNotAMember       this member is no sender of the epoch
   //   kValueTooLarge    over kValueSizeMax
   //   kKeyTooLong       over kKeySizeMax
-  //   kInvalidArgument  over kMetaSizeMax, or kPersisted in a volatile shard
-  // With kOk exactly one Completion with `token` follows, unless ack is kNone (then none).
+  //   kInvalidArgument  over kMetaSizeMax, kPersisted in a volatile shard, a condition in a raw one
+  // With kOk exactly one Completion with `token` follows, unless ack is kNone (then none). Of a raw
+  // shard it comes without a version, once all members have delivered the record.
   Status submit(const Change& change, Ack ack, Token token);
 
   // Completes `token` once everything received here up to now is delivered (and, if `persisted` and
@@ -149,7 +157,8 @@ class ShardReplica {
 
   // Ended and confirmed: hands out, in their order, the submissions that the trim cut off, to be
   // submitted to the next epoch. Large ones stay behind, for stop() to answer, and all that come
-  // after them. The bytes are borrowed until this returns.
+  // after them; of a raw shard all that anyone may have delivered. The bytes are borrowed until
+  // this returns.
   using Resubmit = std::function<void(const Change&, Ack, Token)>;
   void take_back(const Resubmit& resubmit);
 

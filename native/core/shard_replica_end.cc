@@ -23,6 +23,12 @@ void ShardReplica::Impl::take_trim(const MessageCounts& trim, Outputs& out) {
   if (stopped_ != Status::kOk) return;
   FRESHET_CHECK(!end_.running());
   if (!end_.take_trim(trim)) fail(me_, RingFault::kRow, out);
+  if (config_.raw) end_raw();
+}
+
+void ShardReplica::Impl::miss_end() {
+  end_.miss_trim();
+  if (config_.raw) end_raw();
 }
 
 // What every survivor has, in the order that it would have had; the rest is skipped. The table says
@@ -66,6 +72,10 @@ void ShardReplica::Impl::take_back(const Resubmit& resubmit) {
   FRESHET_CHECK(end_.phase() == EndPhase::kEnded);
   if (!is_sender()) return;
   const SenderStream& mine = streams_[my_sender_];
+  if (config_.raw) {
+    sender_->take_back(sender_->ring().tail(), sender_->messages(), resubmit);
+    return;
+  }
   sender_->take_back(mine.delivered_position(), mine.next_index(), resubmit);
 }
 
@@ -73,7 +83,8 @@ void ShardReplica::Impl::confirm(Outputs& out) {
   FRESHET_CHECK(is_prepared());
   if (config_.persistent) publish_persisted(delivered_);
   const Completion none{0, Status::kNotCurrent, 0, 0, 0, 0};  // no read waits any more
-  answers_.release({delivered_, delivered_, delivered_}, none, out);
+  const uint64_t known = config_.raw && is_sender() ? end_.trim(my_sender_) : delivered_;
+  answers_.release({delivered_, known, delivered_}, none, out);
 }
 
 }  // namespace freshet

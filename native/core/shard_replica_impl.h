@@ -60,7 +60,7 @@ class ShardReplica::Impl {
   bool least_received(const std::vector<NodeId>& survivors, MessageCounts& least) const;
   void take_trim(const MessageCounts& trim, Outputs& out);
   EndPhase end_phase() const { return end_.phase(); }
-  void miss_end() { end_.miss_trim(); }
+  void miss_end();
   void filled();
   bool is_prepared() const;
   void confirm(Outputs& out);
@@ -97,6 +97,11 @@ class ShardReplica::Impl {
   int show_persisted();
   int publish_persisted(uint64_t everywhere);
   int answer(Outputs& out);
+  // shard_replica_raw.cc
+  uint64_t least_taken_of_mine() const;
+  int deliver_raw(Outputs& out);
+  void show_raw();
+  void end_raw();
   bool is_to_show() const;
   int push(Outputs& out);
   void push_row(Peer& peer, const RegionId& row, Outputs& out);

@@ -20,6 +20,7 @@ struct DirectConfig {
   size_t senders = 3;  // the first ranks
   size_t ring_size = kRingSizeMin;
   bool persistent = false;
+  bool raw = false;
   Version dispatch_lag_max = UINT64_MAX;
 };
 
@@ -41,6 +42,7 @@ class DirectGroup {
       shard.me = static_cast<NodeId>(m + 1);
       shard.ring_size = config.ring_size;
       shard.persistent = config.persistent;
+      shard.raw = config.raw;
       shard.dispatch_lag_max = config.dispatch_lag_max;
       member->store = std::make_unique<Store>(StoreConfig{1, config.persistent});
       member->replica = std::make_unique<ShardReplica>(shard, *member->store, member->clock);
