@@ -172,7 +172,7 @@ async function compose(
   const me = placeOf(node, members);
   const listenHost = await numericHost(me.host);
   const log = (options.log ?? createLogger({ level: config.logLevel })).child({ member: node });
-  tellLayout(layout, configured, log);
+  tellLayout(configured, log);
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
   const addon = options.addon ?? loadAddon();
   const recordFiles = folderFiles(folder.path);
@@ -223,15 +223,9 @@ async function compose(
   return { ...common, config, nodeId: node, folder, store, whenRunning, close };
 }
 
-function tellLayout(layout: Layout, { notes }: ConfiguredLayout, log: Logger): void {
+function tellLayout({ notes }: ConfiguredLayout, log: Logger): void {
   for (const note of notes) {
     log.info({ note }, 'the layout of Cascade is read');
-  }
-  const raw = layout.shards.filter(({ delivery }) => delivery === 'raw');
-  if (raw.length > 0) {
-    const shards = raw.map(({ shard }) => shard);
-    // More than was asked for: in order, and with versions.
-    log.warn({ shards }, 'raw delivery is ordered delivery in this version');
   }
 }
 

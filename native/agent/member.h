@@ -82,6 +82,8 @@ class Member {
   std::optional<MemberMessage> take_message() { return shared_.inbox.take(); }
 
   Status open_shard(ShardId shard, bool persistent, size_t memory_max, Token token);
+  // From the layout; of a shard that was opened, or found damaged.
+  Status set_rules(ShardId shard, const ShardRules& rules, Token token);
   Status shard_state(ShardId shard, Token token);
   Status read_log(ShardId shard, LogPosition after, size_t size_max, Token token);
   Status append_log(ShardId shard, Bytes records, Token token);

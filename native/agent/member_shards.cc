@@ -77,6 +77,13 @@ void Member::recover(ShardId shard, StoreConfig config, std::optional<LogPositio
   if (!is_ok(posted)) agent_->answer(token, posted);
 }
 
+Status Member::set_rules(ShardId shard, const ShardRules& rules, Token token) {
+  return call([shard, rules, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    agent.answer(token, host == nullptr ? Status::kNotAMember : host->set_rules(rules));
+  });
+}
+
 Status Member::shard_state(ShardId shard, Token token) {
   return call([shard, token](Agent& agent) {
     const ShardHost* host = agent.find(shard);

@@ -36,6 +36,12 @@ bool is_possible(const EpochOptions& options, NodeId me) {
 
 }  // namespace
 
+Status ShardHost::set_rules(const ShardRules& rules) {
+  if (rules.raw && view_.persistent()) return Status::kInvalidArgument;
+  rules_ = rules;
+  return Status::kOk;
+}
+
 Status ShardHost::prepare_epoch(const EpochOptions& options) {
   if (!is_open()) return Status::kNotAMember;
   if (is_prepared() || !is_possible(options, context_.me)) return Status::kInvalidArgument;
@@ -58,6 +64,7 @@ std::unique_ptr<ShardReplica> ShardHost::make_replica(const EpochOptions& option
   config.me = context_.me;
   config.ring_size = options.ring_size;
   config.persistent = view_.persistent();
+  config.raw = rules_.raw;
   config.dispatch_lag_max = options.dispatch_lag_max;
   return std::make_unique<ShardReplica>(std::move(config), *store_, context_.clock);
 }
@@ -101,7 +108,7 @@ void ShardHost::begin_next() {
   std::unique_ptr<ShardReplica> before = std::move(replica_);
   replica_ = std::move(next_);
   if (before != nullptr && !ended_) {
-    if (before->is_prepared()) {
+    if (before->is_prepared() && are_enough(replica_->config().members.size())) {
       before->confirm(out_);
       before->take_back([this](const Change& change, Ack ack, Token token) {
         const Status status = replica_->submit(change, ack, token);
@@ -123,10 +130,10 @@ void ShardHost::begin_next() {
   dirty = true;
 }
 
-void ShardHost::leave_epoch() {
+void ShardHost::leave_epoch(size_t members) {
   drop_next();
   if (!is_prepared()) return;
-  if (replica_->is_prepared()) replica_->confirm(out_);
+  if (replica_->is_prepared() && are_enough(members)) replica_->confirm(out_);
   stop_epoch(Status::kShardStopped);
 }
 
@@ -174,6 +181,7 @@ void ShardHost::submit(const SubmitCommand& command, Nanos now) {
 Status ShardHost::try_submit(const SubmitCommand& command) {
   if (!is_running()) return replica_ != nullptr ? Status::kShardStopped : Status::kNotAMember;
   if (is_changing()) return Status::kOverloaded;
+  if (!are_enough(replica_->config().members.size())) return Status::kShardStopped;
   const Status admitted = store_->admission();
   if (!is_ok(admitted)) return admitted;
   const Change change = command.change();

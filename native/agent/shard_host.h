@@ -44,6 +44,12 @@ struct EpochOptions {
   Version dispatch_lag_max = UINT64_MAX;
 };
 
+// What the layout says of the epochs made from now on, and of how few members answer changes.
+struct ShardRules {
+  bool raw = false;        // see ShardConfig
+  size_t members_min = 1;  // with fewer nothing is taken, or acknowledged
+};
+
 class ShardHost {
  public:
   struct Context {
@@ -72,15 +78,18 @@ class ShardHost {
   Epoch epoch() const { return replica_ != nullptr ? replica_->config().epoch : 0; }
 
   // kPeerUnreachable: a member is not connected. kInvalidArgument: not a possible epoch.
+  // kInvalidArgument: a persistent shard is not raw.
+  Status set_rules(const ShardRules& rules);
   Status prepare_epoch(const EpochOptions& options);
   Status start_epoch(Epoch epoch);
   // The epoch that follows the one that has ended here, or the first: its memory, granted to the
   // others. Idempotent for one and the same; another one takes its place.
   Status prepare_next(const EpochOptions& options);
-  // The view that has it is installed: the ended epoch's callers are answered, or go on in it.
+  // The view that has it is installed: the ended epoch's callers are answered, or go on in it. With
+  // too few members in it they hear kShardStopped: what they asked for may be there or not.
   void begin_next();
-  // The installed view has this shard without me, or closed.
-  void leave_epoch();
+  // The installed view has this shard without me, with so many members.
+  void leave_epoch(size_t members);
   // Ends the epoch, if one is prepared; answers everything with `reason`.
   void stop_epoch(Status reason);
   bool contains(NodeId node) const;
@@ -112,6 +121,7 @@ class ShardHost {
   void retire(std::unique_ptr<ShardReplica> replica);
   void drop_next();
   bool is_changing() const;
+  bool are_enough(size_t members) const { return members >= rules_.members_min; }
   Status try_submit(const SubmitCommand& command);
   void refuse(const SubmitCommand& command, Status reason);
   int retry_deferred(Nanos now);
@@ -124,6 +134,7 @@ class ShardHost {
   std::shared_ptr<Store> store_;
   std::unique_ptr<ShardReplica> replica_;
   std::unique_ptr<ShardReplica> next_;
+  ShardRules rules_;
   bool started_ = false;
   bool ended_ = false;
   std::unordered_set<Token> waits_;  // for a current read

@@ -193,7 +193,7 @@ void ViewHost::on_installed() {
     ShardHost* host = context_.find(shard.shard);
     if (host == nullptr || !host->is_open()) continue;
     if (!has_seat(shard.seats(), membership_->seat())) {
-      host->leave_epoch();
+      host->leave_epoch(shard.members.size());
     } else if (host->next() != nullptr && host->next()->config().epoch == shard.epoch) {
       host->begin_next();
       membership_->attach(*host->replica());

@@ -1,4 +1,5 @@
-// openShard, shardState, readLog, appendLog, cutBack, prepareEpoch, startEpoch, stopEpoch.
+// openShard, setShardRules, shardState, readLog, appendLog, cutBack, prepareEpoch, startEpoch,
+// stopEpoch.
 #include "native/binding/shard_call.h"
 
 namespace freshet::binding {
@@ -17,6 +18,23 @@ napi_value open_shard(napi_env env, napi_callback_info info) {
     return nullptr;
   return run_call(env, handle, [&](Member& member) {
     return member.open_shard(static_cast<ShardId>(shard), persistent, memory_max, token);
+  });
+}
+
+napi_value set_shard_rules(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "setShardRules");
+  const Options options(env, arguments[1], "setShardRules: rules");
+  uint64_t shard, members_min, token;
+  ShardRules rules;
+  if (handle == nullptr || !options.check() || !options.integer("shard", UINT32_MAX, shard) ||
+      !options.boolean("raw", rules.raw) ||
+      !options.integer("membersMin", kMembersMax, members_min) ||
+      !read_integer(env, arguments[2], "setShardRules: token", kSafeIntegerMax, token))
+    return nullptr;
+  rules.members_min = static_cast<size_t>(members_min);
+  return run_call(env, handle, [&](Member& member) {
+    return member.set_rules(static_cast<ShardId>(shard), rules, token);
   });
 }
 
@@ -120,6 +138,7 @@ napi_value stop_epoch(napi_env env, napi_callback_info info) {
 
 void init_shard(napi_env env, napi_value exports) {
   add_function(env, exports, "openShard", open_shard);
+  add_function(env, exports, "setShardRules", set_shard_rules);
   add_function(env, exports, "shardState", shard_state);
   add_function(env, exports, "readLog", read_log);
   add_function(env, exports, "appendLog", append_log);

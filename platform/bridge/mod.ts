@@ -7,6 +7,7 @@ export type {
   NativeView,
   ScanOptions,
   ShardOptions,
+  ShardRules,
 } from './native.ts';
 export {
   acks,

@@ -29,6 +29,15 @@ export interface ShardOptions {
   readonly memoryMax: number; // bytes of resident segments
 }
 
+/** What the layout says of a shard's epochs. */
+export interface ShardRules {
+  readonly shard: number;
+  /** Delivered as received, of volatile shards only; of the epochs made from now on. */
+  readonly raw: boolean;
+  /** With fewer members changes are neither taken nor acknowledged. */
+  readonly membersMin: number;
+}
+
 export interface EpochOptions {
   readonly shard: number;
   readonly epoch: number;
@@ -209,6 +218,8 @@ export interface NativeAddon {
   //     {shard, epoch, sequence, version, time, digest (hex), persistent, pools: [...]})
   /** LOG_CORRUPT: damaged, with a `damage` row; it may be opened again once repaired. */
   openShard(member: MemberHandle, options: ShardOptions, token: number): number;
+  /** Of a shard that was opened, or found damaged. */
+  setShardRules(member: MemberHandle, rules: ShardRules, token: number): number;
   shardState(member: MemberHandle, shard: number, token: number): number;
   /** Packed records after (epoch, sequence); empty: that was all. */
   readLog(

@@ -11,7 +11,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { check, describeProblems, findProblems, FreshetError, nearestName } from '../base/mod.ts';
-import type { ShardOptions, SubgroupKind, SubgroupOptions } from './layout-options.ts';
+import type { Delivery, ShardOptions, SubgroupKind, SubgroupOptions } from './layout-options.ts';
 
 export interface CascadeLayout {
   readonly subgroups: readonly SubgroupOptions[];
@@ -126,7 +126,8 @@ class Reading {
       this.#ofKind.set(kind, before + 1);
       // The first of a kind is the one that pools lie in by default.
       const name = before === 0 ? kind : `${kind}-${String(before)}`;
-      const shards = this.#shardsOf(subgroup, `[${String(nth)}].layout[${String(place)}]`);
+      const where = `[${String(nth)}].layout[${String(place)}]`;
+      const shards = this.#shardsOf(subgroup, where, kind === 'trigger');
       this.#subgroups.push({ name, kind, shards, replicas: null });
     });
   }
@@ -150,7 +151,11 @@ class Reading {
     );
   }
 
-  #shardsOf(subgroup: SubgroupLayout, place: string): readonly ShardOptions[] {
+  #shardsOf(
+    subgroup: SubgroupLayout,
+    place: string,
+    mayBeRaw: boolean,
+  ): readonly ShardOptions[] {
     const mins = subgroup.min_nodes_by_shard;
     const reserved = subgroup.reserved_node_ids_by_shard ?? [];
     for (const [name, list] of Object.entries(subgroup)) {
@@ -178,9 +183,16 @@ class Reading {
         replicas: max,
         reserved: nodes.all,
         ...(nodes.senders.length > 0 ? { senders: nodes.senders } : {}),
-        delivery: subgroup.delivery_modes_by_shard[index] === 'Raw' ? 'raw' : 'ordered',
+        delivery: this.#deliveryOf(subgroup.delivery_modes_by_shard[index], where, mayBeRaw),
       };
     });
+  }
+
+  #deliveryOf(mode: string | undefined, where: string, mayBeRaw: boolean): Delivery {
+    if (mode === 'Raw' && !mayBeRaw) {
+      this.#notes.add(`${where}: Raw is Ordered, as what is stored has versions`);
+    }
+    return mode === 'Raw' && mayBeRaw ? 'raw' : 'ordered';
   }
 
   /** Cascade takes all reserved nodes in, also more than the maximum. */

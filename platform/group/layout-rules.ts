@@ -150,6 +150,7 @@ function resolveShard(
     senders: options.senders?.toSorted((a, b) => a - b) ?? null,
     delivery: options.delivery ?? subgroup.delivery ?? 'ordered',
   };
+  checkDelivery(rules, subgroup.kind);
   checkCounts(rules);
   checkReserved(rules);
   checkSenders(rules);
@@ -159,6 +160,17 @@ function resolveShard(
 /** `shard 2 of the subgroup volatile` */
 export function placeOf({ subgroup, index }: Pick<ShardRules, 'subgroup' | 'index'>): string {
   return `shard ${String(index)} of the subgroup ${subgroup}`;
+}
+
+/** What is stored has versions, alike at all members: that takes one order. */
+function checkDelivery(rules: ShardRules, kind: SubgroupOptions['kind']): void {
+  if (rules.delivery === 'raw' && kind !== 'trigger') {
+    throw shardError(
+      rules,
+      `is ${kind} and of raw delivery, which gives what is stored no version`,
+      'Set delivery to ordered, or make it a trigger subgroup',
+    );
+  }
 }
 
 function checkCounts(rules: ShardRules): void {

@@ -24,6 +24,7 @@ import type { Layout, ShardLayout } from './layout.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardRepair } from './shard-repair.ts';
+import { setShardRules } from './view-calls.ts';
 import { historiesOf, type ShardCare, tellCare, verifyShards } from './verify.ts';
 
 export interface LogCareConfig {
@@ -118,11 +119,14 @@ export class LogCare {
   }
 
   /** Opens a shard. One that is damaged is left closed, to be mended from the other members. */
-  async open({ shard, persistent, members }: ShardLayout): Promise<void> {
+  async open({ shard, persistent, delivery, min, members }: ShardLayout): Promise<void> {
     const { core, shardMemoryBytes } = this.#options;
     this.#closed.add(shard);
     try {
-      await core.openShard({ shard, persistent, memoryMax: shardMemoryBytes });
+      await Promise.all([
+        core.openShard({ shard, persistent, memoryMax: shardMemoryBytes }),
+        setShardRules(core, { shard, raw: delivery === 'raw', membersMin: min }),
+      ]);
       this.#closed.delete(shard);
       this.#damage.delete(shard);
     } catch (caught) {

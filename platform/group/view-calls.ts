@@ -3,7 +3,7 @@
  *
  * Thread: event loop.
  */
-import { frontierColumns, frontierWidth } from '../bridge/mod.ts';
+import { frontierColumns, frontierWidth, type ShardRules } from '../bridge/mod.ts';
 import type { CoreResult } from './core-types.ts';
 import type { CoreState } from './group-state.ts';
 import type { MemberCore } from './member-core.ts';
@@ -44,6 +44,13 @@ export async function beginView(core: MemberCore, view: CoreView, ringSize: numb
 /** NOT_CURRENT: this member does not lead, or a view is on its way. */
 export function proposeView(core: MemberCore, view: CoreView): Promise<CoreResult> {
   return core.request((token) => core.addon.proposeView(core.handle, encodeView(view), token));
+}
+
+/** What the layout says of a shard that is open or being opened. */
+export async function setShardRules(core: MemberCore, rules: ShardRules): Promise<void> {
+  await core.call(`The rules of shard ${String(rules.shard)}`, (token) =>
+    core.addon.setShardRules(core.handle, rules, token),
+  );
 }
 
 /** Ends everything of the view and becomes another incarnation. */

@@ -20,6 +20,8 @@ export interface Arrival {
   readonly meta: Readonly<Record<string, string>>;
   /** null: to be read by (shard, version) where it is needed. */
   readonly bytes: Uint8Array | null;
+  /** Version and epoch are places at this member alone: no lambda is told them. */
+  readonly raw?: boolean;
 }
 
 /** A place in a shard's history. */

@@ -418,6 +418,7 @@ export class Stage {
 }
 
 function workItem(item: StageItem): WorkItem {
-  const { kind, key, name, shard, version, epoch, time, eventTime, meta, bytes } = item;
-  return { kind, key, name, shard, version, epoch, time, eventTime, meta, bytes };
+  const { kind, key, name, shard, version, epoch, time, eventTime, meta, bytes, raw } = item;
+  const place = { shard, version, epoch, raw: raw === true };
+  return { kind, key, name, ...place, time, eventTime, meta, bytes };
 }

@@ -100,7 +100,7 @@ class WorkerMain {
           `Version ${String(item.version)} of '${item.key}' was pruned before its lambda could run`,
         );
       }
-      return { ...item, bytes };
+      return item.raw === true ? { ...item, bytes, version: null, epoch: null } : { ...item, bytes };
     });
   }
 

@@ -31,6 +31,8 @@ export interface WorkItem {
   readonly meta: Readonly<Record<string, string>>;
   /** null: read it by (shard, version). */
   readonly bytes: Uint8Array | null;
+  /** See `Arrival`. */
+  readonly raw?: boolean;
 }
 
 export interface EmittedBytes {

@@ -27,6 +27,8 @@ export interface StoredArrival {
   readonly previousVersionOfKey: number | null;
   readonly meta: Meta;
   readonly bytes: Uint8Array | null;
+  /** Of raw delivery: version and epoch are places at this member alone. */
+  readonly raw: boolean;
 }
 
 export interface ArrivalRequest {
@@ -106,7 +108,7 @@ export class StoreArrivals {
         while (state.open) {
           const events = await feed.next(storeLimits.feedBatchRecords);
           if (isOpen(state)) {
-            onArrivals(events.map((event) => toArrival(request.shard, event)));
+            onArrivals(events.map((event) => toArrival(layout, event)));
           }
         }
       } catch (caught) {
@@ -149,8 +151,8 @@ function isOpen(state: { readonly open: boolean }): boolean {
   return state.open;
 }
 
-function toArrival(shard: number, { kind, object }: FeedEvent): StoredArrival {
+function toArrival({ shard, delivery }: ShardLayout, { kind, object }: FeedEvent): StoredArrival {
   const { key, version, epoch, time, eventTime, previousVersionOfKey, meta, value } = object;
   const place = { key, version, epoch, time, eventTime, previousVersionOfKey };
-  return { kind, shard, ...place, meta, bytes: value };
+  return { kind, shard, ...place, meta, bytes: value, raw: delivery === 'raw' };
 }

@@ -452,7 +452,8 @@ export class LocalShard implements ShardAccess {
 
   /** What is answered later than at delivery, or again to a retry, comes without it. */
   #previousOf({ kind, key, ack, session }: ShardChange, version: number): number | null {
-    if (kind === 'control' || (ack !== 'persisted' && session === null)) {
+    const isTold = ack !== 'persisted' && session === null;
+    if (kind === 'control' || isTold || version === 0) {
       return null;
     }
     return this.#headPrevious(key, version);

@@ -78,6 +78,7 @@ export class ObjectStore {
    */
   async put(request: PutRequest): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
+    this.#checkRaw(pool, request);
     const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
     return this.#change(pool, change, callLimits(request));
   }
@@ -96,6 +97,7 @@ export class ObjectStore {
       requests.map(async (request, nth) => {
         try {
           const pool = await this.#poolOf(request.key, request);
+          this.#checkRaw(pool, request);
           const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
           const shard = this.placement.shardOf(pool, request.key);
           const group = byShard.get(shard) ?? [];
@@ -209,8 +211,14 @@ export class ObjectStore {
   /** As `watch`; resolves once nothing after now can be missed. */
   async openWatch(request: WatchRequest): Promise<Watch> {
     const { prefix, from, signal } = request;
-    const pools = await this.#poolsUnder(prefix, {});
-    const only = pools.length === 1 ? pools[0] : undefined;
+    const all = await this.#poolsUnder(prefix, {});
+    const pools = all.filter((pool) => !this.#isRaw(pool));
+    if (pools.length === 0) {
+      throw new FreshetError('UNSUPPORTED', `What is put into ${prefix} has no order to watch`, {
+        mend: 'Register a lambda on it, or put into a pool of an ordered subgroup',
+      });
+    }
+    const only = all.length === 1 ? pools[0] : undefined;
     const bytes = only?.name === prefix ? `${prefix}/` : prefix;
     const positions = from === undefined || from === 'start' ? new Map() : decodeToken(from);
     const feeds = new Map<number, ShardFeed>();
@@ -300,6 +308,21 @@ export class ObjectStore {
         details: { at, latest },
       });
     }
+  }
+
+  /** There is no order that a condition could be judged in. */
+  #checkRaw(pool: PoolInfo, { key, expect }: PutRequest): void {
+    if (expect !== undefined && this.#isRaw(pool)) {
+      throw new FreshetError('UNSUPPORTED', `${pool.name} is of raw delivery: nothing is expected`, {
+        mend: 'Leave expect out, or put into a pool of an ordered subgroup',
+        details: { key },
+      });
+    }
+  }
+
+  #isRaw({ shards }: PoolInfo): boolean {
+    const { layout } = this.#options.group;
+    return shards.some((shard) => layout.shard(shard).delivery === 'raw');
   }
 
   async #change(pool: PoolInfo, change: ShardChange, call: ShardCallLimits): Promise<PutResult> {

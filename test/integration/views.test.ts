@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Layout } from '../../platform/group/mod.ts';
 import type { LocalCluster } from '../../platform/local-cluster.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
 import {
@@ -87,6 +88,32 @@ describe('kill -9 of one member', () => {
       await cluster.call(victim, 'put', { key: '/milk/large', value: large });
     }
   });
+});
+
+test('a change under which its shard falls below its minimum is not acknowledged', async () => {
+  const subgroups = [
+    { name: 'milk', kind: 'persistent', shards: 1, replicas: 2, minReplicas: 2 },
+  ] as const;
+  const folder = await tempFolder('minimum');
+  const running = await startProcessCluster(folder, { members: 4, config: { subgroups } });
+  cluster = running;
+  await running.call(1, 'createPool', { ...milk, subgroup: 'milk' });
+  const { shards } = new Layout([1, 2, 3, 4], subgroups).subgroup('milk');
+  const [first = 0, second = 0] = shards[0]?.members ?? [];
+  const put = (key: string) => running.call(first, 'put', { key, value: bytes(key) });
+  await put('/milk/both');
+  await running.kill(second);
+  // Nobody but the first can have them; the view without the other is yet to come.
+  const keys = Array.from({ length: 50 }, (_, nth) => `/milk/${String(nth)}`);
+  await Promise.all(
+    keys.map(async (key) => {
+      const answer = running.call(first, 'put', { key, value: bytes(key), timeoutMs: 3000 });
+      await expect(answer).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
+    }),
+  );
+  await running.start(second);
+  await running.whenRunning();
+  await put('/milk/after');
 });
 
 describe('shards of some of the members', () => {

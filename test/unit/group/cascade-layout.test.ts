@@ -75,13 +75,14 @@ describe('a layout of Cascade', () => {
         shards: [
           { ...shard, minReplicas: 1, replicas: 3 },
           { ...shard, minReplicas: 3, replicas: 5 },
-          { ...shard, minReplicas: 5, replicas: 7, delivery: 'raw' },
+          { ...shard, minReplicas: 5, replicas: 7 },
         ],
       },
     ]);
     expect(notes).toEqual([
       'Profiles (VCS2_SHARD1, VCS2_SHARD2, VCS2_SHARD3) say nothing here: ' +
         'rings and batches size themselves',
+      '[0].layout[1], shard 2: Raw is Ordered, as what is stored has versions',
     ]);
   });
 

@@ -33,6 +33,7 @@ describe('rules', () => {
   test('are what the shard says, else its subgroup, else three members and a minimum of one', () => {
     const { shards } = resolveLayout([
       subgroup({
+        kind: 'trigger',
         replicas: 4,
         minReplicas: 2,
         delivery: 'raw',
@@ -114,6 +115,12 @@ describe('refused with the nearest fix', () => {
       /Add 2 to reserved/,
     ],
     ['a sender twice', shard({ reserved: [1], senders: [1, 1] }), /twice/, /Name member 1 once/],
+    [
+      'raw delivery of what is stored',
+      shard({ delivery: 'raw' }),
+      /shard 0 of the subgroup a is volatile and of raw delivery/,
+      /Set delivery to ordered, or make it a trigger subgroup/,
+    ],
     ['nobody to send', shard({ reserved: [1], senders: [] }), /nobody to send/, /Name a sender/],
   ];
   test.each(cases)('%s', (_name, run, message, mend) => {
