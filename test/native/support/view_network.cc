@@ -37,6 +37,7 @@ void ViewNetwork::end(NodeId node, bool reset) {
     joined_[std::min(node, other)][std::max(node, other)] = false;
     lose(node, other, true);
     way(other, node).items.clear();
+    way(other, node).bytes = 0;
     way(other, node).up = way(other, node).due = false;
     if (reset) tell_down(node, other);
   }
@@ -108,6 +109,8 @@ void ViewNetwork::lose(NodeId from, NodeId to, bool some) {
     if (items[i].kind != Item::Kind::kWrite) items[keep++] = std::move(items[i]);
   }
   items.erase(items.begin() + static_cast<ptrdiff_t>(keep), items.end());
+  way(from, to).bytes = 0;
+  for (const Item& item : items) way(from, to).bytes += item.bytes.size();
 }
 
 void ViewNetwork::tell_down(NodeId from, NodeId to) {
@@ -145,6 +148,7 @@ Nanos ViewNetwork::delay(const Way& direction) {
 void ViewNetwork::push(NodeId from, NodeId to, Item item, Nanos delay) {
   Way& direction = way(from, to);
   direction.last = item.at = std::max(direction.last, events_.now() + delay);
+  direction.bytes += item.bytes.size();
   direction.items.push_back(std::move(item));
   if (direction.items.size() == 1) pump(from, to);
 }
@@ -164,6 +168,7 @@ void ViewNetwork::pump(NodeId from, NodeId to) {
     }
     const Item item = std::move(direction.items.front());
     direction.items.pop_front();
+    direction.bytes -= item.bytes.size();
     take(from, to, item);
   }
 }

@@ -45,6 +45,8 @@ class ViewNetwork {
   // The connection is lost, and made anew when nothing is in its way.
   void drop(NodeId a, NodeId b);
   bool is_connected(NodeId a, NodeId b) const;
+  // Bytes of writes on their way.
+  size_t backlog(NodeId from, NodeId to) const { return way(from, to).bytes; }
   uint64_t trace() const { return trace_; }
 
  private:
@@ -64,6 +66,7 @@ class ViewNetwork {
     bool up = false;   // the receiving end was told so
     bool due = false;  // it was told so or will be
     Nanos latency = 0;
+    size_t bytes = 0;  // of the writes in items
   };
   struct Node {
     ViewEndpoint* endpoint = nullptr;

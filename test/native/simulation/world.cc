@@ -1,0 +1,141 @@
+#include "test/native/simulation/world.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace freshet::test {
+namespace {
+
+constexpr Nanos kSecond = 1'000'000'000;
+constexpr Nanos kWatch = kSecond / 10;
+constexpr Nanos kSettleMax = 180 * kSecond;  // after the last fault
+constexpr Nanos kRest = 2 * kSecond;         // all is answered, nothing is written any more
+
+}  // namespace
+
+World::World(WorldConfig given)
+    : config(std::move(given)),
+      random(config.seed * 2 + 1),
+      network(events, random, config.tear_percent),
+      ledger(*this),
+      clients(*this),
+      faults(*this) {
+  for (NodeId node = 1; node <= config.nodes; node++)
+    nodes_.push_back(std::make_shared<WorldNode>(*this, node));
+  for (const auto& node : nodes_) start(node->node(), random.between(0, kSecond));
+  events.after(2 * kSecond, [this] { clients.begin(); });
+  events.after(3 * kSecond, [this] { faults.begin(); });
+  watch();
+}
+
+World::~World() {
+  for (const auto& node : nodes_)
+    if (node->member() != nullptr) node->kill(WorldNode::Death::kKill, false);
+}
+
+LoopEvent World::run() {
+  while (told_.empty() && !done_ && ledger.violations.empty()) events.run_next();
+  if (!ledger.violations.empty() || (done_ && told_.empty())) {
+    done_ = true;
+    return {};
+  }
+  const LoopEvent event = told_.front();
+  told_.pop_front();
+  return event;
+}
+
+uint64_t World::trace() const {
+  return network.trace() ^ (passes * 0x9E3779B97F4A7C15ull) ^ (clients.answered() << 40);
+}
+
+void World::start(NodeId node, Nanos delay) {
+  events.after(delay, [this, node] {
+    WorldNode& machine = at(node);
+    if (machine.member() != nullptr || machine.starting) return;
+    machine.starting = true;
+    tell({LoopEvent::Kind::kStart, node, 0, 0});
+  });
+}
+
+bool World::take_row(WorldNode& node, const Row& row) {
+  const auto kind = static_cast<RowKind>(row[0]);
+  const bool answers = kind == RowKind::kCompletion || kind == RowKind::kReleased;
+  if (!answers || !WorldClients::is_mine(static_cast<Token>(row[1]))) return false;
+  if (kind == RowKind::kCompletion) clients.on_completion(node, row);
+  return true;
+}
+
+void World::on_pass(WorldNode& node) {
+  passes++;
+  ledger.look_at(node);
+  clients.on_pass();
+  faults.on_pass(node);
+}
+
+void World::on_failed(NodeId node, const std::string& why) {
+  note("node " + std::to_string(node) + " failed: " + why);
+  at(node).kill(WorldNode::Death::kKill, true);
+  start(node, random.between(kSecond / 10, kSecond));
+}
+
+void World::note(const std::string& text) {
+  if (config.trace)
+    std::printf("%9.4f %s\n", static_cast<double>(events.now()) / 1e9, text.c_str());
+}
+
+// Once the faults have ended everybody has to come together, and everything to be answered.
+void World::watch() {
+  const Nanos ended = faults.ended_at();
+  if (ended != 0) {
+    const bool enough = events.now() >= config.time && clients.answered() >= config.operations;
+    const bool settled = is_settled();
+    if (settled && settled_after == 0) settled_after = events.now() - ended;
+    if (settled && enough) clients.end();
+    const bool rests = settled && enough && clients.are_all_answered();
+    if (!rests) rests_since_ = events.now();
+    if (rests && events.now() - rests_since_ >= kRest) return finish();
+    const Nanos since = std::max(ended, config.time);
+    if (events.now() - since > kSettleMax) {
+      ledger.violation("not at rest long after the last fault:\n" + explain());
+      return;
+    }
+  }
+  events.after(kWatch, [this] { watch(); });
+}
+
+bool World::is_settled() const {
+  const Membership* first = nodes_.front()->membership();
+  if (first == nullptr || first->view().members.size() != config.nodes) return false;
+  return std::ranges::all_of(nodes_,
+                             [&](const auto& node) { return is_settled(*node, first->view()); });
+}
+
+// At rest in this view, with all shards that the layout gives it.
+bool World::is_settled(const WorldNode& node, const View& view) const {
+  const Membership* membership = node.membership();
+  if (membership == nullptr || membership->view() != view) return false;
+  if (membership->proposal() != nullptr || membership->suspects() != 0) return false;
+  return std::ranges::all_of(config.shards, [&](const WorldShard& shard) {
+    if (std::ranges::find(shard.members, node.node()) == shard.members.end()) return true;
+    ShardHost* host = node.host(shard.shard);
+    return host != nullptr && host->is_running() &&
+           host->epoch() == view.find(shard.shard)->epoch &&
+           host->replica()->end_phase() == EndPhase::kRunning;
+  });
+}
+
+void World::finish() {
+  for (const WorldShard& shard : config.shards) {
+    for (const NodeId node : shard.members) ledger.check_end(at(node), shard.shard);
+  }
+  clients.check();
+  done_ = true;
+}
+
+std::string World::explain() const {
+  std::string text;
+  for (const auto& node : nodes_) text += node->describe() + "\n";
+  return text + clients.describe();
+}
+
+}  // namespace freshet::test

@@ -1,0 +1,93 @@
+// A whole cluster from one event heap and one seed: Members with their agents, stores, logs and
+// disks in C++, their event loops in the program that steps this (test/simulation), which is told
+// by events when one of them has something to do.
+//
+// Thread: one.
+#ifndef FRESHET_TEST_NATIVE_SIMULATION_WORLD_H_
+#define FRESHET_TEST_NATIVE_SIMULATION_WORLD_H_
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "test/native/simulation/world_clients.h"
+#include "test/native/simulation/world_faults.h"
+#include "test/native/simulation/world_ledger.h"
+#include "test/native/simulation/world_node.h"
+
+namespace freshet::test {
+
+struct WorldShard {
+  ShardId shard = 0;
+  bool persistent = false;
+  std::vector<NodeId> members;  // of the layout
+};
+
+struct WorldConfig {
+  uint64_t seed = 1;
+  NodeId nodes = 3;
+  std::vector<WorldShard> shards;
+  uint64_t operations = 5'000;  // answered, at least
+  Nanos time = 60'000'000'000;  // at least
+  uint64_t faults = 3;          // at least
+  uint32_t clients = 8;
+  uint32_t slow_percent = 2;  // of turns and disk operations that take long
+  uint32_t tear_percent = 0;
+  WorldFault fault = WorldFault::kNone;  // the first one, and where; else drawn
+  WorldStep step = WorldStep::kIdle;
+  MembershipCanary canary = MembershipCanary::kNone;
+  bool lying_disks = false;    // a canary: syncs do nothing
+  bool forgets_wakes = false;  // a canary: an agent that is woken stays asleep now and then
+  bool trace = false;
+};
+
+class World {
+ public:
+  explicit World(WorldConfig given);
+  ~World();
+
+  // Goes on until the event loop of a node has something to do, or all is done.
+  LoopEvent run();
+  uint64_t trace() const;
+
+  // For nodes.
+  void tell(const LoopEvent& event) { told_.push_back(event); }
+  // False: the row is the event loop's.
+  bool take_row(WorldNode& node, const Row& row);
+  void on_pass(WorldNode& node);
+  // A process that could not start, or ended by itself; it is started again later.
+  void on_failed(NodeId node, const std::string& why);
+  // A member notes that a view was prepared or begun, as a record on its disk.
+  void note(const std::string& text);
+
+  WorldNode& at(NodeId node) { return *nodes_[node - 1]; }
+  const WorldNode& at(NodeId node) const { return *nodes_[node - 1]; }
+  void start(NodeId node, Nanos delay);
+
+  const WorldConfig config;
+  EventHeap events;
+  SeededRandom random;
+  ViewNetwork network;
+  WorldLedger ledger;
+  WorldClients clients;
+  WorldFaults faults;
+  uint64_t passes = 0;
+  Nanos settled_after = 0;
+
+ private:
+  void watch();
+  bool is_settled() const;
+  bool is_settled(const WorldNode& node, const View& view) const;
+  void finish();
+  std::string explain() const;
+
+  std::vector<std::shared_ptr<WorldNode>> nodes_;
+  std::deque<LoopEvent> told_;
+  Nanos rests_since_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace freshet::test
+
+#endif  // FRESHET_TEST_NATIVE_SIMULATION_WORLD_H_

@@ -1,0 +1,274 @@
+// The world as an addon: the functions of native/binding, whose members are those of a simulated
+// world, and those that step it. Mirrored by test/simulation/world-addon.ts; never shipped.
+#include <cinttypes>
+#include <cstdio>
+#include <memory>
+
+#include "native/binding/handle.h"
+#include "test/native/simulation/world.h"
+
+namespace freshet::binding {
+
+void add_function(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value) == napi_ok)
+    napi_set_named_property(env, exports, name, value);
+}
+
+namespace {
+
+using test::LoopEvent;
+using test::World;
+using test::WorldConfig;
+using test::WorldNode;
+using test::WorldShard;
+
+constexpr uint64_t kSettings = 15;
+constexpr uint64_t kShardWidth = 3;
+
+// One at a time.
+std::unique_ptr<World>& world() {
+  static std::unique_ptr<World> only;
+  return only;
+}
+
+bool read_node(napi_env env, napi_value value, WorldNode*& out) {
+  uint64_t node;
+  if (!read_integer(env, value, "node", world()->config.nodes, node)) return false;
+  out = &world()->at(static_cast<NodeId>(node));
+  return true;
+}
+
+WorldConfig config_of(std::span<const double> given) {
+  const auto whole = [&](size_t at) { return static_cast<uint64_t>(given[at]); };
+  WorldConfig config;
+  config.seed = whole(0);
+  config.nodes = static_cast<NodeId>(given[1]);
+  config.operations = whole(2);
+  config.time = static_cast<Nanos>(given[3]) * 1'000'000;
+  config.faults = whole(4);
+  config.clients = static_cast<uint32_t>(given[5]);
+  config.slow_percent = static_cast<uint32_t>(given[6]);
+  config.tear_percent = static_cast<uint32_t>(given[7]);
+  config.fault = static_cast<test::WorldFault>(given[8]);
+  config.step = static_cast<test::WorldStep>(given[9]);
+  config.canary = static_cast<MembershipCanary>(given[10]);
+  config.lying_disks = given[11] != 0;
+  config.forgets_wakes = given[12] != 0;
+  config.trace = given[13] != 0;
+  for (size_t i = 0; i < whole(14); i++) {
+    const size_t at = kSettings + i * kShardWidth;
+    WorldShard shard{static_cast<ShardId>(given[at]), given[at + 1] != 0, {}};
+    for (NodeId node = 1; node <= config.nodes; node++)
+      if ((whole(at + 2) >> node & 1) != 0) shard.members.push_back(node);
+    config.shards.push_back(shard);
+  }
+  return config;
+}
+
+napi_value begin_world(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  std::span<double> given;
+  if (!read_float64s(env, arguments[0], "beginWorld: settings", kSettings, given)) return nullptr;
+  world().reset();
+  world() = std::make_unique<World>(config_of(given));
+  return nullptr;
+}
+
+napi_value end_world(napi_env, napi_callback_info) {
+  world().reset();
+  return nullptr;
+}
+
+napi_value run_world(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  std::span<double> out;
+  if (!read_float64s(env, arguments[0], "runWorld: event", 3, out)) return nullptr;
+  const LoopEvent event = world()->run();
+  out[0] = event.node;
+  out[1] = static_cast<double>(event.id);
+  out[2] = static_cast<double>(event.value);
+  return make_number(env, static_cast<double>(event.kind));
+}
+
+napi_value open_member(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  const Options options(env, arguments[0], "openMember: options");
+  uint64_t node;
+  if (!options.integer("nodeId", world()->config.nodes, node)) return nullptr;
+  std::shared_ptr<Member> member;
+  const Status status = world()->at(static_cast<NodeId>(node)).open(member);
+  if (!is_ok(status)) return throw_status(env, status, "the member could not be started");
+  return Handle::make(
+      env, std::make_unique<Handle>(env, std::move(member), static_cast<uint32_t>(node), true));
+}
+
+napi_value drain(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "drain");
+  std::span<double> rows;
+  if (handle == nullptr || !read_float64s(env, arguments[1], "drain: rows", kRowWidth, rows))
+    return nullptr;
+  if (handle->owned() == nullptr) return make_status(env, Status::kClosed);
+  return make_number(env, static_cast<double>(world()->at(handle->key()).drain(rows)));
+}
+
+napi_value time_of(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  WorldNode* node;
+  if (!read_node(env, arguments[0], node)) return nullptr;
+  return make_number(env, static_cast<double>(node->boot_now()) / 1e6);
+}
+
+napi_value wall_of(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  WorldNode* node;
+  if (!read_node(env, arguments[0], node)) return nullptr;
+  return make_number(env, static_cast<double>(node->wall_now()));
+}
+
+napi_value after(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  WorldNode* node;
+  double delay;
+  uint64_t id;
+  if (!read_node(env, arguments[0], node) ||
+      napi_get_value_double(env, arguments[1], &delay) != napi_ok ||
+      !read_integer(env, arguments[2], "after: id", kSafeIntegerMax, id))
+    return nullptr;
+  node->after(static_cast<Nanos>(delay * 1e6), id);
+  return nullptr;
+}
+
+napi_value read_file(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  WorldNode* node;
+  std::string name;
+  uint64_t id;
+  if (!read_node(env, arguments[0], node) ||
+      !read_string(env, arguments[1], "readFile: name", name) ||
+      !read_integer(env, arguments[2], "readFile: id", kSafeIntegerMax, id))
+    return nullptr;
+  node->read_file(id);
+  const auto content = node->content(name);
+  return content ? make_buffer(env, Bytes(*content)) : make_null(env);
+}
+
+napi_value replace_file(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  WorldNode* node;
+  std::string name;
+  Bytes bytes;
+  uint64_t id;
+  if (!read_node(env, arguments[0], node) ||
+      !read_string(env, arguments[1], "replaceFile: name", name) ||
+      !read_bytes(env, arguments[2], "replaceFile: bytes", bytes) ||
+      !read_integer(env, arguments[3], "replaceFile: id", kSafeIntegerMax, id))
+    return nullptr;
+  if (name == kViewRecordName) world()->ledger.note_record(bytes);
+  node->replace_file(name, {bytes.begin(), bytes.end()}, id);
+  return nullptr;
+}
+
+napi_value tell_step(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  WorldNode* node;
+  uint64_t step;
+  if (!read_node(env, arguments[0], node) ||
+      !read_integer(env, arguments[1], "tellStep: step", test::kWorldSteps - 1, step))
+    return nullptr;
+  node->told_step = static_cast<test::WorldStep>(step);
+  world()->faults.on_pass(*node);
+  return nullptr;
+}
+
+napi_value fail(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  WorldNode* node;
+  std::string why;
+  if (!read_node(env, arguments[0], node) || !read_string(env, arguments[1], "fail: why", why))
+    return nullptr;
+  world()->on_failed(node->node(), why);
+  return nullptr;
+}
+
+napi_value note(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  std::string text;
+  if (read_string(env, arguments[0], "note: text", text)) world()->note(text);
+  return nullptr;
+}
+
+void set_text(napi_env env, napi_value object, const char* name, const std::string& text) {
+  napi_value value;
+  napi_create_string_utf8(env, text.data(), text.size(), &value);
+  napi_set_named_property(env, object, name, value);
+}
+
+napi_value result_of(napi_env env, napi_callback_info) {
+  const World& from = *world();
+  napi_value result;
+  napi_create_object(env, &result);
+  std::string text;
+  for (const std::string& item : from.ledger.violations) text += item + "\n";
+  set_text(env, result, "violations", text);
+  char trace[17];
+  std::snprintf(trace, sizeof trace, "%016" PRIx64, from.trace());
+  set_text(env, result, "trace", trace);
+  const auto number = [&](const char* name, auto value) {
+    napi_set_named_property(env, result, name, make_number(env, static_cast<double>(value)));
+  };
+  number("operations", from.clients.answered());
+  number("checked", from.clients.checked());
+  number("reads", from.clients.reads());
+  number("deliveries", from.ledger.deliveries);
+  number("views", from.ledger.views);
+  number("restarts", from.ledger.restarts);
+  number("undone", from.ledger.undone);
+  number("faults", from.faults.count());
+  number("passes", from.passes);
+  number("timeMs", from.events.now() / 1'000'000);
+  number("settledMs", from.settled_after / 1'000'000);
+  const auto& table = from.faults.table();
+  void* data = nullptr;
+  napi_value buffer, counts;
+  constexpr size_t kCells = test::kWorldFaults * test::kWorldSteps;
+  napi_create_arraybuffer(env, kCells * sizeof(uint32_t), &data, &buffer);
+  std::memcpy(data, table.data(), kCells * sizeof(uint32_t));
+  napi_create_typedarray(env, napi_uint32_array, kCells, buffer, 0, &counts);
+  napi_set_named_property(env, result, "table", counts);
+  return result;
+}
+
+}  // namespace
+}  // namespace freshet::binding
+
+NAPI_MODULE_INIT() {
+  using namespace freshet::binding;
+  init_constants(env, exports);
+  init_member(env, exports);
+  init_peers(env, exports);
+  init_view(env, exports);
+  init_shard(env, exports);
+  init_log(env, exports);
+  init_put(env, exports);
+  init_read(env, exports);
+  init_query(env, exports);
+  init_subscription(env, exports);
+  init_hash(env, exports);
+  add_function(env, exports, "openMember", open_member);
+  add_function(env, exports, "drain", drain);
+  add_function(env, exports, "beginWorld", begin_world);
+  add_function(env, exports, "runWorld", run_world);
+  add_function(env, exports, "endWorld", end_world);
+  add_function(env, exports, "timeOf", time_of);
+  add_function(env, exports, "wallOf", wall_of);
+  add_function(env, exports, "after", after);
+  add_function(env, exports, "readFile", read_file);
+  add_function(env, exports, "replaceFile", replace_file);
+  add_function(env, exports, "tellStep", tell_step);
+  add_function(env, exports, "fail", fail);
+  add_function(env, exports, "note", note);
+  add_function(env, exports, "resultOf", result_of);
+  return exports;
+}

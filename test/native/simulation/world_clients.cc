@@ -1,0 +1,319 @@
+#include "test/native/simulation/world_clients.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "test/native/simulation/world.h"
+
+namespace freshet::test {
+namespace {
+
+constexpr Nanos kMilli = 1'000'000;
+constexpr uint32_t kKeys = 12;  // of a shard
+constexpr PoolId kPool = 1;
+constexpr Nanos kPatience = 3'000 * kMilli;
+
+}  // namespace
+
+// So that they do what is asked for in the time that is given, if nothing is in their way.
+WorldClients::WorldClients(World& world)
+    : world_(world),
+      thinks_(world.config.time * world.config.clients * 15 / 4 /
+              static_cast<Nanos>(world.config.operations)),
+      clients_(world.config.clients) {
+  for (const WorldShard& shard : world.config.shards) {
+    shards_[shard.shard];
+    last_answers_[shard.shard] = 0;
+  }
+}
+
+void WorldClients::begin() {
+  for (size_t client = 0; client < clients_.size(); client++) act(client);
+}
+
+bool WorldClients::is_persistent(ShardId id) const {
+  return std::ranges::find(world_.config.shards, id, &WorldShard::shard)->persistent;
+}
+
+bool WorldClients::are_all_answered() const { return waiting_.empty(); }
+
+// Thinks for a while, or is at it again at once.
+void WorldClients::act(size_t nth) {
+  const bool burst = world_.random.chance(60);
+  const Nanos delay = world_.random.between(0, burst ? kMilli : thinks_);
+  world_.events.after(delay, [this, nth] {
+    Client& client = clients_[nth];
+    if (client.now.token != 0 || ended_) return;
+    if (client.node == 0 || world_.random.chance(10))
+      client.node = static_cast<NodeId>(1 + world_.random.below(world_.config.nodes));
+    WorldNode& node = world_.at(client.node);
+    const bool here = node.member() != nullptr && !node.paused();
+    if (!here || !submit(client, node)) {
+      client.node = 0;
+      world_.events.after(world_.random.between(kMilli, 60 * kMilli), [this, nth] { act(nth); });
+      return;
+    }
+    waiting_[client.now.token] = nth;
+    world_.events.after(kPatience, [this, nth, token = client.now.token] {
+      if (clients_[nth].now.token != token) return;
+      give_up(clients_[nth]);
+      act(nth);
+    });
+  });
+}
+
+// What it asked for may happen all the same.
+void WorldClients::give_up(Client& client) {
+  client.now.seen.returned = kNeverReturned;
+  record(client.now);
+  waiting_.erase(client.now.token);
+  client.now = {};
+  client.node = 0;
+}
+
+bool WorldClients::submit(Client& client, WorldNode& node) {
+  const WorldShard& shard = world_.config.shards[world_.random.below(world_.config.shards.size())];
+  ShardHost* host = node.host(shard.shard);
+  if (host == nullptr || !host->is_running()) return false;
+  Operation operation;
+  operation.token = next_token_++;
+  operation.shard = shard.shard;
+  operation.key = static_cast<uint32_t>(world_.random.below(kKeys));
+  operation.node = node.node();
+  operation.life = node.life();
+  operation.floor = world_.ledger.floor(shard.shard);
+  operation.seen.invoked = world_.events.now();
+  const bool puts = std::ranges::any_of(host->replica()->config().senders, [&](Rank rank) {
+    return host->replica()->config().members[rank] == node.node();
+  });
+  const bool reads = !puts || world_.random.chance(40);
+  const bool lacks_pool = shards_[operation.shard].lacks_pool;
+  const bool ok = reads        ? read(node, operation)
+                  : lacks_pool ? make_pool(node, operation)
+                               : put(client, node, operation);
+  if (ok) client.now = operation;
+  return ok;
+}
+
+// The rules of the pool, of which every version stays readable.
+bool WorldClients::make_pool(WorldNode& node, Operation& operation) {
+  operation.makes_pool = true;
+  PoolRules rules;
+  rules.pool = kPool;
+  rules.history = 0;
+  const std::string key = "pool/" + std::to_string(kPool);
+  Change change;
+  change.kind = RecordKind::kControl;
+  change.key = std::as_bytes(std::span(key));
+  change.value = std::as_bytes(std::span(&rules, 1));
+  return is_ok(node.member()->submit(operation.shard, change, Ack::kDelivered, operation.token));
+}
+
+bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
+  const bool persistent = is_persistent(operation.shard);
+  operation.persisted = persistent && world_.random.chance(70);
+  operation.seen.kind = Kind::kWrite;
+  operation.seen.value = operation.token;
+  const std::string key = name_of(operation.key);
+  const size_t most = world_.random.chance(1) ? 30'000 : 200;
+  const std::vector<std::byte> value(world_.random.below(most), std::byte{7});
+  Change change;
+  change.pool = kPool;
+  change.key = std::as_bytes(std::span(key));
+  change.meta = std::as_bytes(std::span(&operation.token, 1));
+  change.value = value;
+  const auto known = client.known.find(place_of(operation.shard, operation.key));
+  if (known != client.known.end() && world_.random.chance(25)) {
+    operation.seen.kind = Kind::kSwap;
+    operation.seen.expected = known->second.first;
+    change.condition.version_of_key = known->second.second;
+  }
+  const Ack ack = operation.persisted ? Ack::kPersisted : Ack::kDelivered;
+  return is_ok(node.member()->submit(operation.shard, change, ack, operation.token));
+}
+
+bool WorldClients::read(WorldNode& node, Operation& operation) {
+  operation.seen.kind = Kind::kRead;
+  operation.persisted = is_persistent(operation.shard);
+  return is_ok(node.member()->wait_current(operation.shard, operation.persisted, operation.token));
+}
+
+void WorldClients::on_completion(WorldNode& node, const Row& row) {
+  const auto token = static_cast<Token>(row[1]);
+  const auto status = static_cast<Status>(row[2]);
+  const Completion completion{token,
+                              status,
+                              static_cast<Epoch>(row[3]),
+                              static_cast<Version>(row[4]),
+                              static_cast<Micros>(row[5]),
+                              static_cast<Version>(row[6])};
+  world_.note("token " + std::to_string(token - kFirstToken) + " at node " +
+              std::to_string(node.node()) + ": status " + std::to_string(row[2]));
+  const auto found = waiting_.find(token);
+  if (found == waiting_.end()) return;  // it was given up
+  const size_t nth = found->second;
+  waiting_.erase(found);
+  Client& client = clients_[nth];
+  Operation operation = client.now;
+  client.now = {};
+  operation.seen.returned = world_.events.now();
+  if (operation.makes_pool) {
+    shards_[operation.shard].lacks_pool = !is_ok(status);
+    return after_answer(nth, is_ok(status));
+  }
+  if (status == Status::kUnknownPool) shards_[operation.shard].lacks_pool = true;
+  if (operation.seen.kind == Kind::kRead) {
+    if (!is_ok(status)) return after_answer(nth, false);
+    // Some are slow to look.
+    if (world_.random.chance(70)) return finish_read(nth, operation);
+    const Nanos delay = world_.random.between(0, 300 * kMilli);
+    waiting_[token] = nth;
+    client.now = operation;
+    node.later(delay, [=, this] {
+      if (clients_[nth].now.token != token) return;
+      waiting_.erase(token);
+      clients_[nth].now = {};
+      finish_read(nth, operation);
+    });
+    return;
+  }
+  if (status == Status::kOk) {
+    // The completion came behind the delivery: it is in the ledger.
+    acks_.push_back({operation.shard, completion, operation.persisted});
+    client.known[place_of(operation.shard, operation.key)] = {operation.token, completion.version};
+    record(operation);
+    return after_answer(nth, true);
+  }
+  if (status == Status::kConditionFailed && operation.seen.kind == Kind::kSwap) {
+    operation.seen.kind = Kind::kSwapFail;
+    client.known.erase(place_of(operation.shard, operation.key));
+    if (!is_persistent(operation.shard)) record(operation);
+    return after_answer(nth, true);
+  }
+  // Refused before it was ordered, or its outcome is not known.
+  operation.seen.returned = kNeverReturned;
+  record(operation);
+  after_answer(nth, false);
+}
+
+// From memory, at once, as on the calling thread of the event loop.
+void WorldClients::finish_read(size_t nth, const Operation& given) {
+  Operation operation = given;
+  WorldNode& node = world_.at(operation.node);
+  const ShardView* view = node.member()->find_shard(operation.shard);
+  const EpochView* epoch = view->epoch();
+  const std::shared_ptr<Store> store = view->store();
+  if (epoch == nullptr || store == nullptr) return after_answer(nth, false);
+  const Frontiers& frontiers = epoch->frontiers;
+  ReadPoint point;
+  if (operation.persisted) point.newest_max = frontiers.persisted_version.load();
+  const Found found = store->get(name_of(operation.key), point);
+  const bool absent = found.status == Status::kNotFound || found.removed;
+  if (!absent && found.record == nullptr) return after_answer(nth, false);
+  if (!absent) {
+    const Bytes meta = RecordView(found.record).meta();
+    std::memcpy(&operation.seen.value, meta.data(), sizeof operation.seen.value);
+    clients_[nth].known[place_of(operation.shard, operation.key)] = {operation.seen.value,
+                                                                     found.version};
+  }
+  operation.seen.returned = world_.events.now();
+  const Version shown =
+      operation.persisted ? frontiers.persisted_version.load() : frontiers.delivered_version.load();
+  reads_++;
+  shown_.push_back({operation.shard, operation.floor, shown, operation.node});
+  record(operation);
+  after_answer(nth, true);
+}
+
+void WorldClients::after_answer(size_t nth, bool ok) {
+  answered_++;
+  if (ok) return act(nth);
+  clients_[nth].node = 0;
+  world_.events.after(world_.random.between(kMilli, 100 * kMilli), [this, nth] { act(nth); });
+}
+
+void WorldClients::record(const Operation& operation) {
+  if (operation.makes_pool) return;
+  Shard& shard = shards_[operation.shard];
+  RegisterOperation seen = operation.seen;
+  const bool writes = seen.kind == Kind::kWrite || seen.kind == Kind::kSwap;
+  if (writes && is_persistent(operation.shard) && !operation.persisted)
+    seen.returned = kNeverReturned;
+  if (operation.floor.era != shard.era) {
+    // It began before a total restart, and may be in what that left or not.
+    if (!writes) return;
+    seen.returned = kNeverReturned;
+  }
+  if (seen.returned != kNeverReturned) last_answers_[operation.shard] = seen.returned;
+  shard.history[operation.key].push_back(seen);
+}
+
+void WorldClients::on_delivered(ShardId id, Version version, const RecordView& record) {
+  Shard& shard = shards_[id];
+  uint32_t key = 0;
+  const std::string_view name = record.key();
+  std::from_chars(name.data() + 4, name.data() + name.size(), key);
+  uint64_t value = 0;
+  std::memcpy(&value, record.meta().data(), sizeof value);
+  shard.delivered.resize(version - 1);
+  shard.delivered.push_back({key, value});
+}
+
+// The histories of the era are judged, and those of the next begin with what is left. Writes that
+// are under way go on in it, if they were not delivered.
+void WorldClients::on_cut_back(ShardId id, Version version) {
+  Shard& shard = shards_[id];
+  for (Client& client : clients_) {
+    Operation now = client.now;
+    if (now.token == 0 || now.shard != id) continue;
+    now.seen.returned = kNeverReturned;
+    record(now);
+  }
+  check_shard(id, shard);
+  shard.delivered.resize(version);
+  shard.initial.clear();
+  shard.history.clear();
+  for (const Delivered& item : shard.delivered) shard.initial[item.key] = item.value;
+  shard.era++;
+  for (Client& client : clients_)
+    std::erase_if(client.known, [&](const auto& item) { return item.first >> 32 == id; });
+}
+
+void WorldClients::check() {
+  for (auto& [id, shard] : shards_) check_shard(id, shard);
+}
+
+void WorldClients::check_shard(ShardId id, Shard& shard) {
+  for (const auto& [key, history] : shard.history) {
+    const Linearizability verdict = check_register(history, shard.initial[key]);
+    if (verdict == Linearizability::kYes) {
+      checked_ += history.size();
+      continue;
+    }
+    world_.ledger.violation(
+        "the history of " + name_of(key) + " of shard " + std::to_string(id) +
+        (verdict == Linearizability::kNo ? " is not linearizable" : " takes too long to check"));
+  }
+}
+
+void WorldClients::on_pass() {
+  for (const auto& ack : acks_)
+    world_.ledger.acknowledged(ack.shard, ack.completion, ack.persisted);
+  for (const auto& read : shown_)
+    world_.ledger.read(read.shard, read.floor, read.version, read.node);
+  acks_.clear();
+  shown_.clear();
+}
+
+std::string WorldClients::describe() const {
+  std::string text;
+  for (const Client& client : clients_) {
+    if (client.now.token == 0) continue;
+    text += "unanswered: shard " + std::to_string(client.now.shard) + " at node " +
+            std::to_string(client.now.node) + "\n";
+  }
+  return text;
+}
+
+}  // namespace freshet::test

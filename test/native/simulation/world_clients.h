@@ -1,0 +1,120 @@
+// Clients of a World: each has one operation under way at a member, gives up after a while and goes
+// to another. What they saw is a history per key, which has to be linearizable.
+//
+// A put to a persistent shard that only asked for `delivered` promises nothing across a total
+// restart, and nobody else sees it before it is persisted: it counts as one that did not return.
+#ifndef FRESHET_TEST_NATIVE_SIMULATION_WORLD_CLIENTS_H_
+#define FRESHET_TEST_NATIVE_SIMULATION_WORLD_CLIENTS_H_
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "native/agent/row_ring.h"
+#include "test/native/simulation/world_ledger.h"
+#include "test/native/support/linearizability.h"
+
+namespace freshet::test {
+
+class WorldClients {
+ public:
+  explicit WorldClients(World& world);
+
+  void begin();
+  // No new operations.
+  void end() { ended_ = true; }
+  bool are_all_answered() const;
+  uint64_t answered() const { return answered_; }
+  uint64_t reads() const { return reads_; }
+  uint64_t checked() const { return checked_; }
+  // Every history, once all is at rest.
+  void check();
+  std::string describe() const;
+  bool is_persistent(ShardId shard) const;
+
+  static bool is_mine(Token token) { return token > kFirstToken; }
+  void on_completion(WorldNode& node, const Row& row);
+  // What was answered in a pass is judged by what it delivered.
+  void on_pass();
+  void on_delivered(ShardId shard, Version version, const RecordView& record);
+  // A total restart took back what lies behind this version.
+  void on_cut_back(ShardId shard, Version version);
+
+  // When each was answered last, by client.
+  Nanos last_answer(ShardId shard) const { return last_answers_.at(shard); }
+
+ private:
+  static constexpr Token kFirstToken = Token{1} << 51;
+
+  using Kind = RegisterOperation::Kind;
+  struct Operation {
+    Token token = 0;
+    RegisterOperation seen;
+    ShardId shard = 0;
+    uint32_t key = 0;
+    NodeId node = 0;
+    uint64_t life = 0;
+    bool persisted = false;
+    bool makes_pool = false;  // no operation on a key
+    WorldLedger::Floor floor{};
+  };
+  struct Client {
+    Operation now;  // token 0: none
+    NodeId node = 0;
+    std::unordered_map<uint64_t, std::pair<uint64_t, Version>> known;  // newest value by register
+  };
+  struct Delivered {
+    uint32_t key;
+    uint64_t value;
+  };
+  struct Acknowledged {
+    ShardId shard;
+    Completion completion;
+    bool persisted;
+  };
+  struct Shown {
+    ShardId shard;
+    WorldLedger::Floor floor;
+    Version version;
+    NodeId node;
+  };
+  struct Shard {
+    std::vector<Delivered> delivered;  // by version, from 1
+    std::map<uint32_t, uint64_t> initial;
+    std::map<uint32_t, std::vector<RegisterOperation>> history;  // of this era, by key
+    uint32_t era = 0;
+    bool lacks_pool = true;  // so a put was answered, or none was made
+  };
+
+  void act(size_t client);
+  bool submit(Client& client, WorldNode& node);
+  bool make_pool(WorldNode& node, Operation& operation);
+  bool put(Client& client, WorldNode& node, Operation& operation);
+  bool read(WorldNode& node, Operation& operation);
+  void give_up(Client& client);
+  void finish_read(size_t client, const Operation& operation);
+  void record(const Operation& operation);
+  void after_answer(size_t client, bool ok);
+  void check_shard(ShardId id, Shard& shard);
+  static std::string name_of(uint32_t key) { return "key/" + std::to_string(key); }
+  static uint64_t place_of(ShardId shard, uint32_t key) { return uint64_t{shard} << 32 | key; }
+
+  World& world_;
+  const Nanos thinks_;  // at most
+  std::vector<Client> clients_;
+  std::vector<Acknowledged> acks_;
+  std::vector<Shown> shown_;
+  std::map<ShardId, Shard> shards_;
+  std::map<ShardId, Nanos> last_answers_;
+  std::unordered_map<Token, size_t> waiting_;  // the client of an operation under way
+  Token next_token_ = kFirstToken + 1;
+  uint64_t answered_ = 0;
+  uint64_t reads_ = 0;
+  uint64_t checked_ = 0;  // operations in histories that were found linearizable
+  bool ended_ = false;
+};
+
+}  // namespace freshet::test
+
+#endif  // FRESHET_TEST_NATIVE_SIMULATION_WORLD_CLIENTS_H_

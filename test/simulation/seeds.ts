@@ -1,0 +1,113 @@
+import { type WorldResult, worldFaults, worldSteps } from './world-addon.ts';
+import { type SeedOptions, Simulation } from './world.ts';
+
+export interface SeedsOptions extends Omit<SeedOptions, 'seed'> {
+  readonly first: number;
+  readonly count: number;
+  readonly minutes: number;
+}
+
+/** What many seeds did together. */
+export class Totals {
+  seeds = 0;
+  operations = 0;
+  checked = 0;
+  reads = 0;
+  deliveries = 0;
+  views = 0;
+  restarts = 0;
+  undone = 0;
+  faults = 0;
+  timeMs = 0;
+  settledMs = 0;
+  readonly table = new Uint32Array(worldFaults.length * worldSteps.length);
+
+  add(result: WorldResult): void {
+    this.seeds++;
+    this.operations += result.operations;
+    this.checked += result.checked;
+    this.reads += result.reads;
+    this.deliveries += result.deliveries;
+    this.views += result.views;
+    this.restarts += result.restarts;
+    this.undone += result.undone;
+    this.faults += result.faults;
+    this.timeMs += result.timeMs;
+    this.settledMs = Math.max(this.settledMs, result.settledMs);
+    result.table.forEach((count, cell) => {
+      this.table[cell] = (this.table[cell] ?? 0) + count;
+    });
+  }
+
+  /** Faults that met no member in a step. */
+  get emptyCells(): string[] {
+    return worldFaults.flatMap((fault, row) =>
+      worldSteps.flatMap((step, column) =>
+        this.table[row * worldSteps.length + column] === 0 ? [`${fault} while ${step}`] : [],
+      ),
+    );
+  }
+
+  /** A line a step, a column a fault. */
+  tableText(): string {
+    const width = Math.max(...worldFaults.map(({ length }) => length)) + 1;
+    const head = ['', ...worldFaults].map((name) => name.padStart(width)).join('');
+    const lines = worldSteps.map((step, column) => {
+      const counts = worldFaults.map((_, row) =>
+        String(this.table[row * worldSteps.length + column]).padStart(width),
+      );
+      return step.padEnd(width) + counts.join('');
+    });
+    return [head, ...lines].join('\n');
+  }
+}
+
+/** Runs seeds until one fails, so many have run or the time is up; the exit code. */
+export async function runSeeds(options: SeedsOptions): Promise<number> {
+  const simulation = new Simulation();
+  const totals = new Totals();
+  const began = performance.now();
+  const seconds = (): number => (performance.now() - began) / 1000;
+  for (let nth = 0; nth < options.count && seconds() < options.minutes * 60; nth++) {
+    const seed = options.first + nth;
+    const result = await simulation.run({ ...options, seed });
+    totals.add(result);
+    if (options.count === 1) {
+      process.stdout.write(`trace ${result.trace}\n`);
+    }
+    if (result.violations !== '') {
+      process.stdout.write(`seed ${String(seed)} fails:\n${result.violations}`);
+      process.stdout.write(`again: ${replay(options, seed)}\n`);
+      return 1;
+    }
+  }
+  process.stdout.write(`${totals.tableText()}\n${summary(totals, seconds())}\n`);
+  return 0;
+}
+
+function summary(totals: Totals, seconds: number): string {
+  const { seeds, operations, checked, reads, deliveries, views, restarts, undone } = totals;
+  return [
+    `${String(seeds)} seeds, clean, ${(seeds / seconds).toFixed(2)} a second:`,
+    `${String(Math.round(totals.timeMs / 1000))} s simulated, ${String(totals.faults)} faults,`,
+    `${String(operations)} operations (${String(checked)} in linearizable histories,`,
+    `${String(reads)} reads), ${String(deliveries)} versions, ${String(views)} views,`,
+    `${String(restarts)} starts, ${String(undone)} versions undone by them,`,
+    `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,
+    `${String(totals.emptyCells.length)} cells empty`,
+  ].join(' ');
+}
+
+/** The command that runs one seed again. */
+export function replay(options: SeedsOptions, seed: number): string {
+  const given = [
+    ['--members', options.members],
+    ['--shards', options.shards],
+    ['--faults', options.faults],
+    ['--operations', options.operations],
+    ['--seconds', options.seconds],
+  ] as const;
+  const parts = given.flatMap(([name, value]) => (value === null ? [] : [name, String(value)]));
+  const canary = options.canary === 'none' ? [] : ['--canary', options.canary];
+  return ['npm run sim --', '--seed', String(seed), ...parts, ...canary].join(' ');
+}

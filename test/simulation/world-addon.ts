@@ -1,0 +1,110 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { NativeAddon } from '../../platform/bridge/mod.ts';
+import { repositoryRoot } from '../support/repository.ts';
+
+/**
+ * The simulated world (test/native/simulation): the functions of the product's addon, whose members
+ * are those of the world, and those that step it. One world at a time.
+ */
+export interface WorldAddon extends NativeAddon {
+  /** `settings` as `settingsOf` packs them. */
+  beginWorld(settings: Float64Array): void;
+  /**
+   * Goes on until an event loop has something to do, and returns its kind, one of `loopEvents`;
+   * `event` becomes [node, id, value].
+   */
+  runWorld(event: Float64Array): number;
+  endWorld(): void;
+  /** The node's clocks: boot time in ms, wall time in µs. */
+  timeOf(node: number): number;
+  wallOf(node: number): number;
+  /** A timer of the node's process; `id` comes back as an event. */
+  after(node: number, delayMs: number, id: number): void;
+  /** What the file holds now, null: there is none; `id` comes back when it was read. */
+  readFile(node: number, name: string, id: number): Buffer | null;
+  /** Beside, renamed, the folder synced; `id` comes back with a status. */
+  replaceFile(node: number, name: string, bytes: Uint8Array, id: number): void;
+  /** What the node's event loop is doing; one of `worldSteps` by place. */
+  tellStep(node: number, step: number): void;
+  /** The process could not start, or ended by itself. */
+  fail(node: number, why: string): void;
+  note(text: string): void;
+  resultOf(): WorldResult;
+}
+
+export interface WorldResult {
+  /** A line each; empty: the seed is clean. */
+  readonly violations: string;
+  /** A hash of everything that arrived anywhere, and when. */
+  readonly trace: string;
+  /** Operations of clients that were answered. */
+  readonly operations: number;
+  /** Of them, those in histories that were found linearizable. */
+  readonly checked: number;
+  readonly reads: number;
+  readonly deliveries: number;
+  readonly views: number;
+  readonly restarts: number;
+  /** Versions that total restarts took back. */
+  readonly undone: number;
+  readonly faults: number;
+  readonly passes: number;
+  /** Simulated; and from the end of the faults to rest. */
+  readonly timeMs: number;
+  readonly settledMs: number;
+  /** Faults by the step that they met, row by row. */
+  readonly table: Uint32Array;
+}
+
+export const loopEvents = { done: 0, start: 1, end: 2, wake: 3, timer: 4, file: 5 } as const;
+
+export const worldFaults = [
+  'kill',
+  'power',
+  'pause',
+  'stall',
+  'cut',
+  'drop',
+  'slow-disk',
+  'full-disk',
+  'corrupt',
+  'clock',
+] as const;
+
+/** As WorldStep of the native side. */
+export const worldSteps = [
+  'idle',
+  'suspecting',
+  'acked',
+  'wedged',
+  'trimmed',
+  'delivering',
+  'prepared',
+  'committed',
+  'asking',
+  'filling',
+  'tailing',
+  'waiting',
+  'collecting',
+  'sealing',
+  'filling-all',
+  'adopting',
+  'preparing',
+  'pausing',
+  'starting',
+  'reporting',
+  'sealed',
+  'filling-mine',
+  'adopted',
+  'recording',
+  'ready',
+  'beginning',
+] as const;
+
+export type WorldStep = (typeof worldSteps)[number];
+
+export function loadWorldAddon(): WorldAddon {
+  const file = join(repositoryRoot, 'build/native/test/simulation/freshet_world.node');
+  return createRequire(import.meta.url)(file) as WorldAddon;
+}

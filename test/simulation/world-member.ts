@@ -1,0 +1,210 @@
+import { type Logger, messageOf, SeededRandom } from '../../platform/base/mod.ts';
+import { viewNotices } from '../../platform/bridge/mod.ts';
+import { Group } from '../../platform/group/group.ts';
+import type { GroupMessage } from '../../platform/group/group-messages.ts';
+import { groupLimits } from '../../platform/group/group-limits.ts';
+import type { Layout } from '../../platform/group/layout.ts';
+import { MemberCore } from '../../platform/group/member-core.ts';
+import { PeerMessages } from '../../platform/group/peer-messages.ts';
+import { readViewRecord } from '../../platform/group/view-record.ts';
+import { type WorldAddon, worldSteps, type WorldStep } from './world-addon.ts';
+import { Waits, WorldClock, worldFiles } from './world-clock.ts';
+
+export interface MemberPlace {
+  readonly node: number;
+  readonly layout: Layout;
+  readonly log: Logger;
+  /** Of this process. */
+  readonly seed: number;
+}
+
+/** What a message that a member takes makes it do, until it answers. */
+const stepOfRequest: Partial<Record<GroupMessage['type'], WorldStep>> = {
+  collect: 'reporting',
+  seal: 'sealed',
+  fill: 'filling-mine',
+  adopt: 'adopted',
+  prepare: 'recording',
+  start: 'beginning',
+  admit: 'filling',
+};
+
+const stepOfPhase = {
+  waiting: 'waiting',
+  collecting: 'collecting',
+  sealing: 'sealing',
+  filling: 'filling-all',
+  adopting: 'adopting',
+  preparing: 'preparing',
+  pausing: 'pausing',
+  starting: 'starting',
+} as const;
+
+/**
+ * The event loop of one process: the product's own core, messages and group, as `platform/node.ts`
+ * puts them together, over the clocks and the disk of its node.
+ */
+export class WorldMember {
+  readonly waits = new Waits();
+  readonly #addon: WorldAddon;
+  readonly #place: MemberPlace;
+  #onWake: () => void = () => undefined;
+  #group: Group | null = null;
+  #step: WorldStep = 'waiting';
+  #request: WorldStep = 'waiting';
+  #viewed = false;
+
+  constructor(addon: WorldAddon, place: MemberPlace) {
+    this.#addon = addon;
+    this.#place = place;
+  }
+
+  start(): void {
+    this.#open().catch((caught: unknown) => {
+      if (this.waits.alive) this.#addon.fail(this.#place.node, messageOf(caught));
+    });
+  }
+
+  /** Nothing of it happens any more. */
+  end(): void {
+    this.waits.alive = false;
+    this.#group = null;
+    this.#onWake = () => undefined;
+  }
+
+  wake(): void {
+    this.#onWake();
+  }
+
+  /** After a turn of the loop: says what it is about now. */
+  tellStep(): void {
+    const step = this.#stepNow();
+    if (step === this.#step || !this.waits.alive) return;
+    this.#step = step;
+    this.#addon.tellStep(this.#place.node, worldSteps.indexOf(step));
+  }
+
+  /** It may have ended while something was awaited. */
+  #isAlive(): boolean {
+    return this.waits.alive;
+  }
+
+  #stepNow(): WorldStep {
+    if (this.#viewed) return this.#request;
+    const phase = this.#group?.status.phase ?? 'waiting';
+    return phase === 'waiting' ? this.#request : stepOfPhase[phase];
+  }
+
+  async #open(): Promise<void> {
+    const { node, layout, log, seed } = this.#place;
+    const recordFiles = worldFiles(this.#addon, node, this.waits);
+    const record = await readViewRecord(recordFiles, (bytes) => this.#addon.crc32c(bytes));
+    if (!this.#isAlive()) return;
+    const clock = new WorldClock(this.#addon, node, this.waits);
+    const core = new MemberCore(this.#ownAddon(), memberOptions(node), log);
+    core.listen({
+      onView: (notice) => {
+        this.#onNotice(notice);
+      },
+    });
+    const messages = new WatchedMessages(core, clock, log);
+    messages.onSent = (message) => {
+      this.#onSent(message);
+    };
+    messages.onTaken = (message) => {
+      this.#request = stepOfRequest[message.type] ?? this.#request;
+      if (this.#request === 'asking' && message.type === 'admitted') this.#rest();
+    };
+    this.#group = new Group({
+      core,
+      messages,
+      layout,
+      members: layout.members.map((id) => ({ id, host: '127.0.0.1', port: id })),
+      dataFolder: recordFiles.folder,
+      recordFiles,
+      record,
+      ringBudgetBytes: ringBudget(layout),
+      shardMemoryBytes: groupLimits.shardMemoryDefault,
+      logCare: { scrubEveryMs: 20_000, compareEveryMs: 15_000, scrubBytesPerSecond: 1 << 24 },
+      clock,
+      random: new SeededRandom(seed),
+      log,
+    });
+    await this.#group.openShards();
+    if (this.#isAlive()) this.#group.begin();
+  }
+
+  /** The addon, which is watched for what the process does. */
+  #ownAddon(): WorldAddon {
+    return {
+      ...this.#addon,
+      openMember: (options, onWake) => {
+        this.#onWake = onWake;
+        return this.#addon.openMember(options, onWake);
+      },
+      viewFilled: (handle, vote, ringSize) => {
+        this.#rest();
+        return this.#addon.viewFilled(handle, vote, ringSize);
+      },
+    };
+  }
+
+  #rest(): void {
+    this.#request = this.#viewed ? 'idle' : 'waiting';
+  }
+
+  #onNotice(notice: number): void {
+    const viewed = (this.#group?.status.view ?? 0) > 0;
+    if (notice === viewNotices.fill) {
+      this.#request = 'tailing';
+    } else if (viewed !== this.#viewed) {
+      this.#viewed = viewed;
+      this.#rest();
+    }
+  }
+
+  #onSent(message: GroupMessage): void {
+    if (message.type === 'prepared') this.#request = 'ready';
+    else if (message.type === 'admit') this.#request = 'asking';
+    else if (message.type !== 'hello' && stepOfRequest[message.type] === undefined) this.#rest();
+  }
+}
+
+class WatchedMessages extends PeerMessages {
+  onSent: (message: GroupMessage) => void = () => undefined;
+  onTaken: (message: GroupMessage) => void = () => undefined;
+
+  override sendGroup(node: number, message: unknown): void {
+    this.onSent(message as GroupMessage);
+    super.sendGroup(node, message);
+  }
+
+  override onGroupMessage(handler: (from: number, message: unknown) => void): void {
+    super.onGroupMessage((from, message) => {
+      this.onTaken(message as GroupMessage);
+      handler(from, message);
+    });
+  }
+}
+
+/** The smallest rings: they are full now and then. */
+function ringBudget(layout: Layout): number {
+  const rings = layout.members.map((node) =>
+    layout.heldBy(node).reduce((sum, { senders }) => sum + senders.length, 0),
+  );
+  return Math.max(1, ...rings) * groupLimits.ringSizeMin;
+}
+
+function memberOptions(nodeId: number): ConstructorParameters<typeof MemberCore>[1] {
+  return {
+    clusterId: new Uint8Array(16),
+    secret: new Uint8Array(32),
+    nodeId,
+    listenHost: '127.0.0.1',
+    listenPort: nodeId,
+    dataFolder: 'data',
+    spinMicros: 0,
+    heartbeatMs: 50,
+    silenceMs: 1200,
+  };
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { Totals } from './seeds.ts';
+import { type Canary, seedDefaults, type SeedOptions, Simulation } from './world.ts';
+import type { WorldResult } from './world-addon.ts';
+
+const simulation = new Simulation();
+
+/** Shorter than a seed of `npm run sim`, which CI runs beside these. */
+const short: Omit<SeedOptions, 'seed'> = {
+  ...seedDefaults,
+  members: 3,
+  seconds: 20,
+  operations: 1000,
+};
+
+function run(given: Partial<SeedOptions> & { readonly seed: number }): Promise<WorldResult> {
+  return simulation.run({ ...short, ...given });
+}
+
+test('the same seed gives the same trace, another one another', async () => {
+  const first = await run({ seed: 7 });
+  const again = await run({ seed: 7 });
+  const other = await run({ seed: 8 });
+  expect(again).toEqual(first);
+  expect(other.trace).not.toBe(first.trace);
+});
+
+test('clusters without faults answer everything', async () => {
+  const totals = new Totals();
+  for (const members of [2, 3, 5]) {
+    const result = await run({ seed: members, members, faults: 0 });
+    expect(result.violations).toBe('');
+    totals.add(result);
+  }
+  expect(totals.operations).toBeGreaterThanOrEqual(3000);
+  expect(totals.restarts).toBe(3);
+  expect(totals.undone).toBe(0);
+});
+
+test('clusters under faults keep what they promise', async () => {
+  const totals = new Totals();
+  for (let seed = 1; seed <= 12; seed++) {
+    const result = await run({ seed, members: null });
+    expect(result.violations, `seed ${String(seed)}`).toBe('');
+    totals.add(result);
+  }
+  expect(totals.faults).toBeGreaterThanOrEqual(36);
+  expect(totals.views).toBeGreaterThan(36);
+  expect(totals.deliveries).toBeGreaterThan(6000);
+});
+
+test('16 members with 64 shards come to rest after faults', async () => {
+  const result = await run({
+    seed: 3,
+    members: 16,
+    shards: 64,
+    seconds: 6,
+    operations: 100,
+    faults: 3,
+  });
+  expect(result.violations).toBe('');
+});
+
+/** A broken rule, the seed that finds it, and what the checker says. */
+const canaries: readonly (readonly [Canary, number, RegExp])[] = [
+  ['no-lease', 13, /was read after \d+ was shown/],
+  ['forgotten-wakes', 2, /not at rest long after the last fault/],
+];
+
+describe('a broken rule is found', () => {
+  test.each(canaries)('%s', async (canary, seed, what) => {
+    const broken = await run({ seed, members: null, canary });
+    expect(broken.violations).toMatch(what);
+    const whole = await run({ seed, members: null });
+    expect(whole.violations).toBe('');
+  });
+});

@@ -1,0 +1,193 @@
+import v8 from 'node:v8';
+import { type Logger, SeededRandom, silentLogger } from '../../platform/base/mod.ts';
+import { Layout } from '../../platform/group/layout.ts';
+import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
+import {
+  loadWorldAddon,
+  loopEvents,
+  type WorldAddon,
+  worldFaults,
+  type WorldResult,
+  worldSteps,
+} from './world-addon.ts';
+import { WorldMember } from './world-member.ts';
+
+/** Rules that are broken on purpose; a checker has to notice. By MembershipCanary's numbers. */
+export const canaries = [
+  'none',
+  'minority',
+  'no-gate',
+  'no-lease',
+  'prepare-early',
+  'commit-early',
+  'no-thaw',
+  'no-hold',
+  'late-unwedged',
+  'lying-disks',
+  'forgotten-wakes',
+] as const;
+
+export type Canary = (typeof canaries)[number];
+
+export interface SeedOptions {
+  readonly seed: number;
+  /** Null: drawn from the seed. */
+  readonly members: number | null;
+  readonly shards: number | null;
+  readonly faults: number | null;
+  readonly operations: number;
+  readonly seconds: number;
+  readonly canary: Canary;
+  readonly trace: boolean;
+}
+
+export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
+  members: null,
+  shards: null,
+  faults: null,
+  operations: 5000,
+  seconds: 60,
+  canary: 'none',
+  trace: false,
+});
+
+/** Runs whole clusters, one after the other. */
+export class Simulation {
+  readonly #addon: WorldAddon = loadWorldAddon();
+  readonly #event = new Float64Array(3);
+  readonly #settle = microtasks();
+
+  /** Out of a fresh turn of this program's own loop, so that nothing else is under way in it. */
+  run(options: SeedOptions): Promise<WorldResult> {
+    return new Promise((resolve, reject) => {
+      setImmediate(() => {
+        try {
+          resolve(this.#run(options));
+        } catch (caught) {
+          reject(caught instanceof Error ? caught : new Error(String(caught)));
+        }
+      });
+    });
+  }
+
+  #run(options: SeedOptions): WorldResult {
+    const random = new SeededRandom(options.seed);
+    const layout = layoutOf(options, random);
+    this.#addon.beginWorld(settingsOf(options, layout, random));
+    try {
+      this.#step(options, layout);
+      return this.#addon.resultOf();
+    } finally {
+      this.#addon.endWorld();
+    }
+  }
+
+  #step(options: SeedOptions, layout: Layout): void {
+    const members = new Map<number, WorldMember>();
+    let processes = 0;
+    for (;;) {
+      const kind = this.#addon.runWorld(this.#event);
+      const [node, id, value] = this.#event as unknown as [number, number, number];
+      if (kind === loopEvents.done) return;
+      if (kind === loopEvents.end) {
+        members.get(node)?.end();
+        members.delete(node);
+        continue;
+      }
+      if (kind === loopEvents.start) {
+        processes++;
+        const log = options.trace ? tracing(this.#addon, node) : silentLogger();
+        const seed = options.seed * 1000 + processes;
+        members.set(node, new WorldMember(this.#addon, { node, layout, log, seed }));
+      }
+      const member = members.get(node);
+      if (kind === loopEvents.start) member?.start();
+      else if (kind === loopEvents.wake) member?.wake();
+      else member?.waits.end(id, value);
+      this.#settle();
+      member?.tellStep();
+    }
+  }
+}
+
+/** Two to five members as a rule, and a few shards of each kind. */
+function layoutOf({ members, shards }: SeedOptions, random: SeededRandom): Layout {
+  const count = members ?? (random.chance(0.6) ? 3 : 2 + random.below(4));
+  const drawn = shards ?? 2 + random.below(3);
+  const nodes = Array.from({ length: count }, (_, at) => at + 1);
+  const volatile = Math.max(1, Math.floor(drawn / 2));
+  const subgroups: readonly SubgroupOptions[] = [
+    { name: 'volatile', kind: 'volatile', shards: volatile, replicas: null },
+    {
+      name: 'persistent',
+      kind: 'persistent',
+      shards: Math.max(1, drawn - volatile - 1),
+      replicas: random.chance(0.7) ? null : Math.min(2, count),
+    },
+  ];
+  return new Layout(nodes, subgroups);
+}
+
+/** As world_addon.cc reads them. */
+function settingsOf(options: SeedOptions, layout: Layout, random: SeededRandom): Float64Array {
+  const cell = options.seed % (worldFaults.length * worldSteps.length);
+  const shards = layout.shards.flatMap(({ shard, persistent, members }) => [
+    shard,
+    persistent ? 1 : 0,
+    members.reduce((mask, node) => mask + 2 ** node, 0),
+  ]);
+  const broken = canaries.indexOf(options.canary);
+  const ofMembership = broken <= canaries.indexOf('late-unwedged');
+  return Float64Array.from([
+    options.seed,
+    layout.members.length,
+    options.operations,
+    options.seconds * 1000,
+    options.faults ?? 3 + random.below(4),
+    8,
+    random.chance(0.25) ? 10 : 2,
+    random.chance(0.3) ? 10 : 0,
+    cell % worldFaults.length,
+    Math.floor(cell / worldFaults.length),
+    ofMembership ? broken : 0,
+    options.canary === 'lying-disks' ? 1 : 0,
+    options.canary === 'forgotten-wakes' ? 1 : 0,
+    options.trace ? 1 : 0,
+    layout.shards.length,
+    ...shards,
+  ]);
+}
+
+/**
+ * Runs what promises of the simulated event loops have left to do; V8 offers it to nobody but its
+ * own tests.
+ */
+function microtasks(): () => void {
+  v8.setFlagsFromString('--allow-natives-syntax');
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval
+  return new Function('%PerformMicrotaskCheckpoint()') as () => void;
+}
+
+function tracing(addon: WorldAddon, node: number): Logger {
+  const say =
+    (level: string) =>
+    (...given: unknown[]): void => {
+      addon.note(`node ${String(node)} ${level}: ${given.map(worded).join(' ')}`);
+    };
+  const log: Logger = {
+    ...silentLogger(),
+    trace: say('trace'),
+    debug: say('debug'),
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
+    fatal: say('fatal'),
+    isLevelEnabled: () => true,
+    child: () => log,
+  };
+  return log;
+}
+
+function worded(given: unknown): string {
+  return typeof given === 'string' ? given : JSON.stringify(given);
+}
