@@ -331,6 +331,7 @@ void Agent::run_timers(Nanos now) {
   views_.dirty = true;
   ask_loop(now);
   for (ShardHost* host : order_) host->show_delivered();
+  watch_lag(now);
   shared_.counters.show(transport_.counters());
   show_space();
   rows_.end_quiet();

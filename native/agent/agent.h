@@ -130,6 +130,7 @@ class Agent {
   void show_space();
   void run_timers(Nanos now);
   void ask_loop(Nanos now);
+  void watch_lag(Nanos now);
   void look_at_backlogs();
   void drop_retired();
   void lose(NodeId node);

@@ -7,6 +7,8 @@ namespace freshet {
 namespace {
 
 constexpr Nanos kLoopAsked = 1'000'000'000;
+// A member that was heard within so many heartbeats is slow, not silent.
+constexpr Nanos kHeardBeats = 3;
 
 }  // namespace
 
@@ -44,6 +46,14 @@ void Agent::ask_loop(Nanos now) {
     loop_turned_ = now;
     shared_.wake_loop();
   }
+}
+
+// Without a view there is nothing to be done about a slow member.
+void Agent::watch_lag(Nanos now) {
+  if (!views_.has_view()) return;
+  const Nanos since = now - kHeardBeats * config_.heartbeat;
+  const auto is_heard = [&](NodeId node) { return views_.is_heard_since(node, since); };
+  for (ShardHost* host : order_) host->watch_lag(now, is_heard);
 }
 
 Status Agent::add_peer(const PeerAddress& address, std::shared_ptr<PeerView> view) {

@@ -38,6 +38,18 @@ Status Member::propose_view(Bytes encoded, Token token) {
   });
 }
 
+Status Member::accuse_member(NodeId node, Token token) {
+  return call([node, token](Agent& agent) { agent.answer(token, agent.views().accuse(node)); });
+}
+
+Status Member::watch_lag(ShardId shard, Nanos patience) {
+  return call(
+      [shard, patience](Agent& agent) {
+        if (ShardHost* host = agent.find(shard)) host->set_lag_patience(patience);
+      },
+      false);
+}
+
 Status Member::view_filled(uint64_t vote, size_t ring_size) {
   return call([vote, ring_size](Agent& agent) { agent.views().filled(vote, ring_size); }, false);
 }

@@ -35,6 +35,7 @@ enum class RowKind : uint8_t {
   kDamage = 8,
   kDisk = 9,
   kView = 10,
+  kLag = 11,
 };
 
 template <typename... Columns>

@@ -241,6 +241,16 @@ void ShardHost::set_dispatched(Version version) {
   dirty = true;
 }
 
+void ShardHost::watch_lag(Nanos now, const std::function<bool(NodeId)>& is_heard) {
+  if (lag_patience_ == 0 || !is_running()) return;
+  lags_.clear();
+  replica_->watch_lag(now, lag_patience_, is_heard, lags_);
+  for (const Lag& lag : lags_)
+    context_.rows.push(make_row(RowKind::kLag, id(), epoch(), lag.node,
+                                static_cast<uint8_t>(lag.kind), lag.waited / 1'000'000,
+                                lag.sequences));
+}
+
 int ShardHost::step(Micros wall, Nanos now, bool& ended) {
   ended = false;
   if (!is_running()) return 0;

@@ -102,6 +102,11 @@ class ShardHost {
     if (is_running() && replica_->show_delivered()) dirty = true;
   }
 
+  // Members that make this one wait for so long are told (core/lag_watch.h); 0: nobody is.
+  void set_lag_patience(Nanos patience) { lag_patience_ = patience; }
+  // At heartbeats. `is_heard` as in ShardReplica::watch_lag.
+  void watch_lag(Nanos now, const std::function<bool(NodeId)>& is_heard);
+
   // One pass. True in `ended` if the epoch ended by itself in it (a broken peer).
   int step(Micros wall, Nanos now, bool& ended);
   bool has_deferred() const { return !deferred_.empty(); }
@@ -140,6 +145,8 @@ class ShardHost {
   std::unordered_set<Token> waits_;  // for a current read
   std::deque<Deferred> deferred_;
   size_t deferred_bytes_ = 0;
+  Nanos lag_patience_ = 0;
+  std::vector<Lag> lags_;
   Outputs out_;
 };
 

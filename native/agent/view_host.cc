@@ -90,6 +90,11 @@ Status ViewHost::propose(const View& next) {
   return membership_->propose(next);
 }
 
+Status ViewHost::accuse(NodeId node) {
+  dirty = true;
+  return membership_->accuse(node);
+}
+
 EpochOptions ViewHost::options_of(const View& view, const ViewShard& shard) const {
   EpochOptions options;
   options.shard = shard.shard;

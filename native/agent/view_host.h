@@ -97,6 +97,11 @@ class ViewHost {
   // other members' have: who joins has not called begin().
   void filled(uint64_t vote, size_t ring_size);
   void recorded(uint64_t vote);
+  // As Membership::accuse.
+  Status accuse(NodeId node);
+  bool is_heard_since(NodeId node, Nanos since) const {
+    return membership_->is_heard_since(node, since);
+  }
   // An epoch ended here by itself (its log failed, a peer broke the protocol): without it this
   // member is none of the view.
   void on_stopped(const ShardReplica& replica);

@@ -1,4 +1,4 @@
-// beginView, proposeView, viewFilled, renew, view, incarnation.
+// beginView, proposeView, accuseMember, watchLag, viewFilled, renew, view, incarnation.
 #include <charconv>
 #include <cstdio>
 
@@ -48,6 +48,32 @@ napi_value propose_view(napi_env env, napi_callback_info info) {
       !read_integer(env, arguments[2], "proposeView: token", kSafeIntegerMax, token))
     return nullptr;
   return run(env, handle, [&](Member& member) { return member.propose_view(encoded, token); });
+}
+
+napi_value accuse_member(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "accuseMember");
+  uint64_t node, token;
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "accuseMember: nodeId", UINT32_MAX, node) ||
+      !read_integer(env, arguments[2], "accuseMember: token", kSafeIntegerMax, token))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.accuse_member(static_cast<NodeId>(node), token);
+  });
+}
+
+napi_value watch_lag(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "watchLag");
+  uint64_t shard, patience_ms;
+  if (handle == nullptr || !read_integer(env, arguments[1], "watchLag: shard", UINT32_MAX, shard) ||
+      !read_integer(env, arguments[2], "watchLag: afterMs", UINT32_MAX, patience_ms))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.watch_lag(static_cast<ShardId>(shard),
+                            static_cast<Nanos>(patience_ms) * 1'000'000);
+  });
 }
 
 napi_value view_filled(napi_env env, napi_callback_info info) {
@@ -106,6 +132,8 @@ napi_value incarnation(napi_env env, napi_callback_info info) {
 void init_view(napi_env env, napi_value exports) {
   add_function(env, exports, "beginView", begin_view);
   add_function(env, exports, "proposeView", propose_view);
+  add_function(env, exports, "accuseMember", accuse_member);
+  add_function(env, exports, "watchLag", watch_lag);
   add_function(env, exports, "viewFilled", view_filled);
   add_function(env, exports, "renew", renew);
   add_function(env, exports, "view", view);

@@ -22,6 +22,7 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
       my_sender_(sender_index(config_.senders, me_)),
       table_(config_.members.size(), config_.senders.size(), me_),
       end_(table_, me_),
+      lag_(config_.members.size()),
       assemblies_(config_.senders.size()),
       answers_(std::max(kAnswersMin, config_.ring_size / kRecordAlignment)) {
   FRESHET_CHECK_VALUES(std::has_single_bit(config_.ring_size) &&
@@ -318,6 +319,32 @@ bool ShardReplica::Impl::show_delivered() {
   return show_delivered_;
 }
 
+// Of a volatile shard nobody waits for a disk.
+LagCounts ShardReplica::Impl::counts_of(Rank member) const {
+  const RowLayout& layout = table_.layout();
+  const auto shown = [&](size_t cell) {
+    return member == me_ ? table_.mine(cell) : table_.shown(member, cell);
+  };
+  return {shown(layout.received_seq()), shown(layout.delivered_seq()),
+          config_.persistent ? shown(layout.persisted()) : 0};
+}
+
+void ShardReplica::Impl::watch_lag(Nanos now, Nanos patience,
+                                   const std::function<bool(NodeId)>& is_heard,
+                                   std::vector<Lag>& out) {
+  lag_.begin(now, patience);
+  if (stopped_ != Status::kOk || !end_.running()) return lag_.excuse_all();
+  const LagCounts mine = counts_of(me_);
+  for (const Peer& peer : peers_) {
+    const Rank rank = rank_of(config_.members, peer.node);
+    if (peer.held || table_.is_frozen(rank)) {
+      lag_.excuse(rank);
+    } else {
+      lag_.look(rank, peer.node, mine, counts_of(rank), is_heard(peer.node), out);
+    }
+  }
+}
+
 // Ring bytes first, then the row that guards them.
 int ShardReplica::Impl::push(Outputs& out) {
   CellRange changed;
@@ -436,6 +463,10 @@ int ShardReplica::step(Micros wall, Outputs& out) { return impl_->step(wall, out
 void ShardReplica::on_synced(Sequence sequence) { impl_->on_synced(sequence); }
 void ShardReplica::set_dispatched(Version version) { impl_->set_dispatched(version); }
 bool ShardReplica::show_delivered() { return impl_->show_delivered(); }
+void ShardReplica::watch_lag(Nanos now, Nanos patience, const std::function<bool(NodeId)>& is_heard,
+                             std::vector<Lag>& out) {
+  impl_->watch_lag(now, patience, is_heard, out);
+}
 void ShardReplica::wedge() { impl_->wedge(); }
 void ShardReplica::suspect(NodeId peer) { impl_->suspect(peer); }
 void ShardReplica::trust(NodeId peer) { impl_->trust(peer); }

@@ -29,6 +29,7 @@
 
 #include "native/core/epoch_end.h"
 #include "native/core/hybrid_clock.h"
+#include "native/core/lag_watch.h"
 #include "native/core/outputs.h"
 #include "native/core/record.h"
 #include "native/core/region.h"
@@ -128,6 +129,11 @@ class ShardReplica {
   // called now and then (heartbeats), so that the sender of a few large records learns that it may
   // use their room again. False: all is shown.
   bool show_delivered();
+
+  // Once a heartbeat: which members have made this one wait for at least `patience` (lag_watch.h)
+  // is added to `out`. `is_heard` says of a peer whether its heartbeats go on.
+  void watch_lag(Nanos now, Nanos patience, const std::function<bool(NodeId)>& is_heard,
+                 std::vector<Lag>& out);
 
   // The end of the epoch by a change of view (epoch_end.h, view/membership.h): wedge, then
   // take_trim() once the view has decided, until step() has brought end_phase() to kEnded. Then

@@ -11,6 +11,7 @@
 #include "native/core/block_assembly.h"
 #include "native/core/check.h"
 #include "native/core/epoch_end.h"
+#include "native/core/lag_watch.h"
 #include "native/core/sender.h"
 #include "native/core/sender_stream.h"
 #include "native/core/shard_replica.h"
@@ -52,6 +53,8 @@ class ShardReplica::Impl {
   void on_synced(Sequence sequence);
   void set_dispatched(Version version);
   bool show_delivered();
+  void watch_lag(Nanos now, Nanos patience, const std::function<bool(NodeId)>& is_heard,
+                 std::vector<Lag>& out);
   void wedge();
   void suspect(NodeId peer);
   void trust(NodeId peer);
@@ -103,6 +106,7 @@ class ShardReplica::Impl {
   void show_raw();
   void end_raw();
   bool is_to_show() const;
+  LagCounts counts_of(Rank member) const;
   int push(Outputs& out);
   void push_row(Peer& peer, const RegionId& row, Outputs& out);
   void fail(Rank member, RingFault what, Outputs& out);
@@ -113,6 +117,7 @@ class ShardReplica::Impl {
   const size_t my_sender_;  // my place among the senders, or kNoSender
   ShardTable table_;
   EpochEnd end_;
+  LagWatch lag_;
   std::vector<AlignedMemory> rings_;  // of the other senders
   std::unique_ptr<Sender> sender_;    // null: I send nothing
   std::vector<SenderStream> streams_;

@@ -127,6 +127,7 @@ class ShardTable {
   // on.
   void freeze(Rank member) { frozen_ |= RankSet{1} << member; }
   void thaw(Rank member) { frozen_ &= ~(RankSet{1} << member); }
+  bool is_frozen(Rank member) const { return (frozen_ >> member & 1) != 0; }
   const SeenRow& seen(Rank member) const { return seen_[member]; }
 
   // Minima over all members: of the others as last looked at, of mine as it stands.

@@ -17,6 +17,7 @@ export {
   frontierWidth,
   headColumns,
   headWidth,
+  lagKinds,
   readFloors,
   readPoints,
   recordKinds,

@@ -69,7 +69,12 @@ export const rowKinds = {
   disk: 9,
   /** viewNotices: what happened to the views; see `view` */
   view: 10,
+  /** shard, epoch, node id, lagKinds, waited ms, sequences lacked: it held this member up */
+  lag: 11,
 } as const;
+
+/** What a member was waited for: what it receives, delivers, or syncs. */
+export const lagKinds = { received: 0, delivered: 1, persisted: 2 } as const;
 
 export const viewNotices = {
   /** `view` says something else. */
@@ -199,7 +204,7 @@ export interface NativeAddon {
   sendMessage(member: MemberHandle, nodeId: number, bytes: Uint8Array): number;
   takeMessage(member: MemberHandle): Buffer | null;
 
-  // --- view.cc (results by token but for `view`, `viewFilled` and `incarnation`)
+  // --- view.cc (results by token but for `view`, `viewFilled`, `watchLag` and `incarnation`)
   /**
    * Starts the prepared epochs of a view that all its members begin with; SHARD_STOPPED: one is not
    * prepared here, or was stopped.
@@ -207,6 +212,11 @@ export interface NativeAddon {
   beginView(member: MemberHandle, view: Uint8Array, ringSize: number, token: number): number;
   /** NOT_CURRENT: this member does not lead, or another view is under way. */
   proposeView(member: MemberHandle, view: Uint8Array, token: number): number;
+  /** Has the view go on without a member that is too slow, as if it were silent. NOT_CURRENT: a
+   *  view is under way. INVALID_ARGUMENT: not another member, or no majority is left without it. */
+  accuseMember(member: MemberHandle, nodeId: number, token: number): number;
+  /** `lag` rows tell who makes this member wait for `afterMs` or more in a shard; 0: none. */
+  watchLag(member: MemberHandle, shard: number, afterMs: number): number;
   viewFilled(member: MemberHandle, vote: string, ringSize: number): number;
   /** Ends all epochs and the view, and comes back to the peers as another incarnation. */
   renew(member: MemberHandle, token: number): number;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kViewSeeds = 150;
 constexpr uint64_t kSeedsByDefault = kSanitized ? 60 : kViewSeeds;
+constexpr uint64_t kSlowSeeds = kSanitized ? 10 : 40;
 constexpr uint64_t kCanarySeeds = 150;  // at most; each is found before
 
 constexpr const char* kFaultNames[kTabledFaults] = {"crash", "pause", "cut"};
@@ -67,6 +68,18 @@ TEST(every_seed_is_clean) {
              std::string("no ") + kFaultNames[fault] + " while " + kStepNames[step]);
     }
   }
+}
+
+// Members that are well are suspected at any step of a change, on a word from outside.
+TEST(members_suspected_as_slow_come_back) {
+  uint64_t accused = 0;
+  for (uint64_t i = seed(1); i < seed(1) + kSlowSeeds; i++) {
+    const ViewResult result = ViewGroup({.seed = i, .accuse_percent = 60}).run();
+    for (const std::string& text : result.violations)
+      fail(__FILE__, __LINE__, std::string("seed ") + std::to_string(i) + ": " + text);
+    accused += result.accused;
+  }
+  EXPECT(accused >= kSlowSeeds);
 }
 
 TEST(the_same_seed_gives_the_same_trace) {

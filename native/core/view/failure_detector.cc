@@ -65,6 +65,11 @@ bool FailureDetector::has_loop_stopped(NodeId node, Nanos now) const {
   return found != peers_.end() && now - found->second.turned > limits_.loop_silence;
 }
 
+bool FailureDetector::is_heard_since(NodeId node, Nanos since) const {
+  const auto found = peers_.find(node);
+  return found != peers_.end() && found->second.stamp != 0 && found->second.heard >= since;
+}
+
 bool FailureDetector::is_heard(NodeId node, Nanos now) const {
   const auto found = peers_.find(node);
   return found != peers_.end() && found->second.stamp != 0 &&

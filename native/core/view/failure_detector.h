@@ -43,6 +43,7 @@ class FailureDetector {
   bool has_loop_stopped(NodeId peer, Nanos now) const;
   // Within half of the least silence: as good as here.
   bool is_heard(NodeId peer, Nanos now) const;
+  bool is_heard_since(NodeId peer, Nanos since) const;
   // How long it may be silent.
   Nanos patience(NodeId peer) const;
 

@@ -344,6 +344,18 @@ void Membership::beat(Nanos now, uint64_t loop_beat) {
   }
 }
 
+Status Membership::accuse(NodeId node) {
+  const auto member =
+      std::ranges::find(view_.members, node, [](const auto& m) { return m.id.node; });
+  if (is_blank() || member == view_.members.end() || member->seat == seat_)
+    return Status::kInvalidArgument;
+  if (pending_ || is_suspected_by_others()) return Status::kNotCurrent;
+  const SeatSet slow = seat_bit(member->seat);
+  if (!is_strict_majority(alive() & ~slow, view_.seats())) return Status::kInvalidArgument;
+  suspect(slow);
+  return Status::kOk;
+}
+
 void Membership::leave() { leaving_ = true; }
 
 }  // namespace freshet

@@ -107,6 +107,14 @@ class Membership {
   // Lets members in, out or moves shards; view() with one number more. kNotCurrent: it does not
   // lead, or a view is under way. kInvalidArgument: it cannot follow view().
   Status propose(View next);
+  // The owner found this member of the view too slow to be waited for: it is suspected like one
+  // that is silent, and the others follow. kNotCurrent: a view is under way. kInvalidArgument: it
+  // is no other member of the view, or without it no strict majority is left.
+  Status accuse(NodeId node);
+  // Has its heartbeat come in since?
+  bool is_heard_since(NodeId node, Nanos since) const {
+    return detector_.is_heard_since(node, since);
+  }
   // My own word that I go, once nothing is under way: the others need not find out.
   void leave();
 

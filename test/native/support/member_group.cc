@@ -90,6 +90,7 @@ void TestMember::take_row(const double* row) {
     case RowKind::kMessage:
     case RowKind::kDisk:
     case RowKind::kView:
+    case RowKind::kLag:
       return;
   }
 }

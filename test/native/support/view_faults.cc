@@ -17,13 +17,16 @@ void ViewGroup::arm() {
   if (faults_left_ == 0) return end_faults();
   faults_left_--;
   const uint64_t draw = world_.random.below(100);
-  const ViewFault fault = draw < 38   ? ViewFault::kCrash
+  const bool slow = config_.accuse_percent > 0 && world_.random.chance(config_.accuse_percent);
+  const ViewFault fault = slow        ? ViewFault::kAccuse
+                          : draw < 38 ? ViewFault::kCrash
                           : draw < 58 ? ViewFault::kPause
                           : draw < 82 ? ViewFault::kCut
                           : draw < 90 ? ViewFault::kDrop
                           : draw < 95 ? ViewFault::kStall
                                       : ViewFault::kLeave;
-  const auto step = static_cast<ViewStep>(world_.random.below(kViewSteps));
+  // While a view is under way nobody is suspected on a word from outside.
+  const auto step = slow ? ViewStep::kIdle : static_cast<ViewStep>(world_.random.below(kViewSteps));
   armed_ = {fault, step, world_.events.now() + kArmedMax};
 }
 
@@ -70,6 +73,12 @@ void ViewGroup::strike(ViewFault fault, ViewProcess& victim) {
       return victim.stall(world_.random.between(100, 8000) * kMillisecond);
     case ViewFault::kLeave:
       return victim.leave();
+    case ViewFault::kAccuse: {
+      const auto& members = victim.membership().view().members;
+      const ViewMember& other = members[world_.random.below(members.size())];
+      if (victim.accuse(other.id.node)) result_.accused++;
+      return;
+    }
   }
 }
 

@@ -17,12 +17,13 @@
 
 namespace freshet::test {
 
-enum class ViewFault : uint8_t { kCrash, kPause, kCut, kDrop, kStall, kLeave };
+enum class ViewFault : uint8_t { kCrash, kPause, kCut, kDrop, kStall, kLeave, kAccuse };
 inline constexpr size_t kTabledFaults = 3;  // the first of them, by the step that they met
 
 struct ViewConfig {
   uint64_t seed = 1;
   MembershipCanary canary = MembershipCanary::kNone;
+  uint32_t accuse_percent = 0;  // of faults: a member that is well is suspected as too slow
 };
 
 struct ViewResult {
@@ -31,6 +32,7 @@ struct ViewResult {
   uint64_t views = 0;
   uint64_t reads = 0;
   uint64_t acknowledgements = 0;
+  uint64_t accused = 0;       // members that were suspected as too slow
   uint64_t behind = 0;        // ends of epochs that a member fetched
   uint64_t outdated = 0;      // incarnations that gave up
   uint64_t stands_still = 0;  // in a way that core/README.md leaves open

@@ -73,6 +73,11 @@ void ViewProcess::resume() {
 
 void ViewProcess::stall(Nanos time) { stalled_until_ = world_.events.now() + time; }
 
+bool ViewProcess::accuse(NodeId node) {
+  wake(0);
+  return is_ok(membership_->accuse(node));
+}
+
 void ViewProcess::leave() {
   leaving_ = true;
   membership_->leave();

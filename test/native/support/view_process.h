@@ -71,6 +71,8 @@ class ViewProcess final : public ViewEndpoint {
   // Its event loop stands still, its threads go on.
   void stall(Nanos time);
   void leave();
+  // Has another one suspected. False: not now.
+  bool accuse(NodeId node);
 
   const MemberId& id() const { return id_; }
   bool alive() const { return alive_; }
