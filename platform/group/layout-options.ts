@@ -17,6 +17,17 @@ const count = Type.Integer({ minimum: 1, unit: 'members' });
 const countOrDefault = Type.Union([Type.Null(), count]);
 const delivery = Type.Union([Type.Literal('ordered'), Type.Literal('raw')]);
 
+/**
+ * What is done about a member that holds the others up (slow-members.ts): nothing (`wait`); the view
+ * goes on without it, and it joins again (`suspect`); the shard goes on without it, and it observes
+ * (`demote`).
+ */
+const SlowMemberSchema = Type.Object({
+  policy: Type.Union([Type.Literal('wait'), Type.Literal('suspect'), Type.Literal('demote')]),
+  /** How long changes have to have waited for it. */
+  afterMs: Type.Optional(Type.Integer({ minimum: 200, maximum: 600_000, unit: 'ms' })),
+});
+
 /** What one shard has otherwise than its subgroup says. */
 const ShardSchema = Type.Object({
   replicas: Type.Optional(countOrDefault),
@@ -26,6 +37,7 @@ const ShardSchema = Type.Object({
   /** Of the reserved members, those that alone send; left out: every member of the shard. */
   senders: Type.Optional(nodes),
   delivery: Type.Optional(delivery),
+  slowMember: Type.Optional(SlowMemberSchema),
 });
 
 /** One entry of `subgroups` in a member's configuration. */
@@ -41,7 +53,15 @@ export const SubgroupSchema = Type.Object({
   /** A shard with fewer members stops and says so. */
   minReplicas: Type.Optional(count),
   delivery: Type.Optional(delivery),
+  slowMember: Type.Optional(SlowMemberSchema),
 });
+
+export type SlowMemberPolicy = Static<typeof SlowMemberSchema>['policy'];
+
+export interface SlowMember {
+  readonly policy: SlowMemberPolicy;
+  readonly afterMs: number;
+}
 
 export type ShardOptions = Frozen<Static<typeof ShardSchema>>;
 export type SubgroupOptions = Frozen<Static<typeof SubgroupSchema>>;
@@ -51,6 +71,7 @@ export const catalogSubgroup = 'catalog';
 /** Of a shard that says nothing. */
 export const defaultReplicas = 3;
 export const defaultMinReplicas = 1;
+export const defaultSlowMember: SlowMember = Object.freeze({ policy: 'wait', afterMs: 1000 });
 
 /** One subgroup of each kind. */
 export const defaultSubgroups: readonly SubgroupOptions[] = Object.freeze(

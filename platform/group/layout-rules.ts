@@ -9,8 +9,10 @@ import {
   catalogSubgroup,
   defaultMinReplicas,
   defaultReplicas,
+  defaultSlowMember,
   type Delivery,
   type ShardOptions,
+  type SlowMember,
   type SubgroupKind,
   type SubgroupOptions,
 } from './layout-options.ts';
@@ -31,6 +33,7 @@ export interface ShardRules {
   /** Of the reserved ones those that alone send; null: every member sends. */
   readonly senders: readonly number[] | null;
   readonly delivery: Delivery;
+  readonly slowMember: SlowMember;
 }
 
 export interface SubgroupRules {
@@ -149,6 +152,10 @@ function resolveShard(
     reserved: Object.freeze([...reserved].sort((a, b) => a - b)),
     senders: options.senders?.toSorted((a, b) => a - b) ?? null,
     delivery: options.delivery ?? subgroup.delivery ?? 'ordered',
+    slowMember: Object.freeze({
+      ...defaultSlowMember,
+      ...(options.slowMember ?? subgroup.slowMember),
+    }),
   };
   checkDelivery(rules, subgroup.kind);
   checkCounts(rules);

@@ -1,6 +1,6 @@
 import { FreshetError, limits, nearestName } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import type { Delivery, SubgroupKind, SubgroupOptions } from './layout-options.ts';
+import type { Delivery, SlowMember, SubgroupKind, SubgroupOptions } from './layout-options.ts';
 import { type LayoutRules, resolveLayout } from './layout-rules.ts';
 import { planShards } from './shard-plan.ts';
 
@@ -23,6 +23,8 @@ export interface ShardLayout {
   readonly members: readonly number[];
   /** Ranks of the members that send, ascending. */
   readonly senders: readonly number[];
+  /** What is done about a member that holds the others up. */
+  readonly slowMember: SlowMember;
 }
 
 export interface Subgroup {
@@ -125,11 +127,13 @@ export class Layout {
   /** What members compare, so that a differing configuration is named instead of obeyed. */
   fingerprint(): string {
     const parts = this.shards.map((layout) => {
-      const { shard, subgroup, persistent, delivery, min, members, senders } = layout;
+      const { shard, subgroup, persistent, delivery, min, members, senders, slowMember } = layout;
       const kind = `${persistent ? 'p' : 'v'}${min === 1 ? '' : String(min)}`;
       const sending = senders.length === members.length ? '' : `>${senders.join(',')}`;
       const order = delivery === 'ordered' ? '' : `~${delivery}`;
-      return `${String(shard)}:${subgroup}:${kind}:${members.join(',')}${sending}${order}`;
+      const { policy, afterMs } = slowMember;
+      const slow = policy === 'wait' ? '' : `!${policy}${String(afterMs)}`;
+      return `${String(shard)}:${subgroup}:${kind}:${members.join(',')}${sending}${order}${slow}`;
     });
     return parts.join(';');
   }
@@ -148,10 +152,12 @@ function layOut(rules: LayoutRules, members: readonly number[]): readonly ShardL
         : 'Add one of them to members',
     );
   }
-  return rules.shards.map(({ shard, subgroup, index, persistent, delivery, min }, nth) => {
+  return rules.shards.map((rule, nth) => {
+    const { shard, subgroup, index, persistent, delivery, min, slowMember } = rule;
     const { members: held = [], senders = [] } = shards[nth] ?? {};
     const lists = { members: Object.freeze(held), senders: Object.freeze(senders) };
-    return Object.freeze({ shard, subgroup, index, persistent, delivery, min, ...lists });
+    const settings = { persistent, delivery, min, slowMember };
+    return Object.freeze({ shard, subgroup, index, ...settings, ...lists });
   });
 }
 

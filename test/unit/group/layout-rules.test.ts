@@ -42,18 +42,34 @@ describe('rules', () => {
       subgroup({ name: 'b', kind: 'persistent', shards: 2 }),
       subgroup({ name: 'c', shards: [{ reserved: [1, 2, 3, 4, 5] }] }),
     ]);
-    const plain = { persistent: false, reserved: [], senders: null, delivery: 'ordered' };
+    const slowMember = { policy: 'wait', afterMs: 1000 };
+    const unsaid = { reserved: [], senders: null, delivery: 'ordered', slowMember };
+    const plain = { persistent: false, ...unsaid };
     const rest = { subgroup: 'b', persistent: true, min: 1, max: 3 };
     expect(shards).toEqual([
       { ...plain, shard: 1, subgroup: 'catalog', index: 0, persistent: true, min: 1, max: 16 },
       { ...plain, shard: 2, subgroup: 'a', index: 0, min: 2, max: 4, delivery: 'raw' },
       {
         ...{ shard: 3, subgroup: 'a', index: 1, persistent: false, min: 3, max: 5 },
-        ...{ reserved: [7, 9], senders: [9], delivery: 'raw' },
+        ...{ reserved: [7, 9], senders: [9], delivery: 'raw', slowMember },
       },
       { ...plain, ...rest, shard: 4, index: 0 },
       { ...plain, ...rest, shard: 5, index: 1 },
       { ...plain, shard: 6, subgroup: 'c', index: 0, min: 1, max: 5, reserved: [1, 2, 3, 4, 5] },
+    ]);
+  });
+
+  test('say of a slow member what the shard says, else its subgroup, else to wait', () => {
+    const { shards } = resolveLayout([
+      subgroup({
+        slowMember: { policy: 'demote', afterMs: 300 },
+        shards: [{}, { slowMember: { policy: 'suspect' } }],
+      }),
+    ]);
+    expect(shards.map(({ slowMember }) => slowMember)).toEqual([
+      { policy: 'wait', afterMs: 1000 },
+      { policy: 'demote', afterMs: 300 },
+      { policy: 'suspect', afterMs: 1000 },
     ]);
   });
 
