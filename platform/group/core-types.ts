@@ -1,4 +1,5 @@
 /** What passes between a member's native side and whoever uses it. */
+import type { Lag } from './slow-members.ts';
 
 /** The answer to one change. `status` 0: accepted. */
 export interface Completion {
@@ -35,6 +36,8 @@ export interface CoreListener {
   onDisk?(freeBytes: number, full: boolean): void;
   /** `notice` is one of viewNotices. */
   onView?(notice: number): void;
+  /** It was made to wait for another member. */
+  onLag?(lag: Lag): void;
   onDamage?(shard: number, status: number, segment: number, offset: number): void;
 }
 

@@ -55,6 +55,15 @@ const table = {
   renewAfterMs: 1000,
   /** For how long it has to have hope before it waits anew. */
   hopeAfterMs: 500,
+  /** For how long a member is held to be slow after it was waited for. */
+  lagHoldsMs: 3000,
+  /** A slow member keeps up for so many times what it was waited for before it is let in again, */
+  keepUpFactor: 10,
+  /** and twice as long the next time, up to this. */
+  slowWaitMsMax: 600_000,
+  /** An observer asks again after a pause; so much at once it takes of a shard. */
+  observePauseMs: 50,
+  observeChunks: 4,
   /** How long closing waits for a step that is under way. */
   closeWaitMs: 1000,
   /** View events that wait for one watcher. */

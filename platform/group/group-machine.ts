@@ -44,6 +44,8 @@ import { type CoreState, GroupState } from './group-state.ts';
 import { JoinLeader } from './join-leader.ts';
 import type { Layout } from './layout.ts';
 import { RestartLeader, type RestartPhase } from './restart-leader.ts';
+import { SlowChoices } from './slow-choices.ts';
+import type { Lag, Observation } from './slow-members.ts';
 import { RestartMember } from './restart-member.ts';
 import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
 import type { ViewRecord } from './view-record.ts';
@@ -56,6 +58,10 @@ export type GroupEvent =
   | { readonly type: 'core'; readonly core: CoreState; readonly proposal: CoreView | null }
   /** The shards of this member that may not go on here are others now. */
   | { readonly type: 'refused'; readonly shards: readonly number[] }
+  /** This member was made to wait for another one. */
+  | { readonly type: 'lag'; readonly lag: Lag }
+  /** A shard that it observes keeps up with the others, or no more. */
+  | { readonly type: 'keepsUp'; readonly shard: number; readonly ready: boolean }
   /** The core found that the others went on without it, or it cannot go along. */
   | { readonly type: 'outdated'; readonly why: string }
   /** Outcome of readStates (with the record on disk), stopShards and fill. */
@@ -116,6 +122,10 @@ export type GroupEffect =
       readonly shards: readonly number[];
     }
   | { readonly type: 'propose'; readonly attempt: Attempt; readonly view: CoreView }
+  /** The view is to go on without this member, which is too slow. */
+  | { readonly type: 'accuse'; readonly attempt: Attempt; readonly node: number }
+  /** Follow these shards, in place of those before. */
+  | { readonly type: 'observe'; readonly shards: readonly Observation[] }
   /** My history is not that of most. */
   | { readonly type: 'refuse'; readonly apart: Apart }
   /** Become another incarnation without a view. */
@@ -160,6 +170,7 @@ export class GroupMachine {
   readonly #member: RestartMember;
   readonly #restart: RestartLeader;
   readonly #join: JoinLeader;
+  readonly #slow: SlowChoices;
   #admission: { readonly by: number; readonly attempt: Attempt } | null = null;
   #ignored = 0;
   #hopelessSinceMs: number | null = null;
@@ -171,6 +182,7 @@ export class GroupMachine {
     this.#member = new RestartMember(this.#state, options.record);
     this.#restart = new RestartLeader(this.#state);
     this.#join = new JoinLeader(this.#state);
+    this.#slow = new SlowChoices(this.#state);
   }
 
   get status(): GroupStatus {
@@ -179,7 +191,9 @@ export class GroupMachine {
       view: core.installed?.number ?? 0,
       members: core.installed?.members.map(({ node }) => node) ?? [],
       leader: core.installed?.members[0]?.node ?? (layout.members[0] as number),
-      running: layout.heldBy(me).every(({ shard }) => this.runningEpoch(shard) > 0),
+      running: layout
+        .heldBy(me)
+        .every(({ shard }) => this.runningEpoch(shard) > 0 || this.isObserving(shard)),
       missing,
       phase: this.#restart.phase,
       problem: this.#restart.problem,
@@ -191,6 +205,16 @@ export class GroupMachine {
   runningEpoch(shard: number): number {
     const core = this.#running(shard);
     return core?.epoch ?? 0;
+  }
+
+  /** The shard goes on without this member, which was slow and follows it. */
+  isObserving(shard: number): boolean {
+    return !this.#state.core.stuck && this.#state.slow.isObserving(shard);
+  }
+
+  /** Whom this member was made to wait for of late. */
+  get lags(): readonly Lag[] {
+    return this.#state.slow.lags;
   }
 
   /** Node ids in rank order of those that run the shard, as far as this member knows. */
@@ -220,7 +244,8 @@ export class GroupMachine {
   get wantsTicks(): boolean {
     const { core, layout } = this.#state;
     const incomplete = core.installed?.members.length !== layout.members.length;
-    const waits = this.#join.isBusy || this.#hopelessSinceMs !== null;
+    const { slow } = this.#state;
+    const waits = this.#join.isBusy || this.#hopelessSinceMs !== null || slow.wantsTicks;
     return core.installed === null || core.stuck || incomplete || waits;
   }
 
@@ -244,6 +269,10 @@ export class GroupMachine {
         this.#state.setRefused(event.shards);
         this.#sayHello(effects);
         break;
+      case 'lag':
+      case 'keepsUp':
+        if (this.#slow.onEvent(event, nowMs, effects)) this.#sayHello(effects);
+        break;
       case 'outdated':
         this.#renew(event.why, effects);
         break;
@@ -266,6 +295,7 @@ export class GroupMachine {
       case 'tick':
         break;
     }
+    if (this.#slow.onTick(nowMs, effects)) this.#sayHello(effects);
     this.#restart.onTick(nowMs, effects);
     this.#join.onTick(nowMs, effects);
     this.#considerRenewal(nowMs, effects);

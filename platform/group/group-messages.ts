@@ -49,6 +49,10 @@ const GroupMessageSchema = Type.Union([
     incarnations: Type.Array(incarnation),
     /** Shards that may not go on here: damaged for good, or with another history. */
     refused: Type.Array(node),
+    /** Members that made this one wait too long in an epoch of a shard, of late. */
+    slow: Type.Array(Type.Object({ shard: node, epoch: node, node, waitedMs: count })),
+    /** Shards that this one observes, since it was slow; whether it has kept up for a while. */
+    observes: Type.Array(Type.Object({ shard: node, ready: Type.Boolean() })),
   }),
   Type.Object({ type: Type.Literal('collect'), attempt }),
   Type.Object({

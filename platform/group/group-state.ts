@@ -6,6 +6,7 @@
  */
 import type { Attempt, Hello } from './group-messages.ts';
 import type { Layout, ShardLayout } from './layout.ts';
+import { SlowMembers } from './slow-members.ts';
 import type { CoreView } from './view-codec.ts';
 
 /** How the core sees the views now; see NativeView of the bridge. */
@@ -40,6 +41,7 @@ export class GroupState {
   /** What members compare; see `differences`. */
   readonly fingerprint: string;
   readonly up = new Set<number>();
+  readonly slow: SlowMembers;
   readonly #hellos = new Map<number, Hello>();
   #attempts = 0;
   #refused: readonly number[] = [];
@@ -59,6 +61,7 @@ export class GroupState {
     this.me = options.me;
     this.layout = options.layout;
     this.fingerprint = fingerprintOf(options.layout, options.ringSize);
+    this.slow = new SlowMembers(options.me, options.layout);
     this.run = options.run;
     this.#core = { ...blankCore, incarnation: options.incarnation };
     this.#sinceMs = options.nowMs;
@@ -85,6 +88,8 @@ export class GroupState {
       this.#sinceMs = nowMs;
     }
     this.#core = core;
+    const refusedBy = (node: number): readonly number[] => this.hello(node)?.refused ?? [];
+    this.slow.onView(before.installed, core.installed, refusedBy, nowMs);
     return (
       core.incarnation !== before.incarnation ||
       core.installed?.number !== before.installed?.number ||
@@ -103,6 +108,12 @@ export class GroupState {
     return hello === null
       ? []
       : this.layout.heldBy(node).filter(({ shard }) => !hello.refused.includes(shard));
+  }
+
+  /** May a member of the view, or a joiner, be given this shard now? */
+  mayTake(node: number, shard: number): boolean {
+    const member = this.#core.installed?.members.find((one) => one.node === node);
+    return member === undefined || this.slow.mayTake(member, shard, this.hello(node));
   }
 
   ageMs(nowMs: number): number {
@@ -144,6 +155,8 @@ export class GroupState {
       stuck,
       incarnations: (installed?.members ?? []).map((member) => member.incarnation),
       refused: [...this.#refused],
+      slow: this.slow.accusations,
+      observes: this.slow.observes,
     };
   }
 

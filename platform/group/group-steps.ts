@@ -16,9 +16,10 @@ import type { Attempt, Fill } from './group-messages.ts';
 import type { GroupOptions } from './group-options.ts';
 import type { LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
+import { ObserverFeed } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardFiller } from './shard-filler.ts';
-import { beginView, endedEpoch, proposeView, renew, seeViews } from './view-calls.ts';
+import { accuseMember, beginView, endedEpoch, proposeView, renew, seeViews } from './view-calls.ts';
 import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
 import { type Crc32c, readViewRecord, writeViewOffer, writeViewRecord } from './view-record.ts';
 
@@ -35,6 +36,7 @@ export class GroupSteps {
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
   readonly #filler: ShardFiller;
+  readonly #observer: ObserverFeed;
   readonly #log: Logger;
   readonly #ringSize: number;
   readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes);
@@ -55,9 +57,27 @@ export class GroupSteps {
       return options.layout.shard(shard).persistent;
     });
     options.messages.handle(endedCall, (_from, argument) => this.#whenEnded(argument));
+    this.#observer = new ObserverFeed({
+      ...options,
+      filler: this.#filler,
+      position: (shard) => this.#position(shard),
+      queue: (round) => this.#queueRound(round),
+      onKeepsUp: (shard, ready) => {
+        enter({ type: 'keepsUp', shard, ready });
+      },
+    });
+  }
+
+  /** How old what this member has of a shard that it observes may be, ms; null: it does not. */
+  observedLagMs(shard: number): number | null {
+    return this.#observer.lagMs(shard);
   }
 
   run(step: Step): void {
+    if (step.type === 'observe') {
+      this.#observer.set(step.shards);
+      return;
+    }
     if (step.type === 'readStates' || step.type === 'admit' || step.type === 'renew') {
       // Whatever an older attempt is doing has no meaning any more.
       this.#abort.abort();
@@ -99,6 +119,7 @@ export class GroupSteps {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#observer.close();
     this.#abort.abort();
     await this.#steps;
   }
@@ -124,6 +145,13 @@ export class GroupSteps {
     });
   }
 
+  /** A round catches what it throws. */
+  #queueRound(round: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { signal } = this.#abort;
+    this.#steps = this.#steps.then(() => (signal.aborted ? undefined : round(signal)));
+    return this.#steps;
+  }
+
   /** Tried until it succeeds: a machine that waits for it takes part in nothing. */
   async #renew(why: string): Promise<void> {
     this.#log.warn({ why }, 'this member gives up its view and begins anew');
@@ -140,7 +168,7 @@ export class GroupSteps {
   }
 
   async #runStep(
-    step: Exclude<Step, { readonly type: 'renew' }>,
+    step: Exclude<Step, { readonly type: 'renew' | 'observe' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { recordFiles, care } = this.#options;
@@ -186,6 +214,14 @@ export class GroupSteps {
           shards: await Promise.all(step.shards.map((shard) => this.#position(shard))),
         });
         return;
+      case 'accuse': {
+        const { status } = await accuseMember(this.#core, step.node);
+        if (status !== 0) {
+          const { node } = step;
+          this.#log.info({ node, reason: this.#core.statusName(status) }, 'it is not suspected');
+        }
+        return;
+      }
       case 'propose': {
         const { status } = await proposeView(this.#core, step.view);
         if (status !== 0) {

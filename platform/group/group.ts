@@ -21,6 +21,7 @@ import type { Layout } from './layout.ts';
 import { LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
+import type { Lag } from './slow-members.ts';
 import { seeViews } from './view-calls.ts';
 
 export interface MemberState extends MemberAddress {
@@ -104,7 +105,7 @@ export class Group {
       stopped: layout
         .heldBy(core.nodeId)
         .map(({ shard }) => shard)
-        .filter((shard) => !this.isRunning(shard)),
+        .filter((shard) => !this.isRunning(shard) && !this.isObserving(shard)),
       problem: status.problem,
     };
   }
@@ -116,6 +117,21 @@ export class Group {
   /** 0: the shard stands still, or is not held here. */
   runningEpoch(shard: number): number {
     return this.care.refusalOf(shard) === null ? this.#machine.runningEpoch(shard) : 0;
+  }
+
+  /** The shard goes on without this member, which was slow, and follows what the others do. */
+  isObserving(shard: number): boolean {
+    return this.care.refusalOf(shard) === null && this.#machine.isObserving(shard);
+  }
+
+  /** How old what this member has of such a shard may be, ms; null: it does not observe it. */
+  observedLagMs(shard: number): number | null {
+    return this.isObserving(shard) ? this.#steps.observedLagMs(shard) : null;
+  }
+
+  /** Members that this one was made to wait for of late, the longest wait first. */
+  get lags(): readonly Lag[] {
+    return this.#machine.lags;
   }
 
   /** Node ids in rank order of those that run a shard, as far as this member knows. */
@@ -175,6 +191,9 @@ export class Group {
       },
       onView: (notice) => {
         this.#onNotice(notice);
+      },
+      onLag: (lag) => {
+        this.#enter({ type: 'lag', lag });
       },
     });
     this.#messages.onGroupMessage((from, message) => {

@@ -1,7 +1,7 @@
 /**
  * Brings the members of the view that this one leads to what the layout wants: lets in who has no
  * view, gives members back the shards that they lack, opens shards again that lost all members, and
- * takes members out of shards that they refuse. Whoever comes to a shard is first told to fetch
+ * takes members out of shards that they refuse or are too slow for. Whoever comes to a shard is first told to fetch
  * most of what it misses, then a view with it is proposed; one thing at a time.
  *
  * Thread: event loop. See group-machine.ts for the protocol.
@@ -24,6 +24,7 @@ import type { ShardLayout } from './layout.ts';
 import { lackedBy, viewOpening, viewTaking, viewWith, viewWithoutRefusers } from './next-view.ts';
 import { RestartHistories } from './restart-histories.ts';
 import { noLineage } from './restart-plan.ts';
+import { describeVerdict, slowVerdicts, viewDemoting } from './slow-view.ts';
 import { type CoreView, nodesOf } from './view-codec.ts';
 
 type Goal =
@@ -118,7 +119,15 @@ export class JoinLeader {
       this.#propose(without, nowMs, effects);
       return;
     }
-    const joiner = this.#joiner();
+    const slow = slowVerdicts(this.#state, 'demote', nowMs);
+    if (slow.length > 0) {
+      for (const verdict of slow) this.#say(describeVerdict(verdict), effects);
+      this.#goal = { type: 'remove' };
+      this.#attempt = this.#state.nextAttempt();
+      this.#propose(viewDemoting(this.#state, slow), nowMs, effects);
+      return;
+    }
+    const joiner = this.#joiner(nowMs);
     if (joiner !== null) {
       this.#say(`member ${String(joiner)} joins`, effects);
       this.#goal = { type: 'join', node: joiner };
@@ -242,11 +251,12 @@ export class JoinLeader {
   }
 
   /** The lowest blank member that reaches all members, and they it. */
-  #joiner(): number | null {
+  #joiner(nowMs: number): number | null {
     const { core, me } = this.#state;
     const nodes = (core.installed?.members ?? []).map(({ node }) => node);
     const blank = this.#state.blankMembers().filter((node) => node !== me && !nodes.includes(node));
-    return blank.find((node) => this.#state.areLinked([...nodes, node])) ?? null;
+    const waits = (node: number): boolean => !this.#state.slow.mayJoin(node, nowMs);
+    return blank.find((node) => this.#state.areLinked([...nodes, node]) && !waits(node)) ?? null;
   }
 
   /** From the first member of each shard that runs. */

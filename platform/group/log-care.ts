@@ -119,7 +119,8 @@ export class LogCare {
   }
 
   /** Opens a shard. One that is damaged is left closed, to be mended from the other members. */
-  async open({ shard, persistent, delivery, min, members }: ShardLayout): Promise<void> {
+  async open(layout: ShardLayout): Promise<void> {
+    const { shard, persistent, delivery, min, members, slowMember } = layout;
     const { core, shardMemoryBytes } = this.#options;
     this.#closed.add(shard);
     try {
@@ -127,6 +128,7 @@ export class LogCare {
         core.openShard({ shard, persistent, memoryMax: shardMemoryBytes }),
         setShardRules(core, { shard, raw: delivery === 'raw', membersMin: min }),
       ]);
+      core.addon.watchLag(core.handle, shard, slowMember.afterMs);
       this.#closed.delete(shard);
       this.#damage.delete(shard);
     } catch (caught) {

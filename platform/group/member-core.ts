@@ -30,6 +30,7 @@ import type {
   SubscriptionHandler,
 } from './core-types.ts';
 import { groupLimits } from './group-limits.ts';
+import { lagIn } from './slow-members.ts';
 import { TokenTable } from './token-table.ts';
 import { ignore, unanswered, type Waiter } from './waiter.ts';
 
@@ -427,6 +428,9 @@ export class MemberCore {
         return;
       case rowKinds.damage:
         this.#tell((listener) => listener.onDamage?.(a, b, c, d));
+        return;
+      case rowKinds.lag:
+        this.#tell((listener) => listener.onLag?.(lagIn(rows, at)));
         return;
       case rowKinds.disk:
         this.#tell((listener) => listener.onDisk?.(a, b === 1));

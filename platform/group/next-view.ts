@@ -25,13 +25,16 @@ export function viewWith(state: GroupState, node: number, incarnation: string): 
   return { number: view.number + 1, parent: view.number, members, shards };
 }
 
-/** Open shards that a member is to hold, does not refuse, and is not in. */
+/** Open shards that a member is to hold, does not refuse or observe, and is not in. */
 export function lackedBy(state: GroupState, node: number): number[] {
   const view = state.core.installed;
   const held = new Set(state.heldBy(node).map(({ shard }) => shard));
   const lacked = (view?.shards ?? []).filter(
     (shard) =>
-      held.has(shard.shard) && !shard.closed && !nodesOf(view as CoreView, shard).includes(node),
+      held.has(shard.shard) &&
+      !shard.closed &&
+      !nodesOf(view as CoreView, shard).includes(node) &&
+      state.mayTake(node, shard.shard),
   );
   return lacked.map(({ shard }) => shard);
 }
@@ -93,7 +96,7 @@ export function viewWithoutRefusers(state: GroupState): CoreView | null {
 }
 
 /** The next epoch of a shard, with these seats. */
-function reshaped(
+export function reshaped(
   { layout }: GroupState,
   members: CoreView['members'],
   before: CoreShard,

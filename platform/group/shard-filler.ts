@@ -12,7 +12,7 @@ import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
-import { lastHead, readHead } from './record.ts';
+import { lastHead, paddedLength, readHead } from './record.ts';
 
 /** A place in a log: after the record of this epoch and sequence. */
 interface Place {
@@ -38,6 +38,7 @@ export class ShardFiller {
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
   readonly #persistent: (shard: number) => boolean;
+  #trusted: readonly number[] = [];
 
   /** `persistent` says of a shard whether it has a log. */
   constructor(core: MemberCore, messages: PeerMessages, persistent: (shard: number) => boolean) {
@@ -58,10 +59,32 @@ export class ShardFiller {
     });
   }
 
+  /**
+   * Of these shards all that is here is known to be the beginning of the others' history. That need
+   * not be looked up, which a volatile shard could not answer: it forgets.
+   */
+  trust(shards: readonly number[]): void {
+    this.#trusted = shards;
+  }
+
+  /** Fetches one chunk, up to the end of an epoch; false: the donor has no more up to there. */
+  async follow(
+    { shard, donor }: Fill,
+    mine: Place,
+    epochMax: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const chunk = await this.#readDonor(shard, donor, mine, signal);
+    const records = upToEpoch(chunk, epochMax);
+    if (records.byteLength > 0) await this.#core.appendLog(shard, records);
+    return records.byteLength > 0;
+  }
+
   /** `mine` is where this member stands. Throws when donor or disk fails, or when aborted. */
   async fill(fill: Fill, mine: Place, signal: AbortSignal): Promise<void> {
     const { shard, donor } = fill;
-    let common = await this.#commonPlace(shard, donor, mine, signal);
+    const isTrusted = this.#trusted.includes(shard);
+    let common = isTrusted ? mine : await this.#commonPlace(shard, donor, mine, signal);
     if (common.epoch !== mine.epoch || common.sequence !== mine.sequence) {
       await this.#core.cutBack(shard, common.epoch, common.sequence);
       // What is in memory alone is not cut but emptied.
@@ -191,6 +214,17 @@ export class ShardFiller {
       throw caught;
     }
   }
+}
+
+/** The first records of these, as long as their epoch is not above. */
+function upToEpoch(records: Buffer, epochMax: number): Buffer {
+  let at = 0;
+  while (at < records.byteLength) {
+    const { epoch, length } = readHead(records, at);
+    if (epoch > epochMax) break;
+    at += paddedLength(length);
+  }
+  return records.subarray(0, at);
 }
 
 function sameMark(a: Mark, b: Mark): boolean {

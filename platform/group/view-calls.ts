@@ -53,6 +53,11 @@ export async function setShardRules(core: MemberCore, rules: ShardRules): Promis
   );
 }
 
+/** NOT_CURRENT: a view is on its way. INVALID_ARGUMENT: no majority is left without it. */
+export function accuseMember(core: MemberCore, node: number): Promise<CoreResult> {
+  return core.request((token) => core.addon.accuseMember(core.handle, node, token));
+}
+
 /** Ends everything of the view and becomes another incarnation. */
 export async function renew(core: MemberCore): Promise<void> {
   await core.call('Becoming another incarnation', (token) => core.addon.renew(core.handle, token));

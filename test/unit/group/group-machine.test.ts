@@ -189,6 +189,8 @@ describe('a total restart', () => {
       stuck: false,
       incarnations: [],
       refused: [],
+      slow: [],
+      observes: [],
     };
     world.member(1)?.enter({ type: 'peer', node: 3, up: true });
     world.member(1)?.enter({ type: 'message', from: 3, message: hello });

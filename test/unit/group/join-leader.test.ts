@@ -53,6 +53,8 @@ class Leader {
       stuck: false,
       incarnations: [],
       refused: [],
+      slow: [],
+      observes: [],
       ...given,
     };
     this.enter({ type: 'peer', node, up: true });

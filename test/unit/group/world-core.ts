@@ -108,6 +108,16 @@ export class WorldCore {
     return true;
   }
 
+  /** The others follow, as with one that is lost. */
+  accuse(node: number): boolean {
+    const seat = this.installed?.members.find((member) => member.node === node)?.seat;
+    const left = this.installed?.members.filter((member) => member.node !== node) ?? [];
+    const isMost = 2 * left.length > (this.installed?.members.length ?? 0);
+    if (seat === undefined || this.pending !== null || !isMost) return false;
+    this.suspects = new Set([...this.suspects, seat]);
+    return true;
+  }
+
   prepared(vote: string): void {
     if (this.pending?.vote === vote) {
       this.preparedVote = vote;

@@ -50,6 +50,15 @@ export class WorldLog {
     this.sync();
   }
 
+  /** More of it, up to the end of an epoch; what is here has to be its beginning. */
+  follow(other: WorldLog, epochMax: number): void {
+    if (!this.places.every((place, at) => isSame(place, other.places[at]))) {
+      throw new Error(`an observer has ${this.digest}, its donor ${other.digest}`);
+    }
+    this.places = other.places.filter(({ epoch }) => epoch <= epochMax);
+    this.sync();
+  }
+
   has(place: Place): boolean {
     return this.places.some((item) => isSame(item, place));
   }

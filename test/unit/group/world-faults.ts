@@ -94,7 +94,7 @@ export function settle(world: World): boolean {
   return comes && world.isSettled();
 }
 
-function inflict(world: World, random: Random): void {
+export function inflict(world: World, random: Random): void {
   const { alive, dead } = world;
   const drawn = random.below(100);
   if (drawn < 30 && alive.length > 0) {
@@ -124,7 +124,7 @@ function cutPower(world: World, random: Random): void {
   }
 }
 
-function writeNowAndThen(world: World, random: Random): void {
+export function writeNowAndThen(world: World, random: Random): void {
   if (world.isWriting) {
     world.write(random.pick(world.layout.shards).shard);
   }

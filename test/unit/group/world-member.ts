@@ -5,6 +5,7 @@ import {
   type GroupEvent,
 } from '../../../platform/group/group-machine.ts';
 import type { Attempt, Fill } from '../../../platform/group/group-messages.ts';
+import type { Observation } from '../../../platform/group/slow-members.ts';
 import { type CoreView, nodesOf } from '../../../platform/group/view-codec.ts';
 import { noView, type ViewRecord } from '../../../platform/group/view-record.ts';
 import { type Pending, WorldCore } from './world-core.ts';
@@ -14,7 +15,10 @@ import { Violation } from './world-checks.ts';
 
 /** Its yields are delays in ms; it fails by throwing. */
 type Step = Generator<number, void>;
-type StepEffect = Exclude<GroupEffect, { readonly type: 'send' | 'changed' | 'log' | 'refuse' }>;
+type StepEffect = Exclude<
+  GroupEffect,
+  { readonly type: 'send' | 'changed' | 'log' | 'refuse' | 'observe' }
+>;
 
 const tickMs = 200;
 const beatMs = 50;
@@ -34,6 +38,7 @@ export class WorldMember {
   #aborts = 0;
   #ticking = false;
   #coreWroteMs = 0;
+  #observing = 0;
 
   constructor(world: World, node: number, disk: WorldDisk) {
     this.#world = world;
@@ -155,6 +160,10 @@ export class WorldMember {
         return;
       case 'changed':
         return;
+      case 'observe':
+        this.#observing++;
+        for (const shard of effect.shards) this.#observe(shard, this.#observing, 0);
+        return;
       case 'refuse':
         throw new Violation(`histories of one place differ: ${JSON.stringify(effect.apart)}`);
       default:
@@ -275,10 +284,29 @@ export class WorldMember {
         this.enter({ type: 'proposed', attempt: effect.attempt, taken });
         return;
       }
+      case 'accuse':
+        this.core.accuse(effect.node);
+        return;
       case 'renew':
         this.renew(effect.why);
         return;
     }
+  }
+
+  /** Follows a shard, between steps, as observer-feed.ts does. */
+  #observe(observation: Observation, nth: number, keptMs: number): void {
+    const { shard, keepUpMs } = observation;
+    const mine = this.core.installed?.shards.find((item) => item.shard === shard);
+    const nodes = mine === undefined ? [] : nodesOf(this.core.installed as CoreView, mine);
+    const donor = nodes.find((node) => node !== this.node && this.#world.isUp(this.node, node));
+    const isFree = !this.#working && this.core.pending === null && !nodes.includes(this.node);
+    if (isFree && mine !== undefined && donor !== undefined) {
+      this.log(shard).follow(this.#donor(donor).log(shard), mine.epoch);
+    }
+    if (keptMs >= keepUpMs) this.enter({ type: 'keepsUp', shard, ready: true });
+    this.later(100, () => {
+      if (this.#observing === nth) this.#observe(observation, nth, keptMs + 100);
+    });
   }
 
   renew(why: string): void {
