@@ -3,6 +3,7 @@ import { type Clock, FreshetError, type Logger, type Random } from '../base/mod.
 import { catalogSubgroup, type Group, type MemberCore, type PeerMessages } from '../group/mod.ts';
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
+import { DemotableShard } from './demotable-shard.ts';
 import { LocalShard } from './local-shard.ts';
 import { SilentShard } from './silent-shard.ts';
 import { ObjectStore } from './object-store.ts';
@@ -81,7 +82,8 @@ type Access = (shard: number) => ShardAccess;
 /** A request of another member goes no further than here. */
 function onlyLocal(access: Access): Access {
   return (shard) => {
-    const found = access(shard);
+    const asked = access(shard);
+    const found = asked instanceof DemotableShard ? asked.here() : asked;
     if (!(found instanceof LocalShard)) {
       throw new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
     }
@@ -100,11 +102,13 @@ function makeAccess({ core, messages, group, clock, random }: MemberStoreOptions
     if (rank < 0 || group.runsElsewhere) {
       return getOrMake(remotes, shard, remote);
     }
-    return getOrMake(locals, shard, () =>
-      layout.senders.includes(rank)
+    return getOrMake(locals, shard, () => {
+      const local = layout.senders.includes(rank)
         ? new LocalShard(layout, core, group, clock)
-        : new SilentShard(layout, core, group, clock, remote()),
-    );
+        : new SilentShard(layout, core, group, clock, remote());
+      const isDemotable = layout.slowMember.policy === 'demote';
+      return isDemotable ? new DemotableShard(local, remote(), group) : local;
+    });
   };
 }
 

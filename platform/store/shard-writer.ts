@@ -33,6 +33,7 @@ export class ShardWriter {
   readonly #clock: Clock;
   readonly #overloaded: number;
   readonly #stopped: number;
+  readonly #notHere: number;
   readonly #waiting: Waiting[] = [];
   readonly #inFlight = new Set<InFlight>();
   #waitingBytes = 0;
@@ -46,6 +47,7 @@ export class ShardWriter {
     this.#clock = clock;
     this.#overloaded = core.addon.statusNames.indexOf('OVERLOADED');
     this.#stopped = core.addon.statusNames.indexOf('SHARD_STOPPED');
+    this.#notHere = core.addon.statusNames.indexOf('NOT_A_MEMBER');
   }
 
   get isBacklogged(): boolean {
@@ -54,7 +56,8 @@ export class ShardWriter {
 
   /**
    * The completion as the native side gave it, of any status; null with ack none. Rejects
-   * OVERLOADED or SHARD_STOPPED (never queued, no effect), TIMEOUT (effect unknown), CANCELLED.
+   * OVERLOADED, SHARD_STOPPED or NOT_A_MEMBER, where this member only observes the shard (never
+   * queued, no effect), TIMEOUT (effect unknown), CANCELLED.
    */
   async submit(
     change: CoreChange,
@@ -98,7 +101,8 @@ export class ShardWriter {
    * What is given to a shard that stands still comes back with its effect unknown: it waits here.
    */
   #submitNow(change: CoreChange): Promise<Completion | null> | number {
-    return this.#group.isRunning(this.#shard) ? this.#core.submit(change) : this.#stopped;
+    if (this.#group.isRunning(this.#shard)) return this.#core.submit(change);
+    return this.#group.isObserving(this.#shard) ? this.#notHere : this.#stopped;
   }
 
   #schedulePump(refused: number): void {
