@@ -42,6 +42,7 @@ const calls: Readonly<Record<string, ParentCall>> = {
     return keys;
   },
   status: (member) => Promise.resolve(member.group.status),
+  holders: (member, shard) => Promise.resolve(member.group.holders(shard as number)),
   frontier: (member, pool) => member.store.objects.frontier(pool as string),
   writeUntilFailure,
   whenWritten: async () => {
