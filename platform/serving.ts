@@ -169,15 +169,18 @@ function sampleOf(member: Member, lambdas: LambdaRuntime): MemberSample {
       const out = new Float64Array(frontierWidth);
       core.addon.frontiers(core.handle, layout.shard, out);
       const stopped = out[frontierColumns.stopped] ?? 0;
+      const observedLagMs = group.observedLagMs(layout.shard);
       return {
         shard: layout.shard,
         subgroup: layout.subgroup,
         epoch: out[frontierColumns.epoch] ?? 0,
         deliveredVersion: out[frontierColumns.deliveredVersion] ?? 0,
         persistedVersion: out[frontierColumns.persistedVersion] ?? 0,
-        stopped: stopped === 0 ? null : core.statusName(stopped),
+        stopped: stopped === 0 || observedLagMs !== null ? null : core.statusName(stopped),
+        observedLagMs,
       };
     }),
+    waits: group.lags.map(({ shard, node, kind, waitedMs }) => ({ shard, node, kind, waitedMs })),
     logs: group.care.counts,
     pipelines: lambdas.pipelines(),
   };

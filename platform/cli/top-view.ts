@@ -24,6 +24,13 @@ export interface TopSample {
     readonly deliveredVersion: number;
     readonly persistedVersion: number;
     readonly stopped: string | null;
+    readonly observedLagMs: number | null;
+  }[];
+  readonly waits: readonly {
+    readonly shard: number;
+    readonly node: number;
+    readonly kind: string;
+    readonly waitedMs: number;
   }[];
   readonly stages: readonly TopStage[];
 }
@@ -54,6 +61,7 @@ export function topLines(
     ...members.map(
       ({ nodeId, host, up }) => `  member ${String(nodeId)}  ${host}  ${up ? 'up' : 'DOWN'}`,
     ),
+    ...slowLines(now),
     '',
     'subgroup      shards  versions/s    newest  stopped',
     ...subgroupLines(before, now, seconds),
@@ -65,6 +73,17 @@ export function topLines(
     // Bytes that a writer chose do not steer the terminal.
     ...results.map(({ key, text }) => `  ${key}  ${text.replaceAll(/\p{Cc}/gu, '·')}`),
   ];
+}
+
+function slowLines({ shards, waits }: TopSample): string[] {
+  const waited = waits.map(({ shard, node, kind, waitedMs }) => {
+    const what = `waited ${String(waitedMs)} ms until it had ${kind}`;
+    return `  member ${String(node)} is slow in shard ${String(shard)}: ${what}`;
+  });
+  const observed = shards.flatMap(({ shard, observedLagMs: lag }) =>
+    lag === null ? [] : [`  observes shard ${String(shard)}, up to ${String(lag)} ms behind`],
+  );
+  return [...waited, ...observed];
 }
 
 function subgroupLines(before: TopSample, now: TopSample, seconds: number): string[] {

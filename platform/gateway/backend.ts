@@ -21,6 +21,8 @@ export interface MemberSample {
   readonly at: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly shards: readonly ShardSample[];
+  /** Waits for slow members, of late. */
+  readonly waits: readonly WaitSample[];
   readonly logs: LogSample;
   readonly pipelines: readonly DeployedPipeline[];
 }
@@ -42,6 +44,20 @@ export interface ShardSample {
   readonly epoch: number;
   readonly deliveredVersion: number;
   readonly persistedVersion: number;
-  /** Coded reason, or null while it runs. */
+  /** Coded reason, or null while it runs or is observed. */
   readonly stopped: string | null;
+  /**
+   * The shard goes on without this member, which was slow: how old what it has may be, ms. null: it
+   * does not observe the shard.
+   */
+  readonly observedLagMs: number | null;
+}
+
+/** This member was made to wait for another one in a shard. */
+export interface WaitSample {
+  readonly shard: number;
+  readonly node: number;
+  /** What it was waited for to have done with messages. */
+  readonly kind: 'received' | 'delivered' | 'persisted';
+  readonly waitedMs: number;
 }

@@ -1,5 +1,5 @@
 import { delayBucketsMicros, type Stage } from '../lambda/mod.ts';
-import type { Backend, LogSample, ShardSample } from './backend.ts';
+import type { Backend, LogSample, ShardSample, WaitSample } from './backend.ts';
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -8,7 +8,7 @@ type Labels = Readonly<Record<string, string | number>>;
  * native code, so nothing is kept twice.
  */
 export function metricsText({ sample, lambdas }: Backend): string {
-  const { node, view, counters, shards, logs } = sample();
+  const { node, view, counters, shards, waits, logs } = sample();
   const text = new MetricsText({ member: node });
   text.add('freshet_view', 'gauge', 'Number of the installed view', [[{}, view]]);
   for (const [name, value] of Object.entries(counters)) {
@@ -38,9 +38,27 @@ export function metricsText({ sample, lambdas }: Backend): string {
   perShard('freshet_shard_stopped', '1 while the shard does not answer', (s) =>
     s.stopped === null ? 0 : 1,
   );
+  perShard('freshet_shard_observed', '1 while the member, being slow, only observes it', (s) =>
+    s.observedLagMs === null ? 0 : 1,
+  );
+  perShard(
+    'freshet_shard_observed_lag_seconds',
+    'How old what an observer has may be',
+    (s) => (s.observedLagMs ?? 0) / 1000,
+  );
+  addWaits(text, waits);
   addLogs(text, logs);
   addStages(text, lambdas.stages());
   return text.toString();
+}
+
+function addWaits(text: MetricsText, waits: readonly WaitSample[]): void {
+  text.add(
+    'freshet_shard_wait_seconds',
+    'gauge',
+    'How long this member waited for a slow one, of late',
+    waits.map(({ shard, node, kind, waitedMs }) => [{ shard, slow: node, kind }, waitedMs / 1000]),
+  );
 }
 
 function addLogs(text: MetricsText, logs: LogSample): void {

@@ -21,6 +21,7 @@ export interface Shard {
   readonly deliveredVersion: number;
   readonly persistedVersion: number;
   readonly stopped: string | null;
+  readonly observedLagMs: number | null;
 }
 
 export interface Stage {
@@ -43,6 +44,7 @@ export interface Sample {
   /** ms since 1970, by the member's clock. */
   readonly at: number;
   readonly shards: readonly Shard[];
+  readonly waits: readonly { readonly shard: number; readonly node: number }[];
   readonly stages: readonly Stage[];
 }
 

@@ -14,6 +14,7 @@ const sample = (at: number, version: number, succeeded: number): TopSample => ({
       deliveredVersion: version,
       persistedVersion: 0,
       stopped: null,
+      observedLagMs: 120,
     },
     {
       shard: 3,
@@ -22,8 +23,10 @@ const sample = (at: number, version: number, succeeded: number): TopSample => ({
       deliveredVersion: 10,
       persistedVersion: 0,
       stopped: 'SHARD_STOPPED',
+      observedLagMs: null,
     },
   ],
+  waits: [{ shard: 3, node: 2, kind: 'received', waitedMs: 412 }],
   stages: [
     {
       name: 's',
@@ -50,6 +53,8 @@ it('shows rates between two samples, stopped shards and members that are down', 
   const text = lines.join('\n');
   expect(text).toMatch(/view 3 {2}waiting for 2/);
   expect(text).toMatch(/member 2 {2}b {2}DOWN/);
+  expect(text).toContain('member 2 is slow in shard 3: waited 412 ms until it had received');
+  expect(text).toContain('observes shard 2, up to 120 ms behind');
   expect(text).toMatch(/volatile +2 +100\.0 +310 +1/);
   expect(text).toMatch(/\/a x +3\.0 +4 +1 +56 +2 +0/);
   expect(text).toMatch(/\/r\/1 {2}\{\}/);
