@@ -145,7 +145,8 @@ export class ObserverFeed {
       const isThere = mine.epoch === epoch ? mine.sequence >= sequence : mine.epoch > epoch;
       if (isThere) return true;
       // Looked at anew before each: a view may have come.
-      if (this.#donorOf(shard)?.epoch !== place.epoch || core.closed) return false;
+      const goesOn = this.#followed.has(shard) && !core.closed;
+      if (!goesOn || this.#donorOf(shard)?.epoch !== place.epoch) return false;
       const { donor } = place;
       if (!(await filler.follow({ shard, donor }, mine, place.epoch, signal))) return !isBeyond;
     }

@@ -66,6 +66,12 @@ function isAfter(mark: Mark, epoch: number, sequence: number): boolean {
 }
 
 async function fill(mine: ListLog, donor: ListLog, persistent = true): Promise<void> {
+  const last = mine.records.at(-1) ?? { epoch: 0, sequence: -1 };
+  const signal = new AbortController().signal;
+  await fillerOf(mine, donor, persistent).fill({ shard: 1, donor: 2 }, last, signal);
+}
+
+function fillerOf(mine: ListLog, donor: ListLog, persistent = true): ShardFiller {
   const handlers = new Map<string, CallHandler>();
   const served = { handle: (name: string, run: CallHandler) => handlers.set(name, run) };
   new ShardFiller(
@@ -78,13 +84,11 @@ async function fill(mine: ListLog, donor: ListLog, persistent = true): Promise<v
     call: (_node: number, name: string, argument: unknown) =>
       (handlers.get(name) as CallHandler)(2, argument),
   };
-  const filler = new ShardFiller(
+  return new ShardFiller(
     mine as unknown as MemberCore,
     messages as unknown as PeerMessages,
     () => persistent,
   );
-  const last = mine.records.at(-1) ?? { epoch: 0, sequence: -1 };
-  await filler.fill({ shard: 1, donor: 2 }, last, new AbortController().signal);
 }
 
 /** `count` records of each epoch, sequences with gaps as nulls leave them. */
@@ -93,6 +97,38 @@ function history(epochs: readonly [number, number][], crc = 1): Mark[] {
     Array.from({ length: count }, (_, nth) => ({ epoch, sequence: nth * 3, crc })),
   );
 }
+
+describe('following a shard', () => {
+  const { signal } = new AbortController();
+  const from = { shard: 1, donor: 2 };
+
+  test('takes what comes next, up to the end of an epoch', async () => {
+    const donor = new ListLog(
+      history([
+        [1, 5],
+        [2, 4],
+        [3, 9],
+      ]),
+    );
+    const mine = new ListLog(history([[1, 2]]));
+    const filler = fillerOf(mine, donor);
+    expect(await filler.follow(from, { epoch: 1, sequence: 3 }, 2, signal)).toBe(true);
+    expect(mine.records).toEqual(donor.records.slice(0, 9));
+    expect(await filler.follow(from, { epoch: 2, sequence: 9 }, 2, signal)).toBe(false);
+    expect(mine.records).toHaveLength(9);
+  });
+
+  test('lets a volatile one be filled from where it is, though the donor has forgotten that', async () => {
+    const all = history([[1, 9]]);
+    const donor = new ListLog(all.slice(6), false);
+    const mine = new ListLog(all.slice(0, 5), false);
+    const filler = fillerOf(mine, donor, false);
+    filler.trust([1]);
+    await filler.fill(from, { epoch: 1, sequence: 12 }, signal);
+    expect(mine.cuts).toBe(0);
+    expect(mine.records).toEqual([...all.slice(0, 5), ...all.slice(6)]);
+  });
+});
 
 describe('filling a shard', () => {
   test('an empty one gets everything, in bounded chunks', async () => {
