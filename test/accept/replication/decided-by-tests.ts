@@ -35,6 +35,18 @@ export const decidedByTests: readonly Check[] = [
     },
     { name: "Cascade's layout.json", file: 'test/unit/group/cascade-layout.test.ts', tests: null },
   ]),
+  testsCheck('a slow member', 'tests-slow-member', [
+    {
+      name: 'demoted, fed, let in again; what was acknowledged is found',
+      file: 'test/integration/slow-member.test.ts',
+      tests: null,
+    },
+    {
+      name: 'wait, suspect, demote, beside all other faults',
+      file: 'test/unit/group/slow-members.test.ts',
+      tests: null,
+    },
+  ]),
   testsCheck('replicated', 'tests-replicated', [
     { name: 'ordered and p2p calls, snapshot, restore', file: replicated, tests: null },
     { name: 'mcast, fbcast, cbcast, abcast, flush', file: channel, tests: null },
