@@ -1,8 +1,9 @@
 /** A member of the rows about views: tells each as it is installed, and how long puts stall. */
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { toFreshetError } from '../../../platform/base/mod.ts';
 import { type ParentCall, runMemberProcess } from '../../../platform/member-process.ts';
 import type { PoolOptions } from '../../../platform/store/mod.ts';
+import { percentile } from '../statistics.ts';
 
 /** A view at a member, by the clock that all processes of the machine share. */
 export interface ViewNews {
@@ -70,6 +71,37 @@ const calls: Readonly<Record<string, ParentCall>> = {
     if (writing === null) return null;
     writing.stop = true;
     return writing.done;
+  },
+  measureRate: async (member, argument) => {
+    const { prefix, lanes, ms } = argument as { prefix: string; lanes: number; ms: number };
+    const began = performance.now();
+    let puts = 0;
+    const lane = async (_: unknown, nth: number): Promise<void> => {
+      for (; performance.now() - began < ms; puts++) {
+        const key = `${prefix}/${String(nth)}`;
+        await member.store.objects.put({ key, value, timeoutMs: 10_000 });
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return (puts * 1000) / (performance.now() - began);
+  },
+  /** Puts that are due at a steady rate, however long others take: from then on they are waited for. */
+  measureDelay: async (member, argument) => {
+    const { prefix, perSecond, ms } = argument as { prefix: string; perSecond: number; ms: number };
+    const began = performance.now();
+    const tookMs: number[] = [];
+    const open: Promise<void>[] = [];
+    const put = async (nth: number, dueMs: number): Promise<void> => {
+      const key = `${prefix}/${String(nth % 100)}`;
+      await member.store.objects.put({ key, value, timeoutMs: 10_000 });
+      tookMs.push(performance.now() - dueMs);
+    };
+    for (let nth = 0, dueMs = began; dueMs - began < ms; nth++, dueMs += 1000 / perSecond) {
+      while (performance.now() < dueMs) await pause(1);
+      open.push(put(nth, dueMs));
+    }
+    await Promise.all(open);
+    return percentile(tookMs, 0.99);
   },
   createPool: (member, options) => member.store.objects.createPool(options as PoolOptions),
   /** `count` versions of 100 B over a thousand keys, in batches. */

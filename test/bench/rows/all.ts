@@ -8,6 +8,7 @@ import { idle } from './idle.ts';
 import { joinState } from './join-state.ts';
 import { memberPut } from './member-put.ts';
 import { restartLog } from './restart-log.ts';
+import { slowMember } from './slow-member.ts';
 import { unaffectedShard } from './unaffected-shard.ts';
 import { viewChange } from './view-change.ts';
 
@@ -25,6 +26,7 @@ export const rows: readonly Row[] = [
   httpPut,
   viewChange,
   unaffectedShard,
+  slowMember,
   joinState,
   restartLog,
 ];
