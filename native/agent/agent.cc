@@ -444,7 +444,7 @@ int Agent::take_appends() {
   } else {
     log->close(false, true);
     log->await_synced(token);
-    for (Token due; log->take_synced(due);) answer(due, Status::kOk);
+    for (Token due; log->take_synced(due);) answer(due, log->failed());
   }
   return 1;
 }

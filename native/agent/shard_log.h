@@ -31,7 +31,9 @@ class ShardLog {
   Status on_report(const LogReport& report);
   // `token` is due once everything closed up to now is synced.
   void await_synced(Token token) { waiting_.push_back({token, closed_}); }
+  // Also once the log has failed: then what waits is not on disk.
   bool take_synced(Token& token);
+  Status failed() const { return failed_; }
 
  private:
   struct Waiting {
