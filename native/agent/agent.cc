@@ -366,6 +366,8 @@ void Agent::open_shard(ShardHost& host, std::shared_ptr<Store> store) {
 }
 
 void Agent::close_shard(ShardHost& host) {
+  subscriptions_ -= host.subscriptions;
+  host.subscriptions = 0;
   logs_.erase(host.id());
   host.set_store(nullptr);
 }

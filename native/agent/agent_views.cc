@@ -87,7 +87,7 @@ Status Agent::begin_view(const View& view, size_t ring_size) {
 void Agent::renew(uint64_t incarnation) {
   views_.renew(incarnation);
   for (ShardHost* host : order_) {
-    host->leave_epoch(0);
+    host->leave_epoch(std::nullopt);
     stop_epoch(*host, Status::kShardStopped, 0, true);
   }
   transport_.renew(incarnation);

@@ -84,6 +84,9 @@ class Member {
   Status open_shard(ShardId shard, bool persistent, size_t memory_max, Token token);
   // From the layout; of a shard that was opened, or found damaged.
   Status set_rules(ShardId shard, const ShardRules& rules, Token token);
+  // Of one that runs no epoch here: its memory is given back, its log stays on disk. One that is
+  // not open is no error. Subscriptions end without a word. kInvalidArgument: it runs.
+  Status close_shard(ShardId shard, Token token);
   Status shard_state(ShardId shard, Token token);
   Status read_log(ShardId shard, LogPosition after, size_t size_max, Token token);
   Status append_log(ShardId shard, Bytes records, Token token);
@@ -155,6 +158,7 @@ class Member {
   using LogJob = std::function<Status(const LogAtHand& log, ResultBytes& out)>;
   Status post_log_job(ShardId shard, Token token, LogJob job);
   void write_view_record(std::vector<std::byte> record, uint64_t vote);
+  void begin_close(ShardId shard, Token token);
   void begin_cut(ShardId shard, LogPosition position, Token token);
   uint64_t folder_cluster() const;
   uint64_t random_number();

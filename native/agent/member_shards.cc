@@ -84,6 +84,24 @@ Status Member::set_rules(ShardId shard, const ShardRules& rules, Token token) {
   });
 }
 
+Status Member::close_shard(ShardId shard, Token token) {
+  return call([this, shard, token](Agent&) { begin_close(shard, token); });
+}
+
+// From the agent's thread.
+void Member::begin_close(ShardId shard, Token token) {
+  ShardHost* host = agent_->find(shard);
+  if (host == nullptr || !host->is_open()) return agent_->answer(token, Status::kOk);
+  if (host->is_prepared() || host->next() != nullptr)
+    return agent_->answer(token, Status::kInvalidArgument);
+  // What is at the log thread has to come back first.
+  const ShardLog* log = agent_->log_of(shard);
+  if (log != nullptr && !log->is_settled())
+    return mail([this, shard, token] { begin_close(shard, token); });
+  agent_->close_shard(*host);
+  agent_->answer(token, Status::kOk);
+}
+
 Status Member::shard_state(ShardId shard, Token token) {
   return call([shard, token](Agent& agent) {
     const ShardHost* host = agent.find(shard);

@@ -123,6 +123,7 @@ void ShardHost::begin_next() {
   hand_on();
   if (before != nullptr) retire(std::move(before));
   ended_ = false;
+  left_ = false;
   started_ = true;
   replica_->begin();
   view_.begin_epoch(epoch());
@@ -130,16 +131,29 @@ void ShardHost::begin_next() {
   dirty = true;
 }
 
-void ShardHost::leave_epoch(size_t members) {
+void ShardHost::leave_epoch(std::optional<size_t> members) {
   drop_next();
   if (!is_prepared()) return;
-  if (replica_->is_prepared() && are_enough(members)) replica_->confirm(out_);
+  left_ = members.has_value();
+  if (left_ && replica_->is_prepared()) {
+    if (are_enough(*members)) replica_->confirm(out_);
+    // The trim leaves them out everywhere: whoever asked may ask another member.
+    replica_->take_back([this](const Change&, Ack ack, Token token) {
+      if (ack != Ack::kNone) out_.completions.push_back({token, Status::kNotAMember, 0, 0, 0, 0});
+    });
+  }
+  if (left_) fail_deferred(Status::kNotAMember);
   stop_epoch(Status::kShardStopped);
+}
+
+Status ShardHost::not_running() const {
+  return replica_ != nullptr && !left_ ? Status::kShardStopped : Status::kNotAMember;
 }
 
 Status ShardHost::start_epoch(Epoch wanted) {
   if (!is_prepared() || epoch() != wanted) return Status::kInvalidArgument;
   if (started_) return Status::kOk;
+  left_ = false;
   started_ = true;
   replica_->begin();
   view_.begin_epoch(wanted);
@@ -179,7 +193,7 @@ void ShardHost::submit(const SubmitCommand& command, Nanos now) {
 }
 
 Status ShardHost::try_submit(const SubmitCommand& command) {
-  if (!is_running()) return replica_ != nullptr ? Status::kShardStopped : Status::kNotAMember;
+  if (!is_running()) return not_running();
   if (is_changing()) return Status::kOverloaded;
   if (!are_enough(replica_->config().members.size())) return Status::kShardStopped;
   const Status admitted = store_->admission();
@@ -231,8 +245,7 @@ void ShardHost::wait_current(Token token, bool persisted) {
     dirty = true;
     return;
   }
-  const Status reason = replica_ != nullptr ? Status::kShardStopped : Status::kNotAMember;
-  context_.rows.push(Completion{token, reason, 0, 0, 0, 0});
+  context_.rows.push(Completion{token, not_running(), 0, 0, 0, 0});
 }
 
 void ShardHost::set_dispatched(Version version) {

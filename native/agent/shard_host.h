@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 #include <vector>
 
@@ -88,8 +89,10 @@ class ShardHost {
   // The view that has it is installed: the ended epoch's callers are answered, or go on in it. With
   // too few members in it they hear kShardStopped: what they asked for may be there or not.
   void begin_next();
-  // The installed view has this shard without me, with so many members.
-  void leave_epoch(size_t members);
+  // The installed view has this shard without me, with so many members; or, nullopt, there is no
+  // view any more. In the former case what was not delivered was never made, and is answered so:
+  // kNotAMember.
+  void leave_epoch(std::optional<size_t> members);
   // Ends the epoch, if one is prepared; answers everything with `reason`.
   void stop_epoch(Status reason);
   bool contains(NodeId node) const;
@@ -128,6 +131,7 @@ class ShardHost {
   bool is_changing() const;
   bool are_enough(size_t members) const { return members >= rules_.members_min; }
   Status try_submit(const SubmitCommand& command);
+  Status not_running() const;
   void refuse(const SubmitCommand& command, Status reason);
   int retry_deferred(Nanos now);
   void fail_deferred(Status reason);
@@ -142,6 +146,7 @@ class ShardHost {
   ShardRules rules_;
   bool started_ = false;
   bool ended_ = false;
+  bool left_ = false;                // the epoch ended for a view that has the shard elsewhere
   std::unordered_set<Token> waits_;  // for a current read
   std::deque<Deferred> deferred_;
   size_t deferred_bytes_ = 0;

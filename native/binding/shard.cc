@@ -1,5 +1,5 @@
-// openShard, setShardRules, shardState, readLog, appendLog, cutBack, prepareEpoch, startEpoch,
-// stopEpoch.
+// openShard, setShardRules, closeShard, shardState, readLog, appendLog, cutBack, prepareEpoch,
+// startEpoch, stopEpoch.
 #include "native/binding/shard_call.h"
 
 namespace freshet::binding {
@@ -125,6 +125,15 @@ napi_value start_epoch(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value close_shard(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  ShardCall call;
+  if (!read_shard_call(env, arguments.values, 2, "closeShard", call)) return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
+    return member.close_shard(static_cast<ShardId>(call.shard), call.token);
+  });
+}
+
 napi_value stop_epoch(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   ShardCall call;
@@ -139,6 +148,7 @@ napi_value stop_epoch(napi_env env, napi_callback_info info) {
 void init_shard(napi_env env, napi_value exports) {
   add_function(env, exports, "openShard", open_shard);
   add_function(env, exports, "setShardRules", set_shard_rules);
+  add_function(env, exports, "closeShard", close_shard);
   add_function(env, exports, "shardState", shard_state);
   add_function(env, exports, "readLog", read_log);
   add_function(env, exports, "appendLog", append_log);

@@ -230,6 +230,11 @@ export interface NativeAddon {
   openShard(member: MemberHandle, options: ShardOptions, token: number): number;
   /** Of a shard that was opened, or found damaged. */
   setShardRules(member: MemberHandle, rules: ShardRules, token: number): number;
+  /**
+   * Of one that runs no epoch here; its log stays on disk, and it may be opened again. One that is
+   * not open is no error. INVALID_ARGUMENT: it runs.
+   */
+  closeShard(member: MemberHandle, shard: number, token: number): number;
   shardState(member: MemberHandle, shard: number, token: number): number;
   /** Packed records after (epoch, sequence); empty: that was all. */
   readLog(
