@@ -418,7 +418,7 @@ void Agent::refuse_peer(NodeId node, Status reason) {
 void Agent::append_log(ShardId shard, ResultBytes&& records, Token token) {
   ShardHost* host = find(shard);
   if (host == nullptr || !host->is_open()) return answer(token, Status::kNotAMember);
-  if (host->is_prepared()) return answer(token, Status::kInvalidArgument);
+  if (host->is_prepared() && !host->is_behind()) return answer(token, Status::kInvalidArgument);
   appends_.push_back({shard, std::move(records), 0, token});
 }
 

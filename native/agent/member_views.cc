@@ -54,6 +54,13 @@ Status Member::view_filled(uint64_t vote, size_t ring_size) {
   return call([vote, ring_size](Agent& agent) { agent.views().filled(vote, ring_size); }, false);
 }
 
+Status Member::caught_up(ShardId shard, Epoch epoch, Token token) {
+  return call([shard, epoch, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    agent.answer(token, host == nullptr ? Status::kNotAMember : host->caught_up(epoch));
+  });
+}
+
 // From the agent's thread. A record that cannot be written is never answered: who waits for this
 // member finds out by its silence, and the disk's state is told by the log.
 void Member::write_view_record(std::vector<std::byte> record, uint64_t vote) {

@@ -150,6 +150,14 @@ Status ShardHost::not_running() const {
   return replica_ != nullptr && !left_ ? Status::kShardStopped : Status::kNotAMember;
 }
 
+Status ShardHost::caught_up(Epoch wanted) {
+  if (!is_behind() || epoch() != wanted) return Status::kInvalidArgument;
+  replica_->filled();
+  view_.mirror(replica_->frontiers());
+  dirty = true;
+  return Status::kOk;
+}
+
 Status ShardHost::start_epoch(Epoch wanted) {
   if (!is_prepared() || epoch() != wanted) return Status::kInvalidArgument;
   if (started_) return Status::kOk;

@@ -93,6 +93,10 @@ class ShardHost {
   // view any more. In the former case what was not delivered was never made, and is answered so:
   // kNotAMember.
   void leave_epoch(std::optional<size_t> members);
+  // Its store was filled up to the end of this epoch (EndPhase::kBehind). kInvalidArgument: it does
+  // not wait for that.
+  Status caught_up(Epoch epoch);
+  bool is_behind() const { return is_running() && replica_->end_phase() == EndPhase::kBehind; }
   // Ends the epoch, if one is prepared; answers everything with `reason`.
   void stop_epoch(Status reason);
   bool contains(NodeId node) const;

@@ -140,7 +140,10 @@ void ViewHost::take_events() {
       case MembershipEvent::kInstalled:
         on_installed();
         break;
-      case MembershipEvent::kBehind:  // what it lacks it gets as a joiner
+      case MembershipEvent::kBehind:  // the event loop finds one that has ended the epoch
+        publish();
+        notify(ViewNotice::kBehind);
+        break;
       case MembershipEvent::kOutdated:
         notify(ViewNotice::kOutdated);
         break;
@@ -239,6 +242,10 @@ void ViewHost::publish() {
   snapshot->suspects = membership_->suspects();
   snapshot->leads = leads_;
   snapshot->stuck = stuck_;
+  for (const ViewShard& shard : membership_->view().shards) {
+    const ShardHost* host = context_.find(shard.shard);
+    if (host != nullptr && host->is_behind()) snapshot->behind.push_back(shard.shard);
+  }
   context_.shared.set(std::move(snapshot));
   notify(ViewNotice::kChanged);
 }

@@ -29,7 +29,8 @@ struct ViewSnapshot {
   uint64_t attempt = 0;
   SeatSet suspects = 0;
   bool leads = false;
-  bool stuck = false;  // too few are here to go on
+  bool stuck = false;           // too few are here to go on
+  std::vector<ShardId> behind;  // shards that lack the end of their epoch
 };
 
 class SharedView {
@@ -53,6 +54,7 @@ enum class ViewNotice : uint8_t {
   kChanged = 1,   // the snapshot is another one
   kFill = 2,      // fill the shards that the proposal gives me, then call filled()
   kOutdated = 3,  // the others went on without me: renew() and ask to be let in
+  kBehind = 4,    // a shard lacks what the trim of its epoch covers: fill it, then say caught_up()
 };
 
 // What lies on disk of the views (`view` in the data folder), little endian: format (u32), number

@@ -1,4 +1,4 @@
-// beginView, proposeView, accuseMember, watchLag, viewFilled, renew, view, incarnation.
+// beginView, proposeView, accuseMember, watchLag, viewFilled, caughtUp, renew, view, incarnation.
 #include <charconv>
 #include <cstdio>
 
@@ -87,6 +87,19 @@ napi_value view_filled(napi_env env, napi_callback_info info) {
   return run(env, handle, [&](Member& member) { return member.view_filled(vote, ring_size); });
 }
 
+napi_value caught_up(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "caughtUp");
+  uint64_t shard, epoch, token;
+  if (handle == nullptr || !read_integer(env, arguments[1], "caughtUp: shard", UINT32_MAX, shard) ||
+      !read_integer(env, arguments[2], "caughtUp: epoch", UINT32_MAX, epoch) ||
+      !read_integer(env, arguments[3], "caughtUp: token", kSafeIntegerMax, token))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.caught_up(static_cast<ShardId>(shard), static_cast<Epoch>(epoch), token);
+  });
+}
+
 napi_value renew(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "renew");
@@ -116,6 +129,11 @@ napi_value view(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "suspects", make_number(env, snapshot->suspects));
   napi_set_named_property(env, result, "leads", make_boolean(env, snapshot->leads));
   napi_set_named_property(env, result, "stuck", make_boolean(env, snapshot->stuck));
+  napi_value behind;
+  napi_create_array(env, &behind);
+  for (uint32_t i = 0; i < snapshot->behind.size(); i++)
+    napi_set_element(env, behind, i, make_number(env, snapshot->behind[i]));
+  napi_set_named_property(env, result, "behind", behind);
   return result;
 }
 
@@ -135,6 +153,7 @@ void init_view(napi_env env, napi_value exports) {
   add_function(env, exports, "accuseMember", accuse_member);
   add_function(env, exports, "watchLag", watch_lag);
   add_function(env, exports, "viewFilled", view_filled);
+  add_function(env, exports, "caughtUp", caught_up);
   add_function(env, exports, "renew", renew);
   add_function(env, exports, "view", view);
   add_function(env, exports, "incarnation", incarnation);

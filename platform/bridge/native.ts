@@ -83,6 +83,8 @@ export const viewNotices = {
   fill: 2,
   /** The others went on without this member: `renew` and ask to be let in. */
   outdated: 3,
+  /** A shard lacks the end of its epoch: fill it from one that has it, then call `caughtUp`. */
+  behind: 4,
 } as const;
 
 /** The views as the agent last told of them; bytes as in native/core/view/view.h. */
@@ -94,6 +96,7 @@ export interface NativeView {
   readonly suspects: number; // seats as bits
   readonly leads: boolean; // this member may propose a view
   readonly stuck: boolean; // too few are here to go on
+  readonly behind: readonly number[]; // shards that lack the end of their epoch
 }
 
 export const rowWidth = 8;
@@ -218,6 +221,8 @@ export interface NativeAddon {
   /** `lag` rows tell who makes this member wait for `afterMs` or more in a shard; 0: none. */
   watchLag(member: MemberHandle, shard: number, afterMs: number): number;
   viewFilled(member: MemberHandle, vote: string, ringSize: number): number;
+  /** INVALID_ARGUMENT: that epoch of the shard is not behind here. */
+  caughtUp(member: MemberHandle, shard: number, epoch: number, token: number): number;
   /** Ends all epochs and the view, and comes back to the peers as another incarnation. */
   renew(member: MemberHandle, token: number): number;
   view(member: MemberHandle): NativeView | null;

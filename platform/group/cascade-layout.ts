@@ -151,11 +151,7 @@ class Reading {
     );
   }
 
-  #shardsOf(
-    subgroup: SubgroupLayout,
-    place: string,
-    mayBeRaw: boolean,
-  ): readonly ShardOptions[] {
+  #shardsOf(subgroup: SubgroupLayout, place: string, mayBeRaw: boolean): readonly ShardOptions[] {
     const mins = subgroup.min_nodes_by_shard;
     const reserved = subgroup.reserved_node_ids_by_shard ?? [];
     for (const [name, list] of Object.entries(subgroup)) {

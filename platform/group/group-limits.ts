@@ -27,6 +27,8 @@ const table = {
   fillTimeoutMs: 30_000,
   /** How often a donor looks whether an epoch has ended, for a member that joins. */
   endedPollMs: 10,
+  /** How long a member that lacks the end of an epoch asks one donor before the next. */
+  endedWaitMs: 2000,
   /** Records fetched for the end of a segment, and for any hole of a log. */
   repairBytes: 20 * MiB,
   repairBytesMax: 144 * MiB,

@@ -10,6 +10,7 @@
  *  3. Becoming another incarnation is never given up: nobody would ask for it again.
  */
 import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { catchUp } from './epoch-catch-up.ts';
 import { groupLimits } from './group-limits.ts';
 import type { GroupEffect, GroupEvent, Position } from './group-machine.ts';
 import type { Attempt, Fill } from './group-messages.ts';
@@ -113,6 +114,23 @@ export class GroupSteps {
         if (superseded.signal.aborted) return;
         // Nobody waits for one that cannot go along: as another one it may join again.
         this.#enter({ type: 'outdated', why: `it could not be filled: ${reason}` });
+      },
+    );
+  }
+
+  /** Epochs ended beyond what this member received: it fetches their ends. */
+  catchUp(): void {
+    const { core, messages, log } = this.#options;
+    const options = {
+      ...{ core, messages, log, endedCall, filler: this.#filler },
+      position: (shard: number) => this.#position(shard),
+      pause: (delayMs: number) => this.#pause(delayMs),
+    };
+    this.#queue(
+      'catchUp',
+      (signal) => catchUp(options, signal),
+      (reason) => {
+        this.#enter({ type: 'outdated', why: `it lacks the end of an epoch: ${reason}` });
       },
     );
   }

@@ -342,7 +342,9 @@ export class Group {
     if (view === null) {
       return;
     }
-    if (notice === viewNotices.outdated) {
+    if (notice === viewNotices.behind) {
+      this.#steps.catchUp();
+    } else if (notice === viewNotices.outdated) {
       this.#enter({ type: 'outdated', why: 'the others went on without this member' });
     } else if (notice === viewNotices.fill && view.proposal !== null) {
       this.#steps.fillProposal(view.proposal, view.vote);

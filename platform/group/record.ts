@@ -112,6 +112,15 @@ export function lastHead(bytes: Buffer): RecordHead | null {
   return last === -1 ? null : readHead(bytes, last);
 }
 
+/** Records back to back, up to the first of a later epoch. */
+export function recordsThrough(bytes: Buffer, epoch: number): Buffer {
+  let at = 0;
+  while (at + headerSize <= bytes.byteLength && readHead(bytes, at).epoch <= epoch) {
+    at += paddedLength(readHead(bytes, at).length);
+  }
+  return bytes.subarray(0, at);
+}
+
 /** A 64-bit integer that is known to be a safe one. */
 function readInteger(bytes: Buffer, at: number): number {
   return bytes.readInt32LE(at + 4) * twoTo32 + bytes.readUInt32LE(at);

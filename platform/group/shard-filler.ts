@@ -12,7 +12,7 @@ import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
-import { lastHead, paddedLength, readHead } from './record.ts';
+import { lastHead, readHead, recordsThrough } from './record.ts';
 
 /** A place in a log: after the record of this epoch and sequence. */
 interface Place {
@@ -75,7 +75,7 @@ export class ShardFiller {
     signal: AbortSignal,
   ): Promise<boolean> {
     const chunk = await this.#readDonor(shard, donor, mine, signal);
-    const records = upToEpoch(chunk, epochMax);
+    const records = recordsThrough(chunk, epochMax);
     if (records.byteLength > 0) await this.#core.appendLog(shard, records);
     return records.byteLength > 0;
   }
@@ -95,14 +95,26 @@ export class ShardFiller {
     }
   }
 
-  /** Returns where the chunk ended; null: the donor has no more. */
+  /**
+   * What a donor at which this epoch has ended delivered in it after `mine`: all before is common,
+   * as members deliver the same. Nothing of later epochs.
+   */
+  async fillEnd({ shard, donor }: Fill, mine: Place, signal: AbortSignal): Promise<void> {
+    const { epoch } = mine;
+    for (let place: Place | null = mine; place !== null;) {
+      place = await this.#fetchChunk(shard, donor, place, signal, epoch);
+    }
+  }
+
+  /** Returns where the chunk ended; null: the donor has no more, up to the epoch `through`. */
   async #fetchChunk(
     shard: number,
     donor: number,
     place: Place,
     signal: AbortSignal,
+    through = Infinity,
   ): Promise<Place | null> {
-    const chunk = await this.#readDonor(shard, donor, place, signal);
+    const chunk = recordsThrough(await this.#readDonor(shard, donor, place, signal), through);
     const last = lastHead(chunk);
     if (last === null) {
       return null;
@@ -214,17 +226,6 @@ export class ShardFiller {
       throw caught;
     }
   }
-}
-
-/** The first records of these, as long as their epoch is not above. */
-function upToEpoch(records: Buffer, epochMax: number): Buffer {
-  let at = 0;
-  while (at < records.byteLength) {
-    const { epoch, length } = readHead(records, at);
-    if (epoch > epochMax) break;
-    at += paddedLength(length);
-  }
-  return records.subarray(0, at);
 }
 
 function sameMark(a: Mark, b: Mark): boolean {

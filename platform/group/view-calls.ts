@@ -15,6 +15,8 @@ export interface SeenViews {
   /** A view that is on its way; `vote` names it when its shards are filled. */
   readonly proposal: CoreView | null;
   readonly vote: string;
+  /** Shards of mine that lack the end of their epoch. */
+  readonly behind: readonly number[];
 }
 
 /** Null: the member is closed. */
@@ -31,7 +33,8 @@ export function seeViews(core: MemberCore): SeenViews | null {
     leads: view.leads,
     stuck: view.stuck,
   };
-  return { core: state, proposal, vote: view.vote };
+  const { vote, behind } = view;
+  return { core: state, proposal, vote, behind };
 }
 
 /** Begins a view whose epochs are prepared here and at all its members. */
@@ -56,6 +59,13 @@ export async function setShardRules(core: MemberCore, rules: ShardRules): Promis
 /** NOT_CURRENT: a view is on its way. INVALID_ARGUMENT: no majority is left without it. */
 export function accuseMember(core: MemberCore, node: number): Promise<CoreResult> {
   return core.request((token) => core.addon.accuseMember(core.handle, node, token));
+}
+
+/** A shard that was behind has been filled up to the end of this epoch. */
+export async function caughtUp(core: MemberCore, shard: number, epoch: number): Promise<void> {
+  await core.call(`Going on with shard ${String(shard)}`, (token) =>
+    core.addon.caughtUp(core.handle, shard, epoch, token),
+  );
 }
 
 /** Ends everything of the view and becomes another incarnation. */

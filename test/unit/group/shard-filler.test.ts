@@ -130,6 +130,38 @@ describe('following a shard', () => {
   });
 });
 
+describe.each([true, false])('the end of an epoch, persistent: %s', (persistent) => {
+  const fillEnd = async (mine: ListLog, donor: ListLog, epoch: number): Promise<void> => {
+    const last = mine.records.at(-1);
+    const from = last?.epoch === epoch ? last : { epoch, sequence: -1 };
+    const { signal } = new AbortController();
+    await fillerOf(mine, donor, persistent).fillEnd({ shard: 1, donor: 2 }, from, signal);
+  };
+  const whole = history([
+    [1, 5],
+    [2, 7],
+    [3, 4],
+  ]);
+
+  test('is fetched without what the donor has of the next', async () => {
+    const mine = new ListLog(whole.slice(0, 8));
+    await fillEnd(mine, new ListLog(whole), 2);
+    expect(mine.records).toEqual(whole.slice(0, 12));
+    expect(mine.cuts).toBe(0);
+  });
+
+  test('may be all of it, or nothing', async () => {
+    const mine = new ListLog(whole.slice(0, 5));
+    await fillEnd(mine, new ListLog(whole), 2);
+    await fillEnd(mine, new ListLog(whole), 2);
+    expect(mine.records).toEqual(whole.slice(0, 12));
+    const large = [...history([[2, 70_000]]), ...history([[3, 1]])];
+    const other = new ListLog([]);
+    await fillEnd(other, new ListLog(large), 2);
+    expect(other.records).toHaveLength(70_000);
+  });
+});
+
 describe('filling a shard', () => {
   test('an empty one gets everything, in bounded chunks', async () => {
     const donor = new ListLog(history([[1, 70_000]]));
