@@ -219,6 +219,7 @@ async function compose(
   const common = { core, messages, group, clock, log };
   const store = await MemberStore.open({ ...common, dataFolder, random, maxClockSkewUs });
   undo.push(() => store.close());
+  undo.push(() => group.leave());
   const whenRunning = (timeoutMs = defaultWaitMs): Promise<void> => group.whenRunning(timeoutMs);
   return { ...common, config, nodeId: node, folder, store, whenRunning, close };
 }

@@ -107,6 +107,8 @@ class Member {
   Status watch_lag(ShardId shard, Nanos patience);
   // The shards of the proposal with this vote are filled here.
   Status view_filled(uint64_t vote, size_t ring_size);
+  // This member goes: the others take a view without it as soon as nothing is under way.
+  Status leave_view();
   // A shard whose epoch ended beyond what was received here has been filled up to its end.
   Status caught_up(ShardId shard, Epoch epoch, Token token);
   // Ends all epochs, forgets the view and comes back to all peers as another incarnation.

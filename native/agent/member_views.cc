@@ -54,6 +54,10 @@ Status Member::view_filled(uint64_t vote, size_t ring_size) {
   return call([vote, ring_size](Agent& agent) { agent.views().filled(vote, ring_size); }, false);
 }
 
+Status Member::leave_view() {
+  return call([](Agent& agent) { agent.views().leave(); }, false);
+}
+
 Status Member::caught_up(ShardId shard, Epoch epoch, Token token) {
   return call([shard, epoch, token](Agent& agent) {
     ShardHost* host = agent.find(shard);

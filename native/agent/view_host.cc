@@ -213,6 +213,10 @@ void ViewHost::on_installed() {
 
 void ViewHost::on_stopped(const ShardReplica& replica) {
   membership_->detach(replica);
+  leave();
+}
+
+void ViewHost::leave() {
   if (has_view()) membership_->leave();
   dirty = true;
 }

@@ -107,6 +107,8 @@ class ViewHost {
   // An epoch ended here by itself (its log failed, a peer broke the protocol): without it this
   // member is none of the view.
   void on_stopped(const ShardReplica& replica);
+  // My own word that I go: the others go on without me as soon as nothing is under way.
+  void leave();
   // Forgets the view: this member is another incarnation from now on. Epochs are ended by the
   // owner.
   void renew(uint64_t incarnation);

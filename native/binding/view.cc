@@ -1,4 +1,5 @@
-// beginView, proposeView, accuseMember, watchLag, viewFilled, caughtUp, renew, view, incarnation.
+// beginView, proposeView, accuseMember, watchLag, viewFilled, caughtUp, leaveView, renew, view,
+// incarnation.
 #include <charconv>
 #include <cstdio>
 
@@ -100,6 +101,13 @@ napi_value caught_up(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value leave_view(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "leaveView");
+  if (handle == nullptr) return nullptr;
+  return run(env, handle, [](Member& member) { return member.leave_view(); });
+}
+
 napi_value renew(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "renew");
@@ -154,6 +162,7 @@ void init_view(napi_env env, napi_value exports) {
   add_function(env, exports, "watchLag", watch_lag);
   add_function(env, exports, "viewFilled", view_filled);
   add_function(env, exports, "caughtUp", caught_up);
+  add_function(env, exports, "leaveView", leave_view);
   add_function(env, exports, "renew", renew);
   add_function(env, exports, "view", view);
   add_function(env, exports, "incarnation", incarnation);

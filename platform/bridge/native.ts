@@ -223,6 +223,8 @@ export interface NativeAddon {
   viewFilled(member: MemberHandle, vote: string, ringSize: number): number;
   /** INVALID_ARGUMENT: that epoch of the shard is not behind here. */
   caughtUp(member: MemberHandle, shard: number, epoch: number, token: number): number;
+  /** This member goes: the others take a view without it as soon as nothing is under way. */
+  leaveView(member: MemberHandle): number;
   /** Ends all epochs and the view, and comes back to the peers as another incarnation. */
   renew(member: MemberHandle, token: number): number;
   view(member: MemberHandle): NativeView | null;

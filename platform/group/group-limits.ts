@@ -68,6 +68,9 @@ const table = {
   observeChunks: 4,
   /** How long closing waits for a step that is under way. */
   closeWaitMs: 1000,
+  /** How long a member that leaves waits for its changes, and then for the view without it. */
+  leaveWaitMs: 4000,
+  leavePollMs: 5,
   /** View events that wait for one watcher. */
   viewEvents: 1024,
   ringSizeMin: 64 * KiB,

@@ -23,6 +23,7 @@ import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import type { Lag } from './slow-members.ts';
 import { seeViews } from './view-calls.ts';
+import { ViewLeave } from './view-leave.ts';
 
 export interface MemberState extends MemberAddress {
   readonly up: boolean;
@@ -55,6 +56,7 @@ export class Group {
   readonly #queue: GroupEvent[] = [];
   #entered = false;
   #cancelTick: CancelTimer | null = null;
+  #leave: ViewLeave | null = null;
   #closed = false;
 
   constructor(options: GroupOptions) {
@@ -116,6 +118,8 @@ export class Group {
 
   /** 0: the shard stands still, or is not held here. */
   runningEpoch(shard: number): number {
+    // What comes while this member leaves waits: the epochs that it has are about to end.
+    if (this.#leave?.isOver === false) return 0;
     return this.care.refusalOf(shard) === null ? this.#machine.runningEpoch(shard) : 0;
   }
 
@@ -264,6 +268,14 @@ export class Group {
     });
   }
 
+  /** Goes by this member's own word; resolves once the others have gone on, or cannot. */
+  async leave(): Promise<void> {
+    if (this.#closed || this.#leave !== null) return;
+    const leave = new ViewLeave(this.#core, this.#options.clock);
+    this.#leave = leave;
+    await leave.run();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTick?.();
@@ -342,7 +354,9 @@ export class Group {
     if (view === null) {
       return;
     }
-    if (notice === viewNotices.behind) {
+    if (notice === viewNotices.outdated && this.#leave !== null) {
+      this.#leave.onOutdated();
+    } else if (notice === viewNotices.behind) {
       this.#steps.catchUp();
     } else if (notice === viewNotices.outdated) {
       this.#enter({ type: 'outdated', why: 'the others went on without this member' });

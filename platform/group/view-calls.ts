@@ -17,6 +17,8 @@ export interface SeenViews {
   readonly vote: string;
   /** Shards of mine that lack the end of their epoch. */
   readonly behind: readonly number[];
+  /** Seats, as bits. */
+  readonly suspects: number;
 }
 
 /** Null: the member is closed. */
@@ -33,8 +35,8 @@ export function seeViews(core: MemberCore): SeenViews | null {
     leads: view.leads,
     stuck: view.stuck,
   };
-  const { vote, behind } = view;
-  return { core: state, proposal, vote, behind };
+  const { vote, behind, suspects } = view;
+  return { core: state, proposal, vote, behind, suspects };
 }
 
 /** Begins a view whose epochs are prepared here and at all its members. */
@@ -66,6 +68,11 @@ export async function caughtUp(core: MemberCore, shard: number, epoch: number): 
   await core.call(`Going on with shard ${String(shard)}`, (token) =>
     core.addon.caughtUp(core.handle, shard, epoch, token),
   );
+}
+
+/** Negative: it was refused. */
+export function leaveView(core: MemberCore): number {
+  return core.addon.leaveView(core.handle);
 }
 
 /** Ends everything of the view and becomes another incarnation. */
