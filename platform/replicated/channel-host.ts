@@ -3,11 +3,12 @@
  *
  * Thread: event loop.
  */
-import { checkPoolName, FreshetError } from '../base/mod.ts';
+import { checkPoolName, FreshetError, joinKey } from '../base/mod.ts';
 import { Abcast } from './abcast.ts';
 import { CastMachine } from './cast-machine.ts';
 import type { CastMessage } from './cast-messages.ts';
 import { Channel, type ChannelEvent } from './channel.ts';
+import { ChannelListener } from './channel-listener.ts';
 import { PeerOutbox } from './peer-outbox.ts';
 import type { HostOptions } from './replicated-host.ts';
 import { replicatedLimits } from './replicated-limits.ts';
@@ -29,16 +30,18 @@ export interface ChannelSettings<Message> {
 
 const method = 'channel.messages';
 
-/** The half of a channel that does not know what its messages are. */
-interface OpenChannel {
-  onMessage(from: number, message: CastMessage): void;
-  close(): void;
+/** A channel at this member, whether a program here has opened it or not. */
+interface HeldChannel {
+  readonly channel: Channel<unknown>;
+  readonly listener: ChannelListener<unknown>;
+  readonly shard: number;
+  isOpen: boolean;
 }
 
 export class ChannelHost {
   readonly #options: HostOptions;
   readonly #run: string;
-  readonly #channels = new Map<string, OpenChannel>();
+  readonly #channels = new Map<string, HeldChannel>();
   #closed = false;
 
   constructor(options: HostOptions, run: string) {
@@ -46,70 +49,37 @@ export class ChannelHost {
     this.#run = run;
     options.messages.handle(method, async (from, argument) => {
       const [name, messages] = argument as [string, readonly CastMessage[]];
-      const channel = this.#channels.get(name);
-      if (channel === undefined) {
+      const held = this.#channels.get(name) ?? this.#attend(name, messages);
+      if (held === null) {
         throw new FreshetError('NOT_A_MEMBER', `The channel ${name} is not open here`);
       }
-      for (const message of messages) channel.onMessage(from, message);
+      for (const message of messages) held.channel.onMessage(from, message);
       return Promise.resolve(null);
     });
   }
 
   /**
    * Opens a channel at this member of its shard; resolves once all members of a view have opened it
-   * and are in. Events may come before. Members that open several open them in the same order, or
-   * at once. Rejects INVALID_ARGUMENT, INVALID_POOL, POOL_EXISTS, NOT_A_MEMBER (the shard is not
-   * held here), TIMEOUT (saying who has not opened it).
+   * and are in. Where it runs already this member is in its views before, and opening begins with
+   * the view that there is. Events may come before. Members that open several open them in the same
+   * order, or at once. Rejects INVALID_ARGUMENT, INVALID_POOL, POOL_EXISTS, NOT_A_MEMBER (the shard
+   * is not held here), TIMEOUT (saying who has not opened it).
    */
   async open<Message>(settings: ChannelSettings<Message>): Promise<Channel<Message>> {
-    const { nodeId, clock, store, log } = this.#options;
-    const { subgroup = 'volatile', shard: index = 0, onEvent } = settings;
+    const { subgroup = 'volatile', shard: index = 0 } = settings;
     const name = checkPoolName(settings.name);
     const shard = this.#shardOf(name, subgroup, index);
-    const timeoutMs = settings.timeoutMs ?? replicatedLimits.callTimeoutMsDefault;
-    const locations = { [`${name}/abcast`]: index };
-    const outboxes = new Map<number, PeerOutbox>();
-    const channel = new Channel<Message>({
-      name,
-      nodeId,
-      timeoutMs,
-      clock,
-      machine: new CastMachine(nodeId),
-      onEvent,
-      send: (to, message) => {
-        const outbox = outboxes.get(to) ?? this.#outbox(name, shard, to);
-        outboxes.set(to, outbox);
-        outbox.push(message);
-      },
-    });
-    this.#channels.set(name, channel);
+    const held = this.#channels.get(name) ?? this.#hold(name, shard);
+    const channel = held.channel as Channel<Message>;
+    held.isOpen = true;
+    channel.setTimeout(settings.timeoutMs ?? replicatedLimits.callTimeoutMsDefault);
+    const onEvent = settings.onEvent as (event: ChannelEvent<unknown>) => void;
+    held.listener.begin(onEvent, channel.hasBegun);
     try {
-      await store.objects.createPool({
-        name,
-        kind: 'volatile',
-        subgroup,
-        schema: 'raw',
-        locations,
-      });
-    } catch (caught) {
-      this.#channels.delete(name);
-      throw caught;
-    }
-    const abcast = new Abcast({
-      name,
-      shard,
-      node: nodeId,
-      run: this.#run,
-      store,
-      clock,
-      log,
-      onMessage: (from, version, bytes) => channel.onAbcast(from, version, bytes),
-      onGap: () => onEvent({ type: 'gap' }),
-    });
-    channel.begin(abcast);
-    if (this.#closed) channel.close();
-    void this.#followViews(channel, shard);
-    try {
+      const locations = { [`${name}/abcast`]: index };
+      const pool = { name, kind: 'volatile', subgroup, schema: 'raw', locations } as const;
+      await this.#options.store.objects.createPool(pool);
+      this.#begin(held);
       await channel.flush();
     } catch (caught) {
       this.#channels.delete(name);
@@ -119,12 +89,71 @@ export class ChannelHost {
     return channel;
   }
 
-  close(): void {
-    this.#closed = true;
-    for (const channel of this.#channels.values()) channel.close();
+  /**
+   * A channel that runs among the others goes on without waiting for a program here to open it: its
+   * messages are dropped until then. One that has never run waits for all, so that nobody misses
+   * its beginning.
+   */
+  #attend(name: string, messages: readonly CastMessage[]): HeldChannel | null {
+    const { store, group, nodeId } = this.#options;
+    const runs = messages.some((message) => message.type !== 'flush' || message.from > 0);
+    const pool = runs && !this.#closed ? store.objects.directory.get(name) : null;
+    if (pool === null) return null;
+    const shard = store.objects.placement.shardOf(pool, joinKey(name, 'abcast'));
+    if (!group.layout.shard(shard).members.includes(nodeId)) return null;
+    const held = this.#hold(name, shard);
+    this.#begin(held);
+    return held;
   }
 
-  async #followViews<Message>(channel: Channel<Message>, shard: number): Promise<void> {
+  #hold(name: string, shard: number): HeldChannel {
+    const { nodeId, clock } = this.#options;
+    const outboxes = new Map<number, PeerOutbox>();
+    const listener = new ChannelListener<unknown>();
+    const channel = new Channel<unknown>({
+      name,
+      nodeId,
+      timeoutMs: replicatedLimits.callTimeoutMsDefault,
+      clock,
+      machine: new CastMachine(nodeId),
+      onEvent: (event) => listener.onEvent(event),
+      send: (to, message) => {
+        const outbox = outboxes.get(to) ?? this.#outbox(name, shard, to);
+        outboxes.set(to, outbox);
+        outbox.push(message);
+      },
+    });
+    const held: HeldChannel = { channel, listener, shard, isOpen: false };
+    this.#channels.set(name, held);
+    return held;
+  }
+
+  /** Once its pool is there. */
+  #begin({ channel, listener, shard }: HeldChannel): void {
+    if (channel.hasBegun) return;
+    const { nodeId, store, clock, log } = this.#options;
+    const abcast = new Abcast({
+      name: channel.name,
+      shard,
+      node: nodeId,
+      run: this.#run,
+      store,
+      clock,
+      log,
+      onMessage: (from, version, bytes) => channel.onAbcast(from, version, bytes),
+      onGap: () => listener.onEvent({ type: 'gap' }),
+    });
+    channel.begin(abcast);
+    if (this.#closed) channel.close();
+    void this.#followViews(channel, shard);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { channel } of this.#channels.values()) channel.close();
+  }
+
+  async #followViews(channel: Channel<unknown>, shard: number): Promise<void> {
     const { group, nodeId } = this.#options;
     for await (const { number, members } of watchViews(group, nodeId, shard)) {
       if (this.#closed) return;
@@ -143,7 +172,7 @@ export class ChannelHost {
 
   #shardOf(name: string, subgroup: string, index: number): number {
     const { group, nodeId } = this.#options;
-    if (this.#channels.has(name)) {
+    if (this.#channels.get(name)?.isOpen === true) {
       throw new FreshetError('INVALID_ARGUMENT', `The channel ${name} is open here already`, {
         mend: 'Open it once and share it',
       });

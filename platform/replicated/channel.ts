@@ -55,12 +55,14 @@ export class Channel<Message> {
   #abcast: Abcast | null = null;
   #ordered = 0;
   #operations = 0;
+  #timeoutMs: number;
   #isTicking = false;
   #closed = false;
 
   constructor(options: ChannelOptions<Message>) {
     this.name = options.name;
     this.#options = options;
+    this.#timeoutMs = options.timeoutMs;
   }
 
   /** Members of the view in which messages are sent, in rank order; empty while a view changes. */
@@ -94,7 +96,7 @@ export class Channel<Message> {
   async abcast(message: Message): Promise<number> {
     const bytes = encoded(message);
     if (this.#abcast === null || this.#closed) throw this.#closedError();
-    const version = await this.#abcast.send(bytes, this.#options.timeoutMs);
+    const version = await this.#abcast.send(bytes, this.#timeoutMs);
     this.#ordered = Math.max(this.#ordered, version);
     return version;
   }
@@ -108,6 +110,14 @@ export class Channel<Message> {
   }
 
   /** For the platform, as all below. */
+  get hasBegun(): boolean {
+    return this.#abcast !== null;
+  }
+
+  setTimeout(timeoutMs: number): void {
+    this.#timeoutMs = timeoutMs;
+  }
+
   begin(abcast: Abcast): void {
     this.#abcast = abcast;
     this.#take(this.#options.machine.onOrdered(abcast.newest));
@@ -153,7 +163,8 @@ export class Channel<Message> {
       return Promise.reject(this.#closedError());
     }
     const id = ++this.#operations;
-    const { clock, timeoutMs, machine } = this.#options;
+    const { clock, machine } = this.#options;
+    const timeoutMs = this.#timeoutMs;
     return new Promise((resolve, reject) => {
       const cancel = clock.after(timeoutMs, () => {
         const { missing } = machine;

@@ -89,6 +89,28 @@ test('who goes on after a member was killed has the same of it, before the view'
   for (const id of radio.ids) expect(await messagesOf(id, 'cbcast')).toContain('back-0');
 });
 
+test('a member that comes back holds nobody up, and opens the channel when it likes', async () => {
+  await radio.kill(3);
+  await Promise.all([1, 2].map(untilWithout3));
+  await radio.start(3);
+  // It is in the view again, and nobody there has opened the channel.
+  while ((await radio.call(1, 'members')).length < 3) await sendFromOthers();
+  await radio.call(1, 'send', { order: 'cbcast', prefix: 'missed-', count: 3 });
+  await radio.call(2, 'send', { order: 'abcast', prefix: 'missed-', count: 3 });
+  await radio.call(1, 'flush');
+  await radio.call(2, 'flush');
+  await radio.call(3, 'open');
+  for (const order of ['cbcast', 'abcast'] as const) {
+    await radio.call(1, 'send', { order, prefix: 'heard-', count: 1 });
+    await radio.call(1, 'flush');
+    expect(await messagesOf(3, order)).toEqual(['heard-0']);
+    expect(await messagesOf(2, order)).toContain('missed-2');
+  }
+  const [first] = await radio.call(3, 'events');
+  const members = await radio.call(3, 'members');
+  expect(first).toMatchObject({ type: 'view', continuous: false, joined: members, left: [] });
+});
+
 async function sendFromOthers(): Promise<void> {
   for (const id of [1, 2]) {
     await radio.call(id, 'send', { order: 'fbcast', prefix: `${String(id)}-`, count: 1 });
