@@ -1,6 +1,8 @@
 #include "native/core/session_table.h"
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 
 #include "native/core/check.h"
 
@@ -144,11 +146,7 @@ uint32_t SessionTable::make_session(uint64_t id) {
     unlink(index);
     const uint64_t evicted = sessions_[index].id;
     ids_->erase(evicted);
-    uint64_t& place = evicted_ring_[evicted_count_ % evicted_ring_.size()];
-    if (evicted_count_ >= evicted_ring_.size()) evicted_->erase(place);
-    place = evicted;
-    evicted_count_++;
-    evicted_->insert(evicted, 0);
+    note_evicted(evicted);
   }
   Session& session = sessions_[index];
   session.id = id;
@@ -157,6 +155,22 @@ uint32_t SessionTable::make_session(uint64_t id) {
   session.answers.clear();
   ids_->insert(id, index);
   return index;
+}
+
+void SessionTable::note_evicted(uint64_t id) {
+  uint64_t& place = evicted_ring_[evicted_count_ % evicted_ring_.size()];
+  if (evicted_count_ >= evicted_ring_.size()) evicted_->erase(place);
+  place = id;
+  evicted_count_++;
+  evicted_->insert(id, 0);
+}
+
+std::vector<uint64_t> SessionTable::evicted() const {
+  const size_t size = evicted_ring_.size();
+  std::vector<uint64_t> ids;
+  for (size_t i = evicted_count_ - std::min(evicted_count_, size); i < evicted_count_; i++)
+    ids.push_back(evicted_ring_[i % size]);
+  return ids;
 }
 
 void SessionTable::unlink(uint32_t index) {
@@ -188,8 +202,83 @@ uint64_t SessionTable::digest() const {
       add((uint64_t{answer.epoch} << 8) | static_cast<uint64_t>(answer.status));
     }
   }
-  for (size_t i = 0; i < std::min(evicted_count_, evicted_ring_.size()); i++) add(evicted_ring_[i]);
+  for (const uint64_t id : evicted()) add(id);
   return sum;
+}
+
+// u64 words: count of sessions, then each from the one used longest ago on (id, floor, count of
+// answers, the answers), then count of evicted ids and these, in the order of their eviction.
+std::vector<std::byte> SessionTable::encode() const {
+  std::vector<uint64_t> words{count_};
+  for (uint32_t i = oldest_; i != kNone; i = sessions_[i].newer) {
+    const Session& session = sessions_[i];
+    words.insert(words.end(), {session.id, session.floor, session.kept()});
+    for (size_t n = session.first; n < session.answers.size(); n++) {
+      const SessionAnswer& answer = session.answers[n];
+      words.insert(words.end(),
+                   {answer.request, answer.version, static_cast<uint64_t>(answer.time),
+                    uint64_t{answer.epoch} << 8 | static_cast<uint64_t>(answer.status)});
+    }
+  }
+  const std::vector<uint64_t> ids = evicted();
+  words.push_back(ids.size());
+  words.insert(words.end(), ids.begin(), ids.end());
+  const Bytes bytes = std::as_bytes(std::span(words));
+  return {bytes.begin(), bytes.end()};
+}
+
+bool SessionTable::decode(Bytes bytes) {
+  std::vector<uint64_t> words(bytes.size() / sizeof(uint64_t));
+  if (bytes.size() % sizeof(uint64_t) != 0 || !measure(bytes, words)) return false;
+  size_t at = 0;
+  SessionTable fresh(sessions_max_, evicted_ring_.size());
+  for (uint64_t left = words[at++]; left > 0; left--) {
+    const uint32_t index = fresh.make_session(words[at]);
+    fresh.link_newest(index);
+    Session& session = fresh.sessions_[index];
+    session.floor = words[at + 1];
+    const size_t answers = words[at + 2];
+    at += 3;
+    for (size_t n = 0; n < answers; n++, at += 4) {
+      session.answers.push_back({.request = words[at],
+                                 .version = words[at + 1],
+                                 .time = static_cast<Micros>(words[at + 2]),
+                                 .epoch = static_cast<Epoch>(words[at + 3] >> 8),
+                                 .status = static_cast<Status>(words[at + 3] & 0xFF)});
+    }
+  }
+  const size_t ids = words[at++];
+  for (size_t n = 0; n < ids; n++) fresh.note_evicted(words[at + n]);
+  take(std::move(fresh));
+  return true;
+}
+
+// Copies the words, and walks over them once: every count within its limit, nothing left over.
+bool SessionTable::measure(Bytes bytes, std::vector<uint64_t>& words) const {
+  if (!words.empty()) std::memcpy(words.data(), bytes.data(), bytes.size());
+  size_t at = 0;
+  const auto has = [&](size_t more) { return words.size() - at >= more; };
+  if (!has(1) || words[at] > sessions_max_) return false;
+  for (uint64_t left = words[at++]; left > 0; left--) {
+    if (!has(3) || words[at + 2] > kSessionWindow) return false;
+    const size_t answers = words[at + 2];
+    at += 3;
+    if (!has(4 * answers)) return false;
+    at += 4 * answers;
+  }
+  if (!has(1) || words[at] > evicted_ring_.size()) return false;
+  return words.size() == at + 1 + words[at];
+}
+
+void SessionTable::take(SessionTable&& other) {
+  sessions_ = std::move(other.sessions_);
+  ids_ = std::move(other.ids_);
+  evicted_ = std::move(other.evicted_);
+  evicted_ring_ = std::move(other.evicted_ring_);
+  evicted_count_ = other.evicted_count_;
+  count_ = other.count_;
+  newest_ = other.newest_;
+  oldest_ = other.oldest_;
 }
 
 }  // namespace freshet

@@ -46,7 +46,13 @@ class SessionTable {
   void record(const SessionStamp& stamp, const SessionAnswer& answer);
 
   size_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
   uint64_t digest() const;  // of everything that look_up() depends on
+
+  // All of it, for a member whose history does not hold every request (native/README.md).
+  std::vector<std::byte> encode() const;
+  // In place of what is here. False: not the encoding of a table of this size; nothing changed.
+  bool decode(Bytes bytes);
 
  private:
   struct Session;
@@ -55,6 +61,10 @@ class SessionTable {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   uint32_t make_session(uint64_t id);
+  bool measure(Bytes bytes, std::vector<uint64_t>& words) const;
+  void take(SessionTable&& other);
+  void note_evicted(uint64_t id);
+  std::vector<uint64_t> evicted() const;  // in the order of their eviction
   void unlink(uint32_t index);
   void link_newest(uint32_t index);
 

@@ -1,5 +1,7 @@
 #include "native/core/session_table.h"
 
+#include <vector>
+
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -85,4 +87,41 @@ TEST(looking_changes_nothing_and_the_same_order_gives_the_same_state) {
     b.record(stamp, {.version = static_cast<Version>(i)});
   }
   EXPECT_EQ(a.digest(), b.digest());
+}
+
+TEST(a_table_is_read_back_as_it_was) {
+  SessionTable table(3, 4);
+  for (uint64_t session = 1; session <= 9; session++) {
+    for (uint64_t request = 1; request <= session; request++)
+      record(table, session, request, request / 2);
+  }
+  SessionTable copy(3, 4);
+  record(copy, 77, 1);
+  const std::vector<std::byte> bytes = table.encode();
+  EXPECT(copy.decode(bytes));
+  EXPECT_EQ(copy.digest(), table.digest());
+  for (SessionTable* one : {&table, &copy}) {
+    EXPECT(look(*one, 8, 8) == Seen::kRepeat);
+    EXPECT(look(*one, 8, 3) == Seen::kExpired);
+    EXPECT(look(*one, 5, 1) == Seen::kExpired);
+    EXPECT(look(*one, 1, 1) == Seen::kNew);  // forgotten even as evicted
+    record(*one, 50, 1);
+    record(*one, 7, 20);
+  }
+  EXPECT_EQ(copy.digest(), table.digest());
+  EXPECT(SessionTable(3, 4).decode(SessionTable(3, 4).encode()));
+}
+
+TEST(what_is_no_table_is_refused_and_changes_nothing) {
+  SessionTable table(3, 4);
+  for (uint64_t session = 1; session <= 9; session++) record(table, session, session);
+  const uint64_t before = table.digest();
+  std::vector<std::byte> bytes = table.encode();
+  for (size_t size = 0; size < bytes.size(); size++)
+    EXPECT(!table.decode(Bytes(bytes).first(size)));
+  EXPECT(!SessionTable(2, 4).decode(bytes));
+  EXPECT(!SessionTable(3, 2).decode(bytes));
+  bytes[16 + 8] = std::byte{0xFF};  // more answers than there are
+  EXPECT(!table.decode(bytes));
+  EXPECT_EQ(table.digest(), before);
 }

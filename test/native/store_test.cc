@@ -216,37 +216,6 @@ TEST(conditions_are_judged_where_they_are_applied) {
   EXPECT(is_ok(feed.apply(with("/a", {.version_of_key = 8, .epoch = 2})).status));
 }
 
-TEST(a_retry_is_applied_once_and_a_refusal_is_remembered) {
-  Store store({.shard = 1});
-  Feeder feed(store);
-  (void)feed.pool(1);
-  Change change = put_of(1, "/k", "v");
-  change.session = {77, 1, 1};
-  const Applied first = feed.apply(change);
-  const Applied again = feed.apply(change);
-  EXPECT_EQ(first.version, again.version);
-  EXPECT_EQ(first.time, again.time);
-  EXPECT_EQ(store.newest_version(), Version{1});
-  change.session.request = 2;
-  change.condition.version_of_key = 0;
-  EXPECT(feed.apply(change).status == Status::kConditionFailed);
-  (void)feed.remove("/k");  // now the condition would hold
-  const Applied refused = feed.apply(change);
-  EXPECT(refused.status == Status::kConditionFailed);
-  EXPECT_EQ(refused.previous_version_of_key, Version{1});
-}
-
-TEST(a_retry_after_its_pool_was_made_is_applied) {
-  Store store({.shard = 1});
-  Feeder feed(store);
-  Change change = put_of(1, "/k", "v");
-  change.session = {77, 1, 1};
-  EXPECT(feed.apply(change).status == Status::kUnknownPool);
-  (void)feed.pool(1);
-  EXPECT(is_ok(feed.apply(change).status));
-  EXPECT_EQ(feed.apply(change).version, Version{1});
-}
-
 TEST(triggers_take_versions_and_are_released) {
   for (const bool persistent : {false, true}) {
     Store store({.shard = 1, .persistent = persistent});
@@ -389,7 +358,12 @@ TEST(the_log_read_back_restores_an_equal_store) {
     for (;;) {
       size_t used = 0;
       LogPosition last;
-      EXPECT(is_ok(store.read_log(after, buffer, used, last)));
+      const Status status = store.read_log(after, buffer, used, last);
+      if (status == Status::kOverloaded) {  // one record is larger: the sessions
+        buffer.resize(2 * buffer.size());
+        continue;
+      }
+      EXPECT(is_ok(status));
       if (used == 0) break;
       for (size_t at = 0; at < used;) {
         const RecordView record(buffer.data() + at);
@@ -405,13 +379,18 @@ TEST(the_log_read_back_restores_an_equal_store) {
       EXPECT_EQ(copy.get(key, {}).version, store.get(key, {}).version);
       EXPECT(value_of(copy.get(key, {})) == value_of(store.get(key, {})));
     }
-    if (persistent) {
+    // Of a volatile store the change itself, and what refusals were answered, is long gone.
+    for (const uint64_t request : {3u, 9u, 4500u, 4998u}) {
       Change change = put_of(1, "/k9", "again");
-      change.session = {uint64_t(1 + 9 % 5), 9, 1};
+      change.session = {1 + request % 5, request, 1};
       Feeder other(copy);
       other.sequence = feed.sequence;
-      EXPECT_EQ(other.apply(change).version, feed.apply(change).version);
+      const Applied here = feed.apply(change);
+      const Applied there = other.apply(change);
+      EXPECT_EQ(there.version, here.version);
+      EXPECT(there.status == here.status);
     }
+    EXPECT_EQ(copy.newest_version(), store.newest_version());
   }
 }
 

@@ -34,6 +34,9 @@ struct RefusedAnswer {
 };
 static_assert(sizeof(RefusedAnswer) == 16);
 
+// Of the control that carries the sessions of a volatile shard to a member that is filled.
+inline constexpr std::string_view kSessionsKey = "sessions";
+
 class Store::Impl final : public Subscriptions::Source {
  public:
   explicit Impl(StoreConfig config);
@@ -125,6 +128,10 @@ class Store::Impl final : public Subscriptions::Source {
   RecordHeader& place(const RecordView& record, Large* large, Location& location);
   void add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
   void note_logged(const RecordHeader& header);
+  std::vector<std::byte> sessions_record() const;
+  bool give_sessions(std::vector<std::byte>& sessions, MutableBytes out, size_t& used,
+                     LogPosition& last) const;
+  Status restore_sessions(const RecordView& record);
   void append_refused(const SessionStamp& session, Status status, const KeyEntry* entry,
                       Epoch epoch, Sequence sequence, ShardId shard);
 

@@ -215,11 +215,16 @@ Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, 
   return segments_.at(id).memory == nullptr ? Status::kCold : Status::kOverloaded;
 }
 
-// Volatile stores give what they retain: controls that are in force, and versions of keys.
+// Volatile stores give what they retain: controls that are in force, and versions of keys. The
+// sessions go with the last of it: whoever has that is asked for nothing more.
 Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_t& used,
                                       LogPosition& last) {
+  std::vector<std::byte> sessions;
   const auto give = [&](const RecordView& record) {
-    if (used + record.size() > out.size()) return false;
+    const RecordHeader& header = record.header();
+    const bool is_last = LogPosition{header.epoch, header.sequence} == last_position;
+    if (is_last && sessions.empty() && !sessions_.empty()) sessions = sessions_record();
+    if (used + record.size() + (is_last ? sessions.size() : 0) > out.size()) return false;
     std::memcpy(out.data() + used, record.start(), record.size());
     used += record.size();
     last = {record.header().epoch, record.header().sequence};
@@ -244,9 +249,20 @@ Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_
   }
   for (; !full && control != controls_.end(); control++)
     full = !give(RecordView(control->bytes.data()));
+  if (!full && !sessions_.empty()) full = !give_sessions(sessions, out, used, last);
   read_hint_ = last;
   read_hint_offset_ = version;
   return full && used == 0 ? Status::kOverloaded : Status::kOk;
+}
+
+bool Store::Impl::give_sessions(std::vector<std::byte>& sessions, MutableBytes out, size_t& used,
+                                LogPosition& last) const {
+  if (sessions.empty()) sessions = sessions_record();
+  if (used + sessions.size() > out.size()) return false;
+  std::memcpy(out.data() + used, sessions.data(), sessions.size());
+  used += sessions.size();
+  last = last_position;
+  return true;
 }
 
 }  // namespace freshet

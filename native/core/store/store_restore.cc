@@ -1,6 +1,7 @@
 // Rebuilding a store from records that already have their place in history.
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "native/core/check.h"
 #include "native/core/store/store_impl.h"
@@ -34,9 +35,41 @@ Location Store::Impl::place_restored(const RecordView& record, std::optional<Dur
   return location;
 }
 
+// The sessions of a volatile shard, up to its last record: what is retained does not tell them all.
+std::vector<std::byte> Store::Impl::sessions_record() const {
+  const std::vector<std::byte> table = sessions_.encode();
+  Change change;
+  change.kind = RecordKind::kControl;
+  change.key = std::as_bytes(std::span(kSessionsKey));
+  change.value = table;
+  std::vector<std::byte> record(padded(record_length(change)));
+  encode_record(change, config.shard, last_position.epoch, record.data());
+  auto& header = *reinterpret_cast<RecordHeader*>(record.data());
+  header.sequence = last_position.sequence;
+  header.time = time_now();
+  seal_header(header);
+  return record;
+}
+
+// Comes behind the last record that is given, at its place or, where that left nothing, after it.
+Status Store::Impl::restore_sessions(const RecordView& record) {
+  const RecordHeader& header = record.header();
+  const LogPosition position{header.epoch, header.sequence};
+  if (config.persistent || header.shard != config.shard || position < last_position)
+    return Status::kInvalidArgument;
+  if (!is_well_formed({record.start(), record.size()}) || !header_crc_matches(header) ||
+      !payload_crc_matches(record) || !sessions_.decode(record.value()))
+    return Status::kLogCorrupt;
+  last_position = position;
+  session_count_.store(sessions_.count(), std::memory_order_relaxed);
+  return Status::kOk;
+}
+
 Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> durable) {
   FRESHET_CHECK(!durable || config.persistent);
   const RecordHeader& header = record.header();
+  if (header.kind == RecordKind::kControl && record.key() == kSessionsKey)
+    return restore_sessions(record);
   if (header.kind == RecordKind::kMark || header.kind == RecordKind::kIndex) {
     if (!durable) return Status::kInvalidArgument;
     (void)place_restored(record, durable);
