@@ -22,6 +22,11 @@ export const layoutSettings = {
        * out, as it does there; else members hold as many shards as it takes.
        */
       exclusive: Type.Union([Type.Null(), Type.Boolean()], { default: null }),
+      /** How long a lost member keeps its places before spares get them. null: for ever. */
+      replaceAfterMs: Type.Union(
+        [Type.Null(), Type.Integer({ minimum: 0, maximum: 86_400_000, unit: 'ms' })],
+        { default: 10_000 },
+      ),
       /** What is added to node ids of the file to get members; Cascade numbers nodes from 0. */
       nodeOffset: Type.Union([Type.Literal(1), Type.Literal(0)], { default: 1 }),
     },
@@ -59,7 +64,7 @@ export async function configuredLayout(settings: LayoutSettings): Promise<Config
 export function cascadeLayout(
   text: string,
   source: string,
-  { exclusive, nodeOffset }: LayoutSettings['layout'],
+  { exclusive, nodeOffset }: Pick<LayoutSettings['layout'], 'exclusive' | 'nodeOffset'>,
 ): ConfiguredLayout {
   const read = readCascadeLayout(text, { source, nodeOffset });
   return { ...read, exclusive: exclusive ?? true };

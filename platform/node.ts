@@ -208,6 +208,7 @@ async function compose(
       compareEveryMs: logs.compareMinutes * 60_000,
       scrubBytesPerSecond: logs.scrubBytesPerSecond,
     },
+    replaceAfterMs: config.layout.replaceAfterMs,
     clock,
     random,
     log,

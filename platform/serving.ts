@@ -9,7 +9,7 @@ import {
   startGrpcServer,
   startHttpServer,
 } from './gateway/mod.ts';
-import { LambdaRuntime, workerEntry } from './lambda/mod.ts';
+import { LambdaRuntime, type Position, workerEntry } from './lambda/mod.ts';
 import { MemberDoor } from './member-door.ts';
 import type { Member, MemberPart } from './node.ts';
 
@@ -35,6 +35,7 @@ export interface ServingPorts {
 const portSearchMax = 100;
 
 const runsCall = 'lambda.runs';
+const cursorsCall = 'lambda.cursors';
 
 /** Starts lambdas and doors with a member. `onOpen` tells where the doors are. */
 export function servingPart(
@@ -54,6 +55,8 @@ export function servingPart(
       log: member.log,
       folder: path.join(member.folder.path, 'lambdas'),
       workerEntry: entry.path,
+      cursorsElsewhere: async (shard) => cursorsElsewhere(member, shard),
+      isHeld: (shard) => member.group.held.some((one) => one.shard === shard),
       whenOthersRun: async (pipeline, deployedAt) => othersRun(member, pipeline, deployedAt),
     });
     member.messages.handle(runsCall, async (_from, argument) => {
@@ -61,6 +64,9 @@ export function servingPart(
       await lambdas.whenRuns(pipeline, deployedAt);
       return null;
     });
+    member.messages.handle(cursorsCall, (_from, shard) =>
+      Promise.resolve(lambdas.cursorsIn(Number(shard))),
+    );
     member.store.onTrigger((event) => {
       lambdas.onTrigger({
         ...event,
@@ -117,6 +123,33 @@ async function othersRun(member: Member, pipeline: string, deployedAt: number): 
 }
 
 /**
+ * Where a member goes on that is new in a shard. What one that is lost had not finished beyond the
+ * others is not run again.
+ */
+async function cursorsElsewhere(
+  { messages, group, nodeId, log }: Member,
+  shard: number,
+): Promise<ReadonlyMap<string, Position>> {
+  const least = new Map<string, Position>();
+  const others = group.holders(shard).filter((node) => node !== nodeId && messages.up.has(node));
+  await Promise.all(
+    others.map(async (node) => {
+      try {
+        const call = { timeoutMs: null, signal: null };
+        const told = (await messages.call(node, cursorsCall, shard, call)) as [string, Position][];
+        for (const [stage, position] of told) {
+          const before = least.get(stage);
+          if (before === undefined || position.version < before.version) least.set(stage, position);
+        }
+      } catch (error) {
+        log.warn({ node, shard, error: toFreshetError(error).toJSON() }, 'no cursors of a member');
+      }
+    }),
+  );
+  return least;
+}
+
+/**
  * Lambdas begin once the shards run, and take up their shards anew after every change of the view.
  */
 function followViews(member: Member, lambdas: LambdaRuntime): void {
@@ -129,7 +162,7 @@ function followViews(member: Member, lambdas: LambdaRuntime): void {
         begun = true;
         await lambdas.begin();
       } else if (number !== seen) {
-        lambdas.onView();
+        await lambdas.onView();
       }
       seen = number;
     }
@@ -165,7 +198,7 @@ function sampleOf(member: Member, lambdas: LambdaRuntime): MemberSample {
     view: group.view.number,
     at: clock.wallUs() / 1000,
     counters: core.addon.counters(core.handle),
-    shards: group.layout.heldBy(nodeId).map((layout): ShardSample => {
+    shards: group.held.map((layout): ShardSample => {
       const out = new Float64Array(frontierWidth);
       core.addon.frontiers(core.handle, layout.shard, out);
       const stopped = out[frontierColumns.stopped] ?? 0;

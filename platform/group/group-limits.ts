@@ -42,6 +42,12 @@ const table = {
   /** A step of the start protocol that takes longer is given up and tried anew. */
   stepTimeoutMs: 20_000,
   fillStepTimeoutMs: 600_000,
+  /** Members that are filled at once to come into shards. */
+  admissions: 4,
+  /** How often one that is being filled says that it gets on; when it is left alone, for how long. */
+  fillNoticeMs: 1000,
+  fillStallMs: 45_000,
+  stalledPauseMs: 10_000,
   /** Pause before the next try. */
   retryPauseMs: 200,
   /** Rounds of filling in one try; more means that histories do not come together. */
@@ -66,6 +72,8 @@ const table = {
   /** An observer asks again after a pause; so much at once it takes of a shard. */
   observePauseMs: 50,
   observeChunks: 4,
+  /** How long a shard stays open at a member that left it. */
+  closeAfterMs: 30_000,
   /** How long closing waits for a step that is under way. */
   closeWaitMs: 1000,
   /** How long a member that leaves waits for its changes, and then for the view without it. */

@@ -29,6 +29,7 @@
  *  1. A view starts only after every member of it has prepared it in the same attempt.
  *  2. A message of another attempt, sender or phase changes nothing and is counted.
  */
+import type { FreshetError } from '../base/mod.ts';
 import {
   type Apart,
   type Attempt,
@@ -42,12 +43,15 @@ import {
 import { groupLimits } from './group-limits.ts';
 import { type CoreState, GroupState } from './group-state.ts';
 import { JoinLeader } from './join-leader.ts';
-import type { Layout } from './layout.ts';
+import { type Layout, sendersAmong, type ShardLayout } from './layout.ts';
 import { RestartLeader, type RestartPhase } from './restart-leader.ts';
 import { SlowChoices } from './slow-choices.ts';
 import type { Lag, Observation } from './slow-members.ts';
 import { RestartMember } from './restart-member.ts';
-import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
+import { moveRefusal } from './move-checks.ts';
+import type { ShardHomes } from './shard-homes.ts';
+import type { ShardMove } from './shard-moves.ts';
+import type { CoreShard, CoreView } from './view-codec.ts';
 import type { ViewRecord } from './view-record.ts';
 
 export type GroupEvent =
@@ -83,6 +87,10 @@ export type GroupEvent =
       readonly shards: readonly Position[];
     }
   | { readonly type: 'proposed'; readonly attempt: Attempt; readonly taken: boolean }
+  /** What admit asked for goes on. */
+  | { readonly type: 'filling'; readonly attempt: Attempt }
+  /** Somebody wants this, and it is possible (move-checks.ts). */
+  | { readonly type: 'move'; readonly move: ShardMove }
   | { readonly type: 'tick' };
 
 /** What the native side knows of a shard's history. */
@@ -143,6 +151,8 @@ export interface MachineOptions {
   readonly record: ViewRecord;
   /** Bytes of each ring. */
   readonly ringSize: number;
+  /** How long a lost member keeps its places; null: for ever. */
+  readonly replaceAfterMs: number | null;
   readonly nowMs: number;
 }
 
@@ -181,19 +191,19 @@ export class GroupMachine {
     this.#state = new GroupState(options);
     this.#member = new RestartMember(this.#state, options.record);
     this.#restart = new RestartLeader(this.#state);
-    this.#join = new JoinLeader(this.#state);
+    this.#join = new JoinLeader(this.#state, options.replaceAfterMs);
     this.#slow = new SlowChoices(this.#state);
   }
 
   get status(): GroupStatus {
-    const { core, layout, me, missing } = this.#state;
+    const { core, layout, missing } = this.#state;
     return {
       view: core.installed?.number ?? 0,
       members: core.installed?.members.map(({ node }) => node) ?? [],
       leader: core.installed?.members[0]?.node ?? (layout.members[0] as number),
-      running: layout
-        .heldBy(me)
-        .every(({ shard }) => this.runningEpoch(shard) > 0 || this.isObserving(shard)),
+      running: this.#state.mine.every(
+        ({ shard }) => this.runningEpoch(shard) > 0 || this.isObserving(shard),
+      ),
       missing,
       phase: this.#restart.phase,
       problem: this.#restart.problem,
@@ -217,21 +227,47 @@ export class GroupMachine {
     return this.#state.slow.lags;
   }
 
+  /** Shards in which this member has a place, with all who have one. */
+  get mine(): readonly ShardLayout[] {
+    return this.#state.mine;
+  }
+
+  /** This member has a place in it, or is being filled for it, or the leader may be about to ask. */
+  mayNeed(shard: number): boolean {
+    const { core, isBlank } = this.#state;
+    const isMine = this.mine.some((one) => one.shard === shard);
+    return isMine || isBlank || core.changing || this.#admission !== null;
+  }
+
+  get leads(): boolean {
+    const { leads, stuck } = this.#state.core;
+    return leads && !stuck;
+  }
+
+  /** Why a shard cannot be moved so; null: it can, if this member leads. */
+  moveRefusal(move: ShardMove): FreshetError | null {
+    return moveRefusal(this.#state, move);
+  }
+
+  /** Whose the places of a shard are. */
+  homes(shard: number): ShardHomes {
+    return this.#state.homes(shard);
+  }
+
   /** Node ids in rank order of those that run the shard, as far as this member knows. */
   holders(shard: number): readonly number[] {
     const { core, layout } = this.#state;
-    const found = core.installed?.shards.find((item) => item.shard === shard);
-    return core.installed === null || found === undefined
-      ? layout.shard(shard).members
-      : nodesOf(core.installed, found);
+    const runs = core.installed?.shards.some((item) => item.shard === shard) === true;
+    if (runs) return this.#state.runners(shard);
+    return layout.has(shard) ? this.#state.homes(shard).nodes : [];
   }
 
   /** Those of the holders that send. */
   senders(shard: number): readonly number[] {
     const { core, layout } = this.#state;
     const found = core.installed?.shards.find((item) => item.shard === shard);
-    const ranks = found?.senders ?? layout.shard(shard).senders;
     const nodes = this.holders(shard);
+    const ranks = found?.senders ?? sendersAmong(layout.shard(shard), nodes);
     return ranks.flatMap((rank) => nodes[rank] ?? []);
   }
 
@@ -291,6 +327,12 @@ export class GroupMachine {
         break;
       case 'proposed':
         this.#join.onProposed(event.attempt, event.taken, nowMs);
+        break;
+      case 'filling':
+        this.#onFilling(event.attempt, effects);
+        break;
+      case 'move':
+        this.#join.onMove(event.move);
         break;
       case 'tick':
         break;
@@ -388,17 +430,29 @@ export class GroupMachine {
     const { attempt, fills, shards } = message;
     const { core, isBlank, me } = this.#state;
     const named = [...new Set([...fills.map(({ shard }) => shard), ...shards])];
-    if (core.changing || named.some((shard) => this.runningEpoch(shard) > 0)) {
-      const reason = core.changing ? 'a view is on its way here' : 'a shard of it runs here';
+    const isKnown = named.every((shard) => this.#state.layout.has(shard));
+    const runs = named.some((shard) => this.runningEpoch(shard) > 0);
+    if (core.changing || !isKnown || runs) {
+      const known = isKnown ? 'a shard of it runs here' : 'a shard of it is not known here';
+      const reason = core.changing ? 'a view is on its way here' : known;
       effects.push({ type: 'send', to: from, message: { type: 'failed', attempt, reason } });
       return;
     }
     if (isBlank) {
       this.#member.giveUp();
     }
-    const sealed = isBlank ? this.#state.heldBy(me).map(({ shard }) => shard) : named;
+    const held = isBlank ? this.#state.mine.map(({ shard }) => shard) : [];
+    const mine = held.filter((shard) => !this.#state.refuses(me, shard));
+    const sealed = [...new Set([...mine, ...named])];
     this.#admission = { by: from, attempt };
     effects.push({ type: 'admit', attempt, sealed, fills, shards });
+  }
+
+  #onFilling(attempt: Attempt, effects: GroupEffect[]): void {
+    if (this.#admission !== null && sameAttempt(this.#admission.attempt, attempt)) {
+      const message: GroupMessage = { type: 'filling', attempt };
+      effects.push({ type: 'send', to: this.#admission.by, message });
+    }
   }
 
   #onAdmitted(

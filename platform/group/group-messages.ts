@@ -117,6 +117,8 @@ const GroupMessageSchema = Type.Union([
     incarnation,
     shards: Type.Array(ShardReport),
   }),
+  /** Not yet, but it gets on with it. */
+  Type.Object({ type: Type.Literal('filling'), attempt }),
   Type.Object({ type: Type.Literal('failed'), attempt, reason: Type.String() }),
 ]);
 

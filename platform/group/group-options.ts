@@ -23,6 +23,8 @@ export interface GroupOptions {
   readonly ringBudgetBytes: number;
   readonly shardMemoryBytes: number;
   readonly logCare: LogCareConfig;
+  /** How long a lost member keeps its places before spares get them; null: for ever. */
+  readonly replaceAfterMs: number | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

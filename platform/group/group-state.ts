@@ -6,8 +6,10 @@
  */
 import type { Attempt, Hello } from './group-messages.ts';
 import type { Layout, ShardLayout } from './layout.ts';
+import { homesOf, type ShardHomes, shardsIn } from './shard-homes.ts';
 import { SlowMembers } from './slow-members.ts';
-import type { CoreView } from './view-codec.ts';
+import { type CoreView, nodesOf } from './view-codec.ts';
+import type { ViewRecord } from './view-record.ts';
 
 /** How the core sees the views now; see NativeView of the bridge. */
 export interface CoreState {
@@ -48,6 +50,8 @@ export class GroupState {
   #core: CoreState;
   /** When this incarnation began, monotonic ms. */
   #sinceMs: number;
+  /** The newest view that this member had, or prepared in an earlier run. Null: none. */
+  #lastView: CoreView | null;
 
   constructor(options: {
     readonly me: number;
@@ -56,8 +60,10 @@ export class GroupState {
     readonly incarnation: string;
     /** Bytes of each ring, from the layout and this member's budget. */
     readonly ringSize: number;
+    readonly record: ViewRecord;
     readonly nowMs: number;
   }) {
+    this.#lastView = options.record.prepared ?? options.record.committed;
     this.me = options.me;
     this.layout = options.layout;
     this.fingerprint = fingerprintOf(options.layout, options.ringSize);
@@ -88,6 +94,7 @@ export class GroupState {
       this.#sinceMs = nowMs;
     }
     this.#core = core;
+    this.#lastView = core.installed ?? this.#lastView;
     const refusedBy = (node: number): readonly number[] => this.hello(node)?.refused ?? [];
     this.slow.onView(before.installed, core.installed, refusedBy, nowMs);
     return (
@@ -102,12 +109,25 @@ export class GroupState {
     this.#refused = shards;
   }
 
-  /** Shards that a member is to hold and does not refuse; none while it is away. */
-  heldBy(node: number): readonly ShardLayout[] {
-    const hello = this.hello(node);
-    return hello === null
-      ? []
-      : this.layout.heldBy(node).filter(({ shard }) => !hello.refused.includes(shard));
+  /** Whose the places of a shard are, as far as this member knows. */
+  homes(shard: number): ShardHomes {
+    return homesOf(this.layout, this.#lastView, shard);
+  }
+
+  /** Shards in which this member has a place, as far as it knows. */
+  get mine(): readonly ShardLayout[] {
+    return shardsIn(this.layout, this.#lastView).filter(({ members }) => members.includes(this.me));
+  }
+
+  /** Node ids in rank order of those that run the shard; empty: it is closed, or not in the view. */
+  runners(shard: number): readonly number[] {
+    const { installed } = this.#core;
+    const found = installed?.shards.find((item) => item.shard === shard);
+    return installed === null || found === undefined ? [] : nodesOf(installed, found);
+  }
+
+  refuses(node: number, shard: number): boolean {
+    return this.hello(node)?.refused.includes(shard) === true;
   }
 
   /** May a member of the view, or a joiner, be given this shard now? */

@@ -11,6 +11,7 @@
  */
 import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
 import { catchUp } from './epoch-catch-up.ts';
+import { FillProgress, type WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
 import type { GroupEffect, GroupEvent, Position } from './group-machine.ts';
 import type { Attempt, Fill } from './group-messages.ts';
@@ -38,6 +39,7 @@ export class GroupSteps {
   readonly #messages: PeerMessages;
   readonly #filler: ShardFiller;
   readonly #observer: ObserverFeed;
+  readonly #progress: FillProgress;
   readonly #log: Logger;
   readonly #ringSize: number;
   readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes);
@@ -56,6 +58,9 @@ export class GroupSteps {
     this.#ringSize = options.layout.commonRingSize(options.ringBudgetBytes);
     this.#filler = new ShardFiller(options.core, options.messages, (shard) => {
       return options.layout.shard(shard).persistent;
+    });
+    this.#progress = new FillProgress(options.clock, (attempt) => {
+      enter({ type: 'filling', attempt });
     });
     options.messages.handle(endedCall, (_from, argument) => this.#whenEnded(argument));
     this.#observer = new ObserverFeed({
@@ -135,6 +140,13 @@ export class GroupSteps {
     );
   }
 
+  /** Between two steps, and whatever attempts there are. */
+  runAside(work: () => Promise<void>): void {
+    this.#steps = this.#steps.then(async () => {
+      if (!this.#closed) await work();
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#observer.close();
@@ -200,6 +212,7 @@ export class GroupSteps {
       }
       case 'stopShards':
         await writeViewOffer(recordFiles, step.offered);
+        await this.#openShards(step.shards);
         await Promise.all(step.shards.map((shard) => this.#sealShard(shard)));
         await this.#reportStates(step.attempt, step.shards, null);
         return;
@@ -221,10 +234,11 @@ export class GroupSteps {
         await beginView(this.#core, step.view, this.#ringSize);
         this.#enter({ type: 'done', attempt: step.attempt });
         return;
-      case 'admit':
-        await care.openRest();
-        await Promise.all(step.sealed.map((shard) => this.#sealShard(shard)));
-        await this.#fillShards(step.fills, signal);
+      case 'admit': {
+        const local = this.#progress.during(step.attempt);
+        await local(this.#openShards(step.sealed));
+        await local(Promise.all(step.sealed.map((shard) => this.#sealShard(shard))));
+        await this.#fillShards(step.fills, signal, local);
         this.#enter({
           type: 'admitted',
           attempt: step.attempt,
@@ -232,6 +246,7 @@ export class GroupSteps {
           shards: await Promise.all(step.shards.map((shard) => this.#position(shard))),
         });
         return;
+      }
       case 'accuse': {
         const { status } = await accuseMember(this.#core, step.node);
         if (status !== 0) {
@@ -266,10 +281,21 @@ export class GroupSteps {
     }
   }
 
-  async #fillShards(fills: readonly Fill[], signal: AbortSignal): Promise<void> {
+  /** Those that this member was not told to hold before are opened now. */
+  async #openShards(shards: readonly number[]): Promise<void> {
+    const { care, layout } = this.#options;
+    for (const shard of shards) await care.open(layout.shard(shard));
+    await care.openRest();
+  }
+
+  async #fillShards(
+    fills: readonly Fill[],
+    signal: AbortSignal,
+    local: WhileLocal = (work) => work,
+  ): Promise<void> {
     for (const fill of fills) {
       const mine = await this.#position(fill.shard);
-      await this.#filler.fill(fill, mine, signal);
+      await this.#filler.fill(fill, mine, signal, local);
       const { shard, donor } = fill;
       this.#log.info({ shard, donor, from: mine.version }, 'filled a shard from another member');
     }
@@ -306,6 +332,8 @@ export class GroupSteps {
       // A closed one was filled before this view was proposed.
       if (before?.closed === true || before?.epoch === core.epoch) continue;
       if (before !== undefined && this.#isIn(installed, before)) continue;
+      // It was when this member was filled for it, but that may be long ago.
+      await this.#openShards([core.shard]);
       const donors = nodesOf(proposal, core).filter((node) => node !== this.#core.nodeId);
       await this.#fillFromAny(core, donors, signal);
     }
@@ -378,12 +406,11 @@ export class GroupSteps {
     this.#enter({ type: 'states', attempt, shards: positions, record });
   }
 
-  /** Shards that this member holds and does not refuse. */
+  /** Shards that are open here and that this member does not refuse. */
   #held(): number[] {
-    const { care, layout } = this.#options;
+    const { care } = this.#options;
     const refused = new Set(care.refused);
-    const held = layout.heldBy(this.#core.nodeId).map(({ shard }) => shard);
-    return held.filter((shard) => !refused.has(shard));
+    return care.opened.filter((shard) => !refused.has(shard));
   }
 
   #pause(delayMs: number): Promise<void> {

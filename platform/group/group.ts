@@ -17,10 +17,13 @@ import {
 } from './group-machine.ts';
 import { GroupSteps } from './group-steps.ts';
 import type { GroupOptions, MemberAddress } from './group-options.ts';
-import type { Layout } from './layout.ts';
+import type { Layout, ShardLayout } from './layout.ts';
 import { LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
+import { ShardClosing } from './shard-closing.ts';
+import { heldByRecord, type ShardHomes } from './shard-homes.ts';
+import { parseMove, type ShardMove } from './shard-moves.ts';
 import type { Lag } from './slow-members.ts';
 import { seeViews } from './view-calls.ts';
 import { ViewLeave } from './view-leave.ts';
@@ -43,6 +46,8 @@ export interface GroupView {
   readonly problem: string | null;
 }
 
+const moveCall = 'group.move';
+
 export class Group {
   readonly layout: Layout;
   readonly care: LogCare;
@@ -51,10 +56,12 @@ export class Group {
   readonly #messages: PeerMessages;
   readonly #machine: GroupMachine;
   readonly #steps: GroupSteps;
+  readonly #closing: ShardClosing;
   readonly #log: Logger;
   readonly #watchers = new Set<EventStream<GroupView>>();
   readonly #queue: GroupEvent[] = [];
   #entered = false;
+  #generation = 0;
   #cancelTick: CancelTimer | null = null;
   #leave: ViewLeave | null = null;
   #closed = false;
@@ -69,6 +76,7 @@ export class Group {
     this.care = new LogCare({
       ...options,
       ...options.logCare,
+      homes: (shard) => this.#machine.homes(shard).nodes,
       onRefusals: () => {
         this.#enter({ type: 'refused', shards: this.care.refused });
         this.#publishView();
@@ -77,6 +85,17 @@ export class Group {
     this.#steps = new GroupSteps({ ...options, care: this.care }, (event) => {
       this.#enter(event);
     });
+    this.#closing = new ShardClosing({
+      ...options,
+      care: this.care,
+      isWanted: (shard) => this.#machine.mayNeed(shard),
+      isHealthy: (shard) => this.#machine.holders(shard).length >= layout.shard(shard).min,
+      run: (work) => this.#steps.runAside(work),
+    });
+    messages.handle(moveCall, async (_from, move) => {
+      await this.move(parseMove(move));
+      return null;
+    });
     this.#machine = new GroupMachine({
       me: core.nodeId,
       layout,
@@ -84,6 +103,7 @@ export class Group {
       incarnation: core.incarnation,
       record,
       ringSize: layout.commonRingSize(options.ringBudgetBytes),
+      replaceAfterMs: options.replaceAfterMs,
       nowMs: options.clock.monotonicMs(),
     });
   }
@@ -93,8 +113,9 @@ export class Group {
   }
 
   get view(): GroupView {
-    const { core, layout, members } = this.#options;
+    const { core, members } = this.#options;
     const status = this.#machine.status;
+    const mine = this.held.map(({ shard }) => shard);
     return {
       number: status.view,
       members: members.map((member) => ({
@@ -103,13 +124,21 @@ export class Group {
         leads: member.id === status.leader,
         me: member.id === core.nodeId,
       })),
-      running: status.running && this.care.refusal === null,
-      stopped: layout
-        .heldBy(core.nodeId)
-        .map(({ shard }) => shard)
-        .filter((shard) => !this.isRunning(shard) && !this.isObserving(shard)),
+      running: status.running && this.refusal === null,
+      stopped: mine.filter((shard) => !this.isRunning(shard) && !this.isObserving(shard)),
       problem: status.problem,
     };
+  }
+
+  /** Shards in which this member has a place, with the node ids of all who have one as members. */
+  get held(): readonly ShardLayout[] {
+    return this.#machine.mine;
+  }
+
+  /** Why a shard of this member may not go on here, or null. */
+  get refusal(): FreshetError | null {
+    const found = this.held.map(({ shard }) => this.care.refusalOf(shard));
+    return found.find((refusal) => refusal !== null) ?? null;
   }
 
   isRunning(shard: number): boolean {
@@ -153,6 +182,32 @@ export class Group {
     return this.#machine.runsElsewhere;
   }
 
+  /**
+   * Has the member that leads move a whole shard to another member; resolves once that is begun.
+   * Rejects INVALID_ARGUMENT, which says what to mend; NOT_CURRENT: nobody leads at the moment.
+   */
+  async move(move: ShardMove): Promise<void> {
+    const { leader } = this.status;
+    if (leader !== this.nodeId) {
+      const call = { timeoutMs: groupLimits.callTimeoutMs, signal: null };
+      await this.#messages.call(leader, moveCall, move, call);
+      return;
+    }
+    if (!this.#machine.leads) {
+      const text = `Member ${String(this.nodeId)} does not lead a view at the moment`;
+      throw new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
+    }
+    const refusal = this.#machine.moveRefusal(move);
+    if (refusal !== null) throw refusal;
+    this.#log.info({ ...move }, 'a shard is to be moved');
+    this.#enter({ type: 'move', move });
+  }
+
+  /** Who has places in a shard, and who of them gives his away. */
+  homes(shard: number): ShardHomes {
+    return this.#machine.homes(shard);
+  }
+
   /** The view now, then at every change, until the iterator is returned or the member closes. */
   watchView(): EventStream<GroupView> {
     const stream: EventStream<GroupView> = new EventStream(groupLimits.viewEvents, () => {
@@ -163,12 +218,30 @@ export class Group {
     return stream;
   }
 
+  /** Whether a shard is to be asked for here: it runs here, or nowhere and has a place here. */
+  isHere(shard: number): boolean {
+    const holders = this.holders(shard);
+    const nodes = holders.length === 0 ? this.#machine.homes(shard).nodes : holders;
+    return !this.runsElsewhere && nodes.includes(this.nodeId);
+  }
+
+  get nodeId(): number {
+    return this.#core.nodeId;
+  }
+
+  /** Another number means that anything that is told of views and shards may be otherwise. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /**
-   * Opens the shards of this member; what they hold on disk is read. One that is damaged stays
-   * closed until the others have mended it; LOG_CORRUPT: there are no others.
+   * Opens the shards of this member, where its record says it has places; what they hold on disk is
+   * read. One that is damaged stays closed until the others have mended it; LOG_CORRUPT: there are
+   * no others.
    */
   async openShards(): Promise<void> {
-    for (const layout of this.layout.heldBy(this.#core.nodeId)) {
+    const { record } = this.#options;
+    for (const layout of heldByRecord(this.layout, record, this.#core.nodeId)) {
       await this.care.open(layout);
     }
   }
@@ -225,7 +298,7 @@ export class Group {
       views.end();
     });
     for await (const view of views) {
-      const { refusal } = this.care;
+      const { refusal } = this;
       if (view.running || refusal !== null) {
         cancel();
         if (refusal !== null) throw refusal;
@@ -247,7 +320,7 @@ export class Group {
       return `waiting for member ${missing.map(String).join(', ')}`;
     }
     return (
-      this.care.refusal?.message ??
+      this.refusal?.message ??
       problem ??
       `member ${String(leader)} is taking all members through the start`
     );
@@ -279,6 +352,7 @@ export class Group {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTick?.();
+    this.#closing.end();
     await this.care.close();
     for (const watcher of [...this.#watchers]) {
       watcher.end();
@@ -313,6 +387,7 @@ export class Group {
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
         const now = this.#options.clock.monotonicMs();
+        this.#generation++;
         for (const effect of this.#machine.onEvent(next, now)) {
           this.#execute(effect);
         }
@@ -364,6 +439,7 @@ export class Group {
       this.#steps.fillProposal(view.proposal, view.vote);
     }
     this.#enter({ type: 'core', core: view.core, proposal: view.proposal });
+    this.#closing.look();
   }
 
   #publishView(): void {

@@ -1,13 +1,14 @@
 import { FreshetError, limits, nearestName } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Delivery, SlowMember, SubgroupKind, SubgroupOptions } from './layout-options.ts';
+import { sendersOf } from './layout-plan.ts';
 import { type LayoutRules, resolveLayout } from './layout-rules.ts';
 import { planShards } from './shard-plan.ts';
 
 /**
- * Which member holds which shard while the members are fixed: the plan of the configured layout
- * with all of them present, alike at every member. The catalog is shard 1; the others are numbered
- * through all subgroups in order.
+ * The shards as they are configured, and who holds them at first: the plan with all configured
+ * members present, alike at every member. Who holds them later is in the views (shard-homes.ts).
+ * The catalog is shard 1; the others are numbered through all subgroups in order.
  */
 
 export interface ShardLayout {
@@ -19,6 +20,12 @@ export interface ShardLayout {
   readonly delivery: Delivery;
   /** With fewer members in the view the shard stands still. */
   readonly min: number;
+  /** With more members present the others are spare. */
+  readonly max: number;
+  /** Node ids: they hold it whenever they are present. */
+  readonly reserved: readonly number[];
+  /** Node ids of those that alone send; null: every member does. */
+  readonly sending: readonly number[] | null;
   /** Node ids in rank order. */
   readonly members: readonly number[];
   /** Ranks of the members that send, ascending. */
@@ -34,10 +41,9 @@ export interface Subgroup {
 }
 
 /** Ranks of those among `nodes`, in rank order, that send in a shard; all, where none would. */
-export function sendersAmong(shard: ShardLayout, nodes: readonly number[]): number[] {
-  const senders = shard.senders.flatMap((rank) => shard.members[rank] ?? []);
-  const ranks = nodes.flatMap((node, rank) => (senders.includes(node) ? [rank] : []));
-  return ranks.length > 0 ? ranks : nodes.map((_, rank) => rank);
+export function sendersAmong({ sending }: ShardLayout, nodes: readonly number[]): number[] {
+  const ranks = sendersOf({ senders: sending }, nodes);
+  return ranks.length > 0 ? [...ranks] : nodes.map((_, rank) => rank);
 }
 
 export class Layout {
@@ -45,6 +51,7 @@ export class Layout {
   readonly members: readonly number[];
   readonly subgroups: readonly Subgroup[];
   readonly shards: readonly ShardLayout[];
+  readonly rules: LayoutRules;
   readonly #byShard = new Map<number, ShardLayout>();
   readonly #byName = new Map<string, Subgroup>();
 
@@ -57,6 +64,7 @@ export class Layout {
     checkMembers(members);
     this.members = [...members].sort((a, b) => a - b);
     const rules = resolveLayout(subgroups, exclusive);
+    this.rules = rules;
     this.shards = layOut(rules, this.members);
     for (const shard of this.shards) {
       this.#byShard.set(shard.shard, shard);
@@ -97,7 +105,7 @@ export class Layout {
     return this.#byShard.has(shard);
   }
 
-  /** Shards that a member holds, ascending. */
+  /** Shards that a member holds at first, ascending. */
   heldBy(node: number): readonly ShardLayout[] {
     return this.shards.filter((shard) => shard.members.includes(node));
   }
@@ -119,9 +127,22 @@ export class Layout {
     return Math.min(groupLimits.ringSizeMax, 2 ** Math.floor(Math.log2(share)));
   }
 
-  /** Ring sizes have to be alike at all members of a shard: the smallest of theirs. */
+  /**
+   * Ring sizes have to be alike at all members of a shard: the smallest of theirs, also of those
+   * that spares have when half of the members are lost.
+   */
   commonRingSize(budgetBytes: number): number {
-    return Math.min(...this.members.map((node) => this.ringSize(node, budgetBytes)));
+    const few = this.members.slice(0, Math.floor(this.members.length / 2) + 1);
+    const { shards } = planShards(this.rules, null, few);
+    const rings = few.map((node) =>
+      shards.reduce((sum, { members, senders }) => {
+        return members.includes(node) ? sum + senders.length : sum;
+      }, 0),
+    );
+    const share = Math.floor(budgetBytes / Math.max(1, ...rings));
+    // Below the smallest size the budget gives way: fewer members may never be.
+    const withFew = Math.max(groupLimits.ringSizeMin, 2 ** Math.floor(Math.log2(share)));
+    return Math.min(withFew, ...this.members.map((node) => this.ringSize(node, budgetBytes)));
   }
 
   /** What members compare, so that a differing configuration is named instead of obeyed. */
@@ -153,11 +174,9 @@ function layOut(rules: LayoutRules, members: readonly number[]): readonly ShardL
     );
   }
   return rules.shards.map((rule, nth) => {
-    const { shard, subgroup, index, persistent, delivery, min, slowMember } = rule;
     const { members: held = [], senders = [] } = shards[nth] ?? {};
     const lists = { members: Object.freeze(held), senders: Object.freeze(senders) };
-    const settings = { persistent, delivery, min, slowMember };
-    return Object.freeze({ shard, subgroup, index, ...settings, ...lists });
+    return Object.freeze({ ...rule, sending: rule.senders, ...lists });
   });
 }
 

@@ -21,6 +21,7 @@ import { groupLimits } from './group-limits.ts';
 import { compareHistories } from './histories.ts';
 import { type History, type LogPlace, logStart, readHistory, scrubStep } from './log-calls.ts';
 import type { Layout, ShardLayout } from './layout.ts';
+import { closeShard } from './view-calls.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardRepair } from './shard-repair.ts';
@@ -39,6 +40,8 @@ export interface LogCareOptions extends LogCareConfig {
   readonly core: MemberCore;
   readonly messages: PeerMessages;
   readonly layout: Layout;
+  /** Node ids of those that have a place in a shard now. */
+  readonly homes: (shard: number) => readonly number[];
   readonly dataFolder: string;
   readonly shardMemoryBytes: number;
   readonly clock: Clock;
@@ -61,7 +64,8 @@ export interface LogCareCounts {
 
 export class LogCare {
   readonly #options: LogCareOptions;
-  readonly #held: readonly ShardLayout[];
+  /** What was opened here and not closed since; a damaged one may still be closed below. */
+  readonly #opened = new Map<number, ShardLayout>();
   readonly #repair: ShardRepair;
   /** shard → segment → offset. */
   readonly #damage = new Map<number, Map<number, number>>();
@@ -75,9 +79,8 @@ export class LogCare {
   #ended = false;
 
   constructor(options: LogCareOptions) {
-    const { core, messages, layout } = options;
+    const { core, messages } = options;
     this.#options = options;
-    this.#held = layout.heldBy(core.nodeId).filter(({ persistent }) => persistent);
     this.#repair = new ShardRepair(options);
     core.listen({
       onDamage: (shard, _status, segment, offset) => {
@@ -107,10 +110,6 @@ export class LogCare {
     return [...this.#refusals.keys()];
   }
 
-  get refusal(): FreshetError | null {
-    return this.#refusals.values().next().value ?? null;
-  }
-
   /** Scrubs and compares from now on, as often as configured. */
   begin(): void {
     const { scrubEveryMs, compareEveryMs } = this.#options;
@@ -118,10 +117,39 @@ export class LogCare {
     this.#every('compare', compareEveryMs, () => this.#compareAll());
   }
 
-  /** Opens a shard. One that is damaged is left closed, to be mended from the other members. */
+  /** Shards that are open here, or will be once they are mended. */
+  get opened(): readonly number[] {
+    return [...this.#opened.keys()];
+  }
+
+  /**
+   * Opens a shard, if it is not open. One that is damaged is left closed, to be mended from the
+   * other members.
+   */
   async open(layout: ShardLayout): Promise<void> {
-    const { shard, persistent, delivery, min, members, slowMember } = layout;
-    const { core, shardMemoryBytes } = this.#options;
+    if (this.#opened.has(layout.shard)) return;
+    this.#opened.set(layout.shard, layout);
+    try {
+      await this.#openNow(layout);
+    } catch (caught) {
+      this.#opened.delete(layout.shard);
+      throw caught;
+    }
+  }
+
+  /** Of one that this member left; what it has on disk stays there. */
+  async closeShard(shard: number): Promise<void> {
+    if (!this.#opened.has(shard)) return;
+    await this.#inTurn(() => closeShard(this.#options.core, shard));
+    this.#opened.delete(shard);
+    this.#closed.delete(shard);
+    this.#damage.delete(shard);
+    this.#timers.get(`mend ${String(shard)}`)?.();
+  }
+
+  async #openNow(layout: ShardLayout): Promise<void> {
+    const { shard, persistent, delivery, min, slowMember } = layout;
+    const { core, shardMemoryBytes, homes } = this.#options;
     this.#closed.add(shard);
     try {
       await Promise.all([
@@ -134,7 +162,7 @@ export class LogCare {
     } catch (caught) {
       if (!isFreshetError(caught, 'LOG_CORRUPT')) throw caught;
       const [place] = this.#damage.get(shard) ?? [];
-      if (members.length === 1) throw this.#noGoodCopy(shard, place ?? [0, 0]);
+      if (homes(shard).length === 1) throw this.#noGoodCopy(shard, place ?? [0, 0]);
     }
   }
 
@@ -156,7 +184,11 @@ export class LogCare {
   async verify(scrub: boolean): Promise<VerifyReport> {
     const { core, messages, layout, log } = this.#options;
     const nodes = layout.members.filter((node) => node === core.nodeId || messages.up.has(node));
-    return verifyShards({ messages, layout, nodes, scrub, log });
+    return verifyShards({ messages, layout, homes: this.#options.homes, nodes, scrub, log });
+  }
+
+  get #held(): readonly ShardLayout[] {
+    return [...this.#opened.values()].filter(({ persistent }) => persistent);
   }
 
   async close(): Promise<void> {
@@ -222,7 +254,7 @@ export class LogCare {
     const { filled, left } = await this.#repair.mend(shard, false, null);
     this.#counts.repaired += filled;
     const [hole] = left;
-    if (hole === undefined) await this.open(layout);
+    if (hole === undefined) await this.#openNow(layout);
     if (!this.#closed.has(shard)) {
       this.#options.log.info({ shard, filled }, 'a log was mended and opened');
       if (this.#refusals.delete(shard)) this.#options.onRefusals();
@@ -311,11 +343,15 @@ export class LogCare {
 
   /** With every member of each of my shards; whoever is in the minority stops it. */
   async #compareAll(): Promise<void> {
-    const { core, messages, layout, log } = this.#options;
+    const { core, messages, layout, homes, log } = this.#options;
     const nodes = layout.members.filter((node) => node === core.nodeId || messages.up.has(node));
     const told = await historiesOf({ messages, nodes, scrub: false, log });
-    for (const { shard, members } of this.#held) {
-      const { version, minority } = compareHistories(told(shard), members.length);
+    for (const { shard } of this.#held) {
+      const members = homes(shard);
+      if (!members.includes(core.nodeId)) continue;
+      const histories = told(shard);
+      for (const node of histories.keys()) if (!members.includes(node)) histories.delete(node);
+      const { version, minority } = compareHistories(histories, members.length);
       if (minority.length === 0) continue;
       this.#counts.differences++;
       log.error({ shard, version, minority }, 'members hold different histories');

@@ -3,55 +3,52 @@
  * themselves. Pure functions. Whom to remove is the core's affair (native/core/view).
  */
 import type { GroupState } from './group-state.ts';
-import { sendersAmong, type ShardLayout } from './layout.ts';
-import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
+import type { ShardLayout } from './layout.ts';
+import { homesWith, reshaped, type ShardHomes } from './shard-homes.ts';
+import { type CoreMember, type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
+import { leaversOf, newcomersOf, type Places } from './wanted-places.ts';
 
 /** kMembersMax of the native side. */
 const seatsMax = 16;
 
-/** One that also has this member, in every shard that it is to hold. Null: there is no seat. */
-export function viewWith(state: GroupState, node: number, incarnation: string): CoreView | null {
-  const view = state.core.installed;
-  const taken = new Set(view?.members.map(({ seat }) => seat));
-  const seat = Array.from({ length: seatsMax }, (_, at) => at).find((at) => !taken.has(at));
-  if (view === null || seat === undefined) {
-    return null;
-  }
-  const members = [...view.members, { node, seat, incarnation }];
-  const lacked = new Set(lackedBy(state, node));
-  const shards = view.shards.map((shard) =>
-    lacked.has(shard.shard) ? reshaped(state, members, shard, [...shard.members, seat]) : shard,
-  );
-  return { number: view.number + 1, parent: view.number, members, shards };
+/** A member that is to come into shards, for which it was filled. */
+export interface Comer {
+  readonly node: number;
+  /** Null: it is a member of the view already. */
+  readonly incarnation: string | null;
+  readonly shards: readonly number[];
 }
 
-/** Open shards that a member is to hold, does not refuse or observe, and is not in. */
-export function lackedBy(state: GroupState, node: number): number[] {
-  const view = state.core.installed;
-  const held = new Set(state.heldBy(node).map(({ shard }) => shard));
-  const lacked = (view?.shards ?? []).filter(
-    (shard) =>
-      held.has(shard.shard) &&
-      !shard.closed &&
-      !nodesOf(view as CoreView, shard).includes(node) &&
-      state.mayTake(node, shard.shard),
-  );
-  return lacked.map(({ shard }) => shard);
+/** Open shards that a member is to hold, does not refuse, and is not in. */
+export function lackedBy(state: GroupState, places: Places, node: number): number[] {
+  const lacks = (shard: number): boolean => newcomersOf(state, places, shard).includes(node);
+  return state.layout.shards.map(({ shard }) => shard).filter(lacks);
 }
 
-/** One in which a member of the view is also in the shards that it lacks. Null: it left. */
-export function viewTaking(state: GroupState, node: number): CoreView | null {
+/**
+ * One with these members, in the shards that they lack and were filled for. Null: there is no seat
+ * for one of them, or it left.
+ */
+export function viewTaking(
+  state: GroupState,
+  places: Places,
+  comers: readonly Comer[],
+): CoreView | null {
   const view = state.core.installed;
-  const seat = view?.members.find((member) => member.node === node)?.seat;
-  if (view === null || seat === undefined) {
+  const members = view === null ? null : seated(view, comers);
+  if (view === null || members === null) {
     return null;
   }
-  const { members } = view;
-  const lacked = new Set(lackedBy(state, node));
-  const shards = view.shards.map((shard) =>
-    lacked.has(shard.shard) ? reshaped(state, members, shard, [...shard.members, seat]) : shard,
-  );
-  return { number: view.number + 1, parent: view.number, members, shards };
+  const shards = view.shards.map((shard) => {
+    const newcomers = newcomersOf(state, places, shard.shard);
+    const come = comers.filter(
+      ({ node, shards: filled }) => newcomers.includes(node) && filled.includes(shard.shard),
+    );
+    const seats = come.map(({ node }) => seatOf(members, node));
+    const all = [...shard.members, ...seats];
+    return seats.length === 0 ? shard : reshaped(state.layout, members, shard, all);
+  });
+  return following(state, view, members, shards, places);
 }
 
 /** One in which a closed shard has these members of the view. Null: one of them left. */
@@ -68,44 +65,92 @@ export function viewOpening(
   }
   const { members } = view;
   const shards = view.shards.map((core) =>
-    core.shard === shard ? reshaped(state, members, core, known) : core,
+    core.shard === shard ? reshaped(state.layout, members, core, known) : core,
   );
-  return { number: view.number + 1, parent: view.number, members, shards };
+  return following(state, view, members, shards, null);
+}
+
+/** One without those whose places were given to others that hold them by now. Null: there are none. */
+export function viewLettingGo(state: GroupState, places: Places): CoreView | null {
+  return viewWithout(state, places, (node, shard) =>
+    leaversOf(state, places, shard).includes(node),
+  );
 }
 
 /** One in which nobody is in a shard that it refuses. Null: that is so already. */
 export function viewWithoutRefusers(state: GroupState): CoreView | null {
+  return viewWithout(state, null, (node, shard) => state.refuses(node, shard));
+}
+
+/** One without those of whom `goes` is true. Null: there are none. */
+export function viewWithout(
+  state: GroupState,
+  places: Places | null,
+  goes: (node: number, shard: number) => boolean,
+): CoreView | null {
   const view = state.core.installed;
   if (view === null) {
     return null;
   }
   const shards = view.shards.map((shard) => {
-    const refuses = (seat: number): boolean => {
-      const node = view.members.find((member) => member.seat === seat)?.node ?? 0;
-      return state.hello(node)?.refused.includes(shard.shard) === true;
-    };
-    const left = shard.members.filter((seat) => !refuses(seat));
+    const left = shard.members.filter((seat) => !goes(nodeAt(view.members, seat), shard.shard));
     return left.length === shard.members.length
       ? shard
-      : reshaped(state, view.members, shard, left);
+      : reshaped(state.layout, view.members, shard, left);
   });
   const isSame = shards.every((shard, nth) => shard === view.shards[nth]);
-  return isSame
-    ? null
-    : { number: view.number + 1, parent: view.number, members: view.members, shards };
+  return isSame ? null : following(state, view, view.members, shards, places);
 }
 
-/** The next epoch of a shard, with these seats. */
-export function reshaped(
-  { layout }: GroupState,
-  members: CoreView['members'],
-  before: CoreShard,
-  seats: readonly number[],
-): CoreShard {
-  const after = { ...before, epoch: before.epoch + 1, closed: seats.length === 0, members: seats };
-  const nodes = nodesOf({ number: 0, parent: 0, members, shards: [] }, after);
-  const senders = layout.has(before.shard)
-    ? sendersAmong(layout.shard(before.shard), nodes)
-    : nodes.map((_, rank) => rank);
-  return { ...after, senders };
+/**
+ * The next view with these shards. Where `places` is given, those that are others than before have
+ * the homes that go with it; a closed one keeps its own.
+ */
+function following(
+  state: GroupState,
+  view: CoreView,
+  members: readonly CoreMember[],
+  shards: readonly CoreShard[],
+  places: Places | null,
+): CoreView {
+  const next: CoreView = {
+    number: view.number + 1,
+    parent: view.number,
+    members,
+    shards,
+    homes: [],
+  };
+  const known = state.layout.shards.filter(({ shard }) =>
+    shards.some((one) => one.shard === shard),
+  );
+  const homes = known.map((layout): ShardHomes => {
+    const before = state.homes(layout.shard);
+    const core = shards.find(({ shard }) => shard === layout.shard) as CoreShard;
+    const wanted = places?.get(layout.shard);
+    const isSame = core.closed || view.shards.includes(core) || wanted === undefined;
+    return isSame ? before : homesWith(layout, before, nodesOf(next, core), wanted);
+  });
+  return { ...next, homes };
+}
+
+function seated(view: CoreView, comers: readonly Comer[]): CoreMember[] | null {
+  const members = [...view.members];
+  for (const { node, incarnation } of comers) {
+    const isMember = members.some((member) => member.node === node);
+    const taken = new Set(members.map(({ seat }) => seat));
+    const seat = Array.from({ length: seatsMax }, (_, at) => at).find((at) => !taken.has(at));
+    if (isMember !== (incarnation === null) || (incarnation !== null && seat === undefined)) {
+      return null;
+    }
+    if (incarnation !== null && seat !== undefined) members.push({ node, seat, incarnation });
+  }
+  return members;
+}
+
+function seatOf(members: readonly CoreMember[], node: number): number {
+  return members.find((member) => member.node === node)?.seat ?? 0;
+}
+
+function nodeAt(members: readonly CoreMember[], seat: number): number {
+  return members.find((member) => member.seat === seat)?.node ?? 0;
 }

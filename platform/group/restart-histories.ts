@@ -22,16 +22,27 @@ export class RestartHistories {
   /** shard → node → where it stands. */
   readonly #positions = new Map<number, Map<number, ShardReport>>();
   readonly #apart = new Map<number, Apart>();
+  /** shard → nodes that tell where they stand with it. */
+  readonly #expected = new Map<number, Set<number>>();
   #participants: readonly number[] = [];
 
   clear(): void {
     this.#positions.clear();
     this.#apart.clear();
+    this.#expected.clear();
     this.#participants = [];
   }
 
   setParticipants(nodes: readonly number[]): void {
     this.#participants = nodes;
+  }
+
+  /** This member has told, or will before it is asked for, where it stands with these. */
+  expect(from: number, shards: readonly number[]): void {
+    for (const shard of shards) {
+      const nodes = this.#expected.get(shard) ?? new Set<number>();
+      this.#expected.set(shard, nodes.add(from));
+    }
   }
 
   note(from: number, reports: readonly ShardReport[]): void {
@@ -101,8 +112,10 @@ export class RestartHistories {
   }
 
   #here({ shard, members }: ShardLayout): number[] {
-    const told = this.#positions.get(shard);
-    return members.filter((node) => this.#participants.includes(node) && told?.has(node) === true);
+    const expected = this.#expected.get(shard);
+    return members.filter(
+      (node) => this.#participants.includes(node) && expected?.has(node) === true,
+    );
   }
 
   #isApart(shard: number, node: number): boolean {

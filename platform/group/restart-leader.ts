@@ -17,6 +17,7 @@ import {
   type GroupMessageOf,
   type Report,
   sameAttempt,
+  type ShardReport,
 } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
 import type { ShardLayout } from './layout.ts';
@@ -31,6 +32,7 @@ import {
   participantsOf,
   restartView,
 } from './restart-plan.ts';
+import { shardsIn } from './shard-homes.ts';
 import { encodeView } from './view-codec.ts';
 
 export type RestartPhase =
@@ -65,6 +67,10 @@ export class RestartLeader {
   #problem: string | null = null;
   #participants: readonly number[] = [];
   #lineage: Lineage = noLineage;
+  /** With their homes in the view that the restart goes on from as members. */
+  #shards: readonly ShardLayout[] = [];
+  /** node → shards that it is asked for. */
+  readonly #asked = new Map<number, readonly number[]>();
   #number = 0;
   #deadlineMs = Infinity;
   #retryAtMs = 0;
@@ -152,7 +158,7 @@ export class RestartLeader {
       sameAttempt(answer.attempt, this.#attempt) &&
       this.#phase === answerPhases[answer.type] &&
       this.#awaiting.has(from);
-    if (!fits || (answer.type === 'report' && !this.#isComplete(from, answer))) {
+    if (!fits || (answer.type === 'sealed' && !this.#isComplete(from, answer.shards))) {
       return false;
     }
     this.#awaiting.delete(from);
@@ -168,9 +174,9 @@ export class RestartLeader {
     return true;
   }
 
-  #isComplete(from: number, { shards }: Report): boolean {
-    const reported = new Set(shards.map(({ shard }) => shard));
-    return this.#state.heldBy(from).every(({ shard }) => reported.has(shard));
+  #isComplete(from: number, shards: readonly ShardReport[]): boolean {
+    const told = new Set(shards.map(({ shard }) => shard));
+    return (this.#asked.get(from) ?? []).every((shard) => told.has(shard));
   }
 
   #onAllAnswered(type: Answer['type'], nowMs: number, effects: GroupEffect[]): void {
@@ -240,7 +246,9 @@ export class RestartLeader {
     this.#participants = participantsOf(this.#state.layout, before, this.#reports);
     this.#histories.setParticipants(this.#participants);
     this.#number = nextNumber(before.view, this.#reports);
-    for (const layout of this.#state.layout.shards) {
+    this.#shards = shardsIn(this.#state.layout, before.view);
+    this.#expectHomes();
+    for (const layout of this.#shards) {
       if (this.#histories.holders(layout, before, this.#reports) === null) {
         const held = layout.members.map(String).join(', ');
         const why = `waiting for those of members ${held} that last held shard ${String(layout.shard)}`;
@@ -251,19 +259,39 @@ export class RestartLeader {
     const ages = this.#participants.map((node) => (this.#reports.get(node) as Report).ageMs);
     const quiet = this.#lineage.view === null ? 0 : groupLimits.leaseMs - Math.min(...ages);
     this.#startAtMs = nowMs + Math.max(0, quiet);
-    const shards = this.#state.layout.shards.map(({ shard }) => shard);
-    const attempt = this.#attempt;
-    this.#broadcast(
-      'sealing',
-      { type: 'seal', attempt, view: this.#number, shards },
-      nowMs,
-      effects,
-    );
+    this.#seal(nowMs, effects);
+  }
+
+  /** Whoever has a place in a shard has to tell of it, even one that did not know of its place. */
+  #expectHomes(): void {
+    this.#asked.clear();
+    for (const node of this.#participants) {
+      const mine = this.#shards.filter(({ members }) => members.includes(node));
+      const asked = mine
+        .map(({ shard }) => shard)
+        .filter((shard) => !this.#state.refuses(node, shard));
+      this.#asked.set(node, asked);
+      this.#histories.expect(node, asked);
+    }
+  }
+
+  #seal(nowMs: number, effects: GroupEffect[]): void {
+    this.#become('sealing', this.#participants, nowMs + groupLimits.stepTimeoutMs);
+    for (const to of this.#participants) {
+      const shards = [...(this.#asked.get(to) ?? [])];
+      const message: GroupMessage = {
+        type: 'seal',
+        attempt: this.#attempt,
+        view: this.#number,
+        shards,
+      };
+      effects.push({ type: 'send', to, message });
+    }
   }
 
   #fill(nowMs: number, effects: GroupEffect[]): void {
     const fills = new Map<number, Fill[]>();
-    for (const layout of this.#state.layout.shards) {
+    for (const layout of this.#shards) {
       const donor = this.#longest(layout);
       if (donor === null) {
         continue;
@@ -288,7 +316,7 @@ export class RestartLeader {
   }
 
   #checkFilled(nowMs: number, effects: GroupEffect[]): void {
-    for (const layout of this.#state.layout.shards) {
+    for (const layout of this.#shards) {
       const donor = this.#longest(layout);
       const isOne =
         donor === null ||
@@ -336,7 +364,7 @@ export class RestartLeader {
       this.#number,
       this.#participants,
       this.#reports,
-      (shard) => this.#histories.taking(shard),
+      ({ shard }) => this.#histories.taking(this.#shardIn(shard)),
     );
     const message: GroupMessage = {
       type: 'prepare',
@@ -425,6 +453,10 @@ export class RestartLeader {
       }
     }
     return parts.join('; ');
+  }
+
+  #shardIn(shard: number): ShardLayout {
+    return this.#shards.find((one) => one.shard === shard) as ShardLayout;
   }
 
   #longest(layout: ShardLayout): Longest | null {

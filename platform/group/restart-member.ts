@@ -16,7 +16,7 @@ import {
   type ShardReport,
 } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
-import { type CoreView, decodeView, encodeView } from './view-codec.ts';
+import { type CoreView, decodeView, encodeView, nodesOf } from './view-codec.ts';
 import { noView, type ViewRecord } from './view-record.ts';
 
 type Step = 'idle' | 'collect' | 'seal' | 'fill' | 'adopt' | 'prepare' | 'prepared' | 'start';
@@ -167,13 +167,13 @@ export class RestartMember {
     }
     this.#step = 'seal';
     this.#record = { ...this.#record, offered: Math.max(this.#record.offered, view) };
-    const mine = shards.filter((shard) => this.#holds(shard));
-    effects.push({ type: 'stopShards', attempt, shards: mine, offered: this.#record.offered });
+    const known = shards.filter((shard) => this.#state.layout.has(shard));
+    effects.push({ type: 'stopShards', attempt, shards: known, offered: this.#record.offered });
     return true;
   }
 
   #onFill({ attempt, fills }: GroupMessageOf<'fill'>, effects: GroupEffect[]): boolean {
-    const known = fills.every(({ shard }) => this.#holds(shard));
+    const known = fills.every(({ shard }) => this.#state.layout.has(shard));
     if (!this.#isCurrent(attempt) || this.#step !== 'idle' || !known) {
       return false;
     }
@@ -210,9 +210,10 @@ export class RestartMember {
   #onPrepare(message: GroupMessageOf<'prepare'>, effects: GroupEffect[]): boolean {
     const { attempt, before } = message;
     const view = decodeView(Buffer.from(message.view, 'base64'));
-    const fresh = view.shards.every(
-      ({ shard, epoch }) => epoch > (this.#highest.get(shard) ?? 0) || !this.#holds(shard),
-    );
+    const fresh = view.shards.every((core) => {
+      const isMine = nodesOf(view, core).includes(this.#state.me);
+      return !isMine || core.epoch > (this.#highest.get(core.shard) ?? 0);
+    });
     if (!this.#isCurrent(attempt) || this.#step !== 'idle' || !fresh) {
       return false;
     }
@@ -246,10 +247,6 @@ export class RestartMember {
 
   #isCurrent(attempt: Attempt): boolean {
     return this.#attempt !== null && sameAttempt(this.#attempt, attempt);
-  }
-
-  #holds(shard: number): boolean {
-    return this.#state.heldBy(this.#state.me).some((held) => held.shard === shard);
   }
 
   #send(message: GroupMessage, effects: GroupEffect[]): void {

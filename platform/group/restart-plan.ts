@@ -5,6 +5,7 @@
  */
 import { type Fill, isLonger, type Report, type ShardReport } from './group-messages.ts';
 import { type Layout, sendersAmong, type ShardLayout } from './layout.ts';
+import { homesOf } from './shard-homes.ts';
 import { type CoreShard, type CoreView, decodeView, nodesOf } from './view-codec.ts';
 
 export type Reports = ReadonlyMap<number, Report>;
@@ -78,7 +79,7 @@ export function participantsOf(
   const closed = view.shards.filter((core) => core.closed && layout.has(core.shard));
   const wanted = new Set([
     ...[...view.members, ...base.members].map(({ node }) => node),
-    ...closed.flatMap(({ shard }) => layout.shard(shard).members),
+    ...closed.flatMap(({ shard }) => homesOf(layout, view, shard).nodes),
   ]);
   return present.filter((node) => wanted.has(node));
 }
@@ -127,7 +128,7 @@ function preparedBy(
 ): number[] {
   const core = coreOf(layout, view);
   if (view === null || core === undefined || core.closed) {
-    // Closed: any of the members that the layout knows may have been the last.
+    // Closed: any of its homes may have been the last.
     return layout.members.every((node) => taking.includes(node)) ? [...layout.members] : [];
   }
   return nodesOf(view, core).filter((node) => {
@@ -220,7 +221,7 @@ export function needsFill(
 
 /**
  * The view of a restart: all shards begin an epoch above every one that anyone ever prepared, with
- * those of the participants that `membersOf` tells.
+ * those of the participants that `membersOf` tells. Their homes stay.
  */
 export function restartView(
   layout: Layout,
@@ -253,7 +254,8 @@ export function restartView(
       ),
     };
   });
-  return { number, parent: before?.number ?? 0, members, shards };
+  const homes = layout.shards.map(({ shard }) => homesOf(layout, before, shard));
+  return { number, parent: before?.number ?? 0, members, shards, homes };
 }
 
 interface Offered {

@@ -8,6 +8,7 @@
  *  2. What lies before the common point is never touched.
  */
 import { FreshetError, isFreshetError } from '../base/mod.ts';
+import type { WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { MemberCore } from './member-core.ts';
@@ -80,18 +81,21 @@ export class ShardFiller {
     return records.byteLength > 0;
   }
 
-  /** `mine` is where this member stands. Throws when donor or disk fails, or when aborted. */
-  async fill(fill: Fill, mine: Place, signal: AbortSignal): Promise<void> {
+  /**
+   * `mine` is where this member stands; `local` is told what waits for this member's disk alone.
+   * Throws when donor or disk fails, or when aborted.
+   */
+  async fill(fill: Fill, mine: Place, signal: AbortSignal, local: WhileLocal): Promise<void> {
     const { shard, donor } = fill;
     const isTrusted = this.#trusted.includes(shard);
     let common = isTrusted ? mine : await this.#commonPlace(shard, donor, mine, signal);
     if (common.epoch !== mine.epoch || common.sequence !== mine.sequence) {
-      await this.#core.cutBack(shard, common.epoch, common.sequence);
+      await local(this.#core.cutBack(shard, common.epoch, common.sequence));
       // What is in memory alone is not cut but emptied.
       common = this.#persistent(shard) ? common : start;
     }
     for (let place: Place | null = common; place !== null;) {
-      place = await this.#fetchChunk(shard, donor, place, signal);
+      place = await this.#fetchChunk(shard, donor, place, signal, local);
     }
   }
 
@@ -102,7 +106,7 @@ export class ShardFiller {
   async fillEnd({ shard, donor }: Fill, mine: Place, signal: AbortSignal): Promise<void> {
     const { epoch } = mine;
     for (let place: Place | null = mine; place !== null;) {
-      place = await this.#fetchChunk(shard, donor, place, signal, epoch);
+      place = await this.#fetchChunk(shard, donor, place, signal, (work) => work, epoch);
     }
   }
 
@@ -112,6 +116,7 @@ export class ShardFiller {
     donor: number,
     place: Place,
     signal: AbortSignal,
+    local: WhileLocal,
     through = Infinity,
   ): Promise<Place | null> {
     const chunk = recordsThrough(await this.#readDonor(shard, donor, place, signal), through);
@@ -119,7 +124,7 @@ export class ShardFiller {
     if (last === null) {
       return null;
     }
-    await this.#core.appendLog(shard, chunk);
+    await local(this.#core.appendLog(shard, chunk));
     return { epoch: last.epoch, sequence: last.sequence };
   }
 

@@ -2,15 +2,23 @@
  * Moves of whole shards under load (a move changes one shard): the newcomer joins and is filled
  * beside the puts, then the old member goes. So a shard never has fewer members than it had.
  */
-import { check } from '../base/mod.ts';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { check, FreshetError } from '../base/mod.ts';
 import { type LayoutPlan, type PlannedShard, sendersOf } from './layout-plan.ts';
 import type { LayoutRules, ShardRules } from './layout-rules.ts';
 import { isCatalog } from './shard-spares.ts';
 
-export interface ShardMove {
-  readonly shard: number;
-  readonly from: number;
-  readonly to: number;
+const id = Type.Integer({ minimum: 1 });
+const MoveSchema = Type.Object({ shard: id, from: id, to: id });
+
+/** `from` gives its place in the shard to `to`. */
+export type ShardMove = Readonly<Static<typeof MoveSchema>>;
+
+/** What another member asked for. Throws INVALID_ARGUMENT. */
+export function parseMove(value: unknown): ShardMove {
+  if (Value.Check(MoveSchema, value)) return value;
+  throw new FreshetError('INVALID_ARGUMENT', 'A move names a shard and two members');
 }
 
 export interface MoveOptions {

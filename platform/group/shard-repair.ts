@@ -14,7 +14,6 @@
 import { FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
 import { frontierColumns, frontierWidth } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import type { Layout } from './layout.ts';
 import {
   type LogHole,
   type LogPlace,
@@ -41,20 +40,21 @@ export interface Mended {
 export interface ShardRepairOptions {
   readonly core: MemberCore;
   readonly messages: PeerMessages;
-  readonly layout: Layout;
+  /** Node ids of those that have a place in a shard now. */
+  readonly homes: (shard: number) => readonly number[];
   readonly log: Logger;
 }
 
 export class ShardRepair {
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
-  readonly #layout: Layout;
+  readonly #homes: (shard: number) => readonly number[];
   readonly #log: Logger;
 
-  constructor({ core, messages, layout, log }: ShardRepairOptions) {
+  constructor({ core, messages, homes, log }: ShardRepairOptions) {
     this.#core = core;
     this.#messages = messages;
-    this.#layout = layout;
+    this.#homes = homes;
     this.#log = log;
     messages.handle(readSoundCall, (_from, argument) => {
       const [shard, ...position] = argument as [number, number, number];
@@ -105,9 +105,9 @@ export class ShardRepair {
     if (isOpen && (await this.#fillFrom(shard, this.#core.nodeId, hole, end))) {
       return true;
     }
-    const others = this.#layout
-      .shard(shard)
-      .members.filter((node) => node !== this.#core.nodeId && this.#messages.up.has(node));
+    const others = this.#homes(shard).filter(
+      (node) => node !== this.#core.nodeId && this.#messages.up.has(node),
+    );
     if (isOpen && !this.#isPersisted(shard, hole)) {
       return false;
     }
@@ -134,7 +134,8 @@ export class ShardRepair {
     hole: LogHole,
     end: LogPlace,
   ): Promise<boolean> {
-    if (others.length === 0 || others.length + 1 < this.#layout.shard(shard).members.length) {
+    const rest = this.#homes(shard).filter((node) => node !== this.#core.nodeId);
+    if (others.length === 0 || others.length < rest.length) {
       return false;
     }
     const answers = await Promise.all(others.map((donor) => this.#fetch(shard, donor, hole)));

@@ -18,6 +18,7 @@ import { lagKinds } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Hello } from './group-messages.ts';
 import type { Layout } from './layout.ts';
+import { homesOf } from './shard-homes.ts';
 import { type CoreMember, type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
 
 /** A wait for a member, as the native side told it. */
@@ -199,7 +200,7 @@ export class SlowMembers {
         if (core.members.includes(seat)) {
           this.#aside.delete(name);
           if (node === this.#me) this.#observed.delete(shard);
-        } else if (this.#standsAside(before, core, node, incarnation, refusedBy(node))) {
+        } else if (this.#standsAside(before, after, core, node, incarnation, refusedBy(node))) {
           this.#aside.set(name, after.number);
           if (node === this.#me) this.#observe(shard, nowMs);
         }
@@ -210,6 +211,7 @@ export class SlowMembers {
   /** It was in the shard, is to hold it, can hold it, and is not in it any more. */
   #standsAside(
     before: CoreView | null,
+    after: CoreView,
     { shard, closed }: CoreShard,
     node: number,
     incarnation: string,
@@ -219,7 +221,8 @@ export class SlowMembers {
     const stays = before?.members.some(
       (member) => member.node === node && member.incarnation === incarnation,
     );
-    const held = this.#layout.has(shard) && this.#layout.shard(shard).members.includes(node);
+    const held =
+      this.#layout.has(shard) && homesOf(this.#layout, after, shard).nodes.includes(node);
     const wasIn = was !== undefined && nodesOf(before as CoreView, was).includes(node);
     return stays === true && wasIn && held && !closed && !refused.includes(shard);
   }

@@ -11,7 +11,7 @@
 import type { GroupState } from './group-state.ts';
 import type { ShardLayout } from './layout.ts';
 import type { SlowMemberPolicy } from './layout-options.ts';
-import { reshaped } from './next-view.ts';
+import { viewWithout } from './next-view.ts';
 import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
 
 export interface SlowVerdict {
@@ -64,16 +64,9 @@ export function spareable(state: GroupState, { node }: SlowVerdict): boolean {
 
 /** The view in which these shards go on without these members. */
 export function viewDemoting(state: GroupState, verdicts: readonly SlowVerdict[]): CoreView | null {
-  const view = state.core.installed;
-  if (view === null || verdicts.length === 0) return null;
-  const shards = view.shards.map((core) => {
-    const verdict = verdicts.find(({ layout }) => layout.shard === core.shard);
-    const seat = view.members.find(({ node }) => node === verdict?.node)?.seat;
-    if (seat === undefined) return core;
-    const left = core.members.filter((other) => other !== seat);
-    return reshaped(state, view.members, core, left);
-  });
-  return { number: view.number + 1, parent: view.number, members: view.members, shards };
+  return viewWithout(state, null, (node, shard) =>
+    verdicts.some((verdict) => verdict.node === node && verdict.layout.shard === shard),
+  );
 }
 
 export function describeVerdict({ layout, node, waitedMs, accusers }: SlowVerdict): string {

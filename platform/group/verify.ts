@@ -54,7 +54,7 @@ interface Asking {
 /** Of those who answered: shard → node → history. */
 export async function historiesOf(
   asking: Asking,
-): Promise<(shard: number) => ReadonlyMap<number, History>> {
+): Promise<(shard: number) => Map<number, History>> {
   const told = await askAll(asking);
   return (shard) => {
     const histories = new Map<number, History>();
@@ -67,14 +67,18 @@ export async function historiesOf(
 }
 
 export async function verifyShards(
-  asking: Asking & { readonly layout: Layout },
+  asking: Asking & {
+    readonly layout: Layout;
+    readonly homes: (shard: number) => readonly number[];
+  },
 ): Promise<VerifyReport> {
-  const { layout } = asking;
+  const { layout, homes } = asking;
   const told = await askAll(asking);
   const shards: ShardVerdict[] = [];
   const differing = new Set<number>();
-  for (const { shard, subgroup, members, persistent } of layout.shards) {
+  for (const { shard, subgroup, persistent } of layout.shards) {
     if (!persistent) continue;
+    const members = homes(shard);
     const care = (node: number) => told.get(node)?.find((each) => each.shard === shard) ?? null;
     const histories = new Map<number, History>();
     for (const node of members) {

@@ -87,3 +87,10 @@ export function endedEpoch(core: MemberCore, shard: number): number {
   const epoch = out[frontierColumns.epoch] ?? 0;
   return out[frontierColumns.ended] === 1 ? epoch : epoch - 1;
 }
+
+/** Of one that runs no epoch here. Its log stays on disk; without one all that it had is gone. */
+export async function closeShard(core: MemberCore, shard: number): Promise<void> {
+  await core.call(`Closing shard ${String(shard)}`, (token) =>
+    core.addon.closeShard(core.handle, shard, token),
+  );
+}

@@ -1,4 +1,5 @@
 import { FreshetError } from '../base/mod.ts';
+import type { ShardHomes } from './shard-homes.ts';
 
 /** A view as the core knows it: `native/core/view/view.h`, which has the format, mirrored. */
 export interface CoreView {
@@ -9,6 +10,11 @@ export interface CoreView {
   readonly members: readonly CoreMember[];
   /** By ascending id. */
   readonly shards: readonly CoreShard[];
+  /**
+   * To whom the shards' places belong; those that are not named are held as configured. To the core
+   * these are bytes that stay with the view.
+   */
+  readonly homes: readonly ShardHomes[];
 }
 
 export interface CoreMember {
@@ -37,8 +43,10 @@ const shardClosed = 2;
 const headSize = 16;
 const memberSize = 16;
 const shardSize = 12;
-/** The length of what stands behind the shards. */
+/** The length of what stands behind the shards, then that: the homes; empty: none are named. */
 const extraSize = 4;
+const homesFormat = 1;
+const leavingFlag = 0x80;
 
 /** The node ids of a shard's members, in rank order. */
 export function nodesOf(view: CoreView, shard: CoreShard): number[] {
@@ -52,7 +60,9 @@ export function encodeView(view: CoreView): Buffer {
     (sum, { members, senders }) => sum + shardSize + members.length + senders.length,
     0,
   );
-  const out = Buffer.alloc(headSize + view.members.length * memberSize + shardBytes + extraSize);
+  const homes = encodeHomes(view.homes);
+  const fixed = headSize + view.members.length * memberSize + extraSize;
+  const out = Buffer.alloc(fixed + shardBytes + homes.length);
   out.writeUInt16LE(format, 0);
   out.writeUInt16LE(view.members.length, 2);
   out.writeUInt16LE(view.shards.length, 4);
@@ -73,6 +83,32 @@ export function encodeView(view: CoreView): Buffer {
     out.writeUInt8(senders.length, at + 11);
     at += shardSize;
     for (const byte of [...members, ...senders]) at = out.writeUInt8(byte, at);
+  }
+  at = out.writeUInt32LE(homes.length, at);
+  homes.copy(out, at);
+  return out;
+}
+
+/**
+ * Format (u8), nodes (u8), shards (u16), the nodes (u32 each), then each shard as id (u32), homes
+ * (u8), and for each home the place of its node, with the highest bit if it is leaving.
+ */
+function encodeHomes(homes: readonly ShardHomes[]): Buffer {
+  if (homes.length === 0) return Buffer.alloc(0);
+  const nodes = [...new Set(homes.flatMap((each) => each.nodes))].sort((a, b) => a - b);
+  const places = homes.reduce((sum, each) => sum + each.nodes.length, 0);
+  const out = Buffer.alloc(4 + nodes.length * 4 + homes.length * 5 + places);
+  out.writeUInt8(homesFormat, 0);
+  out.writeUInt8(nodes.length, 1);
+  out.writeUInt16LE(homes.length, 2);
+  let at = 4;
+  for (const node of nodes) at = out.writeUInt32LE(node, at);
+  for (const { shard, nodes: here, leaving } of homes) {
+    at = out.writeUInt32LE(shard, at);
+    at = out.writeUInt8(here.length, at);
+    for (const node of here) {
+      at = out.writeUInt8(nodes.indexOf(node) | (leaving.includes(node) ? leavingFlag : 0), at);
+    }
   }
   return out;
 }
@@ -113,9 +149,37 @@ function decodeWhole(bytes: Buffer): CoreView {
     const closed = (flags & shardClosed) !== 0;
     return { ...head, persistent, closed, members: seats, senders: ranks };
   });
-  // Nobody adds anything of its own yet; encoding the view again would lose it.
-  if (bytes.readUInt32LE(at) !== 0 || at + extraSize !== bytes.length) {
+  if (at + extraSize + bytes.readUInt32LE(at) !== bytes.length) {
     throw new FreshetError('LOG_CORRUPT', 'A view has bytes behind its end');
   }
-  return { number: bytes.readUInt32LE(8), parent: bytes.readUInt32LE(12), members, shards };
+  const homes = decodeHomes(bytes.subarray(at + extraSize));
+  return { number: bytes.readUInt32LE(8), parent: bytes.readUInt32LE(12), members, shards, homes };
+}
+
+function decodeHomes(bytes: Buffer): ShardHomes[] {
+  if (bytes.length === 0) return [];
+  if (bytes.readUInt8(0) !== homesFormat) {
+    const format = String(bytes.readUInt8(0));
+    throw new FreshetError('NEWER_FORMAT', `The homes of a view have format ${format}`);
+  }
+  let at = 4;
+  const next = (read: (at: number) => number, size: number): number => {
+    const value = read(at);
+    at += size;
+    return value;
+  };
+  const byte = (): number => next((place) => bytes.readUInt8(place), 1);
+  const word = (): number => next((place) => bytes.readUInt32LE(place), 4);
+  const nodes = Array.from({ length: bytes.readUInt8(1) }, word);
+  const homes = Array.from({ length: bytes.readUInt16LE(2) }, (): ShardHomes => {
+    const shard = word();
+    const places = Array.from({ length: byte() }, byte);
+    const nodeAt = (place: number): number => nodes[place & ~leavingFlag] ?? 0;
+    const leaving = places.filter((place) => (place & leavingFlag) !== 0).map(nodeAt);
+    return { shard, nodes: places.map(nodeAt), leaving };
+  });
+  if (at !== bytes.length || homes.some((each) => each.nodes.includes(0))) {
+    throw new FreshetError('LOG_CORRUPT', 'The homes of a view are none');
+  }
+  return homes;
 }

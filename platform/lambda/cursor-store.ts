@@ -47,6 +47,15 @@ export class CursorStore {
     }
   }
 
+  /** Of shards that are held here no more: should one come back, others know where to go on. */
+  keepShards(isHeld: (shard: number) => boolean): void {
+    for (const key of this.#positions.keys()) {
+      if (isHeld(Number(key.slice(key.lastIndexOf('#') + 1)))) continue;
+      this.#positions.delete(key);
+      this.#dirty.add(key);
+    }
+  }
+
   /** Writes what changed since the last save. */
   async save(): Promise<void> {
     const keys = [...this.#dirty];

@@ -30,6 +30,10 @@ export interface RuntimeOptions {
   /** JavaScript file of worker-main. */
   readonly workerEntry: string;
   readonly limits?: WorkerLimits;
+  /** Where the other members of a shard are with it, by stage: the least of them. Never rejects. */
+  readonly cursorsElsewhere: (shard: number) => Promise<ReadonlyMap<string, Position>>;
+  /** Does this member hold the shard, or will it when it is back? */
+  readonly isHeld: (shard: number) => boolean;
   /** Resolves once the other members that are up run this deploy, or a later. Never rejects. */
   readonly whenOthersRun: (pipeline: string, deployedAt: number) => Promise<void>;
 }
@@ -170,9 +174,37 @@ export class LambdaRuntime {
   }
 
   /** The view changed: shards have new members or new epochs. */
-  onView(): void {
+  async onView(): Promise<void> {
     this.#dispatched.clear();
+    this.#cursors.keepShards(this.#options.isHeld);
+    await this.#takeOver();
     for (const stage of this.stages()) stage.attach();
+  }
+
+  /** How far each stage is with a shard that it reads here. */
+  cursorsIn(shard: number): readonly (readonly [string, Position])[] {
+    const { epoch } = this.#options.source.newest(shard);
+    return this.stages().flatMap((stage) => {
+      const version = stage.cursors().get(shard);
+      return version === undefined ? [] : [[stage.name, { epoch, version }] as const];
+    });
+  }
+
+  /** In shards that are new here the stages go on from where the other members are. */
+  async #takeOver(): Promise<void> {
+    const wanting = (shard: number): readonly Stage[] =>
+      this.stages().filter(
+        (stage) =>
+          stage.newShards().includes(shard) && this.#cursors.get(stage.name, shard) === null,
+      );
+    const shards = new Set(this.stages().flatMap((stage) => stage.newShards()));
+    for (const shard of [...shards].filter((one) => wanting(one).length > 0)) {
+      const cursors = await this.#options.cursorsElsewhere(shard);
+      for (const { name } of wanting(shard)) {
+        const found = cursors.get(name);
+        if (found !== undefined) this.#cursors.set(name, shard, found);
+      }
+    }
   }
 
   async close(): Promise<void> {

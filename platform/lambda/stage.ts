@@ -99,7 +99,14 @@ export class Stage {
   attach(): void {
     if (this.node.on === 'trigger' || this.#retired) return;
     const { source } = this.#options;
-    for (const place of source.places(this.node.prefix)) {
+    const places = source.places(this.node.prefix);
+    for (const [shard, left] of this.#inputs) {
+      if (places.some((place) => place.shard === shard)) continue;
+      // Another member acts on it now, from where this one was.
+      left.subscription?.close();
+      this.#inputs.delete(shard);
+    }
+    for (const place of places) {
       const old = this.#inputs.get(place.shard);
       old?.subscription?.close();
       const start = this.#startOf(place.shard);
@@ -120,6 +127,13 @@ export class Stage {
     const epoch = source.epochOf(shard, start.version);
     const isGone = start.version > newest.version || (epoch !== null && epoch > start.epoch);
     return isGone ? 0 : start.version;
+  }
+
+  /** Shards that are held here by now and not read yet. */
+  newShards(): readonly number[] {
+    if (this.node.on === 'trigger' || this.#retired) return [];
+    const places = this.#options.source.places(this.node.prefix);
+    return places.map(({ shard }) => shard).filter((shard) => !this.#inputs.has(shard));
   }
 
   /** Every shard up to here is finished. */

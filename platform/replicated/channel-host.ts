@@ -185,8 +185,9 @@ export class ChannelHost {
         mend: `Name one from 0 to ${String(shards.length - 1)}`,
       });
     }
-    if (!shard.members.includes(nodeId)) {
-      const members = shard.members.map(String).join(', ');
+    const held = group.holders(shard.shard);
+    if (!held.includes(nodeId)) {
+      const members = held.map(String).join(', ');
       throw new FreshetError('NOT_A_MEMBER', `${name} connects members ${members}`, {
         mend: 'Open it there, or name a shard that this member holds',
       });

@@ -128,7 +128,7 @@ export class ReplicatedHost {
   }
 
   #holds(shard: number): boolean {
-    return this.#options.group.layout.shard(shard).members.includes(this.#options.nodeId);
+    return this.#options.group.held.some((one) => one.shard === shard);
   }
 
   #makeReplica(type: ReplicatedClass, name: string, log: StoreLog, snapshotCalls: number): Replica {

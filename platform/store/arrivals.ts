@@ -139,7 +139,7 @@ export class StoreArrivals {
 
   #heldShard(shard: number): ShardLayout {
     const layout = this.#group.layout.shard(shard);
-    if (!layout.members.includes(this.#core.nodeId)) {
+    if (!this.#group.holders(shard).includes(this.#core.nodeId)) {
       throw new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
     }
     return layout;

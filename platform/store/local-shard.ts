@@ -104,8 +104,11 @@ export class LocalShard implements ShardAccess {
         return nothingKnown;
       }
       // Under a session identity it is applied once, however often it is sent.
-      const isFinal = !this.#isCutOff(completion) || change.session === null;
-      if (isFinal || this.#clock.monotonicMs() >= deadline) {
+      const isCutOff = this.#isCutOff(completion);
+      if (isCutOff && change.session !== null && !this.#group.isHere(this.shard)) {
+        throw this.#leftError();
+      }
+      if (!isCutOff || change.session === null || this.#clock.monotonicMs() >= deadline) {
         return this.#toResult(change, completion);
       }
     }
@@ -296,6 +299,7 @@ export class LocalShard implements ShardAccess {
       return null;
     }
     if (name === 'NOT_A_MEMBER') {
+      if (!this.#group.isHere(this.shard)) throw this.#leftError();
       // It is held here, but was found damaged and is not open yet.
       throw this.#group.stoppedError(this.shard, `The read of ${key} was refused`);
     }
@@ -380,6 +384,9 @@ export class LocalShard implements ShardAccess {
       if (!waitedFor.has(failed.code)) {
         throw failed;
       }
+      if (!this.#group.isHere(this.shard)) {
+        throw this.#leftError();
+      }
       const isRefused = this.#group.care.refusalOf(this.shard) !== null;
       if (isRefused || this.#clock.monotonicMs() >= deadline) {
         throw this.#group.stoppedError(this.shard, 'The read cannot be current');
@@ -407,6 +414,12 @@ export class LocalShard implements ShardAccess {
         },
       );
     });
+  }
+
+  /** Another member may be asked. */
+  #leftError(): FreshetError {
+    const text = `This member does not hold shard ${String(this.shard)} any more`;
+    return new FreshetError('NOT_A_MEMBER', text, { details: { shard: this.shard } });
   }
 
   #frontiers(): Float64Array {

@@ -3,11 +3,11 @@ import { type Clock, FreshetError, type Logger, type Random } from '../base/mod.
 import { catalogSubgroup, type Group, type MemberCore, type PeerMessages } from '../group/mod.ts';
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
-import { DemotableShard } from './demotable-shard.ts';
 import { LocalShard } from './local-shard.ts';
 import { SilentShard } from './silent-shard.ts';
 import { ObjectStore } from './object-store.ts';
 import { RemoteShard, serveShards } from './remote-shard.ts';
+import { RoamingShard } from './roaming-shard.ts';
 import type { ShardAccess } from './shard-access.ts';
 import { StoreShardSource } from './shard-source.ts';
 import { TriggerRouter } from './trigger-router.ts';
@@ -52,7 +52,9 @@ export class MemberStore {
   /** The shards have to be open. Throws DATA_IN_USE, DISK_FAILED. */
   static async open(options: MemberStoreOptions): Promise<MemberStore> {
     const { group, messages, clock, dataFolder, log } = options;
-    const access = makeAccess(options);
+    const shards = new Map<number, RoamingShard>();
+    const access = makeAccess(options, shards);
+    void followViews(group, shards);
     serveShards(messages, onlyLocal(access), (delayMs, run) => {
       clock.after(delayMs, run);
     });
@@ -77,39 +79,52 @@ export class MemberStore {
   }
 }
 
-type Access = (shard: number) => ShardAccess;
+type Access = (shard: number) => RoamingShard;
 
 /** A request of another member goes no further than here. */
-function onlyLocal(access: Access): Access {
+function onlyLocal(access: Access): (shard: number) => ShardAccess {
   return (shard) => {
-    const asked = access(shard);
-    const found = asked instanceof DemotableShard ? asked.here() : asked;
-    if (!(found instanceof LocalShard)) {
+    const found = access(shard).here;
+    if (found === null) {
       throw new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
     }
     return found;
   };
 }
 
-/** To the shard where it runs: here if it does, or if it runs nowhere and this member holds it. */
-function makeAccess({ core, messages, group, clock, random }: MemberStoreOptions): Access {
-  const locals = new Map<number, ShardAccess>();
-  const remotes = new Map<number, ShardAccess>();
-  return (shard) => {
-    const layout = group.layout.shard(shard);
-    const remote = (): RemoteShard => new RemoteShard(layout, messages, group, clock, random);
-    const rank = layout.members.indexOf(core.nodeId);
-    if (rank < 0 || group.runsElsewhere) {
-      return getOrMake(remotes, shard, remote);
-    }
-    return getOrMake(locals, shard, () => {
-      const local = layout.senders.includes(rank)
-        ? new LocalShard(layout, core, group, clock)
-        : new SilentShard(layout, core, group, clock, remote());
-      const isDemotable = layout.slowMember.policy === 'demote';
-      return isDemotable ? new DemotableShard(local, remote(), group) : local;
+/** To the shard where it runs: here if it does, or if it runs nowhere and has a place here. */
+function makeAccess(
+  { core, messages, group, clock, random }: MemberStoreOptions,
+  shards: Map<number, RoamingShard>,
+): Access {
+  const locals = new Map<number, LocalShard>();
+  const silents = new Map<number, LocalShard>();
+  const remotes = new Map<number, RemoteShard>();
+  const elsewhere = (shard: number): RemoteShard =>
+    getOrMake(remotes, shard, () => {
+      return new RemoteShard(group.layout.shard(shard), messages, group, clock, random);
     });
+  const here = (shard: number, sends: boolean): LocalShard => {
+    const layout = group.layout.shard(shard);
+    return sends
+      ? getOrMake(locals, shard, () => new LocalShard(layout, core, group, clock))
+      : getOrMake(silents, shard, () => {
+          return new SilentShard(layout, core, group, clock, elsewhere(shard));
+        });
   };
+  return (shard) =>
+    getOrMake(shards, group.layout.shard(shard).shard, () => {
+      const places = { group, clock, elsewhere: () => elsewhere(shard) };
+      return new RoamingShard(shard, { ...places, here: (sends) => here(shard, sends) });
+    });
+}
+
+/** Until the member closes. */
+async function followViews(group: Group, shards: ReadonlyMap<number, RoamingShard>): Promise<void> {
+  const views = group.watchView();
+  for (let view = await views.next(); view.done !== true; view = await views.next()) {
+    for (const shard of shards.values()) shard.onView();
+  }
 }
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -128,6 +128,10 @@ export class ShardWriter {
         continue;
       }
       const queued = this.#offer(waiting);
+      if (queued === this.#stopped && !this.#group.isHere(this.#shard)) {
+        waiting.reject(this.#leftError(waiting.change));
+        continue;
+      }
       if (queued === this.#overloaded || queued === this.#stopped) {
         refused = queued;
         if (now < waiting.deadlineMs) {
@@ -177,6 +181,12 @@ export class ShardWriter {
     return refused === this.#stopped
       ? this.#group.stoppedError(this.#shard, `The change of ${change.key} was not made`)
       : this.#overloadedError(change);
+  }
+
+  /** Nothing was queued: another member may be asked for it. */
+  #leftError({ key }: CoreChange): FreshetError {
+    const text = `The change of ${key} was not made: this member does not hold its shard any more`;
+    return new FreshetError('NOT_A_MEMBER', text, { details: { key, shard: this.#shard } });
   }
 
   #overloadedError(change: CoreChange): FreshetError {

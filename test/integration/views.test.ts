@@ -117,9 +117,9 @@ test('a change under which its shard falls below its minimum is not acknowledged
 });
 
 describe('shards of some of the members', () => {
-  /** Four members; the one shard of `milk` is of two of them. */
-  async function startFour(minReplicas: number) {
-    const subgroups = [{ name: 'milk', kind: 'persistent', shards: 1, replicas: 2, minReplicas }];
+  /** Four members; the one shard of `milk` is of two of them, if nothing else is said. */
+  async function startFour(minReplicas: number, replicas = 2) {
+    const subgroups = [{ name: 'milk', kind: 'persistent', shards: 1, replicas, minReplicas }];
     const folder = await tempFolder('four');
     const four = await startTestCluster({ members: 4, folder, config: { subgroups } });
     cluster = four;
@@ -186,21 +186,21 @@ describe('shards of some of the members', () => {
   });
 
   test('one below its minimum stops and says what it waits for', async () => {
-    const { four, homes, others, put } = await startFour(2);
-    const [first = 0, second = 0] = homes;
-    await put(others[0], '/milk/both');
+    const { four, homes, put } = await startFour(4, 4);
+    const [first = 0, second = 0, third = 0] = homes;
+    await put(first, '/milk/all');
     await four.stop(second);
     for await (const { stopped } of four.member(first).group.watchView()) {
       if (stopped.length > 0) break;
     }
-    for (const id of [first, others[0]]) {
+    for (const id of [first, third]) {
       await expect(put(id, '/milk/none', 500)).rejects.toMatchObject({
         code: 'SHARD_STOPPED',
-        message: expect.stringMatching(/1 of the 2 members it needs/) as string,
+        message: expect.stringMatching(/3 of the 4 members it needs/) as string,
       });
     }
     await four.start(second);
     await four.whenRunning();
-    await put(others[0], '/milk/after');
+    await put(first, '/milk/after');
   });
 });

@@ -124,6 +124,7 @@ export class WorldMember {
       recordFiles,
       record,
       ringBudgetBytes: ringBudget(layout),
+      replaceAfterMs: 10_000,
       shardMemoryBytes: groupLimits.shardMemoryDefault,
       logCare: { scrubEveryMs: 20_000, compareEveryMs: 15_000, scrubBytesPerSecond: 1 << 24 },
       clock,

@@ -1,4 +1,5 @@
 import { type GetRequest, type PutRequest, toFreshetError } from '../../platform/base/mod.ts';
+import type { ShardMove } from '../../platform/group/mod.ts';
 import { type ParentCall, runMemberProcess } from '../../platform/member-process.ts';
 import type { PoolOptions } from '../../platform/store/mod.ts';
 
@@ -43,6 +44,11 @@ const calls: Readonly<Record<string, ParentCall>> = {
   },
   status: (member) => Promise.resolve(member.group.status),
   holders: (member, shard) => Promise.resolve(member.group.holders(shard as number)),
+  move: async (member, move) => {
+    await member.group.move(move as ShardMove);
+    return null;
+  },
+  opened: (member) => Promise.resolve(member.group.care.opened),
   frontier: (member, pool) => member.store.objects.frontier(pool as string),
   writeUntilFailure,
   whenWritten: async () => {

@@ -77,7 +77,7 @@ async function readLayout(file: string, flags: LayoutFlags): Promise<ReadLayout>
   const nodeOffset = parseWhole(flags.nodeOffset, '--node-offset', 0, 1) === 0 ? 0 : 1;
   const exclusive = flags.exclusive ?? null;
   if (/^\s*'?\s*\[/.test(text)) {
-    const layout = { file, exclusive, nodeOffset } as const;
+    const layout = { exclusive, nodeOffset } as const;
     return { configured: cascadeLayout(text, file, layout), members: [] };
   }
   const settings = parseConfig(FileSchema, layoutPart(text, file), { source: file });

@@ -4,6 +4,7 @@ import { Layout } from '../../../platform/group/layout.ts';
 import { World } from './group-world.ts';
 import type { planWithout, Rule } from './world-canaries.ts';
 import { Violation } from './world-checks.ts';
+import { crashAll, expectTogether, startAll } from './world-expects.ts';
 import { rest, runPowerCuts, runSeed, settle } from './world-faults.ts';
 import {
   adoptedBesideAnother,
@@ -33,33 +34,8 @@ function newWorld(members = [1, 2, 3], seed = 1): World {
   return new World(new Layout(members, subgroups), seed);
 }
 
-function startAll(world: World): void {
-  for (const node of world.layout.members) {
-    world.boot(node);
-  }
-}
-
-function crashAll(world: World): void {
-  for (const node of world.alive) {
-    world.crash(node);
-  }
-}
-
 function viewOf(world: World, node: number): number {
   return world.member(node)?.machine.status.view ?? 0;
-}
-
-/** All members are in one view, and their shards run one epoch on one history. */
-function expectTogether(world: World): void {
-  expect(settle(world), world.log.slice(-20).join('\n')).toBe(true);
-  for (const { shard, members } of world.layout.shards) {
-    const epochs = members.map((node) => world.member(node)?.machine.runningEpoch(shard) ?? 0);
-    expect(new Set(epochs).size, `epochs of shard ${String(shard)}`).toBe(1);
-    expect(epochs[0]).toBeGreaterThan(0);
-  }
-  for (const node of world.alive) {
-    expect(world.member(node)?.machine.status.running).toBe(true);
-  }
 }
 
 afterEach(() => {
@@ -305,6 +281,8 @@ describe('worlds from seeds', () => {
     // Seeds that never came to a restart or a join would show nothing.
     expect(worlds.filter(({ checks }) => checks.restarts > 0).length).toBeGreaterThan(15);
     expect(worlds.filter(({ checks }) => checks.joins > 0).length).toBeGreaterThan(15);
+    expect(worlds.filter(({ checks }) => checks.promotions > 0).length).toBeGreaterThan(5);
+    expect(worlds.filter(({ checks }) => checks.departures > 0).length).toBeGreaterThan(3);
   });
 
   test('keep every promise when the power comes and goes', () => {

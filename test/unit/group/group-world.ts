@@ -1,7 +1,7 @@
 import { type Random, SeededRandom } from '../../../platform/base/mod.ts';
 import type { GroupEvent } from '../../../platform/group/group-machine.ts';
 import type { Layout } from '../../../platform/group/layout.ts';
-import type { CoreShard } from '../../../platform/group/view-codec.ts';
+import type { CoreShard, CoreView } from '../../../platform/group/view-codec.ts';
 import { nodesOf } from '../../../platform/group/view-codec.ts';
 import { WorldChecks } from './world-checks.ts';
 import { WorldDisk } from './world-disk.ts';
@@ -42,12 +42,15 @@ export class World {
   #nth = 0;
   #runs = 0;
 
-  constructor(layout: Layout, seed: number) {
+  readonly replaceAfterMs: number | null;
+
+  constructor(layout: Layout, seed: number, replaceAfterMs: number | null = 10_000) {
+    this.replaceAfterMs = replaceAfterMs;
     this.layout = layout;
     this.random = new SeededRandom(seed);
     this.checks = new WorldChecks(this);
     for (const node of layout.members) {
-      this.#disks.set(node, new WorldDisk(layout.heldBy(node)));
+      this.#disks.set(node, new WorldDisk(layout.shards));
     }
   }
 
@@ -191,7 +194,34 @@ export class World {
     const first = this.member(this.alive[0] ?? 0)?.core.installed ?? null;
     const whole = first?.members.length === this.layout.members.length;
     const busy = this.alive.some((node) => this.member(node)?.core.pending !== null);
-    return whole && this.dead.length === 0 && new Set(views).size === 1 && !busy;
+    const isOne = this.dead.length === 0 && new Set(views).size === 1 && !busy;
+    return whole && isOne && this.#areFull(first);
+  }
+
+  /** Open shards have as many members as they are to have. */
+  #areFull(view: CoreView): boolean {
+    const { layout } = this;
+    return view.shards.every(({ shard, closed, members }) => {
+      const wanted = Math.min(layout.shard(shard).max, layout.members.length);
+      return closed || members.length === wanted;
+    });
+  }
+
+  /** Whoever leads the view that runs moves a shard, as people ask for it; false: nobody can. */
+  move(shard: number): boolean {
+    const leader = this.alive.map((node) => this.member(node)).find((one) => one?.core.leads);
+    const machine = leader?.machine;
+    const holders = machine?.holders(shard) ?? [];
+    const from = holders.length === 0 ? 0 : this.random.pick(holders);
+    const spares = this.alive.filter((node) => !holders.includes(node));
+    const to = spares.length === 0 ? 0 : this.random.pick(spares);
+    const move = { shard, from, to };
+    if (leader === undefined || leader === null || machine?.moveRefusal(move) !== null) {
+      return false;
+    }
+    this.note(`shard ${String(shard)} is to move from ${String(from)} to ${String(to)}`);
+    leader.enter({ type: 'move', move });
+    return true;
   }
 
   #writersOf(node: number, shard: number): WorldMember[] {

@@ -22,6 +22,7 @@ class Leader {
     incarnation: incarnationOf(3),
     record: noView,
     ringSize,
+    replaceAfterMs: 10_000,
     nowMs: 0,
   });
   nowMs = 1000;
@@ -142,13 +143,45 @@ describe('who is let in', () => {
     ]);
   });
 
-  test('is one at a time', () => {
+  test('are several at once, each with a view as soon as it is filled', () => {
     const leader = new Leader();
-    const first = leader.peer(4);
-    expect(admissionsIn(leader.peer(2))).toEqual([]);
-    leader.admitted(4, first);
-    const next = viewOf(10, 9, [3, 1, 4], shards);
-    expect(admissionsIn(leader.core(next)).map(({ to }) => to)).toEqual([2]);
+    const slow = leader.peer(4);
+    const quick = leader.peer(2);
+    expect(admissionsIn(quick).map(({ to }) => to)).toEqual([2]);
+    expect(proposalsIn(leader.admitted(2, quick))[0]?.view.members).toHaveLength(3);
+    const taken = [shardOf(1, 6, [3, 1, 2]), shardOf(2, 8, [3, 2]), shardOf(3, 8, [1])];
+    expect(admissionsIn(leader.core(viewOf(10, 9, [3, 1, 2], taken)))).toEqual([]);
+    expect(proposalsIn(leader.admitted(4, slow))[0]?.view.members).toHaveLength(4);
+  });
+
+  test('come in one view, if they are filled by then and fewer than its members', () => {
+    const leader = new Leader(viewOf(9, 8, [3, 1], shards));
+    leader.core(viewOf(9, 8, [3, 1], shards), { changing: true });
+    const asked = [leader.peer(2), leader.peer(4)];
+    expect(asked.flatMap(admissionsIn)).toEqual([]);
+    const admitted = leader.core(viewOf(9, 8, [3, 1], shards));
+    for (const { to, attempt } of admissionsIn(admitted)) {
+      const message = { type: 'admitted', attempt, incarnation: incarnationOf(to), shards: [] };
+      leader.core(viewOf(9, 8, [3, 1], shards), { changing: true });
+      leader.enter({ type: 'message', from: to, message });
+    }
+    const [first] = proposalsIn(leader.core(viewOf(9, 8, [3, 1], shards)));
+    expect(first?.view.members.map(({ node }) => node)).toEqual([3, 1, 2]);
+    const taken = [shardOf(1, 6, [3, 1, 2]), shardOf(2, 8, [3, 2]), shardOf(3, 8, [1])];
+    const [second] = proposalsIn(leader.core(viewOf(10, 9, [3, 1, 2], taken)));
+    expect(second?.view.members.map(({ node }) => node)).toEqual([3, 1, 2, 4]);
+  });
+
+  test('hold up nobody when they make no progress, and are asked again later', () => {
+    const leader = new Leader();
+    const { attempt } = admissionIn(leader.peer(2));
+    const half = groupLimits.fillStallMs - 1;
+    leader.later(half);
+    leader.enter({ type: 'message', from: 2, message: { type: 'filling', attempt } });
+    expect(JSON.stringify(leader.later(half))).not.toMatch(/no progress/);
+    expect(JSON.stringify(leader.later(1))).toMatch(/member 2 makes no progress/);
+    expect(admissionsIn(leader.later(groupLimits.stalledPauseMs - 1))).toEqual([]);
+    expect(admissionsIn(leader.later(1)).map(({ to }) => to)).toEqual([2]);
   });
 
   test('reaches all members, and they it', () => {
@@ -277,7 +310,10 @@ describe('a join that fails', () => {
       const [proposed] = proposalsIn(leader.admitted(2, leader.peer(2)));
       const attempt = proposed?.attempt ?? { leader: 0, number: 0 };
       leader.enter({ type, attempt, taken: false, reason: 'closed' });
-      expect(admissionsIn(leader.later(groupLimits.retryPauseMs)), type).toHaveLength(1);
+      // What was filled stays so.
+      const again = leader.later(groupLimits.retryPauseMs);
+      expect(admissionsIn(again), type).toEqual([]);
+      expect(proposalsIn(again), type).toHaveLength(1);
     }
   });
 });
@@ -294,6 +330,7 @@ describe('a member that is being let in', () => {
       incarnation: incarnationOf(2),
       record: noView,
       ringSize,
+      replaceAfterMs: 10_000,
       nowMs: 0,
     });
   }

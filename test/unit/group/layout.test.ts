@@ -108,6 +108,14 @@ describe('ring sizes', () => {
     const sizes = uneven.members.map((node) => uneven.ringSize(node, MiB));
     expect(uneven.commonRingSize(MiB)).toBe(Math.min(...sizes));
   });
+
+  test('leave room for what spares take over', () => {
+    const pairs = [{ name: 'milk', kind: 'persistent', shards: 4, replicas: 2 }] as const;
+    const spacious = new Layout([1, 2, 3, 4], pairs);
+    // Four of the catalog and two shards of two senders; of three members one has three shards.
+    expect(spacious.ringSize(1, 8 * MiB)).toBe(MiB);
+    expect(spacious.commonRingSize(8 * MiB)).toBe(MiB / 2);
+  });
 });
 
 describe('impossible layouts name the nearest fix', () => {

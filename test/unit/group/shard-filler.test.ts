@@ -65,10 +65,13 @@ function isAfter(mark: Mark, epoch: number, sequence: number): boolean {
   return mark.epoch > epoch || (mark.epoch === epoch && mark.sequence > sequence);
 }
 
+/** Nobody watches how long this member's disk takes. */
+const at = <Result>(work: Promise<Result>): Promise<Result> => work;
+
 async function fill(mine: ListLog, donor: ListLog, persistent = true): Promise<void> {
   const last = mine.records.at(-1) ?? { epoch: 0, sequence: -1 };
   const signal = new AbortController().signal;
-  await fillerOf(mine, donor, persistent).fill({ shard: 1, donor: 2 }, last, signal);
+  await fillerOf(mine, donor, persistent).fill({ shard: 1, donor: 2 }, last, signal, at);
 }
 
 function fillerOf(mine: ListLog, donor: ListLog, persistent = true): ShardFiller {
@@ -124,7 +127,7 @@ describe('following a shard', () => {
     const mine = new ListLog(all.slice(0, 5), false);
     const filler = fillerOf(mine, donor, false);
     filler.trust([1]);
-    await filler.fill(from, { epoch: 1, sequence: 12 }, signal);
+    await filler.fill(from, { epoch: 1, sequence: 12 }, signal, at);
     expect(mine.cuts).toBe(0);
     expect(mine.records).toEqual([...all.slice(0, 5), ...all.slice(6)]);
   });

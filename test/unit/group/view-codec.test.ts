@@ -17,6 +17,10 @@ const view: CoreView = {
     { shard: 1, epoch: 5, persistent: true, closed: false, members: [1, 0], senders: [0, 1] },
     { shard: 2, epoch: 258, persistent: false, closed: true, members: [], senders: [] },
   ],
+  homes: [
+    { shard: 1, nodes: [3, 1, 9], leaving: [3] },
+    { shard: 2, nodes: [9], leaving: [] },
+  ],
 };
 
 /** Written by hand from the format in native/core/view/view.h. */
@@ -28,7 +32,11 @@ const bytes = Buffer.from(
     '01000000 00000000 1032547698badcfe',
     '01000000 05000000 0100 02 02 01 00 00 01', // id, epoch, flags, counts, seats, ranks
     '02000000 02010000 0200 00 00',
-    '00000000', // what is added: nothing
+    '1e000000', // the length of what is added: 30
+    '01 03 0200', // its format, nodes, shards
+    '01000000 03000000 09000000',
+    '01000000 03 81 00 02', // id, homes; the first leaves
+    '02000000 01 02',
   ]
     .join('')
     .replaceAll(' ', ''),
@@ -42,7 +50,7 @@ describe('an encoded view', () => {
   });
 
   test('is the view again', () => {
-    const empty = { number: 1, parent: 0, members: [], shards: [] };
+    const empty = { number: 1, parent: 0, members: [], shards: [], homes: [] };
     expect(decodeView(encodeView(empty))).toEqual(empty);
   });
 
@@ -59,14 +67,22 @@ describe('an encoded view', () => {
     const longer = Buffer.concat([bytes, Buffer.of(0)]);
     expect(() => decodeView(longer)).toThrow(expect.objectContaining({ code: 'LOG_CORRUPT' }));
     const added = Buffer.concat([bytes, Buffer.of(7)]);
-    added.writeUInt32LE(1, bytes.length - 4);
+    added.writeUInt32LE(31, added.length - 35);
     expect(() => decodeView(added)).toThrow(expect.objectContaining({ code: 'LOG_CORRUPT' }));
   });
 
   test('of a newer format is named so', () => {
-    const newer = Buffer.from(bytes);
-    newer.writeUInt16LE(2, 0);
-    expect(() => decodeView(newer)).toThrow(expect.objectContaining({ code: 'NEWER_FORMAT' }));
+    for (const at of [0, bytes.length - 30]) {
+      const newer = Buffer.from(bytes);
+      newer.writeUInt8(2, at);
+      expect(() => decodeView(newer)).toThrow(expect.objectContaining({ code: 'NEWER_FORMAT' }));
+    }
+  });
+
+  test('with homes of members that it does not name is refused', () => {
+    const strange = Buffer.from(bytes);
+    strange.writeUInt8(3, bytes.length - 1);
+    expect(() => decodeView(strange)).toThrow(expect.objectContaining({ code: 'LOG_CORRUPT' }));
   });
 });
 

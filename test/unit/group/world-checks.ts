@@ -1,3 +1,4 @@
+import { homesOf } from '../../../platform/group/shard-homes.ts';
 import { type CoreShard, type CoreView, nodesOf } from '../../../platform/group/view-codec.ts';
 import type { World } from './group-world.ts';
 import { identityOf } from './world-core.ts';
@@ -22,6 +23,9 @@ export class WorldChecks {
   #newest: CoreView | null = null;
   restarts = 0;
   joins = 0;
+  /** Views that gave somebody a shard in which it had no place, or took somebody out of one. */
+  promotions = 0;
+  departures = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -86,6 +90,7 @@ export class WorldChecks {
     this.#checkChain(view);
     if ((this.#newest?.number ?? 0) < view.number) {
       this.#count(view);
+      this.#checkHomes(view);
       this.#newest = view;
       this.#checkHistories(view);
     }
@@ -129,6 +134,28 @@ export class WorldChecks {
     const isJoin = isNext && view.number === view.parent + 1;
     this.joins += isJoin && view.members.length > before.members.length ? 1 : 0;
     this.restarts += view.number > view.parent + 1 ? 1 : 0;
+    if (!isNext) return;
+    this.promotions += view.shards.some((shard) => this.#isPromotion(before, view, shard)) ? 1 : 0;
+    this.departures += view.shards.some((shard) => isDeparture(before, view, shard)) ? 1 : 0;
+  }
+
+  #isPromotion(before: CoreView, view: CoreView, shard: CoreShard): boolean {
+    const homes = homesOf(this.#world.layout, before, shard.shard).nodes;
+    return nodesOf(view, shard).some((node) => !homes.includes(node));
+  }
+
+  /** Homes are where histories are: whoever runs a shard has a place, and a closed one keeps all. */
+  #checkHomes(view: CoreView): void {
+    const before = this.#newest;
+    for (const shard of view.shards) {
+      const homes = homesOf(this.#world.layout, view, shard.shard).nodes;
+      const old = before === null ? homes : homesOf(this.#world.layout, before, shard.shard).nodes;
+      const strangers = nodesOf(view, shard).filter((node) => !homes.includes(node));
+      const isKept = !shard.closed || old.join() === homes.join();
+      if (strangers.length > 0 || !isKept) {
+        this.#fail(`shard ${String(shard.shard)} has homes ${homes.join()} in ${describe(view)}`);
+      }
+    }
   }
 
   #acknowledge(shard: number, members: readonly WorldMember[]): void {
@@ -197,6 +224,15 @@ export class WorldChecks {
     this.#world.note(what);
     throw new Violation(what);
   }
+}
+
+/** Of one that stays in the view. */
+function isDeparture(before: CoreView, view: CoreView, shard: CoreShard): boolean {
+  const old = before.shards.find((one) => one.shard === shard.shard);
+  const nodes = nodesOf(view, shard);
+  const left =
+    old === undefined ? [] : nodesOf(before, old).filter((node) => !nodes.includes(node));
+  return left.some((node) => view.members.some((member) => member.node === node));
 }
 
 function describe({ number, parent, members }: CoreView): string {

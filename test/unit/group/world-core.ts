@@ -335,7 +335,13 @@ export class WorldCore {
       return { ...shard, epoch: shard.epoch + 1, members, senders, closed: members.length === 0 };
     });
     const members = installed.members.filter(({ seat }) => stays(seat));
-    return { number: installed.number + 1, parent: installed.number, members, shards };
+    return {
+      ...installed,
+      number: installed.number + 1,
+      parent: installed.number,
+      members,
+      shards,
+    };
   }
 
   #ballot(): number {

@@ -21,8 +21,8 @@ export function layoutOf(seed: number): Layout {
 
 /** Runs a cluster through faults drawn from the seed, then lets it come to rest. */
 export function runSeed(seed: number, faults = 30): World {
-  const world = new World(layoutOf(seed), seed);
   const random = new SeededRandom(seed * 7919 + 1);
+  const world = new World(layoutOf(seed), seed, new SeededRandom(seed).pick([null, 500, 4000]));
   writeNowAndThen(world, random);
   for (const node of random.shuffled(world.layout.members)) {
     world.boot(node);
@@ -44,7 +44,7 @@ export function runSeed(seed: number, faults = 30): World {
  * of its phases, or while a view follows another.
  */
 export function runPowerCuts(seed: number, cuts = 10): World {
-  const world = new World(layoutOf(seed), seed);
+  const world = new World(layoutOf(seed), seed, new SeededRandom(seed).pick([null, 100]));
   const { members } = world.layout;
   const random = new SeededRandom(seed * 7919 + 2);
   writeNowAndThen(world, random);
@@ -101,13 +101,15 @@ export function inflict(world: World, random: Random): void {
     world.crash(random.pick(alive));
   } else if (drawn < 65 && dead.length > 0) {
     world.boot(random.pick(dead));
-  } else if (drawn < 92) {
+  } else if (drawn < 88) {
     const [a, b] = random.shuffled(world.layout.members) as [number, number];
     if (world.isCut(a, b)) {
       world.mend(a, b);
     } else if (random.chance(0.5)) {
       world.cut(a, b);
     }
+  } else if (drawn < 94) {
+    world.move(random.pick(world.layout.shards).shard);
   } else if (drawn < 97) {
     for (const node of alive.filter(() => random.chance(0.7))) {
       world.crash(node);

@@ -7,6 +7,7 @@ import {
 import type { Attempt, Fill } from '../../../platform/group/group-messages.ts';
 import type { Observation } from '../../../platform/group/slow-members.ts';
 import { type CoreView, nodesOf } from '../../../platform/group/view-codec.ts';
+import { heldByRecord } from '../../../platform/group/shard-homes.ts';
 import { noView, type ViewRecord } from '../../../platform/group/view-record.ts';
 import { type Pending, WorldCore } from './world-core.ts';
 import type { Place, WorldDisk, WorldLog } from './world-disk.ts';
@@ -31,6 +32,8 @@ export class WorldMember {
   core: WorldCore;
   /** Of each shard: everyone has received it, it is not delivered here. */
   readonly received = new Map<number, Place[]>();
+  /** Shards whose logs this process has read. */
+  readonly opened = new Set<number>();
   alive = true;
   readonly #world: World;
   readonly #steps: (() => Step)[] = [];
@@ -52,8 +55,10 @@ export class WorldMember {
       incarnation: this.core.incarnation,
       record: disk.record,
       ringSize: 65_536,
+      replaceAfterMs: world.replaceAfterMs,
       nowMs: world.nowMs,
     });
+    for (const { shard } of heldByRecord(world.layout, disk.record, node)) this.opened.add(shard);
     this.#beat();
   }
 
@@ -238,10 +243,9 @@ export class WorldMember {
   }
 
   *#perform(effect: StepEffect, isAborted: () => boolean): Step {
-    const held = this.#world.layout.heldBy(this.node).map(({ shard }) => shard);
     switch (effect.type) {
       case 'readStates':
-        this.#tellStates(effect.attempt, held, this.disk.record);
+        this.#tellStates(effect.attempt, [...this.opened], this.disk.record);
         return;
       case 'stopShards':
         this.disk.record = { ...this.disk.record, offered: effect.offered };
@@ -325,6 +329,7 @@ export class WorldMember {
 
   #seal(shards: readonly number[]): void {
     for (const shard of shards) {
+      this.opened.add(shard);
       this.received.delete(shard);
       this.log(shard).sync();
     }
@@ -359,7 +364,7 @@ export class WorldMember {
     const { view, vote } = pending;
     yield this.#delay();
     const isCurrent = (): boolean => this.core === core && core.pending?.vote === vote;
-    for (const { shard } of this.#world.layout.heldBy(this.node)) {
+    for (const { shard } of view.shards) {
       const next = view.shards.find((item) => item.shard === shard);
       const now = core.installed?.shards.find((item) => item.shard === shard);
       if (!isCurrent()) {
@@ -372,6 +377,7 @@ export class WorldMember {
       } else if (next?.members.some((seat) => this.#sits(view, seat)) === true) {
         // A closed one was filled before.
         if (now?.members.includes(core.seat) !== true && now?.closed !== true) {
+          this.opened.add(shard);
           yield* this.#fetchFromEnded(view, shard, isCurrent);
         }
       }
@@ -422,7 +428,7 @@ export class WorldMember {
     const { installed, pending, preparedVote } = this.core;
     const waits = installed?.members.length === 1 && pending?.view.number === view.number;
     if (waits) {
-      for (const { shard } of this.#world.layout.heldBy(this.node)) {
+      for (const shard of this.opened) {
         this.#deliver(shard, Infinity);
         this.log(shard).sync();
       }

@@ -26,6 +26,8 @@ it('takes no trigger before it knows its lambdas: nobody would run it', async ()
     log: silentLogger(),
     folder: await tempFolder(),
     workerEntry: '',
+    cursorsElsewhere: () => Promise.resolve(new Map()),
+    isHeld: () => true,
     whenOthersRun: async () => Promise.resolve(),
   });
   onTestFinished(async () => runtime.close());

@@ -41,6 +41,7 @@ class Ring {
 
 const group = {
   isRunning: () => true,
+  isHere: () => true,
   stoppedError: (_shard: number, what: string) => new FreshetError('SHARD_STOPPED', what),
 };
 

@@ -1,0 +1,109 @@
+/**
+ * The records of a shard in version order, wherever the shard runs: from this member, or through
+ * another, and on from there when that changes.
+ *
+ * Thread: event loop.
+ * Invariant: what was handed out is not handed out again, and nothing after it is left out.
+ */
+import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
+import type { RoamingShard } from './roaming-shard.ts';
+import type { FeedEvent, FeedOptions, ShardAccess, ShardFeed } from './shard-access.ts';
+import { storeLimits } from './store-limits.ts';
+
+/** The member that was asked has left the shard, or is lost. */
+const goesOn: ReadonlySet<string> = new Set(['NOT_A_MEMBER', 'UNREACHABLE', 'SHARD_STOPPED']);
+
+export class RoamingFeed implements ShardFeed {
+  readonly #shard: RoamingShard;
+  readonly #clock: Clock;
+  readonly #options: FeedOptions;
+  readonly #onClose: () => void;
+  #source: ShardAccess;
+  #feed: ShardFeed;
+  /** Null: not known before it has started. */
+  #position: number | null;
+  #isMoved = false;
+  #isClosed = false;
+
+  constructor(shard: RoamingShard, clock: Clock, options: FeedOptions, onClose: () => void) {
+    this.#shard = shard;
+    this.#clock = clock;
+    this.#options = options;
+    this.#onClose = onClose;
+    this.#position = options.from;
+    this.#source = shard.current;
+    this.#feed = this.#source.feed(options);
+  }
+
+  get position(): number {
+    return this.#position ?? this.#feed.position;
+  }
+
+  /** The shard may run elsewhere now. */
+  onView(): void {
+    if (this.#isClosed || this.#shard.current === this.#source) return;
+    this.#isMoved = true;
+    // Whoever waits for the next record hears of it.
+    this.#feed.close();
+  }
+
+  async start(): Promise<void> {
+    await this.#following(async () => {
+      await this.#feed.start();
+      this.#position ??= this.#feed.position;
+    });
+  }
+
+  async next(max: number): Promise<readonly FeedEvent[]> {
+    return this.#following(async () => {
+      const events = await this.#feed.next(max);
+      this.#position = (events.at(-1)?.object.version ?? this.#feed.position - 1) + 1;
+      return events;
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#feed.close();
+    this.#onClose();
+  }
+
+  async #following<Result>(run: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      if (this.#isClosed) throw new FreshetError('CLOSED', 'The watch was closed');
+      if (this.#isMoved) this.#open();
+      try {
+        return await run();
+      } catch (caught) {
+        if (this.#hasEnded()) throw caught;
+        if (this.#hasMoved()) continue;
+        const error = toFreshetError(caught);
+        if (!goesOn.has(error.code)) throw error;
+        await this.#pause();
+        this.#isMoved = true;
+      }
+    }
+  }
+
+  #open(): void {
+    this.#feed.close();
+    this.#isMoved = false;
+    this.#source = this.#shard.current;
+    this.#feed = this.#source.feed({ ...this.#options, from: this.#position });
+  }
+
+  /** Both may change while something is awaited. */
+  #hasEnded(): boolean {
+    return this.#isClosed;
+  }
+
+  #hasMoved(): boolean {
+    return this.#isMoved;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(storeLimits.stoppedPauseMs, resolve);
+    });
+  }
+}

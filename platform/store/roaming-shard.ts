@@ -1,0 +1,173 @@
+/**
+ * A shard wherever it runs now: at this member as long as it is one of the shard's, else through one
+ * that is. Shards move while they are used, so whoever keeps one keeps this. A member that goes on
+ * without the shard because it is slow (`slowMember: demote`) observes it, and answers `local` reads.
+ *
+ * Thread: event loop.
+ * Invariant: what is sent again elsewhere was not made here (NOT_A_MEMBER), or has a session identity
+ * under which it is made once.
+ */
+import {
+  type Clock,
+  FreshetError,
+  isFreshetError,
+  type ObjectRecord,
+  type PutOutcome,
+  type PutResult,
+  type ReadLevel,
+  type ShardFrontier,
+} from '../base/mod.ts';
+import type { Group } from '../group/mod.ts';
+import type { LocalShard } from './local-shard.ts';
+import { RoamingFeed } from './roaming-feed.ts';
+import type {
+  FeedOptions,
+  ScanPage,
+  ShardAccess,
+  ShardCallLimits,
+  ShardChange,
+  ShardFeed,
+  ShardRead,
+  ShardScan,
+} from './shard-access.ts';
+
+/** How the shard is used in each case; made when first needed. */
+export interface ShardPlaces {
+  readonly group: Group;
+  readonly clock: Clock;
+  /** Reads here; `sends`: changes too. */
+  readonly here: (sends: boolean) => LocalShard;
+  readonly elsewhere: () => ShardAccess;
+}
+
+export class RoamingShard implements ShardAccess {
+  readonly shard: number;
+  readonly #places: ShardPlaces;
+  #generation = -1;
+  #local: LocalShard | null = null;
+  readonly #feeds = new Set<RoamingFeed>();
+
+  constructor(shard: number, places: ShardPlaces) {
+    this.shard = shard;
+    this.#places = places;
+  }
+
+  /** The shard as this member has it; null: it is elsewhere. */
+  get here(): LocalShard | null {
+    const { group, here } = this.#places;
+    if (this.#generation !== group.generation) {
+      this.#generation = group.generation;
+      const sends = group.senders(this.shard).includes(group.nodeId);
+      this.#local = group.isHere(this.shard) ? here(sends) : null;
+    }
+    return this.#local;
+  }
+
+  /** Where it is used now. */
+  get current(): ShardAccess {
+    return this.here ?? this.#places.elsewhere();
+  }
+
+  /** The view may be another one. */
+  onView(): void {
+    for (const feed of this.#feeds) feed.onView();
+  }
+
+  put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+    return this.#following(call, (shard, left) => shard.put(change, left));
+  }
+
+  async putMany(
+    changes: readonly ShardChange[],
+    call: ShardCallLimits,
+  ): Promise<readonly PutOutcome[]> {
+    const { here } = this;
+    const outcomes = await this.#following(call, (shard, left) => shard.putMany(changes, left));
+    if (here === null || !outcomes.some((outcome) => isFreshetError(outcome, 'NOT_A_MEMBER'))) {
+      return outcomes;
+    }
+    return Promise.all(
+      outcomes.map(async (outcome, nth) => {
+        const change = changes[nth];
+        const isLeft = isFreshetError(outcome, 'NOT_A_MEMBER') && change !== undefined;
+        return isLeft ? asOutcome(this.put(change, call)) : outcome;
+      }),
+    );
+  }
+
+  read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
+    const observed = this.#observed(read.read);
+    if (observed !== null) return observed.read(read, call);
+    return this.#following(call, (shard, left) => shard.read(read, left));
+  }
+
+  scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
+    const observed = this.#observed(scan.read);
+    if (observed !== null) return observed.scan(scan, resume, call);
+    return this.#following(call, (shard, left) => shard.scan(scan, resume, left));
+  }
+
+  history(
+    key: string,
+    from: number,
+    to: number,
+    limit: number,
+    call: ShardCallLimits,
+  ): Promise<readonly ObjectRecord[]> {
+    return this.#following(call, (shard, left) => shard.history(key, from, to, limit, left));
+  }
+
+  feed(options: FeedOptions): ShardFeed {
+    const feed: RoamingFeed = new RoamingFeed(this, this.#places.clock, options, () => {
+      this.#feeds.delete(feed);
+    });
+    this.#feeds.add(feed);
+    return feed;
+  }
+
+  frontier(): Promise<ShardFrontier> {
+    return this.current.frontier();
+  }
+
+  epochOf(version: number): Promise<number | null> {
+    return this.current.epochOf(version);
+  }
+
+  versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number> {
+    const observed = this.#observed(read);
+    if (observed !== null) return observed.versionAtTime(time, read, call);
+    return this.#following(call, (shard, left) => shard.versionAtTime(time, read, left));
+  }
+
+  /** For a read at this level that may be out of date; null: it may not, or is not observed here. */
+  #observed(read: ReadLevel): LocalShard | null {
+    const { group, here } = this.#places;
+    return read === 'local' && group.isObserving(this.shard) ? here(false) : null;
+  }
+
+  /** Here, and elsewhere for the rest of the call's time when this member has left the shard. */
+  #following<Result>(
+    call: ShardCallLimits,
+    run: (shard: ShardAccess, call: ShardCallLimits) => Promise<Result>,
+  ): Promise<Result> {
+    const { here } = this;
+    if (here === null) return run(this.current, call);
+    const { clock, group } = this.#places;
+    const deadline = clock.monotonicMs() + call.timeoutMs;
+    return run(here, call).catch((caught: unknown) => {
+      if (!isFreshetError(caught, 'NOT_A_MEMBER')) throw caught;
+      if (this.here !== null) throw group.stoppedError(this.shard, 'This was not done');
+      const timeoutMs = Math.max(1, deadline - clock.monotonicMs());
+      return run(this.current, { ...call, timeoutMs });
+    });
+  }
+}
+
+async function asOutcome(result: Promise<PutResult>): Promise<PutOutcome> {
+  try {
+    return await result;
+  } catch (caught) {
+    if (caught instanceof FreshetError) return caught;
+    throw caught;
+  }
+}
