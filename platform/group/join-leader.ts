@@ -245,8 +245,7 @@ export class JoinLeader {
     const nodes = (core.installed?.members ?? []).map(({ node }) => node);
     const blank = this.#state.blankMembers().filter((node) => node !== me && !nodes.includes(node));
     return blank.filter(
-      (node) =>
-        this.#state.areLinked([...nodes, node]) && this.#state.slow.mayJoin(node, nowMs),
+      (node) => this.#state.areLinked([...nodes, node]) && this.#state.slow.mayJoin(node, nowMs),
     );
   }
 

@@ -86,8 +86,7 @@ export function newcomersOf(state: GroupState, places: Places, shard: number): r
   const runners = state.runners(shard);
   const wanted = runners.length === 0 ? [] : (places.get(shard) ?? []);
   return wanted.filter(
-    (node) =>
-      !runners.includes(node) && !state.refuses(node, shard) && state.mayTake(node, shard),
+    (node) => !runners.includes(node) && !state.refuses(node, shard) && state.mayTake(node, shard),
   );
 }
 
