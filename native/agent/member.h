@@ -103,7 +103,8 @@ class Member {
   Status propose_view(Bytes encoded, Token token);
   // Has the members of the view go on without one that is too slow (Membership::accuse).
   Status accuse_member(NodeId node, Token token);
-  // Tells members that make this one wait for so long in a shard, by rows; 0: none.
+  // Tells members that make this one wait for so long in a shard (four heartbeats at the least), by
+  // rows; 0: none.
   Status watch_lag(ShardId shard, Nanos patience);
   // The shards of the proposal with this vote are filled here.
   Status view_filled(uint64_t vote, size_t ring_size);

@@ -1,8 +1,13 @@
 // The member's calls about its views.
+#include <algorithm>
+
 #include "native/agent/member.h"
 
 namespace freshet {
 namespace {
+
+// Waits are known to within two heartbeats.
+constexpr Nanos kLagBeats = 4;
 
 // Whole and durable under its name, or not there.
 Status replace_file(FileSystem& files, const std::string& folder, const std::string& name,
@@ -43,8 +48,9 @@ Status Member::accuse_member(NodeId node, Token token) {
 }
 
 Status Member::watch_lag(ShardId shard, Nanos patience) {
+  const Nanos least = patience == 0 ? 0 : kLagBeats * config_.heartbeat;
   return call(
-      [shard, patience](Agent& agent) {
+      [shard, patience = std::max(patience, least)](Agent& agent) {
         if (ShardHost* host = agent.find(shard)) host->set_lag_patience(patience);
       },
       false);

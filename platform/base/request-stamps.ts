@@ -1,6 +1,6 @@
 /**
- * Session identities for changes that may have to be sent again: under one stamp a change is applied
- * once, however often and wherever it arrives, and is given its first answer again.
+ * Session identities for changes that may have to be sent again: under one stamp a change is
+ * applied once, however often and wherever it arrives, and is given its first answer again.
  *
  * A shard remembers the answers that may still be asked for: those of requests at or above the
  * lowest unanswered one that it was told, at most `limits.sessionRequests` of a session; and the

@@ -8,8 +8,8 @@ const pauseMsMin = 50;
 const pauseMsMax = 1000;
 
 /**
- * The member is gone, is going, or does not hold what was asked: another one may answer, or this one
- * a moment later. TIMEOUT is of the try, whose time may be less than the call's.
+ * The member is gone, is going, or does not hold what was asked: another one may answer, or this
+ * one a moment later. TIMEOUT is of the try, whose time may be less than the call's.
  */
 const goneCodes: ReadonlySet<ErrorCode> = new Set([
   'UNREACHABLE',

@@ -90,7 +90,9 @@ export class SessionDoor implements Door {
   async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
     // Doors gather what one turn of the event loop asks.
     return Promise.all(
-      requests.map(async (request) => this.put(request).catch((error) => toFreshetError(error))),
+      requests.map(async (request) =>
+        this.put(request).catch((error: unknown) => toFreshetError(error)),
+      ),
     );
   }
 
@@ -148,7 +150,7 @@ export class SessionDoor implements Door {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#doors.map((door) => door?.close()));
+    await Promise.all(this.#doors.map(async (door) => door?.close()));
   }
 
   async #change<Request extends RemoveRequest>(

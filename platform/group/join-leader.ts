@@ -2,8 +2,8 @@
  * Brings the members of the view that this one leads to what the layout wants (wanted-places.ts):
  * lets in who has no view, gives members the shards that they are to have and lack, lets go whose
  * places were given to others, opens shards again that lost all members (shard-opening.ts), and
- * takes members out of shards that they refuse or are too slow for. Whoever comes to a shard is first told to fetch
- * most of what it misses (admissions.ts), then a view with it is proposed.
+ * takes members out of shards that they refuse or are too slow for. Whoever comes to a shard is
+ * first told to fetch most of what it misses (admissions.ts), then a view with it is proposed.
  *
  * Thread: event loop. See group-machine.ts for the protocol.
  * Invariants

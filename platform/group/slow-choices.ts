@@ -32,7 +32,7 @@ export class SlowChoices {
       `member ${String(node)} holds up shard ${String(shard)}: ${String(messages)} messages ` +
       `waited ${String(waitedMs)} ms until it had ${kind} them`;
     effects.push({ type: 'log', level: 'warn', text });
-    return true;
+    return slow.accusations.some((one) => one.shard === shard && one.node === node);
   }
 
   /** Something may have changed: a hello, the view, time. True: the others have to hear of it. */

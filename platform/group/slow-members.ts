@@ -1,7 +1,7 @@
 /**
- * Members that hold others up, as this one knows of them: whom it was made to wait for, which of its
- * own shards it only observes, who stands aside of which shard, and who has to wait before it is let
- * in again.
+ * Members that hold others up, as this one knows of them: whom it was made to wait for, which of
+ * its own shards it only observes, who stands aside of which shard, and who has to wait before it is
+ * let in again.
  *
  * The native side measures (native/core/lag_watch.h). Each member tells in its hello for whom it
  * waited of late; slow-view.ts makes a verdict of what all say. A member that a view has taken out
@@ -100,8 +100,8 @@ export class SlowMembers {
   }
 
   /**
-   * These names say who is slow in which shard, as the members agree now; those are returned on which
-   * they have agreed for long enough that a member that thinks otherwise would have been heard.
+   * These names say who is slow in which shard, as the members agree now; those are returned on
+   * which they have agreed for so long that a member that thinks otherwise would have been heard.
    */
   standing(names: readonly string[], nowMs: number): string[] {
     for (const name of [...this.#agreedMs.keys()]) {
@@ -114,9 +114,13 @@ export class SlowMembers {
     });
   }
 
-  /** For my hello: whom I was made to wait for. */
+  /** For my hello: whom I was made to wait for, where anything is done about it. */
   get accusations(): Accusation[] {
-    return this.lags.map(({ shard, epoch, node, waitedMs }) => ({ shard, epoch, node, waitedMs }));
+    const isMeant = (shard: number): boolean =>
+      this.#layout.has(shard) && this.#layout.shard(shard).slowMember.policy !== 'wait';
+    return this.lags
+      .filter(({ shard }) => isMeant(shard))
+      .map(({ shard, epoch, node, waitedMs }) => ({ shard, epoch, node, waitedMs }));
   }
 
   /** For my hello: shards that I observe. */
@@ -168,7 +172,7 @@ export class SlowMembers {
     return hello?.observes.find((observed) => observed.shard === shard)?.ready !== false;
   }
 
-  /** The members agree that it is too slow for one of its shards, which is to be suspected for it. */
+  /** The members agree that it is too slow for one of its shards: it is to be suspected. */
   noteSuspected(node: number, nowMs: number): void {
     this.#suspectedMs.set(node, nowMs);
   }

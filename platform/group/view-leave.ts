@@ -1,6 +1,6 @@
 /**
- * A member leaves its view by its own word, so that the others go on at once: nobody has to find out
- * that it is gone, nor wait for what was promised to it.
+ * A member leaves its view by its own word, so that the others go on at once: nobody has to find
+ * out that it is gone, nor wait for what was promised to it.
  *
  * Thread: event loop.
  */

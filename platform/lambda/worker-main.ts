@@ -100,7 +100,8 @@ class WorkerMain {
           `Version ${String(item.version)} of '${item.key}' was pruned before its lambda could run`,
         );
       }
-      return item.raw === true ? { ...item, bytes, version: null, epoch: null } : { ...item, bytes };
+      const place = item.raw === true ? { version: null, epoch: null } : {};
+      return { ...item, ...place, bytes };
     });
   }
 

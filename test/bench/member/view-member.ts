@@ -85,7 +85,7 @@ const calls: Readonly<Record<string, ParentCall>> = {
     await Promise.all(Array.from({ length: lanes }, lane));
     return (puts * 1000) / (performance.now() - began);
   },
-  /** Puts that are due at a steady rate, however long others take: from then on they are waited for. */
+  /** Of puts that are due at a steady rate, however long others take: p99 from when they were. */
   measureDelay: async (member, argument) => {
     const { prefix, perSecond, ms } = argument as { prefix: string; perSecond: number; ms: number };
     const began = performance.now();

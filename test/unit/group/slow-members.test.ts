@@ -114,7 +114,10 @@ describe('a member that holds up a shard that demotes', () => {
 
   test('is not what it was in an epoch that has ended', () => {
     const world = start(3, 'demote');
-    const lag = { shard, epoch: 0, node: 3, kind: 'received', waitedMs: 900, messages: 1 } as const;
+    slowDown(world, shard, 3);
+    world.runFor(keepUpMs + 3 * second);
+    expect(world.member(1)?.machine.runningEpoch(shard)).toBeGreaterThan(1);
+    const lag = { shard, epoch: 1, node: 3, kind: 'received', waitedMs: 900, messages: 1 } as const;
     for (const node of [1, 2]) world.member(node)?.enter({ type: 'lag', lag });
     world.runFor(second);
     expect(holders(world)).toEqual([1, 2, 3]);
