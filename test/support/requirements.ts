@@ -19,6 +19,7 @@ const packageOf = {
   openssl: 'openssl',
   python3: 'python3',
   tc: 'iproute2',
+  unshare: 'util-linux',
 } as const;
 
 export type ToolName = keyof typeof packageOf;
