@@ -7,7 +7,7 @@ export interface SourceFile {
 }
 
 const written = /\.(ts|mjs|svelte|h|cc|txt|cmake|py|sh)$|^\.ci\/|CMakeLists\.txt$/;
-const generated = /(^|\/)generated\/|^test\/interaction\//;
+const generated = /(^|\/)generated\//;
 
 /** Sources in any language, without what is generated. */
 export function listSources(): readonly SourceFile[] {
