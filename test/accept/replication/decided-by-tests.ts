@@ -9,6 +9,7 @@ const layout = 'test/integration/layout.test.ts';
 const channel = 'test/integration/channel.test.ts';
 const replicated = 'test/integration/replicated.test.ts';
 const examples = 'test/integration/examples.test.ts';
+const scenarios = 'test/interaction/scenarios.test.ts';
 const worlds = 'test/unit/group/group-machine.test.ts';
 
 export const decidedByTests: readonly Check[] = [
@@ -46,6 +47,10 @@ export const decidedByTests: readonly Check[] = [
       file: 'test/unit/group/slow-members.test.ts',
       tests: null,
     },
+  testsCheck('real processes', 'tests-processes', [
+    { name: 'cut, one way too, delayed, healed', file: scenarios, tests: /partitions/ },
+    { name: 'kill -9, SIGSTOP, all event loops stopped', file: scenarios, tests: /crashes/ },
+    { name: 'a full disk', file: scenarios, tests: /full-disk/ },
   ]),
   testsCheck('replicated', 'tests-replicated', [
     { name: 'ordered and p2p calls, snapshot, restore', file: replicated, tests: null },
