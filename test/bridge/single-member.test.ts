@@ -228,6 +228,26 @@ describe('a persistent shard of one member', () => {
     expect(second.addon.counters(second.handle)['recoveredRecords']).toBe(51);
   });
 
+  test('is closed once no epoch runs, and opened again with all it had', async () => {
+    const member = await openOne(await tempFolder('bridge'));
+    const { addon, handle } = member;
+    const closing = () => member.result((token) => addon.closeShard(handle, 1, token));
+    await member.makePool(1);
+    await member.submit(1, '/a', Buffer.from('kept'), acks.persisted);
+    await expect(closing()).rejects.toThrow('INVALID_ARGUMENT');
+    await member.result((token) => addon.stopEpoch(handle, 1, token));
+    await closing();
+    await closing();
+    const state = member.result((token) => addon.shardState(handle, 1, token));
+    await expect(state).rejects.toThrow('NOT_A_MEMBER');
+    expect(await member.openShard(1, true)).toMatchObject({ version: 1 });
+    const epoch = nextEpoch();
+    await member.prepareEpoch(1, epoch, [1]);
+    await member.startEpoch(1, epoch);
+    const answer = await member.submit(1, '/a', Buffer.from('next'), acks.persisted);
+    expect(answer).toMatchObject({ status: 'OK', version: 2, epoch });
+  });
+
   test('is cut back to a position, for good', async () => {
     const folder = await tempFolder('bridge');
     const first = await openOne(folder);
