@@ -5,7 +5,7 @@
  * Thread: event loop.
  * Invariant: a member has one admission at most, of the very run and incarnation that was asked.
  */
-import type { GroupEffect } from './group-machine.ts';
+import type { GroupEffect } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
 import {
   type Attempt,

@@ -6,7 +6,7 @@
  */
 import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import type { Position } from './group-machine.ts';
+import type { Position } from './group-events.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import type { ShardFiller } from './shard-filler.ts';

@@ -13,7 +13,7 @@ import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
 import { catchUp } from './epoch-catch-up.ts';
 import { FillProgress, type WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
-import type { GroupEffect, GroupEvent, Position } from './group-machine.ts';
+import type { GroupEffect, GroupEvent, Position } from './group-events.ts';
 import type { Attempt, Fill } from './group-messages.ts';
 import type { GroupOptions } from './group-options.ts';
 import type { LogCare } from './log-care.ts';

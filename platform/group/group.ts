@@ -9,12 +9,8 @@ import { type CancelTimer, FreshetError, type Logger } from '../base/mod.ts';
 import { viewNotices } from '../bridge/mod.ts';
 import { EventStream } from './event-stream.ts';
 import { groupLimits } from './group-limits.ts';
-import {
-  type GroupEffect,
-  GroupMachine,
-  type GroupEvent,
-  type GroupStatus,
-} from './group-machine.ts';
+import type { GroupEffect, GroupEvent } from './group-events.ts';
+import { GroupMachine, type GroupStatus } from './group-machine.ts';
 import { GroupSteps } from './group-steps.ts';
 import type { GroupOptions, MemberAddress } from './group-options.ts';
 import type { Layout, ShardLayout } from './layout.ts';

@@ -13,7 +13,7 @@
  */
 import { Absences } from './absences.ts';
 import { Admissions } from './admissions.ts';
-import type { GroupEffect } from './group-machine.ts';
+import type { GroupEffect } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
 import { type Attempt, type Fill, type GroupMessage, sameAttempt } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';

@@ -21,7 +21,7 @@ import {
   messageOf,
 } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import type { Position } from './group-machine.ts';
+import type { Position } from './group-events.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import type { ShardFiller } from './shard-filler.ts';

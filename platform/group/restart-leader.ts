@@ -8,7 +8,7 @@
  *  2. An attempt's number is never used again by this run of the leader.
  *  3. Nobody restarts beside a view that goes on, when a connected member tells of it.
  */
-import type { GroupEffect } from './group-machine.ts';
+import type { GroupEffect } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
 import {
   type Attempt,

@@ -7,7 +7,7 @@
  *  2. `highest` of a shard never goes back.
  *  3. Only a member without a view takes part.
  */
-import type { GroupEffect, Position } from './group-machine.ts';
+import type { GroupEffect, Position } from './group-events.ts';
 import {
   type Attempt,
   type GroupMessage,

@@ -6,7 +6,7 @@
  * Invariant: a closed persistent shard is opened only with all its homes (shard-homes.ts); a volatile
  * one goes on from what is left.
  */
-import type { GroupEffect } from './group-machine.ts';
+import type { GroupEffect } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
 import {
   type Attempt,

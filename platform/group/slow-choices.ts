@@ -6,7 +6,7 @@
  * Thread: event loop. Part of the machine of group-machine.ts.
  */
 import { groupLimits } from './group-limits.ts';
-import type { GroupEffect, GroupEvent } from './group-machine.ts';
+import type { GroupEffect, GroupEvent } from './group-events.ts';
 import type { GroupState } from './group-state.ts';
 import type { Observation } from './slow-members.ts';
 import { describeVerdict, spareable, slowVerdicts } from './slow-view.ts';

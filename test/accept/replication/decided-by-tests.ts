@@ -47,6 +47,7 @@ export const decidedByTests: readonly Check[] = [
       file: 'test/unit/group/slow-members.test.ts',
       tests: null,
     },
+  ]),
   testsCheck('real processes', 'tests-processes', [
     { name: 'cut, one way too, delayed, healed', file: scenarios, tests: /partitions/ },
     { name: 'kill -9, SIGSTOP, all event loops stopped', file: scenarios, tests: /crashes/ },

@@ -1,5 +1,5 @@
 import { type Random, SeededRandom } from '../../../platform/base/mod.ts';
-import type { GroupEvent } from '../../../platform/group/group-machine.ts';
+import type { GroupEvent } from '../../../platform/group/group-events.ts';
 import type { Layout } from '../../../platform/group/layout.ts';
 import type { CoreShard, CoreView } from '../../../platform/group/view-codec.ts';
 import { nodesOf } from '../../../platform/group/view-codec.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { groupLimits } from '../../../platform/group/group-limits.ts';
-import { type GroupEffect, GroupMachine } from '../../../platform/group/group-machine.ts';
+import type { GroupEffect } from '../../../platform/group/group-events.ts';
+import { GroupMachine } from '../../../platform/group/group-machine.ts';
 import type { Hello } from '../../../platform/group/group-messages.ts';
 import { fingerprintOf } from '../../../platform/group/group-state.ts';
 import type { CoreView } from '../../../platform/group/view-codec.ts';

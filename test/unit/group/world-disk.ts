@@ -1,4 +1,4 @@
-import type { Position } from '../../../platform/group/group-machine.ts';
+import type { Position } from '../../../platform/group/group-events.ts';
 import { noView, type ViewRecord } from '../../../platform/group/view-record.ts';
 
 /** A record is its place: two histories are equal when their places are. */

@@ -1,9 +1,6 @@
 import { blankCore } from '../../../platform/group/group-state.ts';
-import {
-  type GroupEffect,
-  GroupMachine,
-  type GroupEvent,
-} from '../../../platform/group/group-machine.ts';
+import type { GroupEffect, GroupEvent } from '../../../platform/group/group-events.ts';
+import { GroupMachine } from '../../../platform/group/group-machine.ts';
 import type { Attempt, Fill } from '../../../platform/group/group-messages.ts';
 import type { Observation } from '../../../platform/group/slow-members.ts';
 import { type CoreView, nodesOf } from '../../../platform/group/view-codec.ts';
