@@ -44,7 +44,7 @@ const table = {
   fillStepTimeoutMs: 600_000,
   /** Members that are filled at once to come into shards. */
   admissions: 4,
-  /** How often one that is being filled says that it gets on; when it is left alone, for how long. */
+  /** How often one that is filled says that it gets on; when it is left alone, for how long. */
   fillNoticeMs: 1000,
   fillStallMs: 45_000,
   stalledPauseMs: 10_000,

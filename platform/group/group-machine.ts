@@ -143,7 +143,7 @@ export class GroupMachine {
     return this.#state.mine;
   }
 
-  /** This member has a place in it, or is being filled for it, or the leader may be about to ask. */
+  /** This member has a place in it, is being filled for it, or may be asked in a moment. */
   mayNeed(shard: number): boolean {
     const { core, isBlank } = this.#state;
     const isMine = this.mine.some((one) => one.shard === shard);

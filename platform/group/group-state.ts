@@ -119,7 +119,7 @@ export class GroupState {
     return shardsIn(this.layout, this.#lastView).filter(({ members }) => members.includes(this.me));
   }
 
-  /** Node ids in rank order of those that run the shard; empty: it is closed, or not in the view. */
+  /** Node ids in rank order of those that run the shard; empty: it is closed, or unknown. */
   runners(shard: number): readonly number[] {
     const { installed } = this.#core;
     const found = installed?.shards.find((item) => item.shard === shard);

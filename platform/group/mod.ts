@@ -31,7 +31,6 @@ export { PeerMessages } from './peer-messages.ts';
 export type { PackedRecord, RecordHead } from './record.ts';
 export { lastHead, paddedLength, readHead, readRecord, readRecords } from './record.ts';
 export { folderFiles } from './record-files.ts';
-export type { ShardHomes } from './shard-homes.ts';
 export type { MoveOptions, ShardMove } from './shard-moves.ts';
 export { beginMove, planMoves } from './shard-moves.ts';
 export { planShards } from './shard-plan.ts';

@@ -70,7 +70,7 @@ export function viewOpening(
   return following(state, view, members, shards, null);
 }
 
-/** One without those whose places were given to others that hold them by now. Null: there are none. */
+/** One without those whose places were given to others that hold them by now. Null: nobody is. */
 export function viewLettingGo(state: GroupState, places: Places): CoreView | null {
   return viewWithout(state, places, (node, shard) =>
     leaversOf(state, places, shard).includes(node),

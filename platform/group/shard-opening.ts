@@ -3,8 +3,8 @@
  * its history ends, those who are behind fetch from the longest, then a view with them follows.
  *
  * Thread: event loop. See group-machine.ts for the protocol.
- * Invariant: a closed persistent shard is opened only with all its homes (shard-homes.ts); a volatile
- * one goes on from what is left.
+ * Invariant: a closed persistent shard is opened only with all its homes (shard-homes.ts); a
+ * volatile one goes on from what is left.
  */
 import type { GroupEffect } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';

@@ -4,8 +4,8 @@
  * without the shard because it is slow (`slowMember: demote`) observes it, and answers `local` reads.
  *
  * Thread: event loop.
- * Invariant: what is sent again elsewhere was not made here (NOT_A_MEMBER), or has a session identity
- * under which it is made once.
+ * Invariant: what is sent again elsewhere was not made here (NOT_A_MEMBER), or has a session
+ * identity under which it is made once.
  */
 import {
   type Clock,

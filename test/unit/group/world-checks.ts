@@ -144,7 +144,7 @@ export class WorldChecks {
     return nodesOf(view, shard).some((node) => !homes.includes(node));
   }
 
-  /** Homes are where histories are: whoever runs a shard has a place, and a closed one keeps all. */
+  /** Homes are where histories are: who runs a shard has a place, and a closed one keeps all. */
   #checkHomes(view: CoreView): void {
     const before = this.#newest;
     for (const shard of view.shards) {

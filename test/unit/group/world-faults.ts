@@ -67,6 +67,35 @@ export function runPowerCuts(seed: number, cuts = 10): World {
   return world;
 }
 
+/**
+ * Shards that are moved again and again, members that are lost at any moment of it, and spares that
+ * take over: there are more members than a shard has.
+ */
+export function runMoves(seed: number, moves = 10): World {
+  const random = new SeededRandom(seed * 7919 + 3);
+  const members = [1, 2, 3, 4, ...(random.chance(0.5) ? [5] : [])];
+  const replicas = 2 + random.below(2);
+  const kinds = ['volatile', 'persistent'] as const;
+  const subgroups = kinds.map((kind) => ({ name: kind, kind, shards: 2, replicas }));
+  const world = new World(new Layout(members, subgroups), seed, random.pick([200, 4000]));
+  writeNowAndThen(world, random);
+  for (const node of members) world.boot(node);
+  for (let nth = 0; nth < moves; nth++) {
+    world.runUntil(() => world.isSettled(), 20 * second);
+    const { shard } = random.pick(world.layout.shards);
+    world.move(shard);
+    world.runFor(random.below(400));
+    if (random.chance(0.5)) {
+      const lost = random.pick(world.alive);
+      world.crash(lost);
+      world.runFor(random.below(2 * second));
+      world.boot(lost);
+    }
+  }
+  rest(world);
+  return world;
+}
+
 /** Faults stop: everyone is there and connected, and has to come together. */
 export function rest(world: World): void {
   const { members } = world.layout;
