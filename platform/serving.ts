@@ -10,6 +10,7 @@ import {
   startHttpServer,
 } from './gateway/mod.ts';
 import { LambdaRuntime, type Position, workerEntry } from './lambda/mod.ts';
+import { layoutReport } from './cluster-layout.ts';
 import { MemberDoor } from './member-door.ts';
 import type { Member, MemberPart } from './node.ts';
 
@@ -82,6 +83,8 @@ export function servingPart(
       lambdas,
       sample: () => sampleOf(member, lambdas),
       verify: (quick) => member.group.care.verify(!quick),
+      layout: async () => layoutReport(member),
+      moveShard: async (move) => member.group.move(move),
       log: member.log,
     };
     const { host, allowedHosts, dashboardFolder } = options;

@@ -83,7 +83,8 @@ function counted(held: readonly number[]): string {
   return held.length <= 1 ? 'spare' : `${String(held.length)} shards`;
 }
 
-function table(rows: readonly (readonly string[])[]): string[] {
+/** Columns under each other. */
+export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]?.map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );

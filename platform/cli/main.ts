@@ -45,7 +45,7 @@ function program(): Command {
   addAdminCommands(root, sessionOf);
   addDevCommand(root, sessionOf);
   addServerCommand(root, sessionOf);
-  addLayoutCommand(root, sessionOf);
+  addLayoutCommand(root, sessionOf, clock);
   addTopCommand(root, sessionOf);
   addVerifyCommand(root, sessionOf);
   return root;

@@ -1,5 +1,6 @@
-import type { Logger, VerifyReport } from '../base/mod.ts';
+import type { LayoutReport, Logger, VerifyReport } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
+import type { ShardMove } from '../group/mod.ts';
 import type { DeployedPipeline, LambdaRuntime } from '../lambda/mod.ts';
 
 /** What the doors of a member stand on. */
@@ -10,6 +11,10 @@ export interface Backend {
   readonly sample: () => MemberSample;
   /** Of all members; `quick`: compares only, reads no log. */
   readonly verify: (quick: boolean) => Promise<VerifyReport>;
+  /** Who holds which shard now. */
+  readonly layout: () => Promise<LayoutReport>;
+  /** Resolves once the move has begun. */
+  readonly moveShard: (move: ShardMove) => Promise<void>;
   readonly log: Logger;
 }
 

@@ -31,10 +31,12 @@ export class MemberStore {
   readonly arrivals: StoreArrivals;
   readonly shardSource: StoreShardSource;
   readonly #triggers: TriggerRouter;
+  readonly #access: Access;
 
   private constructor(options: MemberStoreOptions, catalog: Catalog, access: Access) {
     const { core, messages, group, clock, maxClockSkewUs } = options;
     this.catalog = catalog;
+    this.#access = access;
     this.#triggers = new TriggerRouter(messages, group, clock, core.nodeId);
     this.objects = new ObjectStore({
       core,
@@ -67,6 +69,17 @@ export class MemberStore {
     const store = new MemberStore(options, catalog, access);
     catalog.follow();
     return store;
+  }
+
+  /** The newest version of a shard, wherever it runs; 0: nobody can tell. */
+  async newestVersion(shard: number): Promise<number> {
+    try {
+      const { delivered } = await this.#access(shard).frontier();
+      return delivered;
+    } catch (caught) {
+      if (caught instanceof FreshetError) return 0;
+      throw caught;
+    }
   }
 
   /** Who takes trigger puts that arrive here; null: nobody. */

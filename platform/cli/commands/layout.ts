@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { Type } from 'typebox';
-import { FreshetError, messageOf, nearestName, parseConfig } from '../../base/mod.ts';
+import { type Clock, FreshetError, messageOf, nearestName, parseConfig } from '../../base/mod.ts';
 import {
   cascadeLayout,
   type ConfiguredLayout,
@@ -12,6 +12,7 @@ import { planShards, type LayoutPlan, resolveLayout } from '../../group/mod.ts';
 import { MemberConfigSchema } from '../../node.ts';
 import { layoutLines, showLayout } from '../layout-view.ts';
 import { parseWhole, type Session } from '../session.ts';
+import { addLayoutMoves } from './layout-moves.ts';
 
 interface LayoutFlags {
   readonly members?: string;
@@ -26,9 +27,13 @@ const FileSchema = Type.Object({
   members: Type.Array(Type.Object({ id: Type.Integer({ minimum: 1 }) }), { default: [] }),
 });
 
-/** `freshet layout`: who would hold what, without any member running. */
-export function addLayoutCommand(program: Command, sessionOf: (command: Command) => Session): void {
-  program
+/** `freshet layout FILE`: who would hold what, without any member running. */
+export function addLayoutCommand(
+  program: Command,
+  sessionOf: (command: Command) => Session,
+  clock: Clock,
+): void {
+  const layout = program
     .command('layout <file>')
     .description('who would hold which shard, by a configuration or a layout.json of Cascade')
     .option('--members <ids>', 'members present, in rank order: 1,2,3; default: those of the file')
@@ -39,6 +44,7 @@ export function addLayoutCommand(program: Command, sessionOf: (command: Command)
     .action(async (file: string, flags: LayoutFlags, command: Command) => {
       await showPlans(file, flags, sessionOf(command));
     });
+  addLayoutMoves(layout, sessionOf, clock);
 }
 
 async function showPlans(file: string, flags: LayoutFlags, { output }: Session): Promise<void> {

@@ -18,6 +18,7 @@ import {
   toFreshetError,
   type TriggerRequest,
   type TriggerResult,
+  type LayoutReport,
   type VerifyReport,
   type WatchEvent,
   type WatchRequest,
@@ -39,6 +40,8 @@ import {
   type PutReply,
   type RowBatch,
   type TriggerReply,
+  type LayoutReply,
+  type MoveShardReply,
   type VerifyReply,
   type WatchBatch,
   type WirePoolInfo,
@@ -47,6 +50,7 @@ import {
 } from '../../wire/mod.ts';
 import type { Door, ViewInfo } from '../door.ts';
 import * as convert from './convert.ts';
+import { layoutFromWire } from './convert-layout.ts';
 import { verifyFromWire } from './convert-verify.ts';
 import { PutStream } from './put-stream.ts';
 import { errorOfCall } from './status.ts';
@@ -241,6 +245,24 @@ export class GrpcDoor implements Door {
       this.#cluster.verify({ quick }, this.#metadata, options, done),
     );
     return verifyFromWire(reply);
+  }
+
+  /** Who holds which shard now. */
+  async layout(): Promise<LayoutReport> {
+    const reply = await this.#call<LayoutReply>({}, (options, done) =>
+      this.#cluster.layout({}, this.#metadata, options, done),
+    );
+    return layoutFromWire(reply);
+  }
+
+  /**
+   * Has a member give its place in a shard to another; resolves once that has begun. Rejects
+   * INVALID_ARGUMENT, saying what to mend; NOT_CURRENT: nobody leads at the moment.
+   */
+  async moveShard(move: { shard: number; from: number; to: number }): Promise<void> {
+    await this.#call<MoveShardReply>({}, (options, done) =>
+      this.#cluster.moveShard(move, this.#metadata, options, done),
+    );
   }
 
   /** Sends a prepared pipeline; returns what it changes, a line each. */

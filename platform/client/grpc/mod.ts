@@ -13,6 +13,7 @@ export {
   viewToWire,
   watchEventToWire,
 } from './convert.ts';
+export { layoutToWire } from './convert-layout.ts';
 export { verifyToWire } from './convert-verify.ts';
 export type { DeployParcel, GrpcDoorOptions } from './grpc-door.ts';
 export { GrpcDoor } from './grpc-door.ts';

@@ -1,5 +1,6 @@
 import { FreshetError } from '../../base/mod.ts';
 import {
+  layoutToWire,
   poolInfoToWire,
   poolOptionsFromWire,
   verifyToWire,
@@ -50,10 +51,15 @@ export function pipelinesService({ lambdas }: Backend): PipelinesServer {
   };
 }
 
-export function clusterService({ door, verify }: Backend): ClusterServer {
+export function clusterService({ door, verify, layout, moveShard }: Backend): ClusterServer {
   return {
     members: unary(async () => viewToWire(await door.members())),
     verify: unary(async ({ quick }) => verifyToWire(await verify(quick))),
+    layout: unary(async () => layoutToWire(await layout())),
+    moveShard: unary(async ({ shard, from, to }) => {
+      await moveShard({ shard, from, to });
+      return {};
+    }),
   };
 }
 

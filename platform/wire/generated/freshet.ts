@@ -362,6 +362,45 @@ export interface View {
   waitingFor: string;
 }
 
+export interface LayoutRequest {
+}
+
+export interface LayoutReply {
+  /** 0: none runs */
+  view: number;
+  /** of the view, in rank order */
+  members: number[];
+  /** a member holds one shard, but every one that reserves it */
+  exclusive: boolean;
+  shards: HeldShard[];
+}
+
+export interface HeldShard {
+  shard: number;
+  subgroup: string;
+  index: number;
+  min: number;
+  max: number;
+  reserved: number[];
+  /** that run it, in rank order */
+  members: number[];
+  /** members that have a place in it */
+  homes: number[];
+  /** those whose places were given to others */
+  leaving: number[];
+  /** its newest */
+  version: number;
+}
+
+export interface MoveShardRequest {
+  shard: number;
+  from: number;
+  to: number;
+}
+
+export interface MoveShardReply {
+}
+
 export interface VerifyRequest {
   /** compares only, reads no log */
   quick: boolean;
@@ -3365,6 +3404,449 @@ export const View: MessageFns<View> = {
   },
 };
 
+function createBaseLayoutRequest(): LayoutRequest {
+  return {};
+}
+
+export const LayoutRequest: MessageFns<LayoutRequest> = {
+  encode(_: LayoutRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LayoutRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLayoutRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLayoutReply(): LayoutReply {
+  return { view: 0, members: [], exclusive: false, shards: [] };
+}
+
+export const LayoutReply: MessageFns<LayoutReply> = {
+  encode(message: LayoutReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.view !== 0) {
+      writer.uint32(8).uint64(message.view);
+    }
+    if (message.members.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.members) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.exclusive !== false) {
+      writer.uint32(24).bool(message.exclusive);
+    }
+    for (const v of message.shards) {
+      HeldShard.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LayoutReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLayoutReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.view = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.members.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.members.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.exclusive = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.shards.push(HeldShard.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHeldShard(): HeldShard {
+  return {
+    shard: 0,
+    subgroup: "",
+    index: 0,
+    min: 0,
+    max: 0,
+    reserved: [],
+    members: [],
+    homes: [],
+    leaving: [],
+    version: 0,
+  };
+}
+
+export const HeldShard: MessageFns<HeldShard> = {
+  encode(message: HeldShard, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shard !== 0) {
+      writer.uint32(8).uint32(message.shard);
+    }
+    if (message.subgroup !== "") {
+      writer.uint32(18).string(message.subgroup);
+    }
+    if (message.index !== 0) {
+      writer.uint32(24).uint32(message.index);
+    }
+    if (message.min !== 0) {
+      writer.uint32(32).uint32(message.min);
+    }
+    if (message.max !== 0) {
+      writer.uint32(40).uint32(message.max);
+    }
+    if (message.reserved.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.reserved) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.members.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.members) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.homes.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.homes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.leaving.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.leaving) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(80).uint64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeldShard {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeldShard();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subgroup = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.min = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.max = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.reserved.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.reserved.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.members.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.members.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.homes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.homes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.leaving.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.leaving.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMoveShardRequest(): MoveShardRequest {
+  return { shard: 0, from: 0, to: 0 };
+}
+
+export const MoveShardRequest: MessageFns<MoveShardRequest> = {
+  encode(message: MoveShardRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shard !== 0) {
+      writer.uint32(8).uint32(message.shard);
+    }
+    if (message.from !== 0) {
+      writer.uint32(16).uint32(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(24).uint32(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveShardRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveShardRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.from = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.to = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMoveShardReply(): MoveShardReply {
+  return {};
+}
+
+export const MoveShardReply: MessageFns<MoveShardReply> = {
+  encode(_: MoveShardReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveShardReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveShardReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseVerifyRequest(): VerifyRequest {
   return { quick: false };
 }
@@ -4268,12 +4750,34 @@ export const ClusterService = {
     responseSerialize: (value: VerifyReply): Buffer => Buffer.from(VerifyReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyReply => VerifyReply.decode(value),
   },
+  layout: {
+    path: "/freshet.v1.Cluster/Layout" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LayoutRequest): Buffer => Buffer.from(LayoutRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LayoutRequest => LayoutRequest.decode(value),
+    responseSerialize: (value: LayoutReply): Buffer => Buffer.from(LayoutReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LayoutReply => LayoutReply.decode(value),
+  },
+  /** Resolves once the move has begun; Layout tells when it is done. */
+  moveShard: {
+    path: "/freshet.v1.Cluster/MoveShard" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MoveShardRequest): Buffer => Buffer.from(MoveShardRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MoveShardRequest => MoveShardRequest.decode(value),
+    responseSerialize: (value: MoveShardReply): Buffer => Buffer.from(MoveShardReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MoveShardReply => MoveShardReply.decode(value),
+  },
 } as const;
 
 export interface ClusterServer extends UntypedServiceImplementation {
   members: handleUnaryCall<MembersRequest, View>;
   /** Reads the logs of all members again, and compares what they applied. */
   verify: handleUnaryCall<VerifyRequest, VerifyReply>;
+  layout: handleUnaryCall<LayoutRequest, LayoutReply>;
+  /** Resolves once the move has begun; Layout tells when it is done. */
+  moveShard: handleUnaryCall<MoveShardRequest, MoveShardReply>;
 }
 
 export interface ClusterClient extends Client {
@@ -4304,6 +4808,37 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VerifyReply) => void,
+  ): ClientUnaryCall;
+  layout(
+    request: LayoutRequest,
+    callback: (error: ServiceError | null, response: LayoutReply) => void,
+  ): ClientUnaryCall;
+  layout(
+    request: LayoutRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LayoutReply) => void,
+  ): ClientUnaryCall;
+  layout(
+    request: LayoutRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LayoutReply) => void,
+  ): ClientUnaryCall;
+  /** Resolves once the move has begun; Layout tells when it is done. */
+  moveShard(
+    request: MoveShardRequest,
+    callback: (error: ServiceError | null, response: MoveShardReply) => void,
+  ): ClientUnaryCall;
+  moveShard(
+    request: MoveShardRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MoveShardReply) => void,
+  ): ClientUnaryCall;
+  moveShard(
+    request: MoveShardRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MoveShardReply) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,29 @@
+/** Who holds which shard now, as a running member tells it. */
+export interface LayoutReport {
+  /** Number of the view; 0: none runs. */
+  readonly view: number;
+  /** Node ids of its members, in rank order. */
+  readonly members: readonly number[];
+  /** A member holds one shard, but every one that reserves it. */
+  readonly exclusive: boolean;
+  /** By ascending number. */
+  readonly shards: readonly HeldShard[];
+}
+
+export interface HeldShard {
+  readonly shard: number;
+  readonly subgroup: string;
+  /** Place within its subgroup, from 0. */
+  readonly index: number;
+  readonly min: number;
+  readonly max: number;
+  readonly reserved: readonly number[];
+  /** Node ids of those that run it, in rank order; empty: it stands still. */
+  readonly members: readonly number[];
+  /** Those that have a place in it: its members, and who is awaited. */
+  readonly homes: readonly number[];
+  /** Members whose places were given to others. */
+  readonly leaving: readonly number[];
+  /** Its newest version; 0: none, or unknown. */
+  readonly version: number;
+}
