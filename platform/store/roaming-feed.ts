@@ -47,15 +47,16 @@ export class RoamingFeed implements ShardFeed {
     this.#feed.close();
   }
 
+  /** Rejects when the shard is not reached; once started, the feed waits for it. */
   async start(): Promise<void> {
-    await this.#following(async () => {
+    await this.#following(new Set(), async () => {
       await this.#feed.start();
       this.#position ??= this.#feed.position;
     });
   }
 
   async next(max: number): Promise<readonly FeedEvent[]> {
-    return this.#following(async () => {
+    return this.#following(goesOn, async () => {
       const events = await this.#feed.next(max);
       this.#position = (events.at(-1)?.object.version ?? this.#feed.position - 1) + 1;
       return events;
@@ -68,7 +69,11 @@ export class RoamingFeed implements ShardFeed {
     this.#onClose();
   }
 
-  async #following<Result>(run: () => Promise<Result>): Promise<Result> {
+  /** `waitedOut`: codes of failures that pass. */
+  async #following<Result>(
+    waitedOut: ReadonlySet<string>,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
     for (;;) {
       if (this.#isClosed) throw new FreshetError('CLOSED', 'The watch was closed');
       if (this.#isMoved) this.#open();
@@ -78,7 +83,7 @@ export class RoamingFeed implements ShardFeed {
         if (this.#hasEnded()) throw caught;
         if (this.#hasMoved()) continue;
         const error = toFreshetError(caught);
-        if (!goesOn.has(error.code)) throw error;
+        if (!waitedOut.has(error.code)) throw error;
         await this.#pause();
         this.#isMoved = true;
       }
