@@ -218,8 +218,8 @@ export interface NativeAddon {
   /** Has the view go on without a member that is too slow, as if it were silent. NOT_CURRENT: a
    *  view is under way. INVALID_ARGUMENT: not another member, or no majority is left without it. */
   accuseMember(member: MemberHandle, nodeId: number, token: number): number;
-  /** `lag` rows tell who makes this member wait for `afterMs` or more in a shard (four heartbeats at
-   *  the least); 0: none. */
+  /** `lag` rows tell who makes this member wait for `afterMs` or more in a shard (four heartbeats
+   *  at the least); 0: none. */
   watchLag(member: MemberHandle, shard: number, afterMs: number): number;
   viewFilled(member: MemberHandle, vote: string, ringSize: number): number;
   /** INVALID_ARGUMENT: that epoch of the shard is not behind here. */

@@ -18,9 +18,9 @@ const countOrDefault = Type.Union([Type.Null(), count]);
 const delivery = Type.Union([Type.Literal('ordered'), Type.Literal('raw')]);
 
 /**
- * What is done about a member that holds the others up (slow-members.ts): nothing (`wait`); the view
- * goes on without it, and it joins again (`suspect`); the shard goes on without it, and it observes
- * (`demote`).
+ * What is done about a member that holds the others up (slow-members.ts): nothing (`wait`); the
+ * view goes on without it, and it joins again (`suspect`); the shard goes on without it, and it
+ * observes (`demote`).
  */
 const SlowMemberSchema = Type.Object({
   policy: Type.Union([Type.Literal('wait'), Type.Literal('suspect'), Type.Literal('demote')]),

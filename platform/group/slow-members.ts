@@ -1,7 +1,7 @@
 /**
  * Members that hold others up, as this one knows of them: whom it was made to wait for, which of
- * its own shards it only observes, who stands aside of which shard, and who has to wait before it is
- * let in again.
+ * its own shards it only observes, who stands aside of which shard, and who has to wait before it
+ * is let in again.
  *
  * The native side measures (native/core/lag_watch.h). Each member tells in its hello for whom it
  * waited of late; slow-view.ts makes a verdict of what all say. A member that a view has taken out

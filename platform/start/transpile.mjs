@@ -15,6 +15,7 @@ const programs = [
   'test/support/cluster-member.ts',
   'test/support/bank-program.ts',
   'test/support/radio-program.ts',
+  'test/interaction/member/main.ts',
 ];
 // Packages of many small modules; all others stay where they are.
 const folded = /^(typebox|@msgpack\/msgpack|@bufbuild\/protobuf)(\/|$)/;

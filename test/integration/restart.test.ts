@@ -217,12 +217,13 @@ describe('while a majority is away', () => {
       const seen: string[] = [];
       for await (const view of views) {
         seen.push(`${String(view.number)} ${view.running ? 'runs' : 'stands'}`);
-        if (view.number > 1 && view.running) {
+        if (view.number > 2 && view.running) {
           break;
         }
       }
+      // The first to go leaves a view of two; with the second there is no majority of it.
       expect(seen).toContain('1 runs');
-      expect(seen).toContain('1 stands');
+      expect(seen).toContain('2 stands');
     } finally {
       await members.close();
     }

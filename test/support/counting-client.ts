@@ -29,9 +29,11 @@ export interface CountingOptions {
   readonly readers: number;
   readonly keysPerLane: number;
   readonly valueBytes: number;
+  /** Between a lane's puts, and a reader's reads: the machine is for the members. */
+  readonly paceMs: number;
 }
 
-export const countingDefaults = { lanes: 6, readers: 3, keysPerLane: 4 };
+export const countingDefaults = { lanes: 6, readers: 3, keysPerLane: 4, paceMs: 5 };
 
 /** What a client has seen so far. */
 export interface Counts {
@@ -165,6 +167,7 @@ export class CountingClient {
     for (let request = 1; !this.#isResting; request++) {
       const key = random.pick(keys);
       await this.#putNext(key, { session, request, lowestUnanswered: request }, random);
+      await pause(this.#options.paceMs);
     }
   }
 
@@ -208,6 +211,7 @@ export class CountingClient {
         if (losses !== this.#losses) continue;
         const fault = record.onRead(numberIn(found?.value ?? null), floor);
         if (fault !== null) this.faults.push(`member ${String(id)}: ${fault}`);
+        await pause(this.#options.paceMs);
       } catch (caught) {
         if (!this.#isTrouble(caught)) {
           this.faults.push(`${record.key}: a read at member ${String(id)} met ${String(caught)}`);

@@ -135,7 +135,7 @@ describe('an observer', () => {
     expect(observer.told).toEqual([]);
   });
 
-  test('takes nothing of a shard that it runs, or that is closed, or that it follows no more', async () => {
+  test('takes nothing of a shard that it runs, that is closed, or that it follows no more', async () => {
     for (const nodes of [[1, 2, 3], []]) {
       const observer = new Observer();
       observer.installed = viewOf(9, 8, [1, 2, 3], [shardOf(shard, 5, nodes)]);

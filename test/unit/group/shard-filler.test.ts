@@ -121,7 +121,7 @@ describe('following a shard', () => {
     expect(mine.records).toHaveLength(9);
   });
 
-  test('lets a volatile one be filled from where it is, though the donor has forgotten that', async () => {
+  test('lets a volatile one be filled from where it is, which its donor has forgotten', async () => {
     const all = history([[1, 9]]);
     const donor = new ListLog(all.slice(6), false);
     const mine = new ListLog(all.slice(0, 5), false);
