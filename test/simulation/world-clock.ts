@@ -63,8 +63,13 @@ export class WorldClock implements Clock {
   }
 }
 
-/** The view records of a node, on its simulated disk. */
-export function worldFiles(addon: WorldAddon, node: number, waits: Waits): RecordFiles {
+/** The view records of a node, on its simulated disk. `forgets`, a canary: none is written. */
+export function worldFiles(
+  addon: WorldAddon,
+  node: number,
+  waits: Waits,
+  forgets: boolean,
+): RecordFiles {
   return {
     folder: `data-${String(node)}`,
     read: (name) =>
@@ -82,7 +87,7 @@ export function worldFiles(addon: WorldAddon, node: number, waits: Waits): Recor
           if (status === 0) resolve();
           else reject(new FreshetError('DISK_FAILED', `${name} cannot be written`));
         });
-        addon.replaceFile(node, name, bytes, id);
+        addon.replaceFile(node, forgets ? `${name}.forgotten` : name, bytes, id);
       }),
   };
 }

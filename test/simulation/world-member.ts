@@ -16,6 +16,8 @@ export interface MemberPlace {
   readonly log: Logger;
   /** Of this process. */
   readonly seed: number;
+  /** A canary: its view records are not written where they are looked for. */
+  readonly forgetsViews: boolean;
 }
 
 /** What a message that a member takes makes it do, until it answers. */
@@ -96,8 +98,8 @@ export class WorldMember {
   }
 
   async #open(): Promise<void> {
-    const { node, layout, log, seed } = this.#place;
-    const recordFiles = worldFiles(this.#addon, node, this.waits);
+    const { node, layout, log, seed, forgetsViews } = this.#place;
+    const recordFiles = worldFiles(this.#addon, node, this.waits, forgetsViews);
     const record = await readViewRecord(recordFiles, (bytes) => this.#addon.crc32c(bytes));
     if (!this.#isAlive()) return;
     const clock = new WorldClock(this.#addon, node, this.waits);

@@ -1,4 +1,5 @@
 import v8 from 'node:v8';
+import vm from 'node:vm';
 import { type Logger, SeededRandom, silentLogger } from '../../platform/base/mod.ts';
 import { Layout } from '../../platform/group/layout.ts';
 import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
@@ -8,6 +9,7 @@ import {
   type WorldAddon,
   worldFaults,
   type WorldResult,
+  type WorldStep,
   worldSteps,
 } from './world-addon.ts';
 import { WorldMember } from './world-member.ts';
@@ -25,9 +27,35 @@ export const canaries = [
   'late-unwedged',
   'lying-disks',
   'forgotten-wakes',
+  'stale-keys',
+  'forgotten-views',
 ] as const;
 
 export type Canary = (typeof canaries)[number];
+
+/** What a script does; see world_script.h. `without`: expects that the view has not got the node. */
+const actKinds = [
+  'kill',
+  'power',
+  'wipe',
+  'pause',
+  'stall',
+  'isolate',
+  'drop',
+  'clock',
+  'behead',
+  'without',
+] as const;
+
+export interface Act {
+  readonly atMs: number;
+  readonly do: (typeof actKinds)[number];
+  readonly node: number | 'all' | 'leader';
+  /** How long it lasts, or until the process comes back; of a clock, its step. */
+  readonly forMs: number;
+  /** Waits for the node, or for any, to be in this step. */
+  readonly step?: WorldStep;
+}
 
 export interface SeedOptions {
   readonly seed: number;
@@ -39,6 +67,8 @@ export interface SeedOptions {
   readonly seconds: number;
   readonly canary: Canary;
   readonly trace: boolean;
+  /** Instead of faults by chance; empty: by chance. */
+  readonly script: readonly Act[];
 }
 
 export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
@@ -49,6 +79,7 @@ export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   seconds: 60,
   canary: 'none',
   trace: false,
+  script: [],
 });
 
 /** Runs whole clusters, one after the other. */
@@ -98,7 +129,9 @@ export class Simulation {
         processes++;
         const log = options.trace ? tracing(this.#addon, node) : silentLogger();
         const seed = options.seed * 1000 + processes;
-        members.set(node, new WorldMember(this.#addon, { node, layout, log, seed }));
+        const forgetsViews = options.canary === 'forgotten-views';
+        const place = { node, layout, log, seed, forgetsViews };
+        members.set(node, new WorldMember(this.#addon, place));
       }
       const member = members.get(node);
       if (kind === loopEvents.start) member?.start();
@@ -154,8 +187,19 @@ function settingsOf(options: SeedOptions, layout: Layout, random: SeededRandom):
     options.canary === 'forgotten-wakes' ? 1 : 0,
     options.trace ? 1 : 0,
     layout.shards.length,
+    options.canary === 'stale-keys' ? 1 : 0,
+    options.script.length,
     ...shards,
+    ...options.script.flatMap(packed),
   ]);
+}
+
+const nodeNumbers = { all: 0, leader: 99 } as const;
+
+function packed({ atMs, do: what, node, forMs, step }: Act): number[] {
+  const number = typeof node === 'number' ? node : nodeNumbers[node];
+  const awaited = step === undefined ? -1 : worldSteps.indexOf(step);
+  return [actKinds.indexOf(what), atMs, number, forMs, awaited];
 }
 
 /**
@@ -164,8 +208,7 @@ function settingsOf(options: SeedOptions, layout: Layout, random: SeededRandom):
  */
 function microtasks(): () => void {
   v8.setFlagsFromString('--allow-natives-syntax');
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval
-  return new Function('%PerformMicrotaskCheckpoint()') as () => void;
+  return vm.runInThisContext('() => %PerformMicrotaskCheckpoint()') as () => void;
 }
 
 function tracing(addon: WorldAddon, node: number): Logger {

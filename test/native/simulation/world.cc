@@ -19,12 +19,17 @@ World::World(WorldConfig given)
       network(events, random, config.tear_percent),
       ledger(*this),
       clients(*this),
-      faults(*this) {
+      faults(*this),
+      script(*this) {
   for (NodeId node = 1; node <= config.nodes; node++)
     nodes_.push_back(std::make_shared<WorldNode>(*this, node));
   for (const auto& node : nodes_) start(node->node(), random.between(0, kSecond));
   events.after(2 * kSecond, [this] { clients.begin(); });
-  events.after(3 * kSecond, [this] { faults.begin(); });
+  if (config.script.empty()) {
+    events.after(3 * kSecond, [this] { faults.begin(); });
+  } else {
+    script.begin();
+  }
   watch();
 }
 
@@ -70,6 +75,14 @@ void World::on_pass(WorldNode& node) {
   ledger.look_at(node);
   clients.on_pass();
   faults.on_pass(node);
+  script.on_pass(node);
+}
+
+void World::lose(WorldNode& node, WorldNode::Death death, Nanos back_after) {
+  if (node.member() == nullptr && !node.starting) return;
+  note("node " + std::to_string(node.node()) + " dies");
+  node.kill(death, death == WorldNode::Death::kKill || random.chance(30));
+  start(node.node(), back_after);
 }
 
 void World::on_failed(NodeId node, const std::string& why) {
@@ -85,7 +98,7 @@ void World::note(const std::string& text) {
 
 // Once the faults have ended everybody has to come together, and everything to be answered.
 void World::watch() {
-  const Nanos ended = faults.ended_at();
+  const Nanos ended = config.script.empty() ? faults.ended_at() : script.ended_at();
   if (ended != 0) {
     const bool enough = events.now() >= config.time && clients.answered() >= config.operations;
     const bool settled = is_settled();

@@ -15,6 +15,7 @@
 #include "test/native/simulation/world_faults.h"
 #include "test/native/simulation/world_ledger.h"
 #include "test/native/simulation/world_node.h"
+#include "test/native/simulation/world_script.h"
 
 namespace freshet::test {
 
@@ -39,7 +40,9 @@ struct WorldConfig {
   MembershipCanary canary = MembershipCanary::kNone;
   bool lying_disks = false;    // a canary: syncs do nothing
   bool forgets_wakes = false;  // a canary: an agent that is woken stays asleep now and then
+  bool stale_keys = false;     // a canary: reads give what a key held before, now and then
   bool trace = false;
+  std::vector<WorldAct> script;  // in place of faults by chance
 };
 
 class World {
@@ -64,6 +67,8 @@ class World {
   WorldNode& at(NodeId node) { return *nodes_[node - 1]; }
   const WorldNode& at(NodeId node) const { return *nodes_[node - 1]; }
   void start(NodeId node, Nanos delay);
+  // Ends its process, if there is one, which is started again after a while.
+  void lose(WorldNode& node, WorldNode::Death death, Nanos back_after);
 
   const WorldConfig config;
   EventHeap events;
@@ -72,6 +77,7 @@ class World {
   WorldLedger ledger;
   WorldClients clients;
   WorldFaults faults;
+  WorldScript script;
   uint64_t passes = 0;
   Nanos settled_after = 0;
 

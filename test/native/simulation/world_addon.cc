@@ -23,8 +23,9 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 15;
+constexpr uint64_t kSettings = 17;
 constexpr uint64_t kShardWidth = 3;
+constexpr uint64_t kActWidth = 5;
 
 // One at a time.
 std::unique_ptr<World>& world() {
@@ -56,12 +57,20 @@ WorldConfig config_of(std::span<const double> given) {
   config.lying_disks = given[11] != 0;
   config.forgets_wakes = given[12] != 0;
   config.trace = given[13] != 0;
+  config.stale_keys = given[15] != 0;
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
     WorldShard shard{static_cast<ShardId>(given[at]), given[at + 1] != 0, {}};
     for (NodeId node = 1; node <= config.nodes; node++)
       if ((whole(at + 2) >> node & 1) != 0) shard.members.push_back(node);
     config.shards.push_back(shard);
+  }
+  for (size_t i = 0; i < whole(16); i++) {
+    const auto act = given.subspan(kSettings + whole(14) * kShardWidth + i * kActWidth, kActWidth);
+    config.script.push_back({static_cast<test::WorldAct::Kind>(act[0]),
+                             static_cast<Nanos>(act[1] * 1e6), static_cast<NodeId>(act[2]),
+                             static_cast<Nanos>(act[3] * 1e6), act[4] >= 0,
+                             static_cast<test::WorldStep>(std::max(act[4], 0.0))});
   }
   return config;
 }
@@ -179,6 +188,7 @@ napi_value tell_step(napi_env env, napi_callback_info info) {
     return nullptr;
   node->told_step = static_cast<test::WorldStep>(step);
   world()->faults.on_pass(*node);
+  world()->script.on_pass(*node);
   return nullptr;
 }
 

@@ -41,14 +41,14 @@ void WorldFaults::provoke(WorldStep step) {
   const auto death = world_.random.chance(50) ? WorldNode::Death::kKill : WorldNode::Death::kPower;
   if (is_of_restart(step)) {
     for (NodeId node = 1; node <= world_.config.nodes; node++)
-      kill(world_.at(node), death, world_.random.between(0, 1'500 * kFaultMilli));
+      world_.lose(world_.at(node), death, world_.random.between(0, 1'500 * kFaultMilli));
     return;
   }
   const Nanos back = is_of_join(step)
                          ? world_.random.between(200 * kFaultMilli, 2'000 * kFaultMilli)
                          : draw_time();
   if (is_of_join(step) || world_.random.chance(60)) {
-    kill(draw_node(), death, back);
+    world_.lose(draw_node(), death, back);
   } else {
     cut(draw_node().node());
   }
@@ -73,9 +73,9 @@ void WorldFaults::strike(WorldFault fault, WorldNode& victim) {
               std::to_string(victim.node()) + " in step " + std::to_string(static_cast<int>(step)));
   switch (fault) {
     case WorldFault::kKill:
-      return kill(victim, WorldNode::Death::kKill, draw_time());
+      return world_.lose(victim, WorldNode::Death::kKill, draw_time());
     case WorldFault::kPower:
-      return kill(victim, WorldNode::Death::kPower, draw_time());
+      return world_.lose(victim, WorldNode::Death::kPower, draw_time());
     case WorldFault::kPause:
       victim.pause();
       world_.events.after(draw_time(), [&victim, life = victim.life()] {
@@ -96,7 +96,7 @@ void WorldFaults::strike(WorldFault fault, WorldNode& victim) {
     case WorldFault::kFullDisk:
       victim.fill_disk(world_.random.below(100'000));
       world_.events.after(kFullTime, [this, &victim, life = victim.life()] {
-        if (victim.life() == life) kill(victim, WorldNode::Death::kKill, draw_time());
+        if (victim.life() == life) world_.lose(victim, WorldNode::Death::kKill, draw_time());
       });
       return;
     case WorldFault::kCorrupt:
@@ -106,13 +106,6 @@ void WorldFaults::strike(WorldFault fault, WorldNode& victim) {
     case WorldFault::kNone:
       return;
   }
-}
-
-void WorldFaults::kill(WorldNode& victim, WorldNode::Death death, Nanos back_after) {
-  if (victim.member() == nullptr && !victim.starting) return;
-  world_.note("node " + std::to_string(victim.node()) + " dies");
-  victim.kill(death, death == WorldNode::Death::kKill || world_.random.chance(30));
-  world_.start(victim.node(), back_after);
 }
 
 // One or both ways, from one or from all or from half of the others, with or without a reset.

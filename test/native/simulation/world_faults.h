@@ -47,7 +47,6 @@ class WorldFaults {
   void arm();
   void provoke(WorldStep step);
   void strike(WorldFault fault, WorldNode& victim);
-  void kill(WorldNode& victim, WorldNode::Death death, Nanos back_after);
   void cut(NodeId victim);
   void cut_way(NodeId from, NodeId to, Nanos time);
   void corrupt(WorldNode& victim);

@@ -14,6 +14,7 @@ constexpr int64_t kMillion = 1'000'000;
 constexpr Micros kWorldWall = 1'700'000'000'000'000;
 constexpr const char* kDataFolder = "data";
 constexpr size_t kRowsAtOnce = 256;
+constexpr Nanos kLiesAfter = 1'500'000'000;  // a canary
 
 }  // namespace
 
@@ -62,11 +63,6 @@ Status WorldNode::open_transport(const MemberConfig&, uint64_t incarnation,
 
 Status WorldNode::open(std::shared_ptr<Member>& out) {
   FRESHET_CHECK_VALUES(member_ == nullptr, node_, life_);
-  if (world_.config.lying_disks) {
-    SimulatedFileSystem::Faults lie;
-    lie.ignore_syncs = true;
-    files_->set_faults(lie);
-  }
   MemberConfig config;
   config.node = node_;
   config.data_folder = kDataFolder;
@@ -76,6 +72,14 @@ Status WorldNode::open(std::shared_ptr<Member>& out) {
   out = member_;
   starting = false;
   wake(0);
+  if (world_.config.lying_disks) {
+    // Once it runs: what it was opened with is there.
+    later(kLiesAfter, [this] {
+      SimulatedFileSystem::Faults lie;
+      lie.ignore_syncs = true;
+      files_->set_faults(lie);
+    });
+  }
   return Status::kOk;
 }
 
@@ -117,6 +121,11 @@ void WorldNode::resume() {
   world_.network.resume(node_);
   for (auto& what : std::exchange(deferred_, {}))
     later(world_.random.between(0, 1'000'000), std::move(what));
+}
+
+void WorldNode::wipe() {
+  files_ = std::make_shared<SimulatedFileSystem>();
+  (void)files_->make_folder(kDataFolder);
 }
 
 void WorldNode::stall(Nanos time) { stalled_until_ = world_.events.now() + time; }

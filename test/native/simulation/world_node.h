@@ -104,6 +104,7 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
   void fill_disk(uint64_t left);               // bytes; UINT64_MAX: there is room
   bool corrupt(ShardId shard, uint64_t draw);  // one bit of a log; false: there is none
   void step_wall(Micros by) { wall_skew_ += by; }
+  void wipe();  // another, empty disk; while nothing runs
 
   // Runs in this process, when it is not paused.
   void later(Nanos delay, std::function<void()> what);
@@ -134,7 +135,7 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
 
   World& world_;
   const NodeId node_;
-  const std::shared_ptr<SimulatedFileSystem> files_;
+  std::shared_ptr<SimulatedFileSystem> files_;
   const Nanos boot_offset_;
   const int64_t drift_ppm_;
   Micros wall_skew_;
