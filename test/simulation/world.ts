@@ -33,7 +33,7 @@ export const canaries = [
 
 export type Canary = (typeof canaries)[number];
 
-/** What a script does; see world_script.h. `without`: expects that the view has not got the node. */
+/** What a script does; see world_script.h. `without`: expects the view to have lost the node. */
 const actKinds = [
   'kill',
   'power',
