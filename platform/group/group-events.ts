@@ -43,6 +43,8 @@ export type GroupEvent =
   | { readonly type: 'filling'; readonly attempt: Attempt }
   /** Somebody wants this, and it is possible (move-checks.ts). */
   | { readonly type: 'move'; readonly move: ShardMove }
+  /** This member is about to leave its view. */
+  | { readonly type: 'leaving' }
   | { readonly type: 'tick' };
 
 /** What the native side knows of a shard's history. */

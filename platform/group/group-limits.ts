@@ -79,6 +79,8 @@ const table = {
   /** How long a member that leaves waits for its changes, and then for the view without it. */
   leaveWaitMs: 4000,
   leavePollMs: 5,
+  /** How long it listens whether others leave as well: a cluster that ends keeps its view. */
+  leaveListenMs: 150,
   /** View events that wait for one watcher. */
   viewEvents: 1024,
   ringSizeMin: 64 * KiB,

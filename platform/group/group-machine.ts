@@ -187,6 +187,12 @@ export class GroupMachine {
     return this.#state.isBlank && this.#state.runningView() > 0;
   }
 
+  /** It is here and has not said that it leaves too. */
+  stays(node: number): boolean {
+    const hello = this.#state.hello(node);
+    return hello !== null && hello.leaving !== true;
+  }
+
   /** Whether something may be due after a while, without any event: ticks are wanted then. */
   get wantsTicks(): boolean {
     const { core, layout } = this.#state;
@@ -244,6 +250,10 @@ export class GroupMachine {
         break;
       case 'move':
         this.#join.onMove(event.move);
+        break;
+      case 'leaving':
+        this.#state.leaving = true;
+        this.#sayHello(effects);
         break;
       case 'tick':
         break;

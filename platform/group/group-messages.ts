@@ -53,6 +53,8 @@ const GroupMessageSchema = Type.Union([
     slow: Type.Array(Type.Object({ shard: node, epoch: node, node, waitedMs: count })),
     /** Shards that this one observes, since it was slow; whether it has kept up for a while. */
     observes: Type.Array(Type.Object({ shard: node, ready: Type.Boolean() })),
+    /** It is about to leave its view. */
+    leaving: Type.Optional(Type.Boolean()),
   }),
   Type.Object({ type: Type.Literal('collect'), attempt }),
   Type.Object({

@@ -47,6 +47,8 @@ export class GroupState {
   readonly #hellos = new Map<number, Hello>();
   #attempts = 0;
   #refused: readonly number[] = [];
+  /** See hello. */
+  leaving = false;
   #core: CoreState;
   /** When this incarnation began, monotonic ms. */
   #sinceMs: number;
@@ -177,6 +179,7 @@ export class GroupState {
       refused: [...this.#refused],
       slow: this.slow.accusations,
       observes: this.slow.observes,
+      ...(this.leaving ? { leaving: true } : {}),
     };
   }
 

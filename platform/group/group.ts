@@ -340,8 +340,10 @@ export class Group {
   /** Goes by this member's own word; resolves once the others have gone on, or cannot. */
   async leave(): Promise<void> {
     if (this.#closed || this.#leave !== null) return;
-    const leave = new ViewLeave(this.#core, this.#options.clock);
+    const stays = (node: number): boolean => this.#machine.stays(node);
+    const leave = new ViewLeave(this.#core, this.#options.clock, stays);
     this.#leave = leave;
+    this.#enter({ type: 'leaving' });
     await leave.run();
   }
 

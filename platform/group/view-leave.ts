@@ -12,12 +12,15 @@ import { leaveView, seeViews } from './view-calls.ts';
 export class ViewLeave {
   readonly #core: MemberCore;
   readonly #clock: Clock;
+  readonly #stays: (node: number) => boolean;
   #isOut = false;
   #isOver = false;
 
-  constructor(core: MemberCore, clock: Clock) {
+  /** `stays`: whether a member is here and has not said that it leaves. */
+  constructor(core: MemberCore, clock: Clock, stays: (node: number) => boolean) {
     this.#core = core;
     this.#clock = clock;
+    this.#stays = stays;
   }
 
   /** While it lasts nothing new is given to the shards here. */
@@ -38,6 +41,9 @@ export class ViewLeave {
   }
 
   async #go(): Promise<void> {
+    if (!this.#mayLeave()) return;
+    const listenedMs = this.#clock.monotonicMs() + groupLimits.leaveListenMs;
+    await this.#until(() => this.#clock.monotonicMs() >= listenedMs || !this.#mayLeave());
     // What was given to the shards here is answered by them: the epochs still run.
     await this.#until(() => this.#core.waiting === 0 || !this.#mayLeave());
     if (!this.#mayLeave() || leaveView(this.#core) < 0) return;
@@ -55,7 +61,8 @@ export class ViewLeave {
     const installed = seen?.core.installed ?? null;
     if (seen === null || installed === null) return false;
     const others = installed.members.filter(
-      ({ node, seat }) => node !== this.#core.nodeId && (seen.suspects & (1 << seat)) === 0,
+      ({ node, seat }) =>
+        node !== this.#core.nodeId && this.#stays(node) && (seen.suspects & (1 << seat)) === 0,
     );
     return 2 * others.length > installed.members.length;
   }

@@ -313,14 +313,10 @@ export class ObjectStore {
   /** There is no order that a condition could be judged in. */
   #checkRaw(pool: PoolInfo, { key, expect }: PutRequest): void {
     if (expect !== undefined && this.#isRaw(pool)) {
-      throw new FreshetError(
-        'UNSUPPORTED',
-        `${pool.name} is of raw delivery: nothing is expected`,
-        {
-          mend: 'Leave expect out, or put into a pool of an ordered subgroup',
-          details: { key },
-        },
-      );
+      throw new FreshetError('UNSUPPORTED', `${pool.name} is raw: it meets no state to expect`, {
+        mend: 'Leave expect out, or put into a pool of an ordered subgroup',
+        details: { key },
+      });
     }
   }
 

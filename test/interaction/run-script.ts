@@ -31,6 +31,7 @@ export class ScriptRunner {
   readonly client: CountingClient;
   readonly #options: RunnerOptions;
   #isCounting = false;
+  #probes = 0;
 
   private constructor(options: RunnerOptions, lab: Lab) {
     this.#options = options;
@@ -204,7 +205,9 @@ export class ScriptRunner {
   #refusalOfPut(id: number): Promise<string | null> {
     const door = this.lab.doors.get(id);
     const value = Buffer.from('probe');
-    return codeOf(door?.put({ key: probeKey, value, timeoutMs: probeTimeoutMs }));
+    // Another each time: a member refuses for shards of its own, and may not hold the first one's.
+    const key = `${probeKey}/${String(this.#probes++)}`;
+    return codeOf(door?.put({ key, value, timeoutMs: probeTimeoutMs }));
   }
 
   async #ids(members: Members | 'leader'): Promise<readonly number[]> {
