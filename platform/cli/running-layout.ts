@@ -1,6 +1,7 @@
 /** What `freshet layout` shows of a running cluster, and what it plans for it. Pure. */
 import type { HeldShard, LayoutReport } from '../base/mod.ts';
 import {
+  defaultSlowMember,
   type LayoutPlan,
   type LayoutRules,
   planMoves,
@@ -66,8 +67,9 @@ export function balancingMoves(
 function rulesOf({ shards, exclusive }: LayoutReport): LayoutRules {
   const rules = shards.map((shard): ShardRules => {
     const { subgroup, index, min, max, reserved } = shard;
-    const rest = { min, max, reserved, senders: null, delivery: 'ordered' } as const;
-    return { shard: shard.shard, subgroup, index, persistent: true, ...rest };
+    // Of these a plan of moves knows nothing.
+    const rest = { senders: null, delivery: 'ordered', slowMember: defaultSlowMember } as const;
+    return { shard: shard.shard, subgroup, index, persistent: true, min, max, reserved, ...rest };
   });
   return { subgroups: [], shards: rules, exclusive, nextShard: 0 };
 }

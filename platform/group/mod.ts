@@ -13,7 +13,12 @@ export type { LogCareConfig, LogCareCounts } from './log-care.ts';
 export type { ShardLayout, Subgroup } from './layout.ts';
 export { Layout } from './layout.ts';
 export type { ShardOptions, SubgroupKind, SubgroupOptions } from './layout-options.ts';
-export { catalogSubgroup, defaultSubgroups, SubgroupSchema } from './layout-options.ts';
+export {
+  catalogSubgroup,
+  defaultSlowMember,
+  defaultSubgroups,
+  SubgroupSchema,
+} from './layout-options.ts';
 export type { LayoutPlan, PlannedShard, ShardWait } from './layout-plan.ts';
 export type { LayoutRules, ShardRules, SubgroupRules } from './layout-rules.ts';
 export { changeLayout, resolveLayout } from './layout-rules.ts';

@@ -19,8 +19,6 @@ import {
 } from '../base/mod.ts';
 import {
   acks,
-  extraColumns,
-  extraWidth,
   frontierColumns,
   frontierWidth,
   headColumns,
@@ -37,6 +35,7 @@ import {
   readRecord,
   type ShardLayout,
 } from '../group/mod.ts';
+import { encodeExtra } from './change-extra.ts';
 import { LocalFeed } from './local-feed.ts';
 import { submitPacked } from './packed-puts.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
@@ -486,19 +485,4 @@ export class LocalShard implements ShardAccess {
       return toFreshetError(caught);
     }
   }
-}
-
-function encodeExtra({ expect, eventTime, session }: ShardChange): Float64Array | null {
-  if (expect === null && eventTime === null && session === null) {
-    return null;
-  }
-  const extra = new Float64Array(extraWidth);
-  extra[extraColumns.eventTime] = eventTime ?? NaN;
-  extra[extraColumns.expectVersion] = expect?.version ?? -1;
-  extra[extraColumns.expectVersionOfKey] = expect?.versionOfKey ?? -1;
-  extra[extraColumns.expectEpoch] = expect?.epoch ?? -1;
-  extra[extraColumns.session] = session?.session ?? 0;
-  extra[extraColumns.request] = session?.request ?? 0;
-  extra[extraColumns.lowestUnanswered] = session?.lowestUnanswered ?? 0;
-  return extra;
 }
