@@ -139,7 +139,7 @@ export class RoamingShard implements ShardAccess {
     return this.#following(call, (shard, left) => shard.versionAtTime(time, read, left));
   }
 
-  /** For a read at this level that may be out of date; null: it may not, or is not observed here. */
+  /** For a read that may be out of date; null: it may not, or the shard is not observed here. */
   #observed(read: ReadLevel): LocalShard | null {
     const { group, here } = this.#places;
     return read === 'local' && group.isObserving(this.shard) ? here(false) : null;

@@ -61,10 +61,13 @@ test('16 members with 64 shards come to rest after faults', async () => {
   expect(result.violations).toBe('');
 });
 
+/** Runs that a rarer canary may take; each is found before. */
+const canaryRuns = 60;
+
 /** A broken rule, where it shows, and what the checker of it says. */
 const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // One order, and one history at the start of an epoch.
-  ['prepare-early', { seed: 3, members: null }, /begins epoch \d+ without what was delivered/],
+  ['prepare-early', { members: null }, /begins epoch \d+ without what was delivered/],
   // One sequence of views.
   ['forgotten-views', { script: [power(8000)] }, /view 1 at node \d+: another one of this number/],
   // What was acknowledged is durable.
@@ -79,11 +82,11 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
     /was (acknowledged as persisted|shown)/,
   ],
   // Reads are current ...
-  ['no-lease', { seed: 13, members: null }, /was read after \d+ was shown/],
+  ['no-lease', { members: null }, /was read after \d+ was shown/],
   // ... and what clients saw has one order of time.
   ['stale-keys', { faults: 0 }, /the history of key\/\d+ of shard \d+ is not linearizable/],
   // What was asked is answered, once the faults have ended.
-  ['forgotten-wakes', { seed: 2, members: null }, /not at rest long after the last fault/],
+  ['forgotten-wakes', { members: null }, /not at rest long after the last fault/],
 ];
 
 function power(atMs: number): Act {
@@ -92,9 +95,14 @@ function power(atMs: number): Act {
 
 describe('a broken rule is found', () => {
   test.each(canaries)('%s', async (canary, given, what) => {
-    const broken = await run({ seed: 1, ...given, canary });
-    expect(broken.violations).toMatch(what);
-    const whole = await run({ seed: 1, ...given });
+    let found = '';
+    let seed = 0;
+    for (let runs = 0; runs < canaryRuns && !what.test(found); runs++) {
+      seed++;
+      found = (await run({ ...given, seed, canary })).violations;
+    }
+    expect(found).toMatch(what);
+    const whole = await run({ ...given, seed });
     expect(whole.violations).toBe('');
   });
 });
