@@ -44,6 +44,8 @@ export class GroupSteps {
   readonly #ringSize: number;
   readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes);
   readonly #enter: (event: GroupEvent) => void;
+  /** shard → the donor that has not answered. */
+  readonly #asked = new Map<number, number>();
   #steps: Promise<void> = Promise.resolve();
   #abort = new AbortController();
   #fillAbort = new AbortController();
@@ -348,9 +350,11 @@ export class GroupSteps {
   ): Promise<void> {
     let failure: unknown = null;
     for (let round = 0; round < groupLimits.fillRounds && donors.length > 0; round++) {
-      for (const donor of donors.filter((node) => this.#messages.up.has(node))) {
+      for (const donor of this.#inTurn(core.shard, donors)) {
         try {
+          this.#asked.set(core.shard, donor);
           await this.#fillEnded(core, donor, signal);
+          this.#asked.delete(core.shard);
           return;
         } catch (caught) {
           if (isAborted(signal)) throw caught;
@@ -364,6 +368,13 @@ export class GroupSteps {
       const text = `No member could fill shard ${String(core.shard)}`;
       throw new FreshetError('INTERNAL', text, { cause: failure });
     }
+  }
+
+  /** Those that are connected; who was asked last and did not answer comes last. */
+  #inTurn(shard: number, donors: readonly number[]): number[] {
+    const up = donors.filter((node) => this.#messages.up.has(node));
+    const next = up.indexOf(this.#asked.get(shard) ?? 0) + 1;
+    return [...up.slice(next), ...up.slice(0, next)];
   }
 
   async #fillEnded({ shard, epoch }: CoreShard, donor: number, signal: AbortSignal): Promise<void> {
@@ -391,6 +402,12 @@ export class GroupSteps {
       const ended = endedEpoch(this.#core, shard ?? 0);
       if (ended + 1 >= (epoch ?? 0)) {
         return this.#position(shard ?? 0);
+      }
+      if (seeViews(this.#core)?.core.installed === null) {
+        throw new FreshetError(
+          'NOT_A_MEMBER',
+          'This member has begun anew and has no epoch to end',
+        );
       }
       await this.#pause(groupLimits.endedPollMs);
     }
