@@ -1,15 +1,14 @@
 #include "native/io/simulated_file.h"
 
-#include <algorithm>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <set>
 
+#include "native/io/simulated_content.h"
+
 namespace freshet {
 namespace {
 
-constexpr size_t kSector = 512;
 constexpr uint64_t kSpaceUnlimited = uint64_t{1} << 50;
 
 uint64_t next_random(uint64_t& state) {  // SplitMix64
@@ -28,11 +27,7 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 struct SimulatedFileSystem::State {
-  struct Content {
-    std::vector<std::byte> now;     // what a reader sees
-    std::vector<std::byte> synced;  // what surely survives
-    std::set<uint64_t> dirty;       // sectors that differ
-  };
+  using Content = SimulatedContent;
 
   std::mutex mutex;
   Faults faults;
@@ -48,12 +43,12 @@ struct SimulatedFileSystem::State {
   bool operate() { return operations < faults.stop_after && ++operations <= faults.stop_after; }
   uint64_t used() const {
     uint64_t sum = 0;
-    for (const auto& [path, content] : names) sum += content->now.size();
+    for (const auto& [path, content] : names) sum += content->size();
     return sum;
   }
   bool fits(const Content& content, uint64_t size) const {
-    return size <= content.now.size() || faults.space == UINT64_MAX ||
-           used() + size - content.now.size() <= faults.space;
+    return size <= content.size() || faults.space == UINT64_MAX ||
+           used() + size - content.size() <= faults.space;
   }
 };
 
@@ -74,8 +69,8 @@ class SimulatedFile final : public File {
   Status read_at(uint64_t offset, MutableBytes out) override {
     const std::lock_guard lock(state_->mutex);
     if (state_->life != life_) return Status::kDiskFailed;
-    if (offset + out.size() > content_->now.size()) return Status::kNotFound;
-    if (!out.empty()) std::memcpy(out.data(), content_->now.data() + offset, out.size());
+    if (offset + out.size() > content_->size()) return Status::kNotFound;
+    content_->read(offset, out);
     return Status::kOk;
   }
 
@@ -86,36 +81,32 @@ class SimulatedFile final : public File {
 
   Status preallocate(uint64_t wanted) override {
     const std::lock_guard lock(state_->mutex);
-    const uint64_t at = content_->now.size();
-    if (at >= wanted) return Status::kOk;
-    const std::vector<std::byte> zeros(wanted - at);
-    const Status status = write_locked(at, zeros);
-    return is_ok(status) ? sync_locked() : status;
+    if (content_->size() >= wanted) return Status::kOk;
+    if (state_->life != life_ || !state_->operate()) return Status::kDiskFailed;
+    if (!state_->fits(*content_, wanted)) return Status::kDiskFull;
+    content_->resize(wanted);
+    return sync_locked();
   }
 
   Status size(uint64_t& out) override {
     const std::lock_guard lock(state_->mutex);
     if (state_->life != life_) return Status::kDiskFailed;
-    out = content_->now.size();
+    out = content_->size();
     return Status::kOk;
   }
 
   Status truncate(uint64_t wanted) override {
     const std::lock_guard lock(state_->mutex);
     if (state_->life != life_ || !state_->operate()) return Status::kDiskFailed;
-    content_->now.resize(wanted);
+    content_->resize(wanted);
     return Status::kOk;
   }
 
  private:
   Status write_locked(uint64_t offset, Bytes bytes) {
     if (state_->life != life_ || !state_->operate()) return Status::kDiskFailed;
-    const uint64_t end = offset + bytes.size();
-    if (!state_->fits(*content_, end)) return Status::kDiskFull;
-    if (end > content_->now.size()) content_->now.resize(end);
-    std::memcpy(content_->now.data() + offset, bytes.data(), bytes.size());
-    for (uint64_t sector = offset / kSector; sector * kSector < end; sector++)
-      content_->dirty.insert(sector);
+    if (!state_->fits(*content_, offset + bytes.size())) return Status::kDiskFull;
+    content_->write(offset, bytes);
     return Status::kOk;
   }
 
@@ -123,14 +114,7 @@ class SimulatedFile final : public File {
     if (state_->life != life_ || !state_->operate()) return Status::kDiskFailed;
     if (state_->syncs++ == state_->faults.fail_sync_at) return Status::kDiskFailed;
     if (state_->faults.ignore_syncs) return Status::kOk;
-    content_->synced.resize(content_->now.size());
-    for (const uint64_t sector : content_->dirty) {
-      const uint64_t begin = sector * kSector;
-      if (begin >= content_->now.size()) continue;
-      const uint64_t size = std::min<uint64_t>(kSector, content_->now.size() - begin);
-      std::memcpy(content_->synced.data() + begin, content_->now.data() + begin, size);
-    }
-    content_->dirty.clear();
+    content_->sync();
     return Status::kOk;
   }
 
@@ -183,21 +167,7 @@ void SimulatedFileSystem::crash(uint64_t seed) {
   for (const auto& [path, content] : state_->synced_names) {
     if (!state_->names.contains(path) && survives()) names.erase(path);
   }
-  for (auto& [path, content] : names) {
-    std::vector<std::byte> left = content->synced;
-    if (content->now.size() != left.size() && survives()) left.resize(content->now.size());
-    for (const uint64_t sector : content->dirty) {
-      const uint64_t begin = sector * kSector;
-      const uint64_t limit = std::min(content->now.size(), left.size());
-      if (begin >= limit || !survives()) continue;
-      std::memcpy(left.data() + begin, content->now.data() + begin,
-                  std::min<uint64_t>(kSector, limit - begin));
-    }
-    auto fresh = std::make_shared<State::Content>();
-    fresh->now = left;
-    fresh->synced = std::move(left);
-    content = std::move(fresh);
-  }
+  for (auto& [path, content] : names) content = content->after_crash(survives);
   state_->names = names;
   state_->synced_names = std::move(names);
   state_->locks.clear();
@@ -220,21 +190,13 @@ uint64_t SimulatedFileSystem::used() const {
 uint64_t SimulatedFileSystem::written(const std::string& path) const {
   const std::lock_guard lock(state_->mutex);
   const auto found = state_->names.find(path);
-  if (found == state_->names.end()) return 0;
-  const std::vector<std::byte>& bytes = found->second->now;
-  size_t size = bytes.size();
-  while (size > 0 && bytes[size - 1] == std::byte{0}) size--;
-  return size;
+  return found == state_->names.end() ? 0 : found->second->written();
 }
 
 bool SimulatedFileSystem::flip_bit(const std::string& path, uint64_t offset, int bit) {
   const std::lock_guard lock(state_->mutex);
   const auto found = state_->names.find(path);
-  if (found == state_->names.end() || offset >= found->second->now.size()) return false;
-  found->second->now[offset] ^= std::byte{1} << bit;
-  if (offset < found->second->synced.size())
-    found->second->synced[offset] = found->second->now[offset];
-  return true;
+  return found != state_->names.end() && found->second->flip_bit(offset, bit);
 }
 
 Status SimulatedFileSystem::open(const std::string& path, Mode mode, std::unique_ptr<File>& out) {
