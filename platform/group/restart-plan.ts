@@ -210,13 +210,18 @@ export function fillsFrom(
   return fills;
 }
 
-/** Is this history another one than the donor's? */
+/**
+ * Is this history another one than the donor's? A volatile one is known by its end, which is behind
+ * the last change of a pool, too: its digest is of what it was filled with.
+ */
 export function needsFill(
   { persistent }: Pick<ShardLayout, 'persistent'>,
   donor: ShardReport,
   mine: ShardReport,
 ): boolean {
-  return donor.version !== mine.version || (persistent && donor.digest !== mine.digest);
+  if (donor.version !== mine.version) return true;
+  if (persistent) return donor.digest !== mine.digest;
+  return donor.epoch !== mine.epoch || donor.sequence !== mine.sequence;
 }
 
 /**

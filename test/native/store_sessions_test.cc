@@ -69,5 +69,36 @@ TEST(damaged_sessions_are_not_taken) {
   EXPECT_EQ(copy.newest_version(), Version{1});
 }
 
+TEST(who_is_filled_stands_where_its_donor_stands) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1);
+  const auto fill = [&](Store& copy) {
+    std::vector<std::byte> buffer(4096);
+    size_t used = 0;
+    LogPosition last;
+    EXPECT(is_ok(store.read_log({}, buffer, used, last)));
+    for (size_t at = 0; at < used; at += RecordView(buffer.data() + at).size())
+      EXPECT(is_ok(copy.restore(RecordView(buffer.data() + at), std::nullopt)));
+    EXPECT(last == store.last_position());
+    EXPECT(copy.last_position() == store.last_position());
+    EXPECT(is_ok(store.read_log(last, buffer, used, last)));
+    EXPECT_EQ(used, size_t{0});
+  };
+  Store first({.shard = 1});
+  fill(first);  // no version, but the pool
+  Feeder other(first);
+  other.sequence = feed.sequence;
+  EXPECT_EQ(other.put("/k", "v").version, Version{1});
+
+  // What comes last leaves nothing that is retained.
+  (void)feed.put("/k", "v");
+  Change refused = put_of(1, "/k", "w");
+  refused.condition.version_of_key = 0;
+  EXPECT(feed.apply(refused).status == Status::kConditionFailed);
+  Store second({.shard = 1});
+  fill(second);
+}
+
 }  // namespace
 }  // namespace freshet::test

@@ -216,14 +216,15 @@ Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, 
 }
 
 // Volatile stores give what they retain: controls that are in force, and versions of keys. The
-// sessions go with the last of it: whoever has that is asked for nothing more.
+// sessions go with the last of it: whoever has that is asked for nothing more. Where there are none
+// they go all the same, as they bring who is filled to the very place where this history ends.
 Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_t& used,
                                       LogPosition& last) {
   std::vector<std::byte> sessions;
   const auto give = [&](const RecordView& record) {
     const RecordHeader& header = record.header();
     const bool is_last = LogPosition{header.epoch, header.sequence} == last_position;
-    if (is_last && sessions.empty() && !sessions_.empty()) sessions = sessions_record();
+    if (is_last && sessions.empty()) sessions = sessions_record();
     if (used + record.size() + (is_last ? sessions.size() : 0) > out.size()) return false;
     std::memcpy(out.data() + used, record.start(), record.size());
     used += record.size();
@@ -249,7 +250,7 @@ Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_
   }
   for (; !full && control != controls_.end(); control++)
     full = !give(RecordView(control->bytes.data()));
-  if (!full && !sessions_.empty()) full = !give_sessions(sessions, out, used, last);
+  if (!full) full = !give_sessions(sessions, out, used, last);
   read_hint_ = last;
   read_hint_offset_ = version;
   return full && used == 0 ? Status::kOverloaded : Status::kOk;

@@ -263,9 +263,13 @@ describe('who has to be filled', () => {
     expect(needsFill(layout, donor, { ...donor, digest: 'another' })).toBe(true);
   });
 
-  test('is told by the version alone on a volatile pool, which has no digest', () => {
-    const other = { ...donor, digest: 'another' };
-    expect(needsFill({ ...layout, persistent: false }, donor, other)).toBe(false);
+  test('is told by version and place on a volatile pool, which has no digest', () => {
+    const memory = { ...layout, persistent: false };
+    expect(needsFill(memory, donor, { ...donor, digest: 'another' })).toBe(false);
+    expect(needsFill(memory, donor, { ...donor, version: 8 })).toBe(true);
+    // As many versions, but it does not know of the newest pool.
+    expect(needsFill(memory, donor, { ...donor, sequence: donor.sequence - 1 })).toBe(true);
+    expect(needsFill(memory, donor, { ...donor, epoch: donor.epoch - 1 })).toBe(true);
   });
 
   test('is told from whom, if it takes part', () => {
