@@ -91,6 +91,8 @@ void ShardHost::drop_next() {
 Status ShardHost::prepare_next(const EpochOptions& options) {
   if (!is_open()) return Status::kNotAMember;
   if (!is_possible(options, context_.me)) return Status::kInvalidArgument;
+  // Filled with some of this epoch: its messages come by the rings, from the first one on.
+  if (store_->last_position().epoch >= options.epoch) return Status::kInvalidArgument;
   if (next_ != nullptr) {
     const ShardConfig& config = next_->config();
     const bool same = config.epoch == options.epoch && config.members == options.members &&

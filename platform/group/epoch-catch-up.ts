@@ -5,6 +5,7 @@
  * Thread: event loop.
  */
 import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { type EpochEndOptions, fillBefore } from './epoch-end.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Position } from './group-events.ts';
 import type { MemberCore } from './member-core.ts';
@@ -20,8 +21,7 @@ export interface CatchUpOptions {
   readonly log: Logger;
   readonly position: (shard: number) => Promise<Position>;
   readonly pause: (delayMs: number) => Promise<void>;
-  /** Asks a member when an epoch has ended there: answers once the one before this has. */
-  readonly endedCall: string;
+  readonly ends: EpochEndOptions;
 }
 
 /** Rejects when no member could give the end of one of them. */
@@ -63,16 +63,16 @@ async function fillFromAny(
 }
 
 async function fillEnd(
-  { core, messages, filler, position, endedCall }: CatchUpOptions,
+  { core, ends, filler, position }: CatchUpOptions,
   { shard, epoch }: CoreShard,
   donor: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const call = { timeoutMs: groupLimits.endedWaitMs, signal };
-  await messages.call(donor, endedCall, [shard, epoch + 1], call);
-  const mine = await position(shard);
-  // Where nothing of this epoch is here yet, all of it is lacking.
-  const from = mine.epoch === epoch ? mine : { epoch, sequence: -1 };
-  await filler.fillEnd({ shard, donor }, from, signal);
+  await fillBefore(ends, { shard, epoch: epoch + 1 }, donor, signal, async () => {
+    const mine = await position(shard);
+    // Where nothing of this epoch is here yet, all of it is lacking.
+    const from = mine.epoch === epoch ? mine : { epoch, sequence: -1 };
+    await filler.fillEnd({ shard, donor }, from, signal);
+  });
   await caughtUp(core, shard, epoch);
 }

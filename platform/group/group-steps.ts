@@ -13,6 +13,7 @@ import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
 import { catchUp } from './epoch-catch-up.ts';
 import { FillProgress, type WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
+import { type EpochEndOptions, fillBefore } from './epoch-end.ts';
 import type { GroupEffect, GroupEvent, Position } from './group-events.ts';
 import type { Attempt, Fill } from './group-messages.ts';
 import type { GroupOptions } from './group-options.ts';
@@ -46,6 +47,7 @@ export class GroupSteps {
   readonly #enter: (event: GroupEvent) => void;
   /** shard → the donor that has not answered. */
   readonly #asked = new Map<number, number>();
+  readonly #isPersistent = (shard: number): boolean => this.#options.layout.shard(shard).persistent;
   #steps: Promise<void> = Promise.resolve();
   #abort = new AbortController();
   #fillAbort = new AbortController();
@@ -58,9 +60,7 @@ export class GroupSteps {
     this.#log = options.log;
     this.#enter = enter;
     this.#ringSize = options.layout.commonRingSize(options.ringBudgetBytes);
-    this.#filler = new ShardFiller(options.core, options.messages, (shard) => {
-      return options.layout.shard(shard).persistent;
-    });
+    this.#filler = new ShardFiller(options.core, options.messages, this.#isPersistent);
     this.#progress = new FillProgress(options.clock, (attempt) => {
       enter({ type: 'filling', attempt });
     });
@@ -129,7 +129,8 @@ export class GroupSteps {
   catchUp(): void {
     const { core, messages, log } = this.#options;
     const options = {
-      ...{ core, messages, log, endedCall, filler: this.#filler },
+      ...{ core, messages, log, filler: this.#filler },
+      ends: this.#endsWithin(groupLimits.endedWaitMs),
       position: (shard: number) => this.#position(shard),
       pause: (delayMs: number) => this.#pause(delayMs),
     };
@@ -278,7 +279,7 @@ export class GroupSteps {
   /** What this member delivered is on its disk before it counts as history. */
   async #sealShard(shard: number): Promise<void> {
     await this.#core.stopEpoch(shard);
-    if (this.#options.layout.shard(shard).persistent) {
+    if (this.#isPersistent(shard)) {
       await this.#core.appendLog(shard, new Uint8Array());
     }
   }
@@ -294,10 +295,11 @@ export class GroupSteps {
     fills: readonly Fill[],
     signal: AbortSignal,
     local: WhileLocal = (work) => work,
+    through = Infinity,
   ): Promise<void> {
     for (const fill of fills) {
       const mine = await this.#position(fill.shard);
-      await this.#filler.fill(fill, mine, signal, local);
+      await this.#filler.fill(fill, mine, signal, local, through);
       const { shard, donor } = fill;
       this.#log.info({ shard, donor, from: mine.version }, 'filled a shard from another member');
     }
@@ -342,6 +344,11 @@ export class GroupSteps {
     this.#core.addon.viewFilled(this.#core.handle, vote, this.#ringSize);
   }
 
+  #endsWithin(timeoutMs: number): EpochEndOptions {
+    const { messages } = this.#options;
+    return { messages, isPersistent: this.#isPersistent, endedCall, timeoutMs };
+  }
+
   /** One donor after the other: some may join themselves, others may go. */
   async #fillFromAny(
     core: CoreShard,
@@ -378,16 +385,16 @@ export class GroupSteps {
   }
 
   async #fillEnded({ shard, epoch }: CoreShard, donor: number, signal: AbortSignal): Promise<void> {
-    const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
-    const ended = await this.#messages.call(donor, endedCall, [shard, epoch], options);
-    await this.#fillShards([{ shard, donor }], signal);
+    const ends = this.#endsWithin(groupLimits.fillTimeoutMs);
+    const end = await fillBefore(ends, { shard, epoch }, donor, signal, () =>
+      this.#fillShards([{ shard, donor }], signal, undefined, epoch - 1),
+    );
     const mine = await this.#position(shard);
-    const { version, digest } = positionIn(ended);
-    if (mine.version !== version) {
+    if (mine.epoch >= epoch || (end !== null && mine.version !== end.version)) {
       throw new FreshetError('INTERNAL', `Filling ended at version ${String(mine.version)}`);
     }
-    if (this.#options.layout.shard(shard).persistent && mine.digest !== digest) {
-      this.#options.care.refuseHistory(shard, version, [this.#core.nodeId]);
+    if (end !== null && this.#isPersistent(shard) && mine.digest !== end.digest) {
+      this.#options.care.refuseHistory(shard, end.version, [this.#core.nodeId]);
     }
   }
 
@@ -452,14 +459,6 @@ export class GroupSteps {
       digest,
     };
   }
-}
-
-function positionIn(value: unknown): Pick<Position, 'version' | 'digest'> {
-  const { version, digest } = (value ?? {}) as Partial<Position>;
-  if (typeof version !== 'number' || typeof digest !== 'string') {
-    throw new FreshetError('INTERNAL', 'A member did not tell where its history ends');
-  }
-  return { version, digest };
 }
 
 /** It may have changed while something was awaited. */

@@ -82,10 +82,16 @@ export class ShardFiller {
   }
 
   /**
-   * `mine` is where this member stands; `local` is told what waits for this member's disk alone.
-   * Throws when donor or disk fails, or when aborted.
+   * `mine` is where this member stands; `local` is told what waits for this member's disk alone;
+   * nothing of epochs above `through` is fetched. Throws when donor or disk fails, or when aborted.
    */
-  async fill(fill: Fill, mine: Place, signal: AbortSignal, local: WhileLocal): Promise<void> {
+  async fill(
+    fill: Fill,
+    mine: Place,
+    signal: AbortSignal,
+    local: WhileLocal,
+    through = Infinity,
+  ): Promise<void> {
     const { shard, donor } = fill;
     const isTrusted = this.#trusted.includes(shard);
     let common = isTrusted ? mine : await this.#commonPlace(shard, donor, mine, signal);
@@ -95,7 +101,7 @@ export class ShardFiller {
       common = this.#persistent(shard) ? common : start;
     }
     for (let place: Place | null = common; place !== null;) {
-      place = await this.#fetchChunk(shard, donor, place, signal, local);
+      place = await this.#fetchChunk(shard, donor, place, signal, local, through);
     }
   }
 

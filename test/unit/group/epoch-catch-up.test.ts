@@ -41,7 +41,7 @@ function rig(given: {
       done.push(`${method} of ${String(node)} for ${JSON.stringify(argument)}`);
       return given.broken?.includes(node) === true
         ? Promise.reject(new FreshetError('TIMEOUT', 'it did not end'))
-        : Promise.resolve({});
+        : Promise.resolve(positionOf(5, 9));
     },
   };
   const filler = {
@@ -57,7 +57,12 @@ function rig(given: {
     log: silentLogger(),
     position: () => Promise.resolve(given.mine ?? positionOf(5, 7)),
     pause: () => Promise.resolve(),
-    endedCall: 'ended',
+    ends: {
+      messages: messages as unknown as PeerMessages,
+      isPersistent: () => true,
+      endedCall: 'ended',
+      timeoutMs: 1000,
+    },
   };
   return { done, run: async () => catchUp(options, new AbortController().signal) };
 }

@@ -1,0 +1,66 @@
+/**
+ * Fetching the history of a shard up to the end of an epoch, from a member at which that has ended
+ * and which may be further on.
+ *
+ * Thread: event loop.
+ */
+import { FreshetError } from '../base/mod.ts';
+import type { Position } from './group-events.ts';
+import type { PeerMessages } from './peer-messages.ts';
+
+export interface EpochEndOptions {
+  readonly messages: Pick<PeerMessages, 'call'>;
+  /** Has a log: nothing of its history is forgotten. */
+  readonly isPersistent: (shard: number) => boolean;
+  /** Asks a member where its history ends; it answers once the epoch before the named one has. */
+  readonly endedCall: string;
+  readonly timeoutMs: number;
+}
+
+/** What was delivered before this epoch of the shard. */
+export interface Before {
+  readonly shard: number;
+  readonly epoch: number;
+}
+
+/**
+ * Runs `fill`, which fetches what the donor delivered before the epoch and nothing of it. Returns
+ * where that ends; null: the donor has gone on, and its log does not tell.
+ *
+ * What is in memory alone is forgotten as the donor goes on, so it has to stand still meanwhile:
+ * throws NOT_CURRENT where it did not.
+ */
+export async function fillBefore(
+  { messages, isPersistent, endedCall, timeoutMs }: EpochEndOptions,
+  { shard, epoch }: Before,
+  donor: number,
+  signal: AbortSignal,
+  fill: () => Promise<void>,
+): Promise<Position | null> {
+  const ask = async (): Promise<Position> => {
+    const told = await messages.call(donor, endedCall, [shard, epoch], { timeoutMs, signal });
+    return positionIn(told);
+  };
+  const end = await ask();
+  const hasGoneOn = end.epoch >= epoch;
+  if (isPersistent(shard)) {
+    await fill();
+    return hasGoneOn ? null : end;
+  }
+  if (!hasGoneOn) {
+    await fill();
+    const now = await ask();
+    if (now.epoch === end.epoch && now.sequence === end.sequence) return end;
+  }
+  const text = `Member ${String(donor)} has gone on in epoch ${String(epoch)}, and forgets`;
+  throw new FreshetError('NOT_CURRENT', text);
+}
+
+function positionIn(value: unknown): Position {
+  const { shard, epoch, sequence, version, digest } = (value ?? {}) as Partial<Position>;
+  const whole = [shard, epoch, sequence, version].every((item) => Number.isSafeInteger(item));
+  if (!whole || typeof digest !== 'string') {
+    throw new FreshetError('INTERNAL', 'A member did not tell where its history ends');
+  }
+  return value as Position;
+}
