@@ -98,7 +98,9 @@ await runLocalProgram(import.meta.url, {
     while ((await cluster.call(3, 'working')).length < 2);
     await cluster.kill(3);
     const answers = await Promise.all(asked);
-    const told = await cluster.call(2, 'answers');
+    // The other member of the cohort hears of each, too, if later than who asked.
+    let told: readonly Answer[] = [];
+    while (told.length < ids.length) told = await cluster.call(2, 'answers');
     return {
       values: answers.map(({ value }) => value),
       by: answers.map(({ by }) => by),
