@@ -1,38 +1,16 @@
 /** What a client sends again when the member that answers it is lost is applied once. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { connect, type Database, raw } from '../../platform/client/mod.ts';
-import { type LocalCluster, memberEntry } from '../../platform/local-cluster.ts';
-import type { ServingPorts } from '../../platform/serving.ts';
-import { bytes, startProcessCluster, text } from '../support/cluster.ts';
-import { loopbackDoors } from '../support/loopback-doors.ts';
-import { tempFolder } from '../support/mod.ts';
+import { type Database, raw } from '../../platform/client/mod.ts';
+import { bytes, text } from '../support/cluster.ts';
+import { tempFolder, until } from '../support/mod.ts';
+import { type ServedProcesses, startServedProcesses } from '../support/serving.ts';
 
-let cluster: LocalCluster | null = null;
-let db: Database | null = null;
+let served: ServedProcesses | null = null;
 
 afterEach(async () => {
-  await db?.close();
-  await cluster?.close();
-  [cluster, db] = [null, null];
+  await served?.close();
+  served = null;
 });
-
-async function start(): Promise<{ running: LocalCluster; database: Database }> {
-  const entry = memberEntry('serving-member');
-  const folder = await tempFolder('client-sessions');
-  const running = await startProcessCluster(folder, { entry, extra: () => loopbackDoors });
-  cluster = running;
-  const doors = running.members.map(({ info }) => (info as ServingPorts).grpc);
-  const database = await connect(
-    doors.map((port) => `127.0.0.1:${String(port)}`),
-    { timeoutMs: 30_000 },
-  );
-  db = database;
-  return { running, database };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
-}
 
 /** Changes through one client until it is told to end; what was answered is counted. */
 class Changes {
@@ -78,7 +56,8 @@ class Changes {
 
 describe.each(['persistent', 'volatile'] as const)('on a %s pool, while members die', (kind) => {
   test('each change of a client that counts is made once', async () => {
-    const { running, database } = await start();
+    served = await startServedProcesses(await tempFolder('client-sessions'));
+    const { running, database } = served;
     await database.createPool({ name: '/count', kind });
     await database.createPool({ name: '/turns', kind });
     const changes = new Changes(database);

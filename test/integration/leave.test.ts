@@ -1,28 +1,21 @@
 /** Members that are stopped leave by their own word: the others go on before they are gone. */
 import { afterEach, expect, test } from 'vitest';
-import { connect, type Database, raw } from '../../platform/client/mod.ts';
+import { type Database, raw } from '../../platform/client/mod.ts';
 import type { GroupStatus } from '../../platform/group/group-machine.ts';
-import { type LocalCluster, memberEntry } from '../../platform/local-cluster.ts';
-import type { ServingPorts } from '../../platform/serving.ts';
 import { bytes, startProcessCluster, text } from '../support/cluster.ts';
-import { loopbackDoors } from '../support/loopback-doors.ts';
-import { tempFolder } from '../support/mod.ts';
+import { tempFolder, until } from '../support/mod.ts';
+import { startServedProcesses } from '../support/serving.ts';
 
-let cluster: LocalCluster | null = null;
-let db: Database | null = null;
+let close: () => Promise<void> = () => Promise.resolve();
 
-afterEach(async () => {
-  await db?.close();
-  await cluster?.close();
-  [cluster, db] = [null, null];
-});
+afterEach(() => close());
 
 test.each([
   ['the leader', 1],
   ['another', 3],
 ])('%s: when its process has ended, the view without it runs', async (_who, leaver) => {
   const running = await startProcessCluster(await tempFolder('leave'));
-  cluster = running;
+  close = () => running.close();
   await running.call(1, 'createPool', { name: '/milk', kind: 'persistent' });
   const others = [1, 2, 3].filter((id) => id !== leaver);
   await running.kill(leaver, 'SIGTERM');
@@ -40,16 +33,9 @@ test.each([
 });
 
 test('what a client has under way at it is answered, or made once by another', async () => {
-  const entry = memberEntry('serving-member');
-  const folder = await tempFolder('leave-doors');
-  const running = await startProcessCluster(folder, { entry, extra: () => loopbackDoors });
-  cluster = running;
-  const doors = running.members.map(({ info }) => (info as ServingPorts).grpc);
-  const database = await connect(
-    doors.map((port) => `127.0.0.1:${String(port)}`),
-    { timeoutMs: 30_000 },
-  );
-  db = database;
+  const served = await startServedProcesses(await tempFolder('leave-doors'));
+  const { running, database } = served;
+  close = served.close;
   await database.createPool({ name: '/milk', kind: 'persistent' });
   const pool = database.pool('/milk', raw());
   const lanes = { made: 0, isOver: false };
@@ -88,8 +74,4 @@ async function* changesOf(database: Database, count: number) {
 /** It changes while something is awaited. */
 function isOver(lanes: { readonly isOver: boolean }): boolean {
   return lanes.isOver;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { StoredArrival } from '../../platform/store/mod.ts';
 import { bytes, startTestCluster, type TestCluster, text } from '../support/cluster.ts';
-import { tempFolder } from '../support/mod.ts';
+import { tempFolder, until } from '../support/mod.ts';
 
 let cluster: TestCluster | null = null;
 
@@ -95,7 +95,3 @@ test('what would need an order is refused', async () => {
   const [many] = await objects.putMany([{ ...put, expect: { version: 1 } }]);
   expect(many).toMatchObject({ code: 'UNSUPPORTED' });
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
-}

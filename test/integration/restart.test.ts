@@ -5,7 +5,7 @@ import type { LocalCluster } from '../../platform/local-cluster.ts';
 import { startMember } from '../../platform/node.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
 import { bytes, startProcessCluster, startTestCluster, text } from '../support/cluster.ts';
-import { tempFolder } from '../support/mod.ts';
+import { tempFolder, until } from '../support/mod.ts';
 
 let cluster: LocalCluster | null = null;
 
@@ -29,12 +29,6 @@ function countAcknowledged(of: LocalCluster): Map<number, number[]> {
     });
   }
   return counts;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 async function expectAll(of: LocalCluster, numbers: readonly number[]): Promise<void> {

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { LocalCluster } from '../../platform/local-cluster.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
 import { bytes, startProcessCluster, text } from '../support/cluster.ts';
-import { tempFolder } from '../support/mod.ts';
+import { tempFolder, until } from '../support/mod.ts';
 
 let cluster: LocalCluster | null = null;
 
@@ -14,10 +14,6 @@ afterEach(async () => {
   await cluster?.close();
   cluster = null;
 });
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await pause(20);
-}
 
 /** Stops a process again and again, and lets it run in between, until told to end. */
 function stutter(pid: number): { end(): Promise<void> } {

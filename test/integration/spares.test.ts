@@ -3,7 +3,7 @@ import { Layout } from '../../platform/group/mod.ts';
 import type { LocalCluster } from '../../platform/local-cluster.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
 import { startProcessCluster, text } from '../support/cluster.ts';
-import { tempFolder } from '../support/mod.ts';
+import { tempFolder, until } from '../support/mod.ts';
 
 let cluster: LocalCluster | null = null;
 
@@ -38,12 +38,6 @@ async function startWriting(running: LocalCluster, at: readonly number[]) {
     return until(() => Promise.resolve(told.length >= enough || ended.length > 0));
   };
   return { told, ended, whenMore };
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 async function start(): Promise<LocalCluster> {

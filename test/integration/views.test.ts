@@ -9,7 +9,7 @@ import {
   type TestCluster,
   text,
 } from '../support/cluster.ts';
-import { tempFolder } from '../support/mod.ts';
+import { tempFolder, until } from '../support/mod.ts';
 
 let cluster: LocalCluster | TestCluster | null = null;
 
@@ -37,12 +37,6 @@ function watchWriters(of: LocalCluster, ids: readonly number[]): Writers {
     });
   }
   return writers;
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 const total = ({ numbers }: Writers): number => [...numbers.values()].flat().length;

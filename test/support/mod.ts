@@ -15,3 +15,4 @@ export {
   testData,
   type ToolName,
 } from './requirements.ts';
+export { until } from './until.ts';

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { createLogger, type LogLevel, silentLogger } from '../../platform/base/mod.ts';
 import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
-import { Database } from '../../platform/client/mod.ts';
-import { freePorts } from '../../platform/local-cluster.ts';
+import { connect, Database } from '../../platform/client/mod.ts';
+import { freePorts, type LocalCluster, memberEntry } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 import { servingPart, type ServingPorts } from '../../platform/serving.ts';
+import { startProcessCluster } from './cluster.ts';
 import { loopbackDoors } from './loopback-doors.ts';
 
 const MiB = 1024 * 1024;
@@ -51,6 +52,29 @@ export async function startServingCluster(
     close: async () => {
       await door.close();
       await Promise.all(members.map((member) => member.close()));
+    },
+  };
+}
+
+/** Members with doors, each a process of its own, and a client that knows all of their doors. */
+export interface ServedProcesses {
+  readonly running: LocalCluster;
+  readonly database: Database;
+  readonly close: () => Promise<void>;
+}
+
+export async function startServedProcesses(folder: string): Promise<ServedProcesses> {
+  const entry = memberEntry('serving-member');
+  const running = await startProcessCluster(folder, { entry, extra: () => loopbackDoors });
+  const ports = running.members.map(({ info }) => (info as ServingPorts).grpc);
+  const doors = ports.map((port) => `127.0.0.1:${String(port)}`);
+  const database = await connect(doors, { timeoutMs: 30_000 });
+  return {
+    running,
+    database,
+    close: async () => {
+      await database.close();
+      await running.close();
     },
   };
 }
