@@ -26,11 +26,7 @@ napi_value Handle::make(napi_env env, std::unique_ptr<Handle> handle) {
   return value;
 }
 
-Handle::~Handle() {
-  if (member_ == nullptr) return;
-  napi_remove_env_cleanup_hook(env_, on_environment_end, this);
-  close();
-}
+Handle::~Handle() { close(); }
 
 void Handle::on_environment_end(void* data) {
   auto* handle = static_cast<Handle*>(data);
@@ -45,8 +41,8 @@ void Handle::on_environment_end(void* data) {
 }
 
 void Handle::close() {
-  closed_ = true;
   if (member_ == nullptr) return;
+  napi_remove_env_cleanup_hook(env_, on_environment_end, this);
   if (owner_) member_->close();
   for (const auto& [token, reference] : borrowed_) napi_delete_reference(env_, reference);
   borrowed_.clear();
@@ -55,6 +51,8 @@ void Handle::close() {
   if (self_ != nullptr) napi_delete_reference(env_, self_);
   self_ = nullptr;
   readers_ = ShardReaders();
+  // Its memory is given back now, not when JavaScript's collector comes by.
+  member_.reset();
 }
 
 void Handle::hold_loop() {

@@ -32,7 +32,7 @@ class Handle {
 
   // Null: closed.
   Member* member() const {
-    return !closed_ && member_ != nullptr && !member_->is_closed() ? member_.get() : nullptr;
+    return member_ != nullptr && !member_->is_closed() ? member_.get() : nullptr;
   }
   // The same for calls that only the opener may make.
   Member* owned() const { return owner_ ? member() : nullptr; }
@@ -52,10 +52,9 @@ class Handle {
   static void on_environment_end(void* handle);
 
   const napi_env env_;
-  std::shared_ptr<Member> member_;
+  std::shared_ptr<Member> member_;  // null: this handle is closed; the member of another lives on
   const uint32_t key_;
   const bool owner_;
-  bool closed_ = false;  // this handle; the member lives on if it is another's
   ShardReaders readers_;
   napi_threadsafe_function wake_ = nullptr;
   napi_ref self_ = nullptr;  // an open member is not collected
@@ -96,7 +95,9 @@ napi_value run(napi_env env, Handle* handle, Function function) {
   return make_status(env, status);
 }
 
-// Each file of the binding adds its functions.
+// All of them, to what the addon exports.
+void add_functions(napi_env env, napi_value exports);
+// Each file of the binding adds its own.
 void add_function(napi_env env, napi_value exports, const char* name, napi_callback function);
 void init_constants(napi_env env, napi_value exports);
 void init_member(napi_env env, napi_value exports);

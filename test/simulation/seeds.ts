@@ -13,6 +13,7 @@ export class Totals {
   operations = 0;
   checked = 0;
   reads = 0;
+  retries = 0;
   deliveries = 0;
   views = 0;
   restarts = 0;
@@ -27,6 +28,7 @@ export class Totals {
     this.operations += result.operations;
     this.checked += result.checked;
     this.reads += result.reads;
+    this.retries += result.retries;
     this.deliveries += result.deliveries;
     this.views += result.views;
     this.restarts += result.restarts;
@@ -86,13 +88,14 @@ export async function runSeeds(options: SeedsOptions): Promise<number> {
 }
 
 function summary(totals: Totals, seconds: number): string {
-  const { seeds, operations, checked, reads, deliveries, views, restarts, undone } = totals;
+  const { seeds, operations, checked, reads, retries, deliveries } = totals;
+  const { views, restarts, undone } = totals;
   return [
     `${String(seeds)} seeds, clean, ${(seeds / seconds).toFixed(2)} a second:`,
     `${String(Math.round(totals.timeMs / 1000))} s simulated, ${String(totals.faults)} faults,`,
     `${String(operations)} operations (${String(checked)} in linearizable histories,`,
-    `${String(reads)} reads), ${String(deliveries)} versions, ${String(views)} views,`,
-    `${String(restarts)} starts, ${String(undone)} versions undone by them,`,
+    `${String(reads)} reads, ${String(retries)} sent again), ${String(deliveries)} versions,`,
+    `${String(views)} views, ${String(restarts)} starts, ${String(undone)} versions undone by them,`,
     `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,
     `${String(totals.emptyCells.length)} cells empty`,
   ].join(' ');

@@ -43,6 +43,8 @@ export interface WorldResult {
   /** Of them, those in histories that were found linearizable. */
   readonly checked: number;
   readonly reads: number;
+  /** Requests of sessions that were sent again. */
+  readonly retries: number;
   readonly deliveries: number;
   readonly views: number;
   readonly restarts: number;
@@ -57,7 +59,15 @@ export interface WorldResult {
   readonly table: Uint32Array;
 }
 
-export const loopEvents = { done: 0, start: 1, end: 2, wake: 3, timer: 4, file: 5 } as const;
+export const loopEvents = {
+  done: 0,
+  start: 1,
+  end: 2,
+  wake: 3,
+  timer: 4,
+  file: 5,
+  move: 6,
+} as const;
 
 export const worldFaults = [
   'kill',

@@ -1,5 +1,5 @@
 import { type Logger, messageOf, SeededRandom } from '../../platform/base/mod.ts';
-import { viewNotices } from '../../platform/bridge/mod.ts';
+import { type MemberHandle, viewNotices } from '../../platform/bridge/mod.ts';
 import { Group } from '../../platform/group/group.ts';
 import type { GroupMessage } from '../../platform/group/group-messages.ts';
 import { groupLimits } from '../../platform/group/group-limits.ts';
@@ -13,6 +13,8 @@ import { Waits, WorldClock, worldFiles } from './world-clock.ts';
 export interface MemberPlace {
   readonly node: number;
   readonly layout: Layout;
+  /** A member that is away for so long loses its places to others. */
+  readonly replaceAfterMs: number;
   readonly log: Logger;
   /** Of this process. */
   readonly seed: number;
@@ -50,6 +52,7 @@ export class WorldMember {
   readonly waits = new Waits();
   readonly #addon: WorldAddon;
   readonly #place: MemberPlace;
+  #handle: MemberHandle | null = null;
   #onWake: () => void = () => undefined;
   #group: Group | null = null;
   #step: WorldStep = 'waiting';
@@ -67,15 +70,24 @@ export class WorldMember {
     });
   }
 
-  /** Nothing of it happens any more. */
+  /** Nothing of it happens any more, and nothing keeps its memory. */
   end(): void {
     this.waits.alive = false;
     this.#group = null;
     this.#onWake = () => undefined;
+    if (this.#handle !== null) this.#addon.closeMember(this.#handle);
+    this.#handle = null;
   }
 
   wake(): void {
     this.#onWake();
+  }
+
+  /** Asks as the door of the member would; whether it can be done is the leader's to say. */
+  move(shard: number, from: number, to: number): void {
+    this.#group?.move({ shard, from, to }).catch((caught: unknown) => {
+      this.#place.log.info(messageOf(caught));
+    });
   }
 
   /** After a turn of the loop: says what it is about now. */
@@ -98,7 +110,7 @@ export class WorldMember {
   }
 
   async #open(): Promise<void> {
-    const { node, layout, log, seed, forgetsViews } = this.#place;
+    const { node, layout, replaceAfterMs, log, seed, forgetsViews } = this.#place;
     const recordFiles = worldFiles(this.#addon, node, this.waits, forgetsViews);
     const record = await readViewRecord(recordFiles, (bytes) => this.#addon.crc32c(bytes));
     if (!this.#isAlive()) return;
@@ -126,7 +138,7 @@ export class WorldMember {
       recordFiles,
       record,
       ringBudgetBytes: ringBudget(layout),
-      replaceAfterMs: 10_000,
+      replaceAfterMs,
       shardMemoryBytes: groupLimits.shardMemoryDefault,
       logCare: { scrubEveryMs: 20_000, compareEveryMs: 15_000, scrubBytesPerSecond: 1 << 24 },
       clock,
@@ -143,7 +155,8 @@ export class WorldMember {
       ...this.#addon,
       openMember: (options, onWake) => {
         this.#onWake = onWake;
-        return this.#addon.openMember(options, onWake);
+        this.#handle = this.#addon.openMember(options, onWake);
+        return this.#handle;
       },
       viewFilled: (handle, vote, ringSize) => {
         this.#rest();

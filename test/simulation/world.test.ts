@@ -85,6 +85,8 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['no-lease', { members: null }, /was read after \d+ was shown/],
   // ... and what clients saw has one order of time.
   ['stale-keys', { faults: 0 }, /the history of key\/\d+ of shard \d+ is not linearizable/],
+  // A retry is applied once.
+  ['forgotten-sessions', { members: null }, /what was put is applied twice/],
   // What was asked is answered, once the faults have ended.
   ['forgotten-wakes', { members: null }, /not at rest long after the last fault/],
 ];

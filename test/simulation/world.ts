@@ -12,7 +12,7 @@ import {
   type WorldStep,
   worldSteps,
 } from './world-addon.ts';
-import { WorldMember } from './world-member.ts';
+import { type MemberPlace, WorldMember } from './world-member.ts';
 
 /** Rules that are broken on purpose; a checker has to notice. By MembershipCanary's numbers. */
 export const canaries = [
@@ -29,6 +29,7 @@ export const canaries = [
   'forgotten-wakes',
   'stale-keys',
   'forgotten-views',
+  'forgotten-sessions',
 ] as const;
 
 export type Canary = (typeof canaries)[number];
@@ -104,17 +105,23 @@ export class Simulation {
   #run(options: SeedOptions): WorldResult {
     const random = new SeededRandom(options.seed);
     const layout = layoutOf(options, random);
+    const replaceAfterMs = random.chance(0.3) ? 1500 : 10_000;
+    const members = new Map<number, WorldMember>();
     this.#addon.beginWorld(settingsOf(options, layout, random));
     try {
-      this.#step(options, layout);
+      this.#step(options, { layout, replaceAfterMs }, members);
       return this.#addon.resultOf();
     } finally {
       this.#addon.endWorld();
+      for (const member of members.values()) member.end();
     }
   }
 
-  #step(options: SeedOptions, layout: Layout): void {
-    const members = new Map<number, WorldMember>();
+  #step(
+    options: SeedOptions,
+    cluster: Pick<MemberPlace, 'layout' | 'replaceAfterMs'>,
+    members: Map<number, WorldMember>,
+  ): void {
     let processes = 0;
     for (;;) {
       const kind = this.#addon.runWorld(this.#event);
@@ -130,12 +137,13 @@ export class Simulation {
         const log = options.trace ? tracing(this.#addon, node) : silentLogger();
         const seed = options.seed * 1000 + processes;
         const forgetsViews = options.canary === 'forgotten-views';
-        const place = { node, layout, log, seed, forgetsViews };
+        const place = { ...cluster, node, log, seed, forgetsViews };
         members.set(node, new WorldMember(this.#addon, place));
       }
       const member = members.get(node);
       if (kind === loopEvents.start) member?.start();
       else if (kind === loopEvents.wake) member?.wake();
+      else if (kind === loopEvents.move) member?.move(id, value >> 8, value & 0xff);
       else member?.waits.end(id, value);
       this.#settle();
       member?.tellStep();
@@ -150,7 +158,12 @@ function layoutOf({ members, shards }: SeedOptions, random: SeededRandom): Layou
   const nodes = Array.from({ length: count }, (_, at) => at + 1);
   const volatile = Math.max(1, Math.floor(drawn / 2));
   const subgroups: readonly SubgroupOptions[] = [
-    { name: 'volatile', kind: 'volatile', shards: volatile, replicas: null },
+    {
+      name: 'volatile',
+      kind: 'volatile',
+      shards: volatile,
+      replicas: random.chance(0.7) ? null : Math.min(2, count),
+    },
     {
       name: 'persistent',
       kind: 'persistent',
@@ -189,6 +202,8 @@ function settingsOf(options: SeedOptions, layout: Layout, random: SeededRandom):
     layout.shards.length,
     options.canary === 'stale-keys' ? 1 : 0,
     options.script.length,
+    options.canary === 'forgotten-sessions' ? 1 : 0,
+    options.faults === 0 || random.chance(0.5) ? 0 : 1 + random.below(4),
     ...shards,
     ...options.script.flatMap(packed),
   ]);

@@ -30,6 +30,8 @@ World::World(WorldConfig given)
   } else {
     script.begin();
   }
+  for (uint64_t i = 0; i < config.moves; i++)
+    events.after(random.between(3 * kSecond, config.time), [this] { ask_for_move(); });
   watch();
 }
 
@@ -123,26 +125,46 @@ bool World::is_settled() const {
                              [&](const auto& node) { return is_settled(*node, first->view()); });
 }
 
-// At rest in this view, with all shards that the layout gives it.
+// At rest in this view, with all shards that it gives the node; each has as many members as the
+// layout wants.
 bool World::is_settled(const WorldNode& node, const View& view) const {
   const Membership* membership = node.membership();
   if (membership == nullptr || membership->view() != view) return false;
   if (membership->proposal() != nullptr || membership->suspects() != 0) return false;
+  const Seat seat = view.seat_of(membership->me());
   return std::ranges::all_of(config.shards, [&](const WorldShard& shard) {
-    if (std::ranges::find(shard.members, node.node()) == shard.members.end()) return true;
+    const ViewShard& planned = *view.find(shard.shard);
+    if (planned.closed || planned.members.size() < shard.members.size()) return false;
+    if (!has_seat(planned.seats(), seat)) return true;
     ShardHost* host = node.host(shard.shard);
-    return host != nullptr && host->is_running() &&
-           host->epoch() == view.find(shard.shard)->epoch &&
+    return host != nullptr && host->is_running() && host->epoch() == planned.epoch &&
            host->replica()->end_phase() == EndPhase::kRunning;
   });
 }
 
 void World::finish() {
-  for (const WorldShard& shard : config.shards) {
-    for (const NodeId node : shard.members) ledger.check_end(at(node), shard.shard);
+  const View& view = nodes_.front()->membership()->view();
+  for (const ViewShard& shard : view.shards) {
+    for (const Seat seat : shard.members) ledger.check_end(at(view.at(seat)->id.node), shard.shard);
   }
   clients.check();
   done_ = true;
+}
+
+// From any member that has a place in a shard to any that has none, as one of them sees it.
+void World::ask_for_move() {
+  const WorldNode& asked = at(static_cast<NodeId>(1 + random.below(config.nodes)));
+  const Membership* membership = asked.membership();
+  if (membership == nullptr || membership->view().number == 0) return;
+  const View& view = membership->view();
+  const ViewShard& shard = view.shards[random.below(view.shards.size())];
+  if (shard.closed || shard.members.size() == view.members.size()) return;
+  const Seat from = shard.members[random.below(shard.members.size())];
+  std::vector<NodeId> others;
+  for (const ViewMember& member : view.members)
+    if (!has_seat(shard.seats(), member.seat)) others.push_back(member.id.node);
+  const NodeId to = others[random.below(others.size())];
+  tell({LoopEvent::Kind::kMove, asked.node(), shard.shard, view.at(from)->id.node << 8 | to});
 }
 
 std::string World::explain() const {

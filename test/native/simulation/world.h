@@ -32,15 +32,17 @@ struct WorldConfig {
   uint64_t operations = 5'000;  // answered, at least
   Nanos time = 60'000'000'000;  // at least
   uint64_t faults = 3;          // at least
+  uint64_t moves = 0;           // of shards, that are asked for
   uint32_t clients = 8;
   uint32_t slow_percent = 2;  // of turns and disk operations that take long
   uint32_t tear_percent = 0;
   WorldFault fault = WorldFault::kNone;  // the first one, and where; else drawn
   WorldStep step = WorldStep::kIdle;
   MembershipCanary canary = MembershipCanary::kNone;
-  bool lying_disks = false;    // a canary: syncs do nothing
-  bool forgets_wakes = false;  // a canary: an agent that is woken stays asleep now and then
-  bool stale_keys = false;     // a canary: reads give what a key held before, now and then
+  bool lying_disks = false;       // a canary: syncs do nothing
+  bool forgets_wakes = false;     // a canary: an agent that is woken stays asleep now and then
+  bool stale_keys = false;        // a canary: reads give what a key held before, now and then
+  bool forgets_sessions = false;  // a canary: what is sent again has no stamp
   bool trace = false;
   std::vector<WorldAct> script;  // in place of faults by chance
 };
@@ -83,6 +85,7 @@ class World {
 
  private:
   void watch();
+  void ask_for_move();
   bool is_settled() const;
   bool is_settled(const WorldNode& node, const View& view) const;
   void finish();

@@ -9,12 +9,6 @@
 
 namespace freshet::binding {
 
-void add_function(napi_env env, napi_value exports, const char* name, napi_callback function) {
-  napi_value value;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value) == napi_ok)
-    napi_set_named_property(env, exports, name, value);
-}
-
 namespace {
 
 using test::LoopEvent;
@@ -23,7 +17,7 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 17;
+constexpr uint64_t kSettings = 19;
 constexpr uint64_t kShardWidth = 3;
 constexpr uint64_t kActWidth = 5;
 
@@ -58,6 +52,8 @@ WorldConfig config_of(std::span<const double> given) {
   config.forgets_wakes = given[12] != 0;
   config.trace = given[13] != 0;
   config.stale_keys = given[15] != 0;
+  config.forgets_sessions = given[17] != 0;
+  config.moves = whole(18);
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
     WorldShard shard{static_cast<ShardId>(given[at]), given[at + 1] != 0, {}};
@@ -231,6 +227,7 @@ napi_value result_of(napi_env env, napi_callback_info) {
   number("operations", from.clients.answered());
   number("checked", from.clients.checked());
   number("reads", from.clients.reads());
+  number("retries", from.clients.retries());
   number("deliveries", from.ledger.deliveries);
   number("views", from.ledger.views);
   number("restarts", from.ledger.restarts);
@@ -255,17 +252,7 @@ napi_value result_of(napi_env env, napi_callback_info) {
 
 NAPI_MODULE_INIT() {
   using namespace freshet::binding;
-  init_constants(env, exports);
-  init_member(env, exports);
-  init_peers(env, exports);
-  init_view(env, exports);
-  init_shard(env, exports);
-  init_log(env, exports);
-  init_put(env, exports);
-  init_read(env, exports);
-  init_query(env, exports);
-  init_subscription(env, exports);
-  init_hash(env, exports);
+  add_functions(env, exports);
   add_function(env, exports, "openMember", open_member);
   add_function(env, exports, "drain", drain);
   add_function(env, exports, "beginWorld", begin_world);

@@ -14,6 +14,12 @@ constexpr uint32_t kKeys = 12;  // of a shard
 constexpr PoolId kPool = 1;
 constexpr Nanos kPatience = 3'000 * kMilli;
 
+bool may_put(ShardHost& host, NodeId node) {
+  if (!host.is_running()) return false;
+  const auto& epoch = host.replica()->config();
+  return std::ranges::any_of(epoch.senders, [&](Rank rank) { return epoch.members[rank] == node; });
+}
+
 }  // namespace
 
 // So that they do what is asked for in the time that is given, if nothing is in their way.
@@ -26,6 +32,8 @@ WorldClients::WorldClients(World& world)
     shards_[shard.shard];
     last_answers_[shard.shard] = 0;
   }
+  for (size_t client = 0; client < clients_.size(); client += 2)
+    clients_[client].session = kFirstToken + client + 1;
 }
 
 void WorldClients::begin() {
@@ -36,7 +44,9 @@ bool WorldClients::is_persistent(ShardId id) const {
   return std::ranges::find(world_.config.shards, id, &WorldShard::shard)->persistent;
 }
 
-bool WorldClients::are_all_answered() const { return waiting_.empty(); }
+bool WorldClients::are_all_answered() const {
+  return std::ranges::all_of(clients_, [](const Client& client) { return client.now.token == 0; });
+}
 
 // Thinks for a while, or is at it again at once.
 void WorldClients::act(size_t nth) {
@@ -54,13 +64,40 @@ void WorldClients::act(size_t nth) {
       world_.events.after(world_.random.between(kMilli, 60 * kMilli), [this, nth] { act(nth); });
       return;
     }
-    waiting_[client.now.token] = nth;
-    world_.events.after(kPatience, [this, nth, token = client.now.token] {
-      if (clients_[nth].now.token != token) return;
-      give_up(clients_[nth]);
-      act(nth);
-    });
+    await(nth);
   });
+}
+
+void WorldClients::await(size_t nth) {
+  const Token token = clients_[nth].now.token;
+  waiting_[token] = nth;
+  world_.events.after(kPatience, [this, nth, token] {
+    Client& client = clients_[nth];
+    if (client.now.token != token || !waiting_.contains(token)) return;
+    if (client.now.stamp.session != 0) return retry_later(nth);
+    give_up(client);
+    act(nth);
+  });
+}
+
+void WorldClients::retry_later(size_t nth) {
+  waiting_.erase(clients_[nth].now.token);
+  world_.events.after(world_.random.between(kMilli, 100 * kMilli), [this, nth] { retry(nth); });
+}
+
+void WorldClients::retry(size_t nth) {
+  Client& client = clients_[nth];
+  client.node = static_cast<NodeId>(1 + world_.random.below(world_.config.nodes));
+  WorldNode& node = world_.at(client.node);
+  ShardHost* host = node.member() == nullptr ? nullptr : node.host(client.now.shard);
+  if (host == nullptr || node.paused() || !may_put(*host, client.node)) return retry_later(nth);
+  client.now.token = next_token_++;
+  client.now.node = client.node;
+  client.now.life = node.life();
+  if (world_.config.forgets_sessions) client.now.stamp = {};
+  if (!is_ok(send(node, client.now))) return retry_later(nth);
+  retries_++;
+  await(nth);
 }
 
 // What it asked for may happen all the same.
@@ -84,10 +121,7 @@ bool WorldClients::submit(Client& client, WorldNode& node) {
   operation.life = node.life();
   operation.floor = world_.ledger.floor(shard.shard);
   operation.seen.invoked = world_.events.now();
-  const bool puts = std::ranges::any_of(host->replica()->config().senders, [&](Rank rank) {
-    return host->replica()->config().members[rank] == node.node();
-  });
-  const bool reads = !puts || world_.random.chance(40);
+  const bool reads = !may_put(*host, node.node()) || world_.random.chance(40);
   const bool lacks_pool = shards_[operation.shard].lacks_pool;
   const bool ok = reads        ? read(node, operation)
                   : lacks_pool ? make_pool(node, operation)
@@ -115,22 +149,32 @@ bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
   operation.persisted = persistent && world_.random.chance(70);
   operation.seen.kind = Kind::kWrite;
   operation.seen.value = operation.token;
-  const std::string key = name_of(operation.key);
-  const size_t most = world_.random.chance(1) ? 30'000 : 200;
-  const std::vector<std::byte> value(world_.random.below(most), std::byte{7});
-  Change change;
-  change.pool = kPool;
-  change.key = std::as_bytes(std::span(key));
-  change.meta = std::as_bytes(std::span(&operation.token, 1));
-  change.value = value;
+  operation.size = world_.random.below(world_.random.chance(1) ? 30'000 : 200);
   const auto known = client.known.find(place_of(operation.shard, operation.key));
   if (known != client.known.end() && world_.random.chance(25)) {
     operation.seen.kind = Kind::kSwap;
     operation.seen.expected = known->second.first;
-    change.condition.version_of_key = known->second.second;
+    operation.expected = known->second.second;
   }
+  if (client.session != 0) {
+    const uint64_t request = ++client.requests;
+    operation.stamp = {client.session, request, request};
+  }
+  return is_ok(send(node, operation));
+}
+
+Status WorldClients::send(WorldNode& node, const Operation& operation) {
+  const std::string key = name_of(operation.key);
+  const std::vector<std::byte> value(operation.size, std::byte{7});
+  Change change;
+  change.pool = kPool;
+  change.key = std::as_bytes(std::span(key));
+  change.meta = std::as_bytes(std::span(&operation.seen.value, 1));
+  change.value = value;
+  if (operation.expected != 0) change.condition.version_of_key = operation.expected;
+  change.session = operation.stamp;
   const Ack ack = operation.persisted ? Ack::kPersisted : Ack::kDelivered;
-  return is_ok(node.member()->submit(operation.shard, change, ack, operation.token));
+  return node.member()->submit(operation.shard, change, ack, operation.token);
 }
 
 bool WorldClients::read(WorldNode& node, Operation& operation) {
@@ -156,6 +200,14 @@ void WorldClients::on_completion(WorldNode& node, const Row& row) {
   waiting_.erase(found);
   Client& client = clients_[nth];
   Operation operation = client.now;
+  const bool answers =
+      status == Status::kOk || status == Status::kConditionFailed || status == Status::kUnknownPool;
+  if (operation.stamp.session != 0 && !answers) {
+    if (status == Status::kSessionExpired)
+      world_.ledger.violation("shard " + std::to_string(operation.shard) +
+                              " says that an unanswered request of a session is too old");
+    return retry_later(nth);
+  }
   client.now = {};
   operation.seen.returned = world_.events.now();
   if (operation.makes_pool) {
@@ -180,8 +232,9 @@ void WorldClients::on_completion(WorldNode& node, const Row& row) {
   }
   if (status == Status::kOk) {
     // The completion came behind the delivery: it is in the ledger.
-    acks_.push_back({operation.shard, completion, operation.persisted});
-    client.known[place_of(operation.shard, operation.key)] = {operation.token, completion.version};
+    acks_.push_back({operation.shard, completion, operation.seen.value, operation.persisted});
+    client.known[place_of(operation.shard, operation.key)] = {operation.seen.value,
+                                                              completion.version};
     record(operation);
     return after_answer(nth, true);
   }
@@ -301,7 +354,7 @@ void WorldClients::check_shard(ShardId id, Shard& shard) {
 
 void WorldClients::on_pass() {
   for (const auto& ack : acks_)
-    world_.ledger.acknowledged(ack.shard, ack.completion, ack.persisted);
+    world_.ledger.acknowledged(ack.shard, ack.completion, ack.value, ack.persisted);
   for (const auto& read : shown_)
     world_.ledger.read(read.shard, read.floor, read.version, read.node);
   acks_.clear();

@@ -1,6 +1,9 @@
 // Clients of a World: each has one operation under way at a member, gives up after a while and goes
 // to another. What they saw is a history per key, which has to be linearizable.
 //
+// Half of them have a session: what was not answered they send again, at another member and under
+// the same stamp, until it is.
+//
 // A put to a persistent shard that only asked for `delivered` promises nothing across a total
 // restart, and nobody else sees it before it is persisted: it counts as one that did not return.
 #ifndef FRESHET_TEST_NATIVE_SIMULATION_WORLD_CLIENTS_H_
@@ -28,6 +31,7 @@ class WorldClients {
   uint64_t answered() const { return answered_; }
   uint64_t reads() const { return reads_; }
   uint64_t checked() const { return checked_; }
+  uint64_t retries() const { return retries_; }
   // Every history, once all is at rest.
   void check();
   std::string describe() const;
@@ -57,10 +61,16 @@ class WorldClients {
     uint64_t life = 0;
     bool persisted = false;
     bool makes_pool = false;  // no operation on a key
+    // Of a put, so that it can be sent again.
+    size_t size = 0;
+    Version expected = 0;  // 0: whatever there is
+    SessionStamp stamp;
     WorldLedger::Floor floor{};
   };
   struct Client {
-    Operation now;  // token 0: none
+    Operation now;         // token 0: none
+    uint64_t session = 0;  // 0: none
+    uint64_t requests = 0;
     NodeId node = 0;
     std::unordered_map<uint64_t, std::pair<uint64_t, Version>> known;  // newest value by register
   };
@@ -71,6 +81,7 @@ class WorldClients {
   struct Acknowledged {
     ShardId shard;
     Completion completion;
+    uint64_t value;  // what was put
     bool persisted;
   };
   struct Shown {
@@ -91,6 +102,11 @@ class WorldClients {
   bool submit(Client& client, WorldNode& node);
   bool make_pool(WorldNode& node, Operation& operation);
   bool put(Client& client, WorldNode& node, Operation& operation);
+  Status send(WorldNode& node, const Operation& operation);
+  // Its answer is waited for, but not for ever.
+  void await(size_t client);
+  void retry_later(size_t client);
+  void retry(size_t client);
   bool read(WorldNode& node, Operation& operation);
   void give_up(Client& client);
   void finish_read(size_t client, const Operation& operation);
@@ -111,6 +127,7 @@ class WorldClients {
   Token next_token_ = kFirstToken + 1;
   uint64_t answered_ = 0;
   uint64_t reads_ = 0;
+  uint64_t retries_ = 0;
   uint64_t checked_ = 0;  // operations in histories that were found linearizable
   bool ended_ = false;
 };

@@ -9,6 +9,7 @@ namespace {
 
 constexpr Nanos kFaultMilli = 1'000'000;
 constexpr Nanos kArmedMax = 12'000 * kFaultMilli;
+constexpr int kTriesMax = 4;  // of the fault that the seed is for
 constexpr Nanos kFullTime = 5'000 * kFaultMilli;
 
 bool is_of_restart(WorldStep step) { return step >= WorldStep::kWaiting; }
@@ -26,12 +27,13 @@ void WorldFaults::arm() {
   left_--;
   auto fault = static_cast<WorldFault>(world_.random.below(kWorldFaults));
   auto step = static_cast<WorldStep>(world_.random.below(kWorldSteps));
-  if (count_ == 0 && world_.config.fault != WorldFault::kNone) {
+  const bool wanted = count_ == 0 && world_.config.fault != WorldFault::kNone;
+  if (wanted) {
     fault = world_.config.fault;
     step = world_.config.step;
   }
   count_++;
-  armed_ = {fault, step, world_.events.now() + kArmedMax};
+  armed_ = {fault, step, world_.events.now() + kArmedMax, wanted ? kTriesMax : 1};
   provoke(step);
 }
 
@@ -57,7 +59,12 @@ void WorldFaults::provoke(WorldStep step) {
 void WorldFaults::on_pass(WorldNode& node) {
   if (!armed_) return;
   const bool due = world_.events.now() >= armed_->until;
-  if (!due && (node.step_now() != armed_->step || world_.random.chance(25))) return;
+  const bool meets = node.step_now() == armed_->step;
+  if (due && !meets && --armed_->tries > 0) {
+    armed_->until = world_.events.now() + kArmedMax;
+    return provoke(armed_->step);
+  }
+  if (!due && (!meets || world_.random.chance(25))) return;
   const WorldFault fault = armed_->fault;
   armed_.reset();
   strike(fault, node);

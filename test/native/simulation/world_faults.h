@@ -42,6 +42,7 @@ class WorldFaults {
     WorldFault fault;
     WorldStep step;
     Nanos until;
+    int tries;
   };
 
   void arm();

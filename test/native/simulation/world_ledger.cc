@@ -151,6 +151,8 @@ void WorldLedger::cut_back(Shard& shard, ShardId id, Epoch epoch, Version versio
               std::to_string(shard.shown) + " was shown");
   if (version == shard.history.size()) return;
   undone += shard.history.size() - version;
+  for (size_t at = version; at < shard.history.size(); at++)
+    shard.applied.erase(shard.history[at].token);
   shard.history.resize(version);
   shard.shown = std::min(shard.shown, version);
   std::erase_if(shard.acknowledged, [&](const auto& item) { return item.first < epoch; });
@@ -181,6 +183,8 @@ void WorldLedger::check_history(WorldNode& node, ShardId id, Seen& seen, const S
     if (!shard.history.empty() && entry.time <= shard.history.back().time)
       violation(what + "time stands still");
     shard.history.push_back(entry);
+    if (token != 0 && !shard.applied.insert(token).second)
+      violation(what + "what was put is applied twice");
     deliveries++;
     world_.clients.on_delivered(id, version, record);
   }
@@ -196,11 +200,11 @@ void WorldLedger::check_late(const Shard& shard, const Entry& entry, Version ver
   if (!loose) violation(what + "delivered beyond the end of its epoch");
 }
 
-void WorldLedger::acknowledged(ShardId id, const Completion& completion, bool persisted) {
+void WorldLedger::acknowledged(ShardId id, const Completion& completion, Token token,
+                               bool persisted) {
   Shard& shard = shards_[id];
   const Version version = completion.version;
-  const bool known =
-      version <= shard.history.size() && shard.history[version - 1].token == completion.token;
+  const bool known = version <= shard.history.size() && shard.history[version - 1].token == token;
   const Epoch newest = shard.begins.empty() ? 0 : shard.begins.rbegin()->first;
   if (!known) {
     // Answered late, after a total restart that undid it.

@@ -1,6 +1,6 @@
 // What members of a World delivered, installed and answered, and whether that may be: one order of
 // the records of a shard and one history at the start of each epoch, one sequence of views, nothing
-// acknowledged lost.
+// acknowledged lost, nothing applied twice.
 //
 // A total restart may undo what was delivered and not persisted: the history is cut back then, and
 // the shard enters another **era**. Nothing else may take back anything.
@@ -10,6 +10,7 @@
 #include <array>
 #include <map>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "native/core/outputs.h"
@@ -33,8 +34,9 @@ class WorldLedger {
   // At rest: the member has all of the shard, as the others.
   void check_end(WorldNode& node, ShardId shard);
 
-  // A put was answered with this version; `persisted`: with the promise that it is on every disk.
-  void acknowledged(ShardId shard, const Completion& completion, bool persisted);
+  // A put of `token` was answered with this version; `persisted`: with the promise that it is on
+  // every disk.
+  void acknowledged(ShardId shard, const Completion& completion, Token token, bool persisted);
   // What a linearizable read that begins now has to show at least, and in which era.
   struct Floor {
     uint32_t era;
@@ -60,6 +62,7 @@ class WorldLedger {
   };
   struct Shard {
     std::vector<Entry> history;             // by version, from 1
+    std::unordered_set<Token> applied;      // those of the history
     std::map<Epoch, bool> loose;            // epochs of installed views; may they begin with less?
     std::map<Epoch, Version> begins;        // history before the epoch
     std::map<Epoch, Version> acknowledged;  // newest by epoch, as delivered

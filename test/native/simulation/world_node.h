@@ -30,6 +30,7 @@ struct LoopEvent {
     kWake = 3,   // rows wait
     kTimer = 4,  // `id` was asked for by after()
     kFile = 5,   // `id` was asked for by replace_file() or read_file(); `value` is a status
+    kMove = 6,   // somebody wants shard `id` moved; `value`: from node << 8 | to node
   } kind = Kind::kDone;
   NodeId node = 0;
   uint64_t id = 0;
