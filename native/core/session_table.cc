@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "native/core/check.h"
 
@@ -38,14 +39,10 @@ struct SessionTable::Session {
   }
 };
 
-// Open addressing over ids, sized once, with backward-shift deletion (Knuth, TAOCP 3, 6.4, R).
+// Open addressing over ids, at most half full, with backward-shift deletion (Knuth, TAOCP 3, 6.4,
+// R). Most shards have few sessions: it begins small.
 class SessionTable::IdMap {
  public:
-  explicit IdMap(size_t entries_max) {
-    size_t size = 64;
-    while (size < entries_max * 2) size *= 2;
-    cells_.resize(size);
-  }
   uint32_t find(uint64_t id) const {
     for (size_t i = home(id); cells_[i].value != kNone; i = next(i)) {
       if (cells_[i].id == id) return cells_[i].value;
@@ -53,14 +50,15 @@ class SessionTable::IdMap {
     return kNone;
   }
   void insert(uint64_t id, uint32_t value) {
-    size_t i = home(id);
-    while (cells_[i].value != kNone) i = next(i);
-    cells_[i] = {id, value};
+    if ((count_ + 1) * 2 > cells_.size()) grow();
+    count_++;
+    place({id, value});
   }
   void erase(uint64_t id) {
     size_t hole = home(id);
     while (cells_[hole].value != kNone && cells_[hole].id != id) hole = next(hole);
     if (cells_[hole].value == kNone) return;
+    count_--;
     for (size_t i = next(hole); cells_[i].value != kNone; i = next(i)) {
       const size_t distance = (i - home(cells_[i].id)) & (cells_.size() - 1);
       if (distance < ((i - hole) & (cells_.size() - 1))) continue;
@@ -75,16 +73,27 @@ class SessionTable::IdMap {
     uint64_t id = 0;
     uint32_t value = kNone;
   };
+  void place(const Cell& cell) {
+    size_t i = home(cell.id);
+    while (cells_[i].value != kNone) i = next(i);
+    cells_[i] = cell;
+  }
+  void grow() {
+    const std::vector<Cell> before = std::exchange(cells_, std::vector<Cell>(cells_.size() * 4));
+    for (const Cell& cell : before)
+      if (cell.value != kNone) place(cell);
+  }
   size_t home(uint64_t id) const { return spread(id) & (cells_.size() - 1); }
   size_t next(size_t i) const { return (i + 1) & (cells_.size() - 1); }
-  std::vector<Cell> cells_;
+  std::vector<Cell> cells_ = std::vector<Cell>(64);
+  size_t count_ = 0;
 };
 
 SessionTable::SessionTable(size_t sessions_max, size_t evicted_max)
     : sessions_max_(sessions_max),
-      ids_(std::make_unique<IdMap>(sessions_max)),
-      evicted_(std::make_unique<IdMap>(evicted_max)),
-      evicted_ring_(evicted_max) {
+      evicted_max_(evicted_max),
+      ids_(std::make_unique<IdMap>()),
+      evicted_(std::make_unique<IdMap>()) {
   FRESHET_CHECK(sessions_max > 0 && evicted_max > 0);
 }
 
@@ -158,18 +167,21 @@ uint32_t SessionTable::make_session(uint64_t id) {
 }
 
 void SessionTable::note_evicted(uint64_t id) {
-  uint64_t& place = evicted_ring_[evicted_count_ % evicted_ring_.size()];
-  if (evicted_count_ >= evicted_ring_.size()) evicted_->erase(place);
-  place = id;
+  if (evicted_ring_.size() < evicted_max_) {
+    evicted_ring_.push_back(id);
+  } else {
+    uint64_t& place = evicted_ring_[evicted_count_ % evicted_max_];
+    evicted_->erase(place);
+    place = id;
+  }
   evicted_count_++;
   evicted_->insert(id, 0);
 }
 
 std::vector<uint64_t> SessionTable::evicted() const {
-  const size_t size = evicted_ring_.size();
   std::vector<uint64_t> ids;
-  for (size_t i = evicted_count_ - std::min(evicted_count_, size); i < evicted_count_; i++)
-    ids.push_back(evicted_ring_[i % size]);
+  for (size_t i = evicted_count_ - evicted_ring_.size(); i < evicted_count_; i++)
+    ids.push_back(evicted_ring_[i % evicted_max_]);
   return ids;
 }
 
@@ -231,7 +243,7 @@ bool SessionTable::decode(Bytes bytes) {
   std::vector<uint64_t> words(bytes.size() / sizeof(uint64_t));
   if (bytes.size() % sizeof(uint64_t) != 0 || !measure(bytes, words)) return false;
   size_t at = 0;
-  SessionTable fresh(sessions_max_, evicted_ring_.size());
+  SessionTable fresh(sessions_max_, evicted_max_);
   for (uint64_t left = words[at++]; left > 0; left--) {
     const uint32_t index = fresh.make_session(words[at]);
     fresh.link_newest(index);
@@ -266,7 +278,7 @@ bool SessionTable::measure(Bytes bytes, std::vector<uint64_t>& words) const {
     if (!has(4 * answers)) return false;
     at += 4 * answers;
   }
-  if (!has(1) || words[at] > evicted_ring_.size()) return false;
+  if (!has(1) || words[at] > evicted_max_) return false;
   return words.size() == at + 1 + words[at];
 }
 

@@ -69,10 +69,11 @@ class SessionTable {
   void link_newest(uint32_t index);
 
   const size_t sessions_max_;
+  const size_t evicted_max_;
   std::vector<Session> sessions_;
   std::unique_ptr<IdMap> ids_;
   std::unique_ptr<IdMap> evicted_;
-  std::vector<uint64_t> evicted_ring_;
+  std::vector<uint64_t> evicted_ring_;  // once it is full, by evicted_count_ mod its size
   size_t evicted_count_ = 0;
   size_t count_ = 0;
   uint32_t newest_ = kNone;  // list in order of last use
