@@ -101,7 +101,9 @@ void World::note(const std::string& text) {
 // Once the faults have ended everybody has to come together, and everything to be answered.
 void World::watch() {
   const Nanos ended = config.script.empty() ? faults.ended_at() : script.ended_at();
-  if (ended != 0) {
+  if (ended == 0) {
+    rests_since_ = events.now();
+  } else {
     const bool enough = events.now() >= config.time && clients.answered() >= config.operations;
     const bool settled = is_settled();
     if (settled && settled_after == 0) settled_after = events.now() - ended;
