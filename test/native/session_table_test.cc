@@ -21,6 +21,18 @@ void record(SessionTable& table, uint64_t session, uint64_t request, uint64_t lo
   table.record({session, request, lowest}, {.version = session * 1000 + request});
 }
 
+TEST(a_table_grows_with_its_sessions_and_keeps_them_apart) {
+  constexpr uint64_t kMade = 20'000;
+  SessionTable table;
+  for (uint64_t id = 1; id <= kMade; id++) record(table, id, 1);
+  EXPECT_EQ(table.count(), kSessionsMax);
+  for (uint64_t id = 1; id <= kMade; id++) {
+    const bool kept = id > kMade - kSessionsMax;
+    EXPECT(look(table, id, 1) == (kept ? Seen::kRepeat : Seen::kExpired));
+  }
+  EXPECT(look(table, kMade + 1, 1) == Seen::kNew);
+}
+
 }  // namespace
 
 TEST(a_repeat_gets_the_first_answer_in_any_order) {
