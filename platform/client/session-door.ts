@@ -8,7 +8,8 @@
  *  1. A change has one stamp for all its tries; the stamp is given back once nobody tries any more.
  *  2. A change whose outcome is not known is rejected as TIMEOUT, SESSION_EXPIRED, or with the
  *     error of its only try; never as one that was not made.
- *  3. Triggers, new pools and streams that have begun are not tried again.
+ *  3. Triggers, the removal of pools and streams that have begun are not tried again. A pool that
+ *     is there with the same options is as good as made.
  */
 import {
   type CallLimits,
@@ -137,7 +138,7 @@ export class SessionDoor implements Door {
   }
 
   async createPool(options: PoolOptions): Promise<PoolInfo> {
-    return this.#once((door) => door.createPool(options));
+    return this.#insist({}, (door) => door.createPool(options));
   }
 
   async removePool(name: string): Promise<void> {

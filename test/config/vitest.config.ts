@@ -22,7 +22,7 @@ const suites: readonly Suite[] = [
   })),
   { name: 'simulation', group: 1, workers: 2, timeoutMs: 120 * second },
   // Real members on a few cores: one file at a time.
-  { name: 'integration', group: 2, workers: 1, timeoutMs: 120 * second },
+  { name: 'integration', group: 2, workers: 2, timeoutMs: 120 * second },
   // Clusters of processes: one at a time.
   { name: 'interaction', group: 3, workers: 1, timeoutMs: 600 * second },
   { name: 'browser', group: 4, workers: 1, timeoutMs: 120 * second },

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type DevCluster, startDevCluster } from '../../platform/cli/dev-cluster.ts';
+import { connect, raw } from '../../platform/client/mod.ts';
 import { makeTempFolder, type TemporaryFolder } from '../support/mod.ts';
 
 let folder: TemporaryFolder;
@@ -52,9 +53,10 @@ it('starts a member again until it runs, not once only', async () => {
   });
   await noted(/member 2 does not start: .*it is tried again/);
   await new Promise((resolve) => occupant.close(resolve));
-  await dev.door.createPool({ name: '/again', kind: 'persistent' });
-  const key = '/again/a';
-  expect(await dev.door.put({ key, value: Buffer.from('1') })).toMatchObject({ version: 1 });
+  const db = await connect(dev.grpc, { timeoutMs: 60_000 });
+  await db.createPool({ name: '/again', kind: 'persistent' });
+  expect(await db.pool('/again', raw()).put('a', Buffer.from('1'))).toMatchObject({ version: 1 });
+  await db.close();
 });
 
 it('gives a start up when it is interrupted, and leaves nothing of it running', async () => {

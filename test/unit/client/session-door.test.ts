@@ -3,6 +3,7 @@ import {
   type ErrorCode,
   FreshetError,
   ManualClock,
+  type PoolInfo,
   type PutRequest,
   type PutResult,
   SeededRandom,
@@ -44,6 +45,10 @@ class FakeMember {
       triggerPut: async (request) => {
         await answer(request);
         return { members: [], time: 0 };
+      },
+      createPool: async ({ name, kind }) => {
+        await answer({ key: name, value: new Uint8Array(0) });
+        return { name, kind } as PoolInfo;
       },
       members: async () => {
         await answer({ key: '/members', value: new Uint8Array(0) });
@@ -184,6 +189,14 @@ describe('what is no change', () => {
     const { door } = rig([a, b]);
     await expect(door.triggerPut(put('/p/k'))).rejects.toMatchObject({ code: 'UNREACHABLE' });
     await door.triggerPut(put('/p/k'));
+    expect([a.asked.length, b.asked.length]).toEqual([1, 1]);
+  });
+
+  test('a pool is asked for until it is there', async () => {
+    const [a, b] = [new FakeMember('a').answers('NOT_CURRENT'), new FakeMember('b').answers(done)];
+    const { door } = rig([a, b]);
+    const pool = { name: '/p', kind: 'volatile' } as const;
+    expect(await door.createPool(pool)).toMatchObject(pool);
     expect([a.asked.length, b.asked.length]).toEqual([1, 1]);
   });
 
