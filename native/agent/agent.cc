@@ -316,14 +316,6 @@ int Agent::maintain(bool idle) {
   return to_maintain_ ? 1 : 0;
 }
 
-void Agent::show_space() {
-  if (log_ == nullptr || log_->space_state() == space_) return;
-  space_ = log_->space_state();
-  for (const auto& [id, log] : logs_)
-    if (find(id)->is_open()) find(id)->store()->on_log_state(space_);
-  rows_.push(make_row(RowKind::kDisk, log_->free_space(), space_ == Status::kOk ? 0 : 1));
-}
-
 void Agent::run_timers(Nanos now) {
   beat_at_ = now + config_.heartbeat;
   links_.beat(now, shared_.loop_beat.load(std::memory_order_relaxed));
@@ -333,7 +325,7 @@ void Agent::run_timers(Nanos now) {
   for (ShardHost* host : order_) host->show_delivered();
   watch_lag(now);
   shared_.counters.show(transport_.counters());
-  show_space();
+  look_at_disks();
   rows_.end_quiet();
 }
 
@@ -360,7 +352,6 @@ ShardLog* Agent::log_of(ShardId shard) {
 }
 
 void Agent::open_shard(ShardHost& host, std::shared_ptr<Store> store) {
-  store->on_log_state(space_);
   host.set_store(std::move(store));
   if (host.view().persistent()) logs_[host.id()] = std::make_unique<ShardLog>(host, *log_);
 }

@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -127,7 +128,8 @@ class Agent {
   int collect_events();
   int run_logs(bool idle);
   int maintain(bool idle);
-  void show_space();
+  void look_at_disks();
+  void note_disk(NodeId node, const DiskSpace& space);
   void run_timers(Nanos now);
   void ask_loop(Nanos now);
   void watch_lag(Nanos now);
@@ -157,7 +159,7 @@ class Agent {
   std::vector<SubscriptionEvent> events_;
   bool links_dirty_ = false;
   bool to_maintain_ = false;  // a store has more to clean up
-  Status space_ = Status::kOk;
+  std::map<NodeId, DiskSpace> short_disks_;  // of members whose disks have not room enough
   size_t subscriptions_ = 0;
   size_t next_collector_ = 0;
   const Nanos now_start_;

@@ -56,6 +56,35 @@ void Agent::watch_lag(Nanos now) {
   for (ShardHost* host : order_) host->watch_lag(now, is_heard);
 }
 
+// What each disk has left is told to all, and asked for here: a shard takes what all of its members
+// have room for.
+void Agent::look_at_disks() {
+  if (log_ != nullptr) {
+    const DiskSpace mine = log_->space();
+    views_.set_disk(mine);
+    note_disk(config_.node, mine);
+  }
+  for (const NodeId node : views_.peers()) note_disk(node, views_.disk_of(node));
+  for (ShardHost* host : order_) {
+    DiskRoom least = DiskRoom::kEnough;
+    for (const auto& [node, space] : short_disks_)
+      if (host->contains(node)) least = std::max(least, space.room);
+    host->set_disk_room(least);
+  }
+}
+
+void Agent::note_disk(NodeId node, const DiskSpace& space) {
+  const auto found = short_disks_.find(node);
+  if (space.room == DiskRoom::kEnough) {
+    if (found == short_disks_.end()) return;
+    short_disks_.erase(found);
+  } else {
+    if (found != short_disks_.end() && found->second == space) return;
+    short_disks_[node] = space;
+  }
+  rows_.push(make_row(RowKind::kDisk, node, space.free, static_cast<uint8_t>(space.room)));
+}
+
 Status Agent::add_peer(const PeerAddress& address, std::shared_ptr<PeerView> view) {
   const Status status = links_.add(address, std::move(view));
   if (is_ok(status)) views_.add_peer(address.node);
@@ -65,6 +94,7 @@ Status Agent::add_peer(const PeerAddress& address, std::shared_ptr<PeerView> vie
 void Agent::forget_peer(NodeId node) {
   if (!views_.has_view()) lose(node);
   views_.forget_peer(node);
+  note_disk(node, {});
   links_.forget(node);
 }
 

@@ -39,7 +39,6 @@ void LogFiles::look_at_space() {
   uint64_t bytes = 0;
   if (!is_ok(files_.free_space(data_, bytes))) return;
   free_.store(bytes, std::memory_order_relaxed);
-  nearly_full_.store(bytes < free_space_min_, std::memory_order_release);
 }
 
 Status LogFiles::make(ShardId shard, uint64_t segment, std::shared_ptr<LogFile>& out) {

@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "native/core/disk_space.h"
 #include "native/core/status.h"
 #include "native/core/types.h"
 #include "native/io/file.h"
@@ -61,8 +62,9 @@ class LogFiles {
   void ask_room(const std::shared_ptr<LogFile>& file, uint64_t end);
 
   void look_at_space();
-  uint64_t free_space() const { return free_.load(std::memory_order_relaxed); }
-  bool is_nearly_full() const { return nearly_full_.load(std::memory_order_acquire); }
+  DiskSpace space() const {
+    return make_disk_space(free_.load(std::memory_order_relaxed), free_space_min_);
+  }
 
  private:
   Status make(ShardId shard, uint64_t segment, std::shared_ptr<LogFile>& out);
@@ -88,7 +90,6 @@ class LogFiles {
   bool stopping_ = false;
   std::thread thread_;
   std::atomic<uint64_t> free_{UINT64_MAX};
-  std::atomic<bool> nearly_full_{false};
 };
 
 }  // namespace freshet

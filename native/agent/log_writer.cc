@@ -61,7 +61,10 @@ class LogWriter::Impl {
   int do_work();
   bool has_work() const { return !batches_.empty(); }
 
-  const LogFiles& log_files() const { return log_files_; }
+  DiskSpace space() {
+    if (!config_.threads) log_files_.look_at_space();
+    return log_files_.space();
+  }
   Stats stats() const {
     return {turns_.load(std::memory_order_relaxed), count_.load(std::memory_order_relaxed),
             bytes_.load(std::memory_order_relaxed), syncs_.load(std::memory_order_relaxed)};
@@ -155,10 +158,7 @@ int LogWriter::Impl::do_work() {
     log_files_.ask_room(shard.file, batch.offset + batch.bytes.size());
   }
   for (const LogBatch& batch : turn_) shards_[batch.shard].asked = false;
-  if (!config_.threads) {
-    log_files_.look_at_space();
-    log_files_.keep_once();
-  }
+  if (!config_.threads) log_files_.keep_once();
   add(turns_, 1);
   return static_cast<int>(turn_.size());
 }
@@ -233,10 +233,7 @@ bool LogWriter::submit(const LogBatch& batch) { return impl_->submit(batch); }
 bool LogWriter::collect(LogReport& report) { return impl_->collect(report); }
 int LogWriter::do_work() { return impl_->do_work(); }
 bool LogWriter::has_work() const { return impl_->has_work(); }
-Status LogWriter::space_state() const {
-  return impl_->log_files().is_nearly_full() ? Status::kDiskFull : Status::kOk;
-}
-uint64_t LogWriter::free_space() const { return impl_->log_files().free_space(); }
+DiskSpace LogWriter::space() { return impl_->space(); }
 LogWriter::Stats LogWriter::stats() const { return impl_->stats(); }
 
 }  // namespace freshet

@@ -24,6 +24,7 @@
 #include <memory>
 #include <string>
 
+#include "native/core/disk_space.h"
 #include "native/core/status.h"
 #include "native/core/store/store.h"
 #include "native/core/types.h"
@@ -35,7 +36,7 @@ struct LogWriterConfig {
   std::string data;  // folder of this member
   uint64_t cluster = 0;
   uint64_t disk = 0;                              // identity of the data folder (see DataFolder)
-  uint64_t free_space_min = uint64_t{256} << 20;  // below: kDiskFull is reported
+  uint64_t free_space_min = uint64_t{256} << 20;  // below: the disk is nearly full
   uint64_t prepare_step = uint64_t{2} << 20;      // bytes zeroed ahead at once
   bool threads = true;  // false: no thread is made, the owner calls do_work() (simulation)
 };
@@ -65,9 +66,8 @@ class LogWriter {
   int do_work();
   bool has_work() const;
 
-  // kOk, or kDiskFull while free space is below the minimum: for Store::on_log_state.
-  Status space_state() const;
-  uint64_t free_space() const;  // bytes, as last seen
+  // As last seen, at most half a second ago.
+  DiskSpace space();
 
   struct Stats {
     uint64_t turns = 0;

@@ -206,6 +206,7 @@ Status ShardHost::try_submit(const SubmitCommand& command) {
   if (!is_running()) return not_running();
   if (is_changing()) return Status::kOverloaded;
   if (!are_enough(replica_->config().members.size())) return Status::kShardStopped;
+  if (view_.persistent() && is_refused(command.kind, disk_room_)) return Status::kDiskFull;
   const Status admitted = store_->admission();
   if (!is_ok(admitted)) return admitted;
   const Change change = command.change();

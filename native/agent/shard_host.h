@@ -21,6 +21,7 @@
 #include "native/agent/peer_links.h"
 #include "native/agent/row_output.h"
 #include "native/agent/shard_view.h"
+#include "native/core/disk_space.h"
 
 namespace freshet {
 
@@ -114,6 +115,10 @@ class ShardHost {
   // At heartbeats. `is_heard` as in ShardReplica::watch_lag.
   void watch_lag(Nanos now, const std::function<bool(NodeId)>& is_heard);
 
+  // The least that a disk of the epoch's members has: of a persistent shard nothing that needs more
+  // is taken.
+  void set_disk_room(DiskRoom room) { disk_room_ = room; }
+
   // One pass. True in `ended` if the epoch ended by itself in it (a broken peer).
   int step(Micros wall, Nanos now, bool& ended);
   bool has_deferred() const { return !deferred_.empty(); }
@@ -156,6 +161,7 @@ class ShardHost {
   size_t deferred_bytes_ = 0;
   Nanos lag_patience_ = 0;
   std::vector<Lag> lags_;
+  DiskRoom disk_room_ = DiskRoom::kEnough;
   Outputs out_;
 };
 

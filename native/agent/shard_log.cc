@@ -38,7 +38,7 @@ Status ShardLog::on_report(const LogReport& report) {
   if (!is_ok(report.status)) {
     failed_ = report.status;
     has_held_ = has_more_ = false;
-    store.on_log_state(report.status);
+    store.on_log_failed();
     return report.status;
   }
   store.on_batch_synced(report.batch);

@@ -216,6 +216,13 @@ void ViewHost::on_stopped(const ShardReplica& replica) {
   leave();
 }
 
+void ViewHost::set_disk(const DiskSpace& space) {
+  if (space == disk_) return;
+  disk_ = space;
+  membership_->set_disk(space);
+  dirty = true;
+}
+
 void ViewHost::leave() {
   if (has_view()) membership_->leave();
   dirty = true;
@@ -224,6 +231,7 @@ void ViewHost::leave() {
 void ViewHost::renew(uint64_t incarnation) {
   membership_ = std::make_unique<Membership>(MemberId{context_.me, incarnation}, context_.limits,
                                              context_.canary);
+  membership_->set_disk(disk_);
   for (const NodeId node : peers_) grant(node);
   context_.lease_until.store(INT64_MAX);
   to_fill_ = to_record_ = 0;

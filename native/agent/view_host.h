@@ -104,6 +104,10 @@ class ViewHost {
   bool is_heard_since(NodeId node, Nanos since) const {
     return membership_->is_heard_since(node, since);
   }
+  // As Membership's.
+  void set_disk(const DiskSpace& space);
+  DiskSpace disk_of(NodeId node) const { return membership_->disk_of(node); }
+  const std::vector<NodeId>& peers() const { return peers_; }
   // An epoch ended here by itself (its log failed, a peer broke the protocol): without it this
   // member is none of the view.
   void on_stopped(const ShardReplica& replica);
@@ -132,6 +136,7 @@ class ViewHost {
   std::unique_ptr<Membership> membership_;
   std::vector<NodeId> peers_;
   size_t ring_size_ = kRingSizeMin;
+  DiskSpace disk_;
   uint64_t to_fill_ = 0;    // vote that waits for filled()
   uint64_t to_record_ = 0;  // vote whose record is being written
   bool leads_ = false;

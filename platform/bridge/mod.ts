@@ -1,5 +1,6 @@
 export { loadAddon } from './load.ts';
 export type {
+  DiskRoom,
   EpochOptions,
   MemberHandle,
   MemberOptions,
@@ -11,6 +12,7 @@ export type {
 } from './native.ts';
 export {
   acks,
+  diskRooms,
   extraColumns,
   extraWidth,
   frontierColumns,

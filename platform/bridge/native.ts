@@ -65,13 +65,17 @@ export const rowKinds = {
   released: 7,
   /** shard, status, segment, offset: damage found in a log */
   damage: 8,
-  /** free bytes, 1 if puts are refused for want of space */
+  /** node id, free bytes, diskRooms: what the disk of a member has left, while that is not enough */
   disk: 9,
   /** viewNotices: what happened to the views; see `view` */
   view: 10,
   /** shard, epoch, node id, lagKinds, waited ms, sequences lacked: it held this member up */
   lag: 11,
 } as const;
+
+/** enough; little: values are refused; none: all changes are. */
+export const diskRooms = { enough: 0, little: 1, none: 2 } as const;
+export type DiskRoom = (typeof diskRooms)[keyof typeof diskRooms];
 
 /** What a member was waited for: what it receives, delivers, or syncs. */
 export const lagKinds = { received: 0, delivered: 1, persisted: 2 } as const;

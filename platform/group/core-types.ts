@@ -1,4 +1,5 @@
 /** What passes between a member's native side and whoever uses it. */
+import type { DiskRoom } from '../bridge/mod.ts';
 import type { Lag } from './slow-members.ts';
 
 /** The answer to one change. `status` 0: accepted. */
@@ -33,7 +34,8 @@ export interface CoreListener {
   onPeer?(node: number, state: 'up' | 'down' | 'refused', status: number): void;
   onShardStopped?(shard: number, status: number, lostNode: number): void;
   onMessage?(from: number, bytes: Buffer): void;
-  onDisk?(freeBytes: number, full: boolean): void;
+  /** What a member has left on its disk; told while that is not enough, and when it is again. */
+  onDisk?(node: number, freeBytes: number, room: DiskRoom): void;
   /** `notice` is one of viewNotices. */
   onView?(notice: number): void;
   /** It was made to wait for another member. */

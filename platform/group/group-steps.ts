@@ -30,6 +30,8 @@ type Step = Exclude<GroupEffect, { readonly type: 'send' | 'changed' | 'log' | '
 
 export interface StepsOptions extends GroupOptions {
   readonly care: LogCare;
+  /** Logs have no room for more than what is under way. */
+  readonly isDiskFull: () => boolean;
 }
 
 const endedCall = 'group.ended';
@@ -60,7 +62,12 @@ export class GroupSteps {
     this.#log = options.log;
     this.#enter = enter;
     this.#ringSize = options.layout.commonRingSize(options.ringBudgetBytes);
-    this.#filler = new ShardFiller(options.core, options.messages, this.#isPersistent);
+    this.#filler = new ShardFiller(
+      options.core,
+      options.messages,
+      this.#isPersistent,
+      options.isDiskFull,
+    );
     this.#progress = new FillProgress(options.clock, (attempt) => {
       enter({ type: 'filling', attempt });
     });

@@ -16,6 +16,7 @@ import type { GroupOptions, MemberAddress } from './group-options.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import { LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
+import { MemberDisks } from './member-disks.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardClosing } from './shard-closing.ts';
 import { heldByRecord, type ShardHomes } from './shard-homes.ts';
@@ -48,6 +49,7 @@ export class Group {
   readonly layout: Layout;
   readonly care: LogCare;
   readonly #options: GroupOptions;
+  readonly #disks: MemberDisks;
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
   readonly #machine: GroupMachine;
@@ -69,6 +71,7 @@ export class Group {
     this.#core = core;
     this.#messages = messages;
     this.#log = options.log;
+    this.#disks = new MemberDisks(core, options.log);
     this.care = new LogCare({
       ...options,
       ...options.logCare,
@@ -78,7 +81,8 @@ export class Group {
         this.#publishView();
       },
     });
-    this.#steps = new GroupSteps({ ...options, care: this.care }, (event) => {
+    const isDiskFull = (): boolean => this.#disks.isMineFull;
+    this.#steps = new GroupSteps({ ...options, care: this.care, isDiskFull }, (event) => {
       this.#enter(event);
     });
     this.#closing = new ShardClosing({
@@ -335,6 +339,11 @@ export class Group {
       ...(missing === '' ? {} : { mend: `Start member ${missing} again` }),
       details: { shard, missing },
     });
+  }
+
+  /** DISK_FULL, which names the member of the shard whose disk it is. */
+  diskFullError(shard: number, what: string): FreshetError {
+    return this.#disks.fullError(shard, this.holders(shard), what);
   }
 
   /** Goes by this member's own word; resolves once the others have gone on, or cannot. */

@@ -10,6 +10,7 @@
 import { check, type FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
 import {
   acks,
+  type DiskRoom,
   type EpochOptions,
   headWidth,
   type MemberHandle,
@@ -433,7 +434,7 @@ export class MemberCore {
         this.#tell((listener) => listener.onLag?.(lagIn(rows, at)));
         return;
       case rowKinds.disk:
-        this.#tell((listener) => listener.onDisk?.(a, b === 1));
+        this.#tell((listener) => listener.onDisk?.(a, b, c as DiskRoom));
         return;
       case rowKinds.view:
         this.#tell((listener) => listener.onView?.(a));

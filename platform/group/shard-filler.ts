@@ -39,11 +39,18 @@ export class ShardFiller {
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
   readonly #persistent: (shard: number) => boolean;
+  readonly #isDiskFull: () => boolean;
   #trusted: readonly number[] = [];
 
-  /** `persistent` says of a shard whether it has a log. */
-  constructor(core: MemberCore, messages: PeerMessages, persistent: (shard: number) => boolean) {
+  /** `persistent` says of a shard whether it has a log; `isDiskFull` whether logs have no room. */
+  constructor(
+    core: MemberCore,
+    messages: PeerMessages,
+    persistent: (shard: number) => boolean,
+    isDiskFull: () => boolean,
+  ) {
     this.#persistent = persistent;
+    this.#isDiskFull = isDiskFull;
     this.#core = core;
     this.#messages = messages;
     messages.handle(readLogCall, (_from, argument) => {
@@ -75,6 +82,7 @@ export class ShardFiller {
     epochMax: number,
     signal: AbortSignal,
   ): Promise<boolean> {
+    this.#requireRoom(shard);
     const chunk = await this.#readDonor(shard, donor, mine, signal);
     const records = recordsThrough(chunk, epochMax);
     if (records.byteLength > 0) await this.#core.appendLog(shard, records);
@@ -83,7 +91,8 @@ export class ShardFiller {
 
   /**
    * `mine` is where this member stands; `local` is told what waits for this member's disk alone;
-   * nothing of epochs above `through` is fetched. Throws when donor or disk fails, or when aborted.
+   * nothing of epochs above `through` is fetched. Throws when donor or disk fails, or when
+   * aborted; DISK_FULL before the disk would fail.
    */
   async fill(
     fill: Fill,
@@ -101,8 +110,15 @@ export class ShardFiller {
       common = this.#persistent(shard) ? common : start;
     }
     for (let place: Place | null = common; place !== null;) {
+      this.#requireRoom(shard);
       place = await this.#fetchChunk(shard, donor, place, signal, local, through);
     }
+  }
+
+  /** Nobody waits for what is fetched here: what the disk has left belongs to the running epochs. */
+  #requireRoom(shard: number): void {
+    if (!this.#persistent(shard) || !this.#isDiskFull()) return;
+    throw new FreshetError('DISK_FULL', `Shard ${String(shard)} is not filled: no room is left`);
   }
 
   /**

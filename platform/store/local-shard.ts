@@ -459,7 +459,9 @@ export class LocalShard implements ShardAccess {
       const what = `The change of ${key} may or may not have been made`;
       throw this.#group.stoppedError(this.shard, what);
     }
-    throw this.#core.error(status, `The change of ${key}`, { key, shard: this.shard });
+    const what = `The change of ${key}`;
+    if (name === 'DISK_FULL') throw this.#group.diskFullError(this.shard, what);
+    throw this.#core.error(status, what, { key, shard: this.shard });
   }
 
   /** What is answered later than at delivery, or again to a retry, comes without it. */

@@ -106,7 +106,7 @@ const rounds: Readonly<Record<string, Round>> = {
   ],
   'fill the disk of one': (cast) => [
     `leave ${cast.one} ${String(diskMiB.tooLittle)}MiB`,
-    `put-refused ${cast.one} DISK_FULL`,
+    `put-refused ${cast.other} DISK_FULL`,
     `leave ${cast.one} ${String(diskMiB.enough)}MiB`,
   ],
   'leave nothing of the disk of one': (cast) => [

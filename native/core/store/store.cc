@@ -26,9 +26,7 @@ bool Store::close_batch(Sequence delivered, LogBatch& out) {
 }
 bool Store::close_idle(LogBatch& out) { return impl_->close_idle(out); }
 void Store::on_batch_synced(const LogBatch& batch) { impl_->on_batch_synced(batch); }
-void Store::on_log_state(Status state) {
-  if (impl_->log_state != Status::kDiskFailed) impl_->log_state = state;
-}
+void Store::on_log_failed() { impl_->log_failed = true; }
 bool Store::maintain(size_t bytes_max) { return impl_->maintain(bytes_max); }
 
 Version Store::newest_version() const { return impl_->newest_version(); }

@@ -120,8 +120,8 @@ class Store {
   void abandon_large(Rank sender);  // the rest will never come; idempotent
 
   // Would a new request be taken now? kOverloaded: memory is short at this member or its disk is
-  // behind. kDiskFull, kDiskFailed: as told by on_log_state. To be asked before a request is
-  // ordered; apply() itself refuses only for reasons that are the same at every member.
+  // behind. kDiskFailed: its log is broken. To be asked before a request is ordered; apply() itself
+  // refuses only for reasons that are the same at every member.
   Status admission() const;
 
   // Closes what was applied since the last batch into one, with its mark; a batch lies within one
@@ -131,7 +131,7 @@ class Store {
   // is not on disk yet. False: nothing to say.
   bool close_idle(LogBatch& out);
   void on_batch_synced(const LogBatch& batch);
-  void on_log_state(Status state);  // kOk, kDiskFull (until kOk), kDiskFailed (for good)
+  void on_log_failed();  // for good
 
   // Frees what no reader holds, drops or cleans segments, copying at most `bytes_max` (256 KiB are
   // about 50 µs). Call it when idle, and once a pass. Returns true if more is to be done.

@@ -45,7 +45,7 @@ Store::Impl::~Impl() {
 }
 
 Status Store::Impl::admission() const {
-  if (log_state != Status::kOk) return log_state;
+  if (log_failed) return Status::kDiskFailed;
   if (is_volatile()) {
     const uint64_t limit = config.memory_max + 2 * config.segment_size;
     return segments_.resident_bytes() > limit ? Status::kOverloaded : Status::kOk;

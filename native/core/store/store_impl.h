@@ -85,7 +85,7 @@ class Store::Impl final : public Subscriptions::Source {
   Micros time_now() const { return newest_time.load(std::memory_order_relaxed); }
 
   StoreConfig config;
-  Status log_state = Status::kOk;
+  bool log_failed = false;
   std::atomic<Version> persisted{0};
   std::atomic<Micros> newest_time{0};  // readers may ask; only the writer moves it
   LogPosition last_position;

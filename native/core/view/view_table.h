@@ -11,6 +11,7 @@
 //            changes          count of changes of the other groups
 //            loop_beat        turns of my event loop
 //            lease_dropped    attempt in which I saw myself suspected: waives promises to me
+//            disk             room of my disk (disk_space.h)
 //            incarnation      whose row this is; the last of its group, so that a row that shows it
 //            is
 //                             whole
@@ -59,6 +60,7 @@ struct ViewRow {
   static constexpr size_t kChanges = 1;
   static constexpr size_t kLoopBeat = 2;
   static constexpr size_t kLeaseDropped = 3;
+  static constexpr size_t kDisk = 4;
   static constexpr size_t kEcho = 8;  // + seat
   static constexpr size_t kIncarnation = kEcho + kMembersMax;
 

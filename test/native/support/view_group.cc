@@ -139,6 +139,12 @@ bool ViewGroup::are_alike() {
     // One that only set rules, or came before them, has no version: it is answered all the same.
     if (node != 0 && (token == 0 || !at(node)->is_answered(token))) return false;
   }
+  for (const auto& process : world_.running) {
+    for (const auto& other : world_.running) {
+      const DiskSpace seen = process->membership().disk_of(other->id().node);
+      if (other != process && !(seen == other->disk())) return false;
+    }
+  }
   for (const ViewShard& shard : shards_) {
     for (const auto& process : world_.running) {
       Store* store =

@@ -22,7 +22,14 @@ ViewProcess::ViewProcess(ViewWorld& world, MemberId id)
       offset_(world.random.between(1'000'000'000, 1'000'000'000'000)),
       drift_ppm_(world.random.between(-499, 499)),
       membership_(std::make_unique<Membership>(id, MembershipLimits{}, world.canary)),
-      row_(ViewRow::kSlot) {}
+      row_(ViewRow::kSlot) {
+  membership_->set_disk(disk());
+}
+
+// Another one for each incarnation.
+DiskSpace ViewProcess::disk() const {
+  return {id_.incarnation, static_cast<DiskRoom>(id_.incarnation % 3)};
+}
 
 ViewProcess::~ViewProcess() = default;
 

@@ -78,6 +78,7 @@ class ViewProcess final : public ViewEndpoint {
   bool alive() const { return alive_; }
   bool paused() const { return paused_; }
   const Membership& membership() const { return *membership_; }
+  DiskSpace disk() const;
   bool is_blank() const { return membership_->view().number == 0; }
   bool is_leaving() const { return leaving_; }
   ViewStep step_now() const;

@@ -74,13 +74,19 @@ async function fill(mine: ListLog, donor: ListLog, persistent = true): Promise<v
   await fillerOf(mine, donor, persistent).fill({ shard: 1, donor: 2 }, last, signal, at);
 }
 
-function fillerOf(mine: ListLog, donor: ListLog, persistent = true): ShardFiller {
+function fillerOf(
+  mine: ListLog,
+  donor: ListLog,
+  persistent = true,
+  isDiskFull = (): boolean => false,
+): ShardFiller {
   const handlers = new Map<string, CallHandler>();
   const served = { handle: (name: string, run: CallHandler) => handlers.set(name, run) };
   new ShardFiller(
     donor as unknown as MemberCore,
     served as unknown as PeerMessages,
     () => persistent,
+    () => false,
   );
   const messages = {
     handle: () => undefined,
@@ -91,6 +97,7 @@ function fillerOf(mine: ListLog, donor: ListLog, persistent = true): ShardFiller
     mine as unknown as MemberCore,
     messages as unknown as PeerMessages,
     () => persistent,
+    isDiskFull,
   );
 }
 
@@ -213,6 +220,20 @@ describe('filling a shard', () => {
     await fill(mine, donor, false);
     expect(mine.records).toEqual(all);
     expect(mine.cuts).toBe(1);
+  });
+
+  test('stops before the disk is full, unless it is in memory alone', async () => {
+    const donor = new ListLog(history([[1, 9]]));
+    const from = { shard: 1, donor: 2 };
+    const start = { epoch: 0, sequence: -1 };
+    const { signal } = new AbortController();
+    const onDisk = new ListLog([]);
+    const filling = fillerOf(onDisk, donor, true, () => true).fill(from, start, signal, at);
+    await expect(filling).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(onDisk.records).toEqual([]);
+    const inMemory = new ListLog([], false);
+    await fillerOf(inMemory, donor, false, () => true).fill(from, start, signal, at);
+    expect(inMemory.records).toEqual(donor.records);
   });
 
   test.each([0, 1, 5, 10, 11])('the common point after %d records is found', async (shared) => {
