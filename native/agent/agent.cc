@@ -99,7 +99,7 @@ int Agent::do_work(Nanos now) {
   work += step_views(now);
   work += step_messages();
   if (subscriptions_ > 0) work += collect_events();
-  if (!logs_.empty()) work += run_logs(work == 0);
+  if (log_ != nullptr) work += run_logs(work == 0);
   if (work > 0 || to_maintain_) work += maintain(work == 0);
   if (!retired_.empty()) drop_retired();
   if (rows_.publish()) shared_.wake_loop();
@@ -294,12 +294,20 @@ int Agent::collect_events() {
 int Agent::run_logs(bool idle) {
   int work = 0;
   for (LogReport report; log_->collect(report); work++) {
+    if (report.batch.bytes.empty()) {
+      const AgentTask then = std::move(forgetting_.extract(report.batch.shard).mapped());
+      then();
+      continue;
+    }
     ShardHost* host = find(report.batch.shard);
     ShardLog& log = *log_of(report.batch.shard);
     const Status status = log.on_report(report);
     AgentCounters::add(shared_.counters.logBatches);
     AgentCounters::add(shared_.counters.logBytes, report.batch.bytes.size());
-    if (!is_ok(status)) stop_epoch(*host, status, 0, true);
+    if (!is_ok(status)) {
+      stop_epoch(*host, status, 0, true);
+      views_.on_disk_failed();
+    }
     for (Token token; log.take_synced(token);) answer(token, status);
   }
   for (const auto& [id, log] : logs_) work += log->close(idle);
@@ -361,6 +369,12 @@ void Agent::close_shard(ShardHost& host) {
   host.subscriptions = 0;
   logs_.erase(host.id());
   host.set_store(nullptr);
+}
+
+bool Agent::forget_log(ShardId shard, AgentTask then) {
+  if (forgetting_.contains(shard) || !log_->forget(shard)) return false;
+  forgetting_.emplace(shard, std::move(then));
+  return true;
 }
 
 void Agent::subscribe(ShardId shard, uint64_t id, std::string_view prefix, Version from,

@@ -36,7 +36,8 @@ struct AgentConfig {
   MembershipCanary canary = MembershipCanary::kNone;
   std::function<Nanos()> now;    // monotonic, counts while the machine sleeps
   std::function<Micros()> wall;  // hybrid clocks start from it; read once
-  // Writes a view record; views().recorded(vote) follows on this thread. Null: there is no disk.
+  // Writes a view record; views().recorded(vote), or not_recorded(vote), follows on this thread.
+  // Null: there is no disk.
   std::function<void(std::vector<std::byte> record, uint64_t vote)> write_record;
 };
 
@@ -100,6 +101,8 @@ class Agent {
   void open_shard(ShardHost& host, std::shared_ptr<Store> store);
   // Lets go of the store, to be opened again.
   void close_shard(ShardHost& host);
+  // The log thread lets go of a closed shard's files, then `then` runs here. False: try again.
+  bool forget_log(ShardId shard, AgentTask then);
   void append_log(ShardId shard, ResultBytes&& records, Token token);
   void report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset);
   void forget_peer(NodeId node);
@@ -152,13 +155,14 @@ class Agent {
   std::unordered_map<ShardId, std::unique_ptr<ShardHost>> hosts_;
   std::vector<ShardHost*> order_;  // the hosts, for passes over all
   std::unordered_map<ShardId, std::unique_ptr<ShardLog>> logs_;
+  std::unordered_map<ShardId, AgentTask> forgetting_;
   std::deque<Append> appends_;
   std::vector<PeerEvent> peer_events_;
   std::vector<RegionId> touched_;
   std::vector<MemberMessage> messages_;
   std::vector<SubscriptionEvent> events_;
   bool links_dirty_ = false;
-  bool to_maintain_ = false;  // a store has more to clean up
+  bool to_maintain_ = false;                 // a store has more to clean up
   std::map<NodeId, DiskSpace> short_disks_;  // of members whose disks have not room enough
   size_t subscriptions_ = 0;
   size_t next_collector_ = 0;

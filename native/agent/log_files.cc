@@ -116,9 +116,17 @@ void LogFiles::ask_room(const std::shared_ptr<LogFile>& file, uint64_t end) {
   if (jobs_.size() != before) changed_.notify_all();
 }
 
+void LogFiles::forget(ShardId shard) {
+  std::unique_lock lock(mutex_);
+  std::erase_if(jobs_, [&](const Job& job) { return job.shard == shard; });
+  changed_.wait(lock, [&] { return making_ != shard; });
+  std::erase_if(prepared_, [&](const auto& file) { return file->shard == shard; });
+}
+
 void LogFiles::make_room(const std::shared_ptr<LogFile>& file, std::unique_lock<std::mutex>& lock) {
   changed_.wait(lock, [&] { return !file->writing; });
   file->busy = true;
+  making_ = file->shard;
   const uint64_t target = std::min<uint64_t>(file->room + step_, kSegmentSize);
   lock.unlock();
   const Status status = file->file->preallocate(target);
@@ -126,6 +134,7 @@ void LogFiles::make_room(const std::shared_ptr<LogFile>& file, std::unique_lock<
   const bool sized = is_ok(file->file->size(size));
   lock.lock();
   file->busy = false;
+  making_.reset();
   file->queued = false;
   // Without space nothing is wrong yet; a failed sync may have lost what the log wrote.
   if (status == Status::kDiskFailed || !sized) file->failed = true;

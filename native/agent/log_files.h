@@ -18,6 +18,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,6 +59,9 @@ class LogFiles {
   // Before and after bytes are written up to `end`.
   Status begin_write(LogFile& file, uint64_t end);
   void end_write(LogFile& file);
+  // Lets go of every file of the shard that was made ahead, and makes no more; waits for one that
+  // is being made.
+  void forget(ShardId shard);
   // Asks for room after `end`, and for the next segment's file once this one is half full.
   void ask_room(const std::shared_ptr<LogFile>& file, uint64_t end);
 
@@ -87,6 +91,7 @@ class LogFiles {
   std::condition_variable changed_;
   std::deque<Job> jobs_;
   std::vector<std::shared_ptr<LogFile>> prepared_;  // next segments' files
+  std::optional<ShardId> making_;                   // room, in a file of this shard
   bool stopping_ = false;
   std::thread thread_;
   std::atomic<uint64_t> free_{UINT64_MAX};

@@ -117,6 +117,9 @@ RecoveryResult recover_log(FileSystem& files, const RecoveryConfig& config, Stor
     const RecordHeader& header = record.header();
     if (config.cut_after && LogPosition{header.epoch, header.sequence} > *config.cut_after)
       return LogWalk::Verdict::kStop;
+    if (config.cut_at &&
+        LogPlace{segment, offset} >= LogPlace{config.cut_at->segment, config.cut_at->offset})
+      return LogWalk::Verdict::kStop;
     const Status status = store.restore(record, Store::DurableAt{segment, offset});
     if (!is_ok(status)) return LogWalk::Verdict::kDamaged;
     result.bytes += record.size();

@@ -44,6 +44,8 @@ struct RecoveryConfig {
   uint64_t disk = 0;
   // Drop what comes after: a tail that the group did not keep.
   std::optional<LogPosition> cut_after;
+  // Drop what lies from here on: its sync failed, so what is read of it may not be on disk.
+  std::optional<Store::DurableAt> cut_at = {};
 };
 
 struct RecoveryResult {

@@ -52,6 +52,12 @@ class LogWriter::Impl {
     return true;
   }
 
+  bool forget(ShardId shard) {
+    LogBatch nothing;
+    nothing.shard = shard;
+    return submit(nothing);
+  }
+
   bool collect(LogReport& report) {
     if (!reports_.pop(report)) return false;
     outstanding_--;
@@ -88,6 +94,7 @@ class LogWriter::Impl {
   Status sync(LogFile& file);
   void sync_all();
   void report_all();
+  int report_forgotten();
   static void add(std::atomic<uint64_t>& counter, uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
@@ -106,6 +113,7 @@ class LogWriter::Impl {
 
   // Log thread only.
   std::vector<LogBatch> turn_;
+  std::vector<LogBatch> forgotten_;  // shards whose files were let go
   std::unordered_map<ShardId, Shard> shards_;
   std::atomic<uint64_t> turns_{0};
   std::atomic<uint64_t> count_{0};
@@ -125,8 +133,16 @@ void LogWriter::Impl::run() {
 
 int LogWriter::Impl::do_work() {
   turn_.clear();
-  for (LogBatch batch; batches_.pop(batch);) turn_.push_back(batch);
-  if (turn_.empty()) return 0;
+  for (LogBatch batch; batches_.pop(batch);) {
+    if (!batch.bytes.empty()) {
+      turn_.push_back(batch);
+      continue;
+    }
+    shards_.erase(batch.shard);
+    log_files_.forget(batch.shard);
+    forgotten_.push_back(batch);
+  }
+  if (turn_.empty()) return report_forgotten();
 
   for (size_t i = 0; i < turn_.size();) {
     // Batches that follow each other in memory and file go out in one write.
@@ -149,6 +165,7 @@ int LogWriter::Impl::do_work() {
   }
   sync_all();
   report_all();
+  (void)report_forgotten();
   // Asked for after the sync, so that making room does not delay it.
   for (size_t i = turn_.size(); i-- > 0;) {
     const LogBatch& batch = turn_[i];
@@ -161,6 +178,14 @@ int LogWriter::Impl::do_work() {
   if (!config_.threads) log_files_.keep_once();
   add(turns_, 1);
   return static_cast<int>(turn_.size());
+}
+
+int LogWriter::Impl::report_forgotten() {
+  const int count = static_cast<int>(forgotten_.size());
+  for (const LogBatch& batch : forgotten_) FRESHET_CHECK(reports_.push({batch, Status::kOk}));
+  forgotten_.clear();
+  if (count > 0 && wake_) wake_();
+  return count;
 }
 
 Status LogWriter::Impl::write(Shard& shard, const LogBatch& batch, Bytes bytes) {
@@ -230,6 +255,7 @@ LogWriter::~LogWriter() = default;
 Status LogWriter::start() { return impl_->start(); }
 void LogWriter::stop() { impl_->stop(); }
 bool LogWriter::submit(const LogBatch& batch) { return impl_->submit(batch); }
+bool LogWriter::forget(ShardId shard) { return impl_->forget(shard); }
 bool LogWriter::collect(LogReport& report) { return impl_->collect(report); }
 int LogWriter::do_work() { return impl_->do_work(); }
 bool LogWriter::has_work() const { return impl_->has_work(); }

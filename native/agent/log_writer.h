@@ -10,10 +10,9 @@
 // owns it, before the first and after the last of those.
 // Invariants
 //  1. A batch is reported kOk only after its bytes, all before it, and the file's name are on disk.
-//  2. After a write or sync of a shard failed nothing more of that shard is written (kDiskFailed,
-//  for
-//     good): what the file holds is unknown (Rebello et al., "Can applications recover from fsync
-//     failures?", ATC 2020).
+//  2. After a write or sync of a shard failed nothing more of that shard is written (kDiskFailed)
+//     before forget(): what the file holds is unknown (Rebello et al., "Can applications recover
+//     from fsync failures?", ATC 2020).
 //  3. Reports of one shard come in the order of its batches.
 #ifndef FRESHET_AGENT_LOG_WRITER_H_
 #define FRESHET_AGENT_LOG_WRITER_H_
@@ -42,7 +41,8 @@ struct LogWriterConfig {
 };
 
 struct LogReport {
-  LogBatch batch;               // as submitted; its bytes are on disk if status is kOk
+  LogBatch batch;               // as submitted; its bytes are on disk if status is kOk. Without
+                                // bytes: the shard's files were let go
   Status status = Status::kOk;  // or kDiskFailed
 };
 
@@ -58,6 +58,9 @@ class LogWriter {
 
   // Hands over a batch; false: kLogQueueMax wait, try again in the next pass (keep the batch).
   bool submit(const LogBatch& batch);
+  // Lets go of a shard's files, none of whose batches wait, so that they may be cut or removed; a
+  // failure of them is forgotten, too. Reported behind what was submitted before. As submit().
+  bool forget(ShardId shard);
   // The next report; false: none. The agent calls Store::on_batch_synced(report.batch) and, once
   // all batches of a shard are reported, may take everything delivered as synced.
   bool collect(LogReport& report);

@@ -132,6 +132,10 @@ class Member {
   Status repair_log(ShardId shard, LogPlace hole, LogPlace claimed, Bytes records, Token token);
   Status scrub_log(ShardId shard, LogPlace from, size_t size_max, Token token);
   Status read_sound(ShardId shard, LogPosition after, size_t size_max, Token token);
+  // A log that failed is cut back to what was synced before, and the shard opened from it; one that
+  // has not failed stays as it is. May be called again until it is kOk. kInvalidArgument: the shard
+  // runs, or is subscribed to.
+  Status reopen_log(ShardId shard, Token token);
 
   Status subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,
                    Store::SubscriptionFrontier frontier, EventShare share, Token token);
@@ -153,7 +157,9 @@ class Member {
   Status post_job(JobThread::Job job, bool answers = true);
   // From other threads to the agent.
   void mail(AgentTask task);
-  void recover(ShardId shard, StoreConfig store, std::optional<LogPosition> cut, Token token);
+  // `recovery`: what is to be cut.
+  void recover(StoreConfig store, RecoveryConfig recovery, Token token);
+  void begin_reopen(ShardId shard, Token token);
   // The log of a shard as it is when a job looks at it.
   struct LogAtHand {
     ShardView* view = nullptr;
@@ -165,6 +171,7 @@ class Member {
   void write_view_record(std::vector<std::byte> record, uint64_t vote);
   void begin_close(ShardId shard, Token token);
   void begin_cut(ShardId shard, LogPosition position, Token token);
+  void forget_log(ShardId shard, AgentTask then);
   uint64_t folder_cluster() const;
   uint64_t random_number();
   template <typename Command>
@@ -177,6 +184,12 @@ class Member {
   AgentShared shared_;
   std::shared_ptr<FileSystem> files_;
   std::unique_ptr<DataFolder> folder_;
+  // Agent's thread: logs that failed and are not open again, cut where they were synced.
+  struct Reopening {
+    StoreConfig store;
+    RecoveryConfig recovery;
+  };
+  std::unordered_map<ShardId, Reopening> reopening_;
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Agent> agent_;

@@ -78,6 +78,32 @@ std::string describe_step(const ScrubStep& step, LogPlace end) {
 
 }  // namespace
 
+Status Member::reopen_log(ShardId shard, Token token) {
+  return call([this, shard, token](Agent&) { begin_reopen(shard, token); });
+}
+
+// From the agent's thread. A sync that failed may have dropped what the cache still shows, and a
+// later one says nothing of that (Rebello et al., ATC 2020). So only what was synced before is
+// taken: the others have the rest.
+void Member::begin_reopen(ShardId shard, Token token) {
+  ShardHost* host = agent_->find(shard);
+  if (host == nullptr || !host->view().persistent())
+    return agent_->answer(token, Status::kNotAMember);
+  if (!reopening_.contains(shard)) {
+    const ShardLog* log = agent_->log_of(shard);
+    if (log == nullptr || is_ok(log->failed())) return agent_->answer(token, Status::kOk);
+    if (host->is_prepared() || host->next() != nullptr || host->subscriptions > 0)
+      return agent_->answer(token, Status::kInvalidArgument);
+    if (!log->is_settled()) return mail([this, shard, token] { begin_reopen(shard, token); });
+    Reopening& begun = reopening_[shard];
+    begun.store = host->store()->config();
+    begun.recovery.cut_at = host->store()->synced_end();
+    agent_->close_shard(*host);
+  }
+  const Reopening begun = reopening_[shard];
+  forget_log(shard, [=, this] { recover(begun.store, begun.recovery, token); });
+}
+
 // How far the log is synced is asked at the agent; the job runs unless the store was made anew
 // since.
 Status Member::post_log_job(ShardId shard, Token token, LogJob job) {

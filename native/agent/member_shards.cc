@@ -47,22 +47,20 @@ Status Member::open_shard(ShardId shard, bool persistent, size_t memory_max, Tok
       return agent.answer(token, Status::kInvalidArgument);
     if (host == nullptr) host = agent.add_shard(config.shard, config.persistent);
     if (host == nullptr) return agent.answer(token, Status::kOverloaded);
-    if (config.persistent) return recover(config.shard, config, std::nullopt, token);
+    if (config.persistent) return recover(config, {}, token);
     agent.open_shard(*host, std::make_shared<Store>(config));
     agent.answer(token, describe_shard(*host));
   });
 }
 
 // From the agent's thread: reads the log on the job thread, then gives the store to the agent.
-void Member::recover(ShardId shard, StoreConfig config, std::optional<LogPosition> cut,
-                     Token token) {
-  const Status posted = jobs_->post([this, shard, config, cut, token] {
+void Member::recover(StoreConfig config, RecoveryConfig recovery, Token token) {
+  const ShardId shard = config.shard;
+  recovery.data = config_.data_folder;
+  recovery.cluster = folder_cluster();
+  recovery.disk = folder_->disk();
+  const Status posted = jobs_->post([this, shard, config, recovery, token] {
     auto store = std::make_shared<Store>(config);
-    RecoveryConfig recovery;
-    recovery.data = config_.data_folder;
-    recovery.cluster = folder_cluster();
-    recovery.disk = folder_->disk();
-    recovery.cut_after = cut;
     const RecoveryResult result = recover_log(*files_, recovery, *store);
     mail([this, shard, store, result, token] {
       AgentCounters::add(shared_.counters.recoveredRecords, result.records);
@@ -70,6 +68,7 @@ void Member::recover(ShardId shard, StoreConfig config, std::optional<LogPositio
       if (result.status == Status::kLogCorrupt)
         agent_->report_damage(shard, result.status, result.segment, result.offset);
       if (!is_ok(result.status)) return agent_->answer(token, result.status);
+      reopening_.erase(shard);
       agent_->open_shard(host, store);
       agent_->answer(token, describe_shard(host));
     });
@@ -99,7 +98,14 @@ void Member::begin_close(ShardId shard, Token token) {
   if (log != nullptr && !log->is_settled())
     return mail([this, shard, token] { begin_close(shard, token); });
   agent_->close_shard(*host);
-  agent_->answer(token, Status::kOk);
+  if (log == nullptr) return agent_->answer(token, Status::kOk);
+  forget_log(shard, [this, token] { agent_->answer(token, Status::kOk); });
+}
+
+// From the agent's thread, of a closed shard: what is done with its files is done behind this.
+void Member::forget_log(ShardId shard, AgentTask then) {
+  if (agent_->forget_log(shard, then)) return;
+  mail([this, shard, then = std::move(then)] { forget_log(shard, then); });
 }
 
 Status Member::shard_state(ShardId shard, Token token) {
@@ -170,10 +176,13 @@ void Member::begin_cut(ShardId shard, LogPosition position, Token token) {
   // What is at the log thread has to come back first.
   if (!log->is_settled())
     return mail([this, shard, position, token] { begin_cut(shard, position, token); });
-  // The log decides: it is cut, and the store is made anew from it.
+  // The log decides: it is cut, and the store is made anew from it. Files that the log thread has
+  // open or made ahead may be removed by that.
   const StoreConfig config = host->store()->config();
   agent_->close_shard(*host);
-  recover(shard, config, position, token);
+  RecoveryConfig recovery;
+  recovery.cut_after = position;
+  forget_log(shard, [=, this] { recover(config, recovery, token); });
 }
 
 Status Member::prepare_epoch(EpochOptions options, Token token) {

@@ -71,15 +71,21 @@ Status Member::caught_up(ShardId shard, Epoch epoch, Token token) {
   });
 }
 
-// From the agent's thread. A record that cannot be written is never answered: who waits for this
-// member finds out by its silence, and the disk's state is told by the log.
+// From the agent's thread. That a view was committed nobody waits for: who reads the record before
+// takes the view for prepared, as after a crash.
 void Member::write_view_record(std::vector<std::byte> record, uint64_t vote) {
   const auto shared = std::make_shared<std::vector<std::byte>>(std::move(record));
-  (void)jobs_->post([this, shared, vote] {
+  const Status posted = jobs_->post([this, shared, vote] {
     const Status status = replace_file(*files_, config_.data_folder, kViewRecordName, *shared);
-    if (!is_ok(status) || vote == 0) return;
-    mail([this, vote] { agent_->views().recorded(vote); });
+    if (vote == 0) return;
+    mail([this, status, vote] {
+      ViewHost& views = agent_->views();
+      if (is_ok(status)) return views.recorded(vote);
+      views.not_recorded(vote);
+    });
   });
+  if (is_ok(posted) || vote == 0) return;
+  mail([this, vote] { agent_->views().not_recorded(vote); });
 }
 
 Status Member::renew(Token token) {

@@ -181,7 +181,8 @@ void ViewHost::prepare_epochs() {
     ShardHost* host = context_.find(shard.shard);
     if (host == nullptr || !has_seat(shard.seats(), seat) || host->epoch() == shard.epoch) continue;
     const Status made = host->prepare_next(options_of(next, shard));
-    if (!is_ok(made)) return;  // a shard that is not open here: this member cannot go along
+    // One that is not open here: nobody is to wait for a member that cannot go along.
+    if (!is_ok(made)) return notify(ViewNotice::kOutdated);
   }
   to_record_ = membership_->vote();
   if (!context_.write) return recorded(to_record_);
@@ -193,6 +194,17 @@ void ViewHost::recorded(uint64_t vote) {
   to_record_ = 0;
   membership_->prepared(vote);
   dirty = true;
+}
+
+void ViewHost::not_recorded(uint64_t vote) {
+  if (vote != to_record_) return;
+  to_record_ = 0;
+  on_disk_failed();
+}
+
+void ViewHost::on_disk_failed() {
+  leave();
+  notify(ViewNotice::kFailed);
 }
 
 void ViewHost::on_installed() {

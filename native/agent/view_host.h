@@ -55,6 +55,7 @@ enum class ViewNotice : uint8_t {
   kFill = 2,      // fill the shards that the proposal gives me, then call filled()
   kOutdated = 3,  // the others went on without me: renew() and ask to be let in
   kBehind = 4,    // a shard lacks what the trim of its epoch covers: fill it, then say caught_up()
+  kFailed = 5,    // my disk failed: without me the others go on
 };
 
 // What lies on disk of the views (`view` in the data folder), little endian: format (u32), number
@@ -76,7 +77,8 @@ class ViewHost {
     SharedView& shared;
     std::atomic<Nanos>& lease_until;
     std::function<ShardHost*(ShardId)> find;
-    // Writes a record; recorded(vote) follows when it is durable. Null: there is no disk.
+    // Writes a record; recorded(vote) follows when it is durable, not_recorded(vote) if it cannot
+    // be. Null: there is no disk.
     std::function<void(std::vector<std::byte> record, uint64_t vote)> write;
   };
 
@@ -99,6 +101,10 @@ class ViewHost {
   // other members' have: who joins has not called begin().
   void filled(uint64_t vote, size_t ring_size);
   void recorded(uint64_t vote);
+  // The record of this vote could not be written.
+  void not_recorded(uint64_t vote);
+  // A log of mine failed, or a record: I go, as I cannot go along.
+  void on_disk_failed();
   // As Membership::accuse.
   Status accuse(NodeId node);
   bool is_heard_since(NodeId node, Nanos since) const {

@@ -1,4 +1,4 @@
-// surveyLog, repairLog, scrubLog, readSound, checkpoints.
+// surveyLog, repairLog, scrubLog, readSound, checkpoints, reopenLog.
 #include <optional>
 
 #include "native/binding/shard_call.h"
@@ -88,6 +88,15 @@ napi_value checkpoints(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value reopen_log(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  ShardCall call;
+  if (!read_shard_call(env, arguments.values, 2, "reopenLog", call)) return nullptr;
+  return run_call(env, call.handle, [&](Member& member) {
+    return member.reopen_log(static_cast<ShardId>(call.shard), call.token);
+  });
+}
+
 }  // namespace
 
 void init_log(napi_env env, napi_value exports) {
@@ -96,6 +105,7 @@ void init_log(napi_env env, napi_value exports) {
   add_function(env, exports, "scrubLog", scrub_log);
   add_function(env, exports, "readSound", read_sound);
   add_function(env, exports, "checkpoints", checkpoints);
+  add_function(env, exports, "reopenLog", reopen_log);
 }
 
 }  // namespace freshet::binding

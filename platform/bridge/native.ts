@@ -89,6 +89,8 @@ export const viewNotices = {
   outdated: 3,
   /** A shard lacks the end of its epoch: fill it from one that has it, then call `caughtUp`. */
   behind: 4,
+  /** The disk failed: nobody is to wait for this member until it can be written again. */
+  failed: 5,
 } as const;
 
 /** The views as the agent last told of them; bytes as in native/core/view/view.h. */
@@ -321,6 +323,9 @@ export interface NativeAddon {
   /** JSON {end, checkpoints}, each {epoch, sequence, version, digest}: the digest of all that was
    *  applied up to there, now and at every 1024th version (the newest 256). */
   checkpoints(member: MemberHandle, shard: number, token: number): number;
+  /** A log that failed is cut back to what was synced before, and opened again; to be called until
+   *  it is OK. INVALID_ARGUMENT: the shard runs here, or is subscribed to. */
+  reopenLog(member: MemberHandle, shard: number, token: number): number;
 
   // --- put.cc
   /** Queues a change; a completion row with `token` follows unless ack is none. Small values are
