@@ -20,6 +20,8 @@ export type GroupEvent =
   | { readonly type: 'keepsUp'; readonly shard: number; readonly ready: boolean }
   /** The core found that the others went on without it, or it cannot go along. */
   | { readonly type: 'outdated'; readonly why: string }
+  /** The disk of this member failed, or can be written again. */
+  | { readonly type: 'disk'; readonly failed: boolean }
   /** Outcome of readStates (with the record on disk), stopShards and fill. */
   | {
       readonly type: 'states';
@@ -90,6 +92,8 @@ export type GroupEffect =
   | { readonly type: 'observe'; readonly shards: readonly Observation[] }
   /** My history is not that of most. */
   | { readonly type: 'refuse'; readonly apart: Apart }
+  /** The disk failed: find out when it can be written again. */
+  | { readonly type: 'heal' }
   /** Become another incarnation without a view. */
   | { readonly type: 'renew'; readonly why: string }
   | { readonly type: 'changed' }

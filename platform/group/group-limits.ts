@@ -57,6 +57,9 @@ const table = {
   tickMs: 200,
   /** How long a majority waits for the others before it restarts without them. */
   restartGraceMs: 3000,
+  /** Before a disk that failed is tried again: the first time, and at most. */
+  diskRetryMs: 1000,
+  diskRetryMsMax: 60_000,
   /** A lease of the core with what clocks may drift: what ran before is over after it. */
   leaseMs: 402,
   /** How long a member whose view cannot go on waits before it gives it up. */

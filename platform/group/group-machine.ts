@@ -86,6 +86,8 @@ export interface GroupStatus {
   readonly ignored: number;
 }
 
+const ailment = 'the disk of this member failed, and is tried again';
+
 export class GroupMachine {
   readonly #state: GroupState;
   readonly #member: RestartMember;
@@ -117,7 +119,7 @@ export class GroupMachine {
       ),
       missing,
       phase: this.#restart.phase,
-      problem: this.#restart.problem,
+      problem: this.#state.ailing ? ailment : this.#restart.problem,
       ignored: this.#ignored,
     };
   }
@@ -197,8 +199,8 @@ export class GroupMachine {
   get wantsTicks(): boolean {
     const { core, layout } = this.#state;
     const incomplete = core.installed?.members.length !== layout.members.length;
-    const { slow } = this.#state;
-    const waits = this.#join.isBusy || this.#hopelessSinceMs !== null || slow.wantsTicks;
+    const { slow, ailing } = this.#state;
+    const waits = this.#join.isBusy || this.#hopelessSinceMs !== null || slow.wantsTicks || ailing;
     return core.installed === null || core.stuck || incomplete || waits;
   }
 
@@ -228,6 +230,11 @@ export class GroupMachine {
         break;
       case 'outdated':
         this.#renew(event.why, effects);
+        break;
+      case 'disk':
+        this.#state.ailing = event.failed;
+        if (event.failed) effects.push({ type: 'heal' });
+        this.#sayHello(effects);
         break;
       case 'states':
         this.#member.onStates(event.attempt, event.shards, event.record, nowMs, effects);
@@ -396,10 +403,16 @@ export class GroupMachine {
 
   /**
    * A view that has lost its majority for good, as members of it have come back as others, is given
-   * up once those who have none are enough for a restart with me; so is what others take me for.
+   * up once those who have none are enough for a restart with me; so is what others take me for,
+   * and what cannot go on with me, as my disk failed: at once when a view is on its way.
    */
   #considerRenewal(nowMs: number, effects: GroupEffect[]): void {
-    const { core, me } = this.#state;
+    const { core, me, ailing } = this.#state;
+    if (ailing && core.changing) {
+      this.#renew(ailment, effects);
+      return;
+    }
+    const holdsUp = ailing && core.installed !== null;
     const members = core.installed?.members.map(({ node }) => node) ?? [];
     const lost = members.filter((node) => {
       const hello = this.#state.hello(node);
@@ -409,7 +422,7 @@ export class GroupMachine {
     const enough = 2 * new Set([...lost, ...others, me]).size > members.length;
     const stuck = core.stuck && lost.length > 0 && enough;
     const mistaken = this.#state.isBlank && !core.changing && this.#state.isTakenForAnother();
-    if (!stuck && !mistaken) {
+    if (!stuck && !mistaken && !holdsUp) {
       // A new attempt of the core has no suspicions, for a moment.
       this.#hopefulSinceMs ??= nowMs;
       if (nowMs - this.#hopefulSinceMs >= groupLimits.hopeAfterMs) {
@@ -421,10 +434,8 @@ export class GroupMachine {
     this.#hopelessSinceMs ??= nowMs;
     if (nowMs - this.#hopelessSinceMs >= groupLimits.renewAfterMs) {
       this.#hopelessSinceMs = null;
-      this.#renew(
-        stuck ? 'too few members of the view are left' : 'the view began without it',
-        effects,
-      );
+      const lacks = stuck ? 'too few members of the view are left' : 'the view began without it';
+      this.#renew(holdsUp ? ailment : lacks, effects);
     }
   }
 

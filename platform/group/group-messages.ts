@@ -55,6 +55,8 @@ const GroupMessageSchema = Type.Union([
     observes: Type.Array(Type.Object({ shard: node, ready: Type.Boolean() })),
     /** It is about to leave its view. */
     leaving: Type.Optional(Type.Boolean()),
+    /** Its disk failed: it is in no view before that can be written again. */
+    ailing: Type.Optional(Type.Boolean()),
   }),
   Type.Object({ type: Type.Literal('collect'), attempt }),
   Type.Object({

@@ -47,8 +47,9 @@ export class GroupState {
   readonly #hellos = new Map<number, Hello>();
   #attempts = 0;
   #refused: readonly number[] = [];
-  /** See hello. */
+  /** See hello, as the next. */
   leaving = false;
+  ailing = false;
   #core: CoreState;
   /** When this incarnation began, monotonic ms. */
   #sinceMs: number;
@@ -180,6 +181,7 @@ export class GroupState {
       slow: this.slow.accusations,
       observes: this.slow.observes,
       ...(this.leaving ? { leaving: true } : {}),
+      ...(this.ailing ? { ailing: true } : {}),
     };
   }
 
@@ -188,11 +190,12 @@ export class GroupState {
     return this.layout.members.filter((node) => node !== this.me && !this.up.has(node));
   }
 
-  /** Members, me included, that are here, have no view and are configured as I am. */
+  /** Members, me included, that are here and well, have no view and are configured as I am. */
   blankMembers(): number[] {
     return this.layout.members.filter((node) => {
       const hello = this.hello(node);
-      return hello?.view === 0 && hello.fingerprint === this.fingerprint;
+      const isWell = hello?.ailing !== true;
+      return isWell && hello?.view === 0 && hello.fingerprint === this.fingerprint;
     });
   }
 

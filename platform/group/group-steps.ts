@@ -9,7 +9,8 @@
  *  2. A view record is written here only while the core has no view.
  *  3. Becoming another incarnation is never given up: nobody would ask for it again.
  */
-import { FreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { DiskRecovery } from './disk-recovery.ts';
 import { catchUp } from './epoch-catch-up.ts';
 import { FillProgress, type WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
@@ -22,7 +23,15 @@ import type { MemberCore } from './member-core.ts';
 import { ObserverFeed } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardFiller } from './shard-filler.ts';
-import { accuseMember, beginView, endedEpoch, proposeView, renew, seeViews } from './view-calls.ts';
+import {
+  accuseMember,
+  beginView,
+  endedEpoch,
+  prepareEpoch,
+  proposeView,
+  renew,
+  seeViews,
+} from './view-calls.ts';
 import { type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
 import { type Crc32c, readViewRecord, writeViewOffer, writeViewRecord } from './view-record.ts';
 
@@ -43,6 +52,7 @@ export class GroupSteps {
   readonly #filler: ShardFiller;
   readonly #observer: ObserverFeed;
   readonly #progress: FillProgress;
+  readonly #disk: DiskRecovery;
   readonly #log: Logger;
   readonly #ringSize: number;
   readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes);
@@ -81,6 +91,16 @@ export class GroupSteps {
         enter({ type: 'keepsUp', shard, ready });
       },
     });
+    this.#disk = new DiskRecovery({
+      ...options,
+      logs: () => options.care.opened.filter((shard) => options.layout.shard(shard).persistent),
+      run: (work) => {
+        this.runAside(work);
+      },
+      onWell: () => {
+        enter({ type: 'disk', failed: false });
+      },
+    });
   }
 
   /** How old what this member has of a shard that it observes may be, ms; null: it does not. */
@@ -91,6 +111,10 @@ export class GroupSteps {
   run(step: Step): void {
     if (step.type === 'observe') {
       this.#observer.set(step.shards);
+      return;
+    }
+    if (step.type === 'heal') {
+      this.#disk.begin();
       return;
     }
     if (step.type === 'readStates' || step.type === 'admit' || step.type === 'renew') {
@@ -160,6 +184,7 @@ export class GroupSteps {
   async close(): Promise<void> {
     this.#closed = true;
     this.#observer.close();
+    this.#disk.end();
     this.#abort.abort();
     await this.#steps;
   }
@@ -179,6 +204,7 @@ export class GroupSteps {
       } catch (caught) {
         if (!isAborted(signal)) {
           this.#log.warn({ step: what, error: messageOf(caught) }, 'a step of the group failed');
+          if (isFreshetError(caught, 'DISK_FAILED')) this.#enter({ type: 'disk', failed: true });
           onFailed(messageOf(caught));
         }
       }
@@ -208,7 +234,7 @@ export class GroupSteps {
   }
 
   async #runStep(
-    step: Exclude<Step, { readonly type: 'renew' | 'observe' }>,
+    step: Exclude<Step, { readonly type: 'renew' | 'observe' | 'heal' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { recordFiles, care } = this.#options;
@@ -315,7 +341,7 @@ export class GroupSteps {
   async #prepareEpochs(view: CoreView): Promise<void> {
     await Promise.all(
       this.#mine(view).map((shard) =>
-        this.#core.prepareEpoch({
+        prepareEpoch(this.#core, {
           shard: shard.shard,
           epoch: shard.epoch,
           members: nodesOf(view, shard),
@@ -371,7 +397,7 @@ export class GroupSteps {
           this.#asked.delete(core.shard);
           return;
         } catch (caught) {
-          if (isAborted(signal)) throw caught;
+          if (isAborted(signal) || isFreshetError(caught, 'DISK_FULL')) throw caught;
           failure = caught;
           this.#log.info({ shard: core.shard, donor, error: messageOf(caught) }, 'a donor failed');
         }

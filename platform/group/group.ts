@@ -438,6 +438,8 @@ export class Group {
     }
     if (notice === viewNotices.outdated && this.#leave !== null) {
       this.#leave.onOutdated();
+    } else if (notice === viewNotices.failed) {
+      this.#enter({ type: 'disk', failed: true });
     } else if (notice === viewNotices.behind) {
       this.#steps.catchUp();
     } else if (notice === viewNotices.outdated) {

@@ -115,6 +115,18 @@ export async function readHistory(core: MemberCore, shard: number): Promise<Hist
   return parse(HistorySchema, bytes);
 }
 
+/**
+ * A log that failed is cut back to what was synced before and opened again; any other stays as it
+ * is, but for who is subscribed to it, who is told to begin again. Rejects until that is done;
+ * INVALID_ARGUMENT: the shard still runs here.
+ */
+export async function reopenLog(core: MemberCore, shard: number): Promise<void> {
+  core.endSubscriptions(shard);
+  await core.call(`Opening the log of shard ${String(shard)} again`, (token) =>
+    core.addon.reopenLog(core.handle, shard, token),
+  );
+}
+
 /** The history as another member told it. Throws INTERNAL when it is none. */
 export function parseHistory(value: unknown): History {
   if (Value.Check(HistorySchema, value)) return value;

@@ -11,7 +11,6 @@ import { check, type FreshetError, isFreshetError, type Logger, messageOf } from
 import {
   acks,
   type DiskRoom,
-  type EpochOptions,
   headWidth,
   type MemberHandle,
   type MemberOptions,
@@ -22,6 +21,7 @@ import {
   type ShardOptions,
 } from '../bridge/mod.ts';
 import { coreError, thrownCoreError } from './core-error.ts';
+import { CoreSubscriptions } from './core-subscriptions.ts';
 import type {
   Completion,
   CoreChange,
@@ -45,8 +45,7 @@ export class MemberCore {
   readonly #tokens = new TokenTable<Waiter>();
   readonly #rows = new Float64Array(groupLimits.drainRows * rowWidth);
   readonly #listeners: CoreListener[] = [];
-  readonly #subscriptions = new Map<number, SubscriptionHandler>();
-  #nextSubscription = 1;
+  readonly #subscriptions = new CoreSubscriptions();
   #draining = false;
   #closed = false;
   #mender: (shard: number) => Promise<void> = () => Promise.resolve();
@@ -244,12 +243,6 @@ export class MemberCore {
     );
   }
 
-  prepareEpoch(options: EpochOptions): Promise<Buffer | null> {
-    return this.call(`Preparing an epoch of shard ${String(options.shard)}`, (token) =>
-      this.addon.prepareEpoch(this.#member, options, token),
-    );
-  }
-
   /** The incarnation of this member now: 16 hexadecimal digits. */
   get incarnation(): string {
     return this.addon.incarnation(this.#member);
@@ -314,7 +307,8 @@ export class MemberCore {
 
   /**
    * Events go to `handler` until `unsubscribe`; the result is that of `NativeAddon.subscribe`. Those
-   * outside `share` come along with others, or a little later. null: all are of use.
+   * outside `share` come along with others, or a little later. null: all are of use. `onEnd`: it
+   * ended without being asked to.
    */
   subscribe(
     shard: number,
@@ -323,16 +317,16 @@ export class MemberCore {
     frontier: number,
     share: EventShare | null,
     handler: SubscriptionHandler,
+    onEnd: () => void,
   ): { readonly id: number; readonly started: Promise<CoreResult> } {
-    const id = this.#nextSubscription++;
-    this.#subscriptions.set(id, handler);
+    const id = this.#subscriptions.add(shard, handler, onEnd);
     const { rank, size } = share ?? { rank: 0, size: 0 };
     const started = this.request((token) =>
       this.addon.subscribe(this.#member, shard, id, prefix, from, frontier, rank, size, token),
     ).then((result) => {
       if (result.status !== 0) {
         // Refused: there is nothing to unsubscribe from.
-        this.#subscriptions.delete(id);
+        this.#subscriptions.remove(id);
       }
       return result;
     });
@@ -340,9 +334,14 @@ export class MemberCore {
   }
 
   unsubscribe(shard: number, id: number): void {
-    if (this.#subscriptions.delete(id) && !this.#closed) {
+    if (this.#subscriptions.remove(id) && !this.#closed) {
       this.addon.unsubscribe(this.#member, shard, id);
     }
+  }
+
+  /** Its store is about to be another one: who is subscribed to it is told so. */
+  endSubscriptions(shard: number): void {
+    this.#subscriptions.end(shard, (id) => this.addon.unsubscribe(this.#member, shard, id));
   }
 
   /** Stops the native threads; everything that waits is rejected as CLOSED. Idempotent. */
@@ -406,7 +405,7 @@ export class MemberCore {
         this.#onCompletion(a, b, c, d, e, rows[at + 6] as number);
         return;
       case rowKinds.event:
-        this.#subscriptions.get(a)?.(b, c, d, e);
+        this.#subscriptions.find(a)?.(b, c, d, e);
         return;
       case rowKinds.result:
         this.#onResult(a, b);

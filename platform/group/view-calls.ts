@@ -3,7 +3,12 @@
  *
  * Thread: event loop.
  */
-import { frontierColumns, frontierWidth, type ShardRules } from '../bridge/mod.ts';
+import {
+  type EpochOptions,
+  frontierColumns,
+  frontierWidth,
+  type ShardRules,
+} from '../bridge/mod.ts';
 import type { CoreResult } from './core-types.ts';
 import type { CoreState } from './group-state.ts';
 import type { MemberCore } from './member-core.ts';
@@ -37,6 +42,13 @@ export function seeViews(core: MemberCore): SeenViews | null {
   };
   const { vote, behind, suspects } = view;
   return { core: state, proposal, vote, behind, suspects };
+}
+
+/** Makes the memory of an epoch, which begins with its view. */
+export async function prepareEpoch(core: MemberCore, options: EpochOptions): Promise<void> {
+  await core.call(`Preparing an epoch of shard ${String(options.shard)}`, (token) =>
+    core.addon.prepareEpoch(core.handle, options, token),
+  );
 }
 
 /** Begins a view whose epochs are prepared here and at all its members. */

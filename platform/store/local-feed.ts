@@ -145,6 +145,9 @@ export class LocalFeed implements ShardFeed {
       (_shard, _epoch, version) => {
         this.#onVersion(version);
       },
+      () => {
+        this.#onEnd();
+      },
     );
     this.#subscription = id;
     const { status, bytes } = await started;
@@ -170,6 +173,13 @@ export class LocalFeed implements ShardFeed {
       return;
     }
     this.#catchUp = { from: this.#next, to, resume: null };
+  }
+
+  #onEnd(): void {
+    const { shard } = this.#layout;
+    const text = `Shard ${String(shard)} is read anew from disk at this member`;
+    this.#failure = new FreshetError('SHARD_STOPPED', text, { details: { shard } });
+    this.#awake();
   }
 
   #onVersion(version: number): void {

@@ -46,6 +46,7 @@ const actKinds = [
   'clock',
   'behead',
   'without',
+  'fail-disk',
 ] as const;
 
 export interface Act {

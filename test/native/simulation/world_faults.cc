@@ -103,7 +103,9 @@ void WorldFaults::strike(WorldFault fault, WorldNode& victim) {
     case WorldFault::kFullDisk:
       victim.fill_disk(world_.random.below(100'000));
       world_.events.after(kFullTime, [this, &victim, life = victim.life()] {
-        if (victim.life() == life) world_.lose(victim, WorldNode::Death::kKill, draw_time());
+        if (victim.life() != life) return;
+        if (world_.random.chance(50)) return victim.fill_disk(UINT64_MAX);
+        world_.lose(victim, WorldNode::Death::kKill, draw_time());
       });
       return;
     case WorldFault::kCorrupt:

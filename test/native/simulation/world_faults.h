@@ -19,7 +19,7 @@ enum class WorldFault : uint8_t {
   kCut,       // nothing gets through between it and some others, one or both ways
   kDrop,      // connections are lost
   kSlowDisk,  // each operation takes up to 400 ms
-  kFullDisk,  // until it is started again
+  kFullDisk,  // for a while, or until it is started again
   kCorrupt,   // a bit of a log is another one
   kClock,     // its wall clock steps
   kNone,

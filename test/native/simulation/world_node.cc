@@ -137,6 +137,12 @@ void WorldNode::fill_disk(uint64_t left) {
   files_->set_faults(faults);
 }
 
+void WorldNode::fail_disk(bool fails) {
+  SimulatedFileSystem::Faults faults;
+  if (fails) faults.stop_after = 0;
+  files_->set_faults(faults);
+}
+
 bool WorldNode::corrupt(ShardId shard, uint64_t draw) {
   const std::string folder = shard_folder(kDataFolder, shard);
   std::vector<std::string> names;

@@ -103,6 +103,7 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
   void stall(Nanos time);                      // its event loop
   void slow_disk(Nanos time);                  // every operation takes long
   void fill_disk(uint64_t left);               // bytes; UINT64_MAX: there is room
+  void fail_disk(bool fails);                  // nothing can be written
   bool corrupt(ShardId shard, uint64_t draw);  // one bit of a log; false: there is none
   void step_wall(Micros by) { wall_skew_ += by; }
   void wipe();  // another, empty disk; while nothing runs

@@ -100,6 +100,11 @@ void WorldScript::act(const WorldAct& what, WorldNode& node) {
     }
     case WorldAct::Kind::kExpectWithout:
       return expect_without(node.node(), what.time);
+    case WorldAct::Kind::kFailDisk:
+      node.fail_disk(true);
+      return world_.events.after(what.time, [&node, life = node.life()] {
+        if (node.life() == life) node.fail_disk(false);
+      });
   }
 }
 

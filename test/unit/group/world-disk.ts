@@ -76,6 +76,8 @@ export class WorldLog {
 /** What outlives the process of a member. */
 export class WorldDisk {
   record: ViewRecord = noView;
+  /** No record can be written. */
+  fails = false;
   readonly logs: ReadonlyMap<number, WorldLog>;
 
   constructor(shards: readonly { readonly shard: number; readonly persistent: boolean }[]) {

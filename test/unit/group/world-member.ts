@@ -15,11 +15,12 @@ import { Violation } from './world-checks.ts';
 type Step = Generator<number, void>;
 type StepEffect = Exclude<
   GroupEffect,
-  { readonly type: 'send' | 'changed' | 'log' | 'refuse' | 'observe' }
+  { readonly type: 'send' | 'changed' | 'log' | 'refuse' | 'observe' | 'heal' }
 >;
 
 const tickMs = 200;
 const beatMs = 50;
+const healEveryMs = 1000;
 
 /** One run of a member's process: what group.ts, group-steps.ts and the agent do for the machine. */
 export class WorldMember {
@@ -166,6 +167,9 @@ export class WorldMember {
         this.#observing++;
         for (const shard of effect.shards) this.#observe(shard, this.#observing, 0);
         return;
+      case 'heal':
+        this.#heal();
+        return;
       case 'refuse':
         throw new Violation(`histories of one place differ: ${JSON.stringify(effect.apart)}`);
       default:
@@ -310,6 +314,13 @@ export class WorldMember {
     });
   }
 
+  #heal(): void {
+    this.later(healEveryMs, () => {
+      if (this.disk.fails) this.#heal();
+      else this.enter({ type: 'disk', failed: false });
+    });
+  }
+
   renew(why: string): void {
     this.#world.note(`${String(this.node)} begins anew: ${why}`);
     this.received.clear();
@@ -379,7 +390,9 @@ export class WorldMember {
         }
       }
     }
-    if (isCurrent()) {
+    if (isCurrent() && this.disk.fails) {
+      this.enter({ type: 'disk', failed: true });
+    } else if (isCurrent()) {
       const ballot = BigInt(pending.ballot);
       yield* this.#writeOfCore({ ...noView, committed: core.installed, prepared: view, ballot });
       core.prepared(vote);
@@ -436,6 +449,10 @@ export class WorldMember {
 
   *#write(record: Omit<ViewRecord, 'offered'>): Step {
     yield this.#delay();
+    if (this.disk.fails) {
+      this.enter({ type: 'disk', failed: true });
+      throw new Failure('the disk failed');
+    }
     this.#replace(record);
     yield this.#delay();
   }
