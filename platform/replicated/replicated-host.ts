@@ -14,6 +14,7 @@ import type { Group, PeerMessages } from '../group/mod.ts';
 import type { MemberStore } from '../store/mod.ts';
 import type { CallId, CallRecord, Outcome } from './call-record.ts';
 import type { ReplicatedClass } from './call-types.ts';
+import { ObjectCopy } from './object-copy.ts';
 import { type CopyAccess, OrderedCaller } from './ordered-caller.ts';
 import { Replica } from './replica.ts';
 import { ReplicaState } from './replica-state.ts';
@@ -58,7 +59,7 @@ const methods = {
 export class ReplicatedHost {
   readonly #options: HostOptions;
   readonly #run: string;
-  readonly #replicas = new Map<string, Replica>();
+  readonly #copies = new Map<string, ObjectCopy>();
   readonly #names = new Set<string>();
   #closed = false;
 
@@ -71,8 +72,8 @@ export class ReplicatedHost {
   }
 
   /**
-   * Opens an object at this member; a member of its shard has a copy from then on. Every member of
-   * the shard has to open it. Rejects INVALID_ARGUMENT (open here already, say), INVALID_POOL,
+   * Opens an object at this member, which has a copy from then on whenever it holds the object's
+   * shard. Every member that may hold it has to open it. Rejects INVALID_ARGUMENT (open here already, say), INVALID_POOL,
    * POOL_EXISTS (with other options), TIMEOUT.
    */
   async open<Class extends ReplicatedClass>(
@@ -90,15 +91,13 @@ export class ReplicatedHost {
     try {
       const snapshotCalls = checkedSnapshotCalls(options.snapshotCalls);
       const log = await StoreLog.open(this.#options.store, this.#placeOf(options, snapshotCalls));
-      const replica = this.#holds(log.shard)
-        ? this.#makeReplica(type, name, log, snapshotCalls)
-        : null;
-      if (replica !== null) {
-        await replica.start();
-        this.#replicas.set(name, replica);
-        if (this.#closed) replica.close();
-      }
-      const paths = this.#paths(name, log.shard, replica, options.timeoutMs);
+      const copy = this.#copyOf(type, name, log, snapshotCalls);
+      await copy.open();
+      this.#copies.set(name, copy);
+      if (this.#closed) copy.close();
+      // What came about meanwhile it was not told.
+      copy.onView();
+      const paths = this.#paths(name, log.shard, copy, options.timeoutMs);
       return new ReplicatedObject(name, type, this.#options.nodeId, paths);
     } catch (caught) {
       this.#names.delete(name);
@@ -108,7 +107,7 @@ export class ReplicatedHost {
 
   close(): void {
     this.#closed = true;
-    for (const replica of this.#replicas.values()) replica.close();
+    for (const copy of this.#copies.values()) copy.close();
   }
 
   #placeOf(
@@ -127,8 +126,18 @@ export class ReplicatedHost {
     return { name, kind, subgroup, index, snapshotCalls };
   }
 
-  #holds(shard: number): boolean {
-    return this.#options.group.held.some((one) => one.shard === shard);
+  #copyOf(type: ReplicatedClass, name: string, log: StoreLog, snapshotCalls: number): ObjectCopy {
+    const { group, clock, log: logger } = this.#options;
+    const { shard } = log;
+    return new ObjectCopy({
+      name,
+      isHeld: () => group.isHere(shard) && group.held.some((one) => one.shard === shard),
+      isRunning: () => group.isRunning(shard),
+      makeReplica: () => this.#makeReplica(type, name, log, snapshotCalls),
+      elsewhere: this.#copyElsewhere(name, shard),
+      clock,
+      log: logger,
+    });
   }
 
   #makeReplica(type: ReplicatedClass, name: string, log: StoreLog, snapshotCalls: number): Replica {
@@ -152,11 +161,10 @@ export class ReplicatedHost {
   #paths(
     name: string,
     shard: number,
-    replica: Replica | null,
+    copy: CopyAccess,
     timeoutMs: number = replicatedLimits.callTimeoutMsDefault,
   ): CallPaths {
     const { nodeId: node, clock, group } = this.#options;
-    const copy = replica === null ? this.#copyElsewhere(name, shard) : copyHere(replica);
     const caller = new OrderedCaller({ name, node, run: this.#run, clock, copy });
     const members = (): readonly number[] => group.holders(shard);
     return {
@@ -250,8 +258,8 @@ export class ReplicatedHost {
   }
 
   #replica(name: string): Replica {
-    const found = this.#replicas.get(name);
-    if (found === undefined) {
+    const found = this.#copies.get(name)?.replica ?? null;
+    if (found === null) {
       const at = String(this.#options.nodeId);
       throw new FreshetError('NOT_A_MEMBER', `Member ${at} has no copy of ${name} open`, {
         mend: 'Open it at every member of its shard',
@@ -263,17 +271,10 @@ export class ReplicatedHost {
   async #followViews(): Promise<void> {
     for await (const { running } of this.#options.group.watchView()) {
       if (running && !this.#closed) {
-        for (const replica of this.#replicas.values()) replica.onView();
+        for (const copy of this.#copies.values()) copy.onView();
       }
     }
   }
-}
-
-function copyHere(replica: Replica): CopyAccess {
-  return {
-    count: () => Promise.resolve(replica.state.count),
-    submit: (call, timeoutMs) => replica.submit(call, timeoutMs),
-  };
 }
 
 function pause(clock: Clock): Promise<void> {

@@ -14,11 +14,12 @@ afterEach(async () => {
 
 type Bank = ProgramCluster<typeof calls>;
 
-async function start(folder: string, members = 3): Promise<Bank> {
+async function start(folder: string, members = 3, config: object = {}): Promise<Bank> {
   const { cluster, program } = await startProgram<typeof calls>(
     folder,
     'test/support/bank-program.ts',
     members,
+    { ...config },
   );
   running = cluster;
   return program;
@@ -110,9 +111,8 @@ test('a persistent object is as it was when all members were killed at once', as
   expect(await bank.call(1, 'add', { name, text: 'next' })).toBe(101);
 });
 
-test('a member without a copy calls through others, each call once though one is killed', async () => {
-  const bank = await start(await tempFolder('replicated'), 4);
-  await open(bank, bank.ids);
+/** Those that have a copy now. */
+async function holdersOf(bank: Bank): Promise<readonly number[]> {
   const copies = await Promise.all(
     bank.ids.map(async (id) => {
       const found = await bank
@@ -121,7 +121,39 @@ test('a member without a copy calls through others, each call once though one is
       return Array.isArray(found) ? [id] : [];
     }),
   );
-  const holders = copies.flat();
+  return copies.flat();
+}
+
+test.each(['volatile', 'persistent'] as const)(
+  'a spare that gets the place of a lost member has a copy of a %s object by itself',
+  async (kind) => {
+    const config = { layout: { replaceAfterMs: 1000 } };
+    const bank = await start(await tempFolder('replicated'), 4, config);
+    await open(bank, bank.ids, { kind, snapshotCalls: 50 });
+    const holders = await holdersOf(bank);
+    expect(holders).toHaveLength(3);
+    const [outside = 0] = bank.ids.filter((id) => !holders.includes(id));
+    await bank.call(outside, 'addMany', { name, prefix: 'm-', count: 200 });
+    await bank.call(outside, 'whenAdded');
+    const [lost = 0, ...left] = holders;
+    await bank.kill(lost);
+    await bank.call(outside, 'addMany', { name, prefix: 'n-', count: 200 });
+    let own: readonly string[] = [];
+    while (own.length < 200) {
+      own = await bank.call(outside, 'entries', { name, node: outside }).catch(() => []);
+    }
+    await bank.call(outside, 'whenAdded');
+    const [mine, theirs] = await ledgersOf(bank, [outside, left[0] ?? 0], 400);
+    expect(mine).toEqual(theirs);
+    const everywhere = new Map(await bank.call(outside, 'everywhere', { name, text: 'x' }));
+    expect([...everywhere.keys()].sort()).toEqual([outside, ...left].sort());
+  },
+);
+
+test('a member without a copy calls through others, each call once though one is killed', async () => {
+  const bank = await start(await tempFolder('replicated'), 4);
+  await open(bank, bank.ids);
+  const holders = await holdersOf(bank);
   expect(holders).toHaveLength(3);
   const [outside = 0] = bank.ids.filter((id) => !holders.includes(id));
   await expect(bank.call(outside, 'entries', { name, node: outside })).rejects.toMatchObject({

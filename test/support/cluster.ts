@@ -138,8 +138,10 @@ export async function startProgram<Calls>(
   folder: string,
   file: string,
   members = 3,
+  config: Readonly<Record<string, unknown>> = {},
 ): Promise<{ cluster: LocalCluster; program: ProgramCluster<Calls> }> {
   const entry = entryOf(file);
-  const cluster = await startProcessCluster(folder, { entry, members, env: memberEnvironment() });
+  const env = memberEnvironment();
+  const cluster = await startProcessCluster(folder, { entry, members, env, config });
   return { cluster, program: await toCluster<Calls>(cluster) };
 }
