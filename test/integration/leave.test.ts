@@ -32,6 +32,35 @@ test.each([
   expect(text((found as { value: Uint8Array }).value)).toBe('without');
 });
 
+test.each([1, 2])(
+  'a restart waits for the view that went on without it, of which member %d alone is here',
+  async (kept) => {
+    const running = await startProcessCluster(await tempFolder('leave-restart'));
+    close = () => running.close();
+    await running.call(1, 'createPool', { name: '/milk', kind: 'persistent' });
+    await running.kill(3, 'SIGTERM');
+    const other = 3 - kept;
+    // On two disks of two, and on the third's not.
+    await running.call(1, 'put', { key: '/milk/later', value: bytes('later') });
+    await Promise.all([running.kill(1), running.kill(2)]);
+
+    // Two of the three that there once were, but one of the two that went on.
+    await Promise.all([running.start(kept), running.start(3)]);
+    const explained = `a majority of view 2: member ${String(other)}`;
+    await until(async () => {
+      const { problem, running: runs } = (await running.call(kept, 'status')) as GroupStatus;
+      expect(runs).toBe(false);
+      return problem?.includes(explained) === true;
+    });
+    await running.start(other);
+    await running.whenRunning();
+    const found = await running.call(3, 'get', { key: '/milk/later' });
+    expect(text((found as { value: Uint8Array }).value)).toBe('later');
+    const { members } = (await running.call(kept, 'status')) as GroupStatus;
+    expect(members.toSorted()).toEqual([1, 2, 3]);
+  },
+);
+
 test('what a client has under way at it is answered, or made once by another', async () => {
   const served = await startServedProcesses(await tempFolder('leave-doors'));
   const { running, database } = served;
