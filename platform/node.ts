@@ -18,6 +18,7 @@ import {
 import { loadAddon, type NativeAddon } from './bridge/mod.ts';
 import {
   type DataFolder,
+  dataShardFolders,
   folderFiles,
   Group,
   groupLimits,
@@ -79,6 +80,11 @@ export const MemberConfigSchema = Type.Object({
       }),
       /** Members compare what they applied. */
       compareMinutes: Type.Number({ minimum: 0, maximum: 10_000, default: 10, unit: 'minutes' }),
+      /** How long the log of a shard that a member left stays on its disk; null: for ever. */
+      keepLeftHours: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+        default: 24,
+        unit: 'hours',
+      }),
     },
     { default: {} },
   ),
@@ -208,6 +214,10 @@ async function compose(
       compareEveryMs: logs.compareMinutes * 60_000,
       scrubBytesPerSecond: logs.scrubBytesPerSecond,
     },
+    leftLogs:
+      logs.keepLeftHours === null
+        ? null
+        : { folders: dataShardFolders(folder.path), keepMs: logs.keepLeftHours * hourMs },
     replaceAfterMs: config.layout.replaceAfterMs,
     clock,
     random,

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '../base/mod.ts';
 import type { Layout } from './layout.ts';
+import type { ShardFolders } from './left-logs.ts';
 import type { LogCareConfig } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
@@ -23,6 +24,8 @@ export interface GroupOptions {
   readonly ringBudgetBytes: number;
   readonly shardMemoryBytes: number;
   readonly logCare: LogCareConfig;
+  /** What is done with the logs of shards that this member left; null: they stay. */
+  readonly leftLogs: { readonly folders: ShardFolders; readonly keepMs: number } | null;
   /** How long a lost member keeps its places before spares get them; null: for ever. */
   readonly replaceAfterMs: number | null;
   readonly clock: Clock;

@@ -14,6 +14,7 @@ import { GroupMachine, type GroupStatus } from './group-machine.ts';
 import { GroupSteps } from './group-steps.ts';
 import type { GroupOptions, MemberAddress } from './group-options.ts';
 import type { Layout, ShardLayout } from './layout.ts';
+import { LeftLogs } from './left-logs.ts';
 import { LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import { MemberDisks } from './member-disks.ts';
@@ -55,6 +56,7 @@ export class Group {
   readonly #machine: GroupMachine;
   readonly #steps: GroupSteps;
   readonly #closing: ShardClosing;
+  readonly #leftLogs: LeftLogs | null;
   readonly #log: Logger;
   readonly #watchers = new Set<EventStream<GroupView>>();
   readonly #queue: GroupEvent[] = [];
@@ -92,6 +94,7 @@ export class Group {
       isHealthy: (shard) => this.#machine.holders(shard).length >= layout.shard(shard).min,
       run: (work) => this.#steps.runAside(work),
     });
+    this.#leftLogs = this.#makeLeftLogs();
     messages.handle(moveCall, async (_from, move) => {
       await this.move(parseMove(move));
       return null;
@@ -286,6 +289,7 @@ export class Group {
     }
     this.#enter({ type: 'begin' });
     this.care.begin();
+    this.#leftLogs?.begin();
   }
 
   /**
@@ -360,12 +364,38 @@ export class Group {
     this.#closed = true;
     this.#cancelTick?.();
     this.#closing.end();
+    this.#leftLogs?.end();
     await this.care.close();
     for (const watcher of [...this.#watchers]) {
       watcher.end();
     }
     // A step may wait for the native side, whose close answers it: no waiting for that here.
     await Promise.race([this.#steps.close(), this.#pause(groupLimits.closeWaitMs)]);
+  }
+
+  #makeLeftLogs(): LeftLogs | null {
+    const { leftLogs } = this.#options;
+    if (leftLogs === null) return null;
+    return new LeftLogs({
+      ...this.#options,
+      ...leftLogs,
+      isLeft: (shard) => {
+        const { opened } = this.care;
+        const isOpen = !this.layout.has(shard) || opened.includes(shard);
+        return !isOpen && !this.#machine.mayNeed(shard);
+      },
+      isWhole: (shard) => {
+        const holders = this.holders(shard).filter((node) => this.#messages.up.has(node));
+        const wanted = Math.max(
+          this.layout.shard(shard).members.length,
+          this.homes(shard).nodes.length,
+        );
+        return this.status.running && holders.length >= wanted;
+      },
+      run: (work) => {
+        this.#steps.runAside(work);
+      },
+    });
   }
 
   #pause(delayMs: number): Promise<void> {

@@ -38,6 +38,7 @@ export { lastHead, paddedLength, readHead, readRecord, readRecords } from './rec
 export { folderFiles } from './record-files.ts';
 export type { MoveOptions, ShardMove } from './shard-moves.ts';
 export { beginMove, planMoves } from './shard-moves.ts';
+export { dataShardFolders } from './shard-folders.ts';
 export { planShards } from './shard-plan.ts';
 export { TokenTable } from './token-table.ts';
 export { readViewRecord } from './view-record.ts';

@@ -1,7 +1,8 @@
 /**
  * Closes shards that this member has left for good, some time after: a view without it runs them,
- * with as many members as they need. What it has of them on disk stays there, as the log of one
- * that was away for long: should it get the shard again, what is common is not fetched anew.
+ * with as many members as they need. What it has of them on disk stays there for now, as the log of
+ * one that was away for long: should it get the shard again, what is common is not fetched anew
+ * (left-logs.ts).
  *
  * Thread: event loop.
  */

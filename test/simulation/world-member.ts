@@ -139,6 +139,7 @@ export class WorldMember {
       record,
       ringBudgetBytes: ringBudget(layout),
       replaceAfterMs,
+      leftLogs: null,
       shardMemoryBytes: groupLimits.shardMemoryDefault,
       logCare: { scrubEveryMs: 20_000, compareEveryMs: 15_000, scrubBytesPerSecond: 1 << 24 },
       clock,
