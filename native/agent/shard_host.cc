@@ -112,8 +112,10 @@ void ShardHost::begin_next() {
   if (before != nullptr && !ended_) {
     if (before->is_prepared() && are_enough(replica_->config().members.size())) {
       before->confirm(out_);
-      before->take_back([this](const Change& change, Ack ack, Token token) {
+      before->take_back([this](const Change& change, Ack ack, Token token, bool large) {
         const Status status = replica_->submit(change, ack, token);
+        const bool reads = is_ok(status) && padded(record_length(change)) > replica_->inline_max();
+        if (large && !reads) out_.released.push_back(token);
         if (is_ok(status) || ack == Ack::kNone) return;
         out_.completions.push_back({token, status, 0, 0, 0, 0});
       });
@@ -140,7 +142,8 @@ void ShardHost::leave_epoch(std::optional<size_t> members) {
   if (left_ && replica_->is_prepared()) {
     if (are_enough(*members)) replica_->confirm(out_);
     // The trim leaves them out everywhere: whoever asked may ask another member.
-    replica_->take_back([this](const Change&, Ack ack, Token token) {
+    replica_->take_back([this](const Change&, Ack ack, Token token, bool large) {
+      if (large) out_.released.push_back(token);
       if (ack != Ack::kNone) out_.completions.push_back({token, Status::kNotAMember, 0, 0, 0, 0});
     });
   }

@@ -6,6 +6,7 @@
 #ifndef FRESHET_CORE_FIXED_QUEUE_H_
 #define FRESHET_CORE_FIXED_QUEUE_H_
 
+#include <algorithm>
 #include <bit>
 #include <type_traits>
 
@@ -35,7 +36,10 @@ class FixedQueue {
   T& front() { return at(head_); }
   const T& front() const { return at(head_); }
   T& back() { return at(tail_ - 1); }
+  T& operator[](size_t index) const { return at(head_ + index); }  // 0: the front
   void pop() { head_++; }
+  // Drops what came last, so that `size` are left.
+  void shrink(size_t size) { tail_ = std::min(tail_, head_ + size); }
 
  private:
   T& at(uint64_t position) const {

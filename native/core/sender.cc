@@ -36,7 +36,7 @@ Status Sender::submit(const Change& change, Micros time, Ack ack, Token token) {
   if (waiting_.size() + pending_.size() >= waiting_.capacity()) return Status::kOverloaded;
   const size_t size = padded(record_length(change));
   const bool large = size > inline_max();
-  if (large || !pending_.empty()) return stage(change, time, ack, token, large);
+  if (large || is_behind()) return stage(change, time, ack, token, large);
 
   std::byte* place = ring_.reserve(size);
   if (place == nullptr) return Status::kOverloaded;
@@ -68,6 +68,7 @@ Status Sender::stage(const Change& change, Micros time, Ack ack, Token token, bo
   Pending item = {};
   item.token = token;
   item.ack = ack;
+  item.record = place;
   item.staged = static_cast<uint32_t>(size);
   if (large) {
     item.head_length = static_cast<uint32_t>(head_length);
@@ -81,25 +82,34 @@ Status Sender::stage(const Change& change, Micros time, Ack ack, Token token, bo
   return Status::kOk;
 }
 
-int Sender::feed(std::vector<Token>& released) {
+int Sender::feed() {
   const uint64_t before = messages_;
   const uint64_t enough = ring_.tail() + kCopySlice;
-  while (!pending_.empty() && ring_.tail() < enough) {
-    Pending& item = pending_.front();
+  while (is_behind() && ring_.tail() < enough) {
+    Pending& item = pending_[fed_];
     if (item.whole_length == 0 ? !feed_staged(item) : !feed_block(item)) break;
     if (item.sent < item.whole_length) continue;
-    stage_.free_up_to(stage_.skip_wrap(stage_.head()) + item.staged);
-    if (item.whole_length != 0) released.push_back(item.token);
-    pending_.pop();
+    item.last = messages_ - 1;
+    fed_++;
   }
   return static_cast<int>(messages_ - before);
+}
+
+void Sender::release(uint64_t delivered, std::vector<Token>& released) {
+  for (; fed_ > 0; fed_--) {
+    const Pending& item = pending_.front();
+    const bool large = item.whole_length != 0;
+    if (large && item.last >= delivered) return;
+    stage_.free_up_to(stage_.skip_wrap(stage_.head()) + item.staged);
+    if (large) released.push_back(item.token);
+    pending_.pop();
+  }
 }
 
 bool Sender::feed_staged(const Pending& item) {
   std::byte* place = ring_.reserve(item.staged);
   if (place == nullptr) return false;
-  const uint64_t position = stage_.skip_wrap(stage_.head());
-  std::memcpy(place, &stage_.header_at(position), item.staged);
+  std::memcpy(place, item.record, item.staged);
   number(place, messages_);
   ring_.commit(item.staged);
   add_message(item.ack, item.token);
@@ -117,7 +127,7 @@ bool Sender::feed_block(Pending& item) {
   const bool last = item.sent + piece == item.whole_length;
   std::byte* at = place + sizeof(RecordHeader);
   const size_t head = first ? item.head_length : 0;  // fits: a head is less than a block
-  if (first) std::memcpy(at, &stage_.header_at(stage_.skip_wrap(stage_.head())), head);
+  if (first) std::memcpy(at, item.record, head);
   const size_t value_from = first ? 0 : item.sent - item.head_length;
   std::memcpy(at + head, item.value + value_from, piece - head);
   std::memset(at + piece, 0, padded(length) - length);
@@ -158,7 +168,7 @@ bool Sender::make_nulls(uint64_t owed) {
 
 namespace {
 
-Change change_of(const RecordView& record) {
+Change change_in(const RecordView& record) {
   Change change;
   change.kind = record.header().kind;
   change.pool = record.header().pool;
@@ -174,33 +184,53 @@ Change change_of(const RecordView& record) {
 
 }  // namespace
 
+Change Sender::change_of(const Pending& item) {
+  Change change = change_in(RecordView(item.record));
+  if (item.whole_length != 0) change.value = {item.value, item.whole_length - item.head_length};
+  return change;
+}
+
 void Sender::take_back(uint64_t position, uint64_t index, const ShardReplica::Resubmit& resubmit) {
+  size_t large = 0;
+  const auto is_cut_off = [&](size_t at) {
+    return pending_[at].whole_length != 0 && pending_[at].last >= index;
+  };
+  while (large < fed_ && !is_cut_off(large)) large++;
+  const size_t delivered = large;
   while (position < ring_.tail()) {
     const uint64_t start = ring_.skip_wrap(position);
     if (start >= ring_.tail()) break;
     const RecordView record(reinterpret_cast<const std::byte*>(&ring_.header_at(start)));
     const RecordHeader& header = record.header();
-    if (header.kind == RecordKind::kBlock) return;
     position = start + record.size();
     if (header.kind == RecordKind::kNull) {
       index += static_cast<uint64_t>(header.sequence);
       continue;
     }
+    const bool is_block = header.kind == RecordKind::kBlock;
+    const bool is_whole = !is_block || (header.flags & kLastBlock) != 0;
     Waiting asked{index, 0, Ack::kNone};
     if (!waiting_.empty() && waiting_.front().index == index) {
       asked = waiting_.front();
       waiting_.pop();
     }
-    resubmit(change_of(record), asked.ack, asked.token);
     index++;
+    if (!is_whole) continue;
+    if (!is_block) {
+      resubmit(change_in(record), asked.ack, asked.token, false);
+      continue;
+    }
+    while (pending_[large].whole_length == 0) large++;
+    const Pending& item = pending_[large++];
+    resubmit(change_of(item), item.ack, item.token, true);
   }
-  for (; !pending_.empty() && pending_.front().whole_length == 0; pending_.pop()) {
-    const Pending& item = pending_.front();
-    const uint64_t start = stage_.skip_wrap(stage_.head());
-    const RecordView record(reinterpret_cast<const std::byte*>(&stage_.header_at(start)));
-    resubmit(change_of(record), item.ack, item.token);
-    stage_.free_up_to(start + item.staged);
+  for (size_t at = fed_; at < pending_.size(); at++) {
+    const Pending& item = pending_[at];
+    resubmit(change_of(item), item.ack, item.token, item.whole_length != 0);
   }
+  // Those values are no longer mine.
+  pending_.shrink(delivered);
+  fed_ = delivered;
 }
 
 void Sender::free_delivered(uint64_t messages) {

@@ -3,12 +3,15 @@
 // A record of at most ring / 4 is encoded straight into the ring. A larger one is sent as blocks
 // (see sender_stream.h), read from the caller's memory as room comes free; while one is under way,
 // smaller ones wait behind it in a bounded stage, so that one sender's changes keep their order.
+// The caller's memory is kept until the record is delivered: an epoch that ends may cut it off.
 //
 // Thread: the agent's.
 // Invariants
 //  1. Messages have indexes 0, 1, 2 ... in the order of submission; a null takes one too.
 //  2. A record's bytes are free only after every member has delivered it.
-//  3. waiting() holds the answered submissions in the ring in index order.
+//  3. pending_ holds first what is in the ring whole (fed_ of them, large ones that are not
+//     delivered among them), then what is not.
+//  4. waiting() holds the answered submissions in the ring in index order.
 #ifndef FRESHET_CORE_SENDER_H_
 #define FRESHET_CORE_SENDER_H_
 
@@ -38,13 +41,16 @@ class Sender {
 
   // As ShardReplica::submit; `time` is the record's stamp.
   Status submit(const Change& change, Micros time, Ack ack, Token token);
-  // Moves what waits into the ring while there is room, at most about kCopySlice bytes. Appends the
-  // tokens of large submissions that are read to their end. Returns how many messages were made.
-  int feed(std::vector<Token>& released);
+  // Moves what waits into the ring while there is room, at most about kCopySlice bytes. Returns how
+  // many messages were made.
+  int feed();
+  // My first `delivered` messages are delivered here: appends the tokens of large submissions whose
+  // values are not needed any more.
+  void release(uint64_t delivered, std::vector<Token>& released);
   // Makes nulls until this sender has produced `owed` messages. False: no room, or none owed.
   bool make_nulls(uint64_t owed);
   // Hands out the records in the ring from `position` on, which is that of message `index`, and
-  // then those that wait for room; up to the first large one.
+  // then those that wait for room.
   void take_back(uint64_t position, uint64_t index, const ShardReplica::Resubmit& resubmit);
   // Every member has delivered my first `messages` messages.
   void free_delivered(uint64_t messages);
@@ -63,7 +69,8 @@ class Sender {
     for (; !pending_.empty(); pending_.pop()) {
       const Pending& item = pending_.front();
       if (item.whole_length != 0) released.push_back(item.token);
-      unsent(item.token, item.ack);
+      if (fed_ == 0) unsent(item.token, item.ack);
+      fed_ -= fed_ > 0 ? 1 : 0;
     }
   }
 
@@ -71,6 +78,8 @@ class Sender {
   struct Pending {
     Token token;
     Ack ack;
+    uint64_t last;           // of those in the ring: its last message
+    std::byte* record;       // in the stage
     uint32_t staged;         // padded bytes in the stage: the record, or a large one's head
     uint32_t head_length;    // of a large one: header, extension, key, meta
     uint32_t whole_length;   // of a large one; 0: not large
@@ -79,6 +88,8 @@ class Sender {
     const std::byte* value;  // borrowed until released
   };
 
+  bool is_behind() const { return fed_ < pending_.size(); }
+  static Change change_of(const Pending& item);
   Status stage(const Change& change, Micros time, Ack ack, Token token, bool large);
   bool feed_staged(const Pending& item);
   bool feed_block(Pending& item);
@@ -91,6 +102,7 @@ class Sender {
   AlignedMemory stage_memory_;
   ByteRingWriter stage_;
   FixedQueue<Pending> pending_;
+  size_t fed_ = 0;
   FixedQueue<Waiting> waiting_;
   uint64_t messages_ = 0;  // made so far
   uint64_t freed_ = 0;     // of them, freed

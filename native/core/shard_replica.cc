@@ -109,7 +109,7 @@ int ShardReplica::Impl::step(Micros wall, Outputs& out) {
   int work = 0;
   if (end_.running()) {
     work += take(out);
-    if (stopped_ == Status::kOk) work += make_messages(out);
+    if (stopped_ == Status::kOk) work += make_messages();
     if (stopped_ == Status::kOk && config_.raw) work += deliver_raw(out);
     if (stopped_ == Status::kOk) config_.raw ? show_raw() : show_received();
   } else {
@@ -120,6 +120,7 @@ int ShardReplica::Impl::step(Micros wall, Outputs& out) {
   if (stopped_ == Status::kOk && !config_.raw)
     work += is_trimmed() ? deliver_trim(out) : deliver(out);
   if (stopped_ != Status::kOk) return work + 1;
+  if (is_sender()) sender_->release(streams_[my_sender_].delivered(), out.released);
   work += show_persisted();
   work += answer(out);
   return work + push(out);
@@ -148,13 +149,13 @@ int ShardReplica::Impl::take(Outputs& out) {
 }
 
 // Frees my ring, moves what waits into it, adds the nulls that I owe.
-int ShardReplica::Impl::make_messages(Outputs& out) {
+int ShardReplica::Impl::make_messages() {
   if (!is_sender()) return 0;
   const size_t senders = streams_.size();
   sender_->free_delivered(config_.raw
                               ? least_taken_of_mine()
                               : messages_among(table_.least_delivered_seq(), my_sender_, senders));
-  int work = sender_->feed(out.released);
+  int work = sender_->feed();
   const uint64_t owed = config_.raw ? 0
                                     : messages_owed({received_.data(), senders},
                                                     {changes_.data(), senders}, my_sender_);

@@ -97,7 +97,7 @@ class ShardReplica {
   // Takes a change into the order. Its stamp is the greater of change.stamp, the last pass's wall
   // clock and all that the hybrid clock has seen. A record of at most inline_max() bytes, padded,
   // is copied before this returns; a larger one's value is read until its token appears in
-  // Outputs::released (also with Ack::kNone), as room comes free.
+  // Outputs::released (also with Ack::kNone), once it is delivered here.
   //   kOverloaded       no room in ring or queue, or dispatchers or disks too far behind: nothing
   //                     was taken
   //   kShardStopped     the epoch ended
@@ -162,10 +162,10 @@ class ShardReplica {
   void confirm(Outputs& out);
 
   // Ended and confirmed: hands out, in their order, the submissions that the trim cut off, to be
-  // submitted to the next epoch. Large ones stay behind, for stop() to answer, and all that come
-  // after them; of a raw shard all that anyone may have delivered. The bytes are borrowed until
-  // this returns.
-  using Resubmit = std::function<void(const Change&, Ack, Token)>;
+  // submitted to the next epoch; of a raw shard not those that anyone may have delivered. The bytes
+  // are borrowed until this returns, but for a large one's value (`large`): the caller's memory,
+  // which is not released here any more.
+  using Resubmit = std::function<void(const Change&, Ack, Token, bool large)>;
   void take_back(const Resubmit& resubmit);
 
   // A connection began: what was written to the peer before may be lost and is written again.

@@ -92,7 +92,7 @@ class ShardReplica::Impl {
   void pass_turn();
   int show_delivery(uint64_t before);
   int take(Outputs& out);
-  int make_messages(Outputs& out);
+  int make_messages();
   void show_received();
   int deliver(Outputs& out);
   RingFault deliver_message(size_t s, const std::byte* record, Outputs& out);

@@ -21,7 +21,11 @@ const members: readonly number[] = place?.members ?? [];
 const spare = ids.find((id) => !members.includes(id)) ?? 0;
 
 /** `told`: what writers were told to be durable; `ended`: why one stopped. */
-async function startWriting(running: LocalCluster, at: readonly number[]) {
+async function startWriting(
+  running: LocalCluster,
+  at: readonly number[],
+  { lanes = 4, valueBytes = 0, pauseMs = 0 } = {},
+) {
   const told: number[] = [];
   const ended: string[] = [];
   for (const { id, process } of running.members) {
@@ -31,7 +35,8 @@ async function startWriting(running: LocalCluster, at: readonly number[]) {
       if (message.type === 'writerEnded') ended.push(`${String(id)}: ${message.code}`);
     });
     const first = id * 1_000_000;
-    await running.call(id, 'writeUntilFailure', { prefix: '/milk/w', lanes: 4, first });
+    const order = { prefix: '/milk/w', lanes, first, valueBytes, pauseMs };
+    await running.call(id, 'writeUntilFailure', order);
   }
   const whenMore = (count: number): Promise<void> => {
     const enough = told.length + count;
@@ -107,4 +112,23 @@ test('a shard is moved under load, without a put that fails', async () => {
   }
   expect(writers.ended).toEqual([]);
   for (const id of ids) await expectFound(running, id, [...writers.told]);
+});
+
+test('large values under way at a member that leaves a shard are made elsewhere', async () => {
+  const running = await start();
+  const [from = 0, ...others] = members;
+  // Larger than a quarter of a ring, and under no session.
+  const size = { lanes: 1, valueBytes: 600 * 1024, pauseMs: 20 };
+  const writers = await startWriting(running, [from, spare], size);
+  await writers.whenMore(10);
+  for (const [one, other] of [
+    [from, spare],
+    [spare, from],
+  ] as const) {
+    await running.call(others[0] ?? 0, 'move', { shard, from: one, to: other });
+    await whenHeldBy(running, one, [...others, other]);
+    await writers.whenMore(10);
+  }
+  expect(writers.ended).toEqual([]);
+  await expectFound(running, from, [...writers.told]);
 });

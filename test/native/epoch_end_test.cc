@@ -2,6 +2,7 @@
 // as it likes. Whole groups whose members crash at any moment: membership_test.
 #include "native/core/epoch_end.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,84 @@ TEST(what_one_survivor_lacks_is_cut_off_everywhere) {
   group.note(0);
   EXPECT(group.answer(2).status == Status::kShardStopped);
   EXPECT_EQ(group.released.size(), 1u);  // its value is no longer read
+}
+
+// What is handed back of member 0's, by key, with the size of its value.
+struct TakenBack {
+  std::string key;
+  size_t size;
+  Token token;
+  bool large;
+};
+
+std::vector<TakenBack> take_back(DirectGroup& group) {
+  std::vector<TakenBack> taken;
+  group.replica(0).take_back([&](const Change& change, Ack, Token token, bool large) {
+    const std::string key(reinterpret_cast<const char*>(change.key.data()), change.key.size());
+    EXPECT(std::ranges::all_of(change.value, [](std::byte byte) { return byte == std::byte{4}; }));
+    taken.push_back({key, change.value.size(), token, large});
+  });
+  return taken;
+}
+
+TEST(large_values_that_were_cut_off_are_handed_back_in_their_order) {
+  const std::vector<std::byte> large(5 * kRingSizeMin, std::byte{4});
+  const std::vector<std::byte> middle(kRingSizeMin / 3, std::byte{4});
+  // Of the middle one all is in the ring, of the large one a part, of the last nothing.
+  DirectGroup group({});
+  group.set_rules(0);
+  group.step(2);
+  EXPECT_EQ(group.put(0, "a", {}, 1), Status::kOk);
+  EXPECT_EQ(group.put(0, "b", middle, 2), Status::kOk);
+  EXPECT_EQ(group.put(0, "c", {}, 3), Status::kOk);
+  EXPECT_EQ(group.put(0, "d", large, 4), Status::kOk);
+  EXPECT_EQ(group.put(0, "e", {}, 5), Status::kOk);
+  group.replica(1).suspect(kLost);
+  group.replica(1).wedge();  // it receives none of these
+  group.step(1);
+  for (int round = 0; round < 5; round++) group.step(0);
+  end(group);
+  confirm(group, 0);
+  EXPECT(group.released.empty());
+  const std::vector<TakenBack> taken = take_back(group);
+  EXPECT_EQ(taken.size(), 5u);
+  for (size_t i = 0; i < taken.size(); i++) {
+    EXPECT_EQ(taken[i].key, std::string(1, static_cast<char>('a' + i)));
+    EXPECT_EQ(taken[i].token, static_cast<Token>(i + 1));
+    EXPECT_EQ(taken[i].large, i == 1 || i == 3);
+  }
+  EXPECT_EQ(taken[1].size, middle.size());
+  EXPECT_EQ(taken[3].size, large.size());
+  group.out(0).clear();
+  group.replica(0).stop(Status::kShardStopped, group.out(0));
+  group.note(0);
+  // They are the next epoch's now.
+  for (const Token token : {Token{1}, Token{2}, Token{3}, Token{4}, Token{5}})
+    EXPECT_EQ(group.answered(token), 0);
+  EXPECT(group.released.empty());
+}
+
+TEST(a_large_value_that_was_delivered_is_not_handed_back) {
+  const std::vector<std::byte> large(kRingSizeMin / 3, std::byte{4});
+  DirectGroup group({});
+  group.set_rules(0);
+  EXPECT_EQ(group.put(0, "a", large, 1), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answered(1), 1);
+  EXPECT_EQ(group.released.size(), 1u);
+  EXPECT_EQ(group.put(0, "b", large, 2), Status::kOk);
+  for (int round = 0; round < 3; round++) {
+    group.step(0);
+    group.step(1);  // member 2 makes no pass: the trim delivers it
+  }
+  end(group);
+  confirm(group, 0);
+  EXPECT_EQ(group.answered(2), 1);
+  EXPECT(take_back(group).empty());
+  group.out(0).clear();
+  group.replica(0).stop(Status::kShardStopped, group.out(0));
+  group.note(0);
+  EXPECT_EQ(group.released.size(), 2u);
 }
 
 TEST(a_wedged_member_takes_nothing_and_answers_no_reads) {

@@ -294,7 +294,7 @@ class RawWorld {
       ShardReplica& before = *member.retired.back();
       member.out.clear();
       before.confirm(member.out);
-      before.take_back([&](const Change& change, Ack ack, Token token) {
+      before.take_back([&](const Change& change, Ack ack, Token token, bool) {
         if (!is_ok(member.replica->submit(change, ack, token))) {
           puts_.at(token).answers++;
           puts_.at(token).status = Status::kShardStopped;

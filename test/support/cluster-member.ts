@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type GetRequest, type PutRequest, toFreshetError } from '../../platform/base/mod.ts';
 import type { ShardMove } from '../../platform/group/mod.ts';
 import { type ParentCall, runMemberProcess } from '../../platform/member-process.ts';
@@ -8,18 +9,25 @@ const acknowledged: number[] = [];
 let writing: Promise<void> = Promise.resolve();
 
 const writeUntilFailure: ParentCall = (member, argument) => {
-  const { prefix, lanes, first } = argument as { prefix: string; lanes: number; first: number };
+  const { prefix, lanes, first, valueBytes, pauseMs } = argument as {
+    readonly prefix: string;
+    readonly lanes: number;
+    readonly first: number;
+    readonly valueBytes?: number;
+    readonly pauseMs?: number;
+  };
   let next = first;
   const lane = async (): Promise<void> => {
     for (;;) {
       const number = next++;
-      const value = Buffer.from(String(number));
+      const value = Buffer.from(String(number).padEnd(valueBytes ?? 0));
       const key = `${prefix}/${String(number % 97)}/${String(number)}`;
       try {
         await member.store.objects.put({ key, value, timeoutMs: 2000 });
         // Told at once: this process may be dead in the next moment.
         process.send?.({ type: 'acknowledged', number });
         acknowledged.push(number);
+        if (pauseMs !== undefined && pauseMs > 0) await pause(pauseMs);
       } catch (caught) {
         const { code } = toFreshetError(caught);
         process.send?.({ type: 'writerEnded', code });
