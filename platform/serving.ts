@@ -9,7 +9,7 @@ import {
   startGrpcServer,
   startHttpServer,
 } from './gateway/mod.ts';
-import { LambdaRuntime, type Position, workerEntry } from './lambda/mod.ts';
+import { LambdaRuntime, type Position, type StageReach, workerEntry } from './lambda/mod.ts';
 import { layoutReport } from './cluster-layout.ts';
 import { MemberDoor } from './member-door.ts';
 import type { Member, MemberPart } from './node.ts';
@@ -37,6 +37,7 @@ const portSearchMax = 100;
 
 const runsCall = 'lambda.runs';
 const cursorsCall = 'lambda.cursors';
+const reachesCall = 'lambda.reaches';
 
 /** Starts lambdas and doors with a member. `onOpen` tells where the doors are. */
 export function servingPart(
@@ -57,6 +58,9 @@ export function servingPart(
       folder: path.join(member.folder.path, 'lambdas'),
       workerEntry: entry.path,
       cursorsElsewhere: async (shard) => cursorsElsewhere(member, shard),
+      tellReaches: (shard, members, reaches) => {
+        tellReaches(member, shard, members, reaches);
+      },
       isHeld: (shard) => member.group.held.some((one) => one.shard === shard),
       whenOthersRun: async (pipeline, deployedAt) => othersRun(member, pipeline, deployedAt),
     });
@@ -65,9 +69,14 @@ export function servingPart(
       await lambdas.whenRuns(pipeline, deployedAt);
       return null;
     });
-    member.messages.handle(cursorsCall, (_from, shard) =>
-      Promise.resolve(lambdas.cursorsIn(Number(shard))),
+    member.messages.handle(cursorsCall, (from, shard) =>
+      Promise.resolve(lambdas.cursorsIn(Number(shard), from)),
     );
+    member.messages.handle(reachesCall, (from, argument) => {
+      const [shard, members, reaches] = argument as [number, number[], StageReach[]];
+      lambdas.noteReaches(from, shard, members, reaches);
+      return Promise.resolve(null);
+    });
     member.store.onTrigger((event) => {
       lambdas.onTrigger({
         ...event,
@@ -125,10 +134,20 @@ async function othersRun(member: Member, pipeline: string, deployedAt: number): 
   );
 }
 
-/**
- * Where a member goes on that is new in a shard. What one that is lost had not finished beyond the
- * others is not run again.
- */
+/** Who does not hear of it looks at more than it has to, should this member be lost. */
+function tellReaches(
+  { messages, nodeId }: Member,
+  shard: number,
+  members: readonly number[],
+  reaches: readonly StageReach[],
+): void {
+  for (const node of members.filter((one) => one !== nodeId && messages.up.has(one))) {
+    const call = { timeoutMs: null, signal: null };
+    messages.call(node, reachesCall, [shard, members, reaches], call).catch(() => undefined);
+  }
+}
+
+/** Where a member goes on that is new in a shard: nothing beyond was left over by a lost one. */
 async function cursorsElsewhere(
   { messages, group, nodeId, log }: Member,
   shard: number,

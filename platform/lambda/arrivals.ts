@@ -6,6 +6,8 @@ export interface ShardPlace {
   /** This member's place among the shard's members, and how many they are. */
   readonly rank: number;
   readonly size: number;
+  /** Node ids in rank order. */
+  readonly members: readonly number[];
 }
 
 /** A change or a trigger under a subscribed prefix. */

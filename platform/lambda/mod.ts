@@ -12,6 +12,7 @@ export type { PreparedPipeline } from './deploy.ts';
 export { describeChange, parsePrepared, preparePipeline } from './deploy.ts';
 export type { DeployedPipeline, LambdaNode } from './pipeline.ts';
 export { PipelineSchema } from './pipeline.ts';
+export type { StageReach } from './reaches.ts';
 export type { RuntimeOptions } from './runtime.ts';
 export { LambdaRuntime } from './runtime.ts';
 export type { Stage } from './stage.ts';

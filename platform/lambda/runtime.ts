@@ -14,6 +14,7 @@ import { CursorStore } from './cursor-store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { deployedForm, ensurePools, type PreparedPipeline } from './deploy.ts';
 import type { DeployedPipeline, LambdaNode } from './pipeline.ts';
+import { Reaches, type StageReach } from './reaches.ts';
 import { Stage } from './stage.ts';
 import { StartTurns } from './start-turns.ts';
 import { WorkerHost, type WorkerLimits, workerLimits } from './worker-host.ts';
@@ -32,6 +33,12 @@ export interface RuntimeOptions {
   readonly limits?: WorkerLimits;
   /** Where the other members of a shard are with it, by stage: the least of them. Never rejects. */
   readonly cursorsElsewhere: (shard: number) => Promise<ReadonlyMap<string, Position>>;
+  /** Tells the members of a shard, as it has them now, how far the stages of this one are with it. */
+  readonly tellReaches: (
+    shard: number,
+    members: readonly number[],
+    reaches: readonly StageReach[],
+  ) => void;
   /** Does this member hold the shard, or will it when it is back? */
   readonly isHeld: (shard: number) => boolean;
   /** Resolves once the other members that are up run this deploy, or a later. Never rejects. */
@@ -67,6 +74,9 @@ export class LambdaRuntime {
   readonly #running = new Map<string, Running>();
   /** What each shard was last told to have been taken in. */
   readonly #dispatched = new Map<number, number>();
+  readonly #reaches = new Reaches();
+  /** What was told last of each shard. */
+  readonly #told = new Map<number, string>();
   /** Wake after every change, and when this closes. */
   readonly #waiters: (() => void)[] = [];
   #changes: Promise<void> = Promise.resolve();
@@ -179,15 +189,46 @@ export class LambdaRuntime {
     this.#cursors.keepShards(this.#options.isHeld);
     await this.#takeOver();
     for (const stage of this.stages()) stage.attach();
+    this.#tellReaches();
   }
 
-  /** How far each stage is with a shard that it reads here. */
-  cursorsIn(shard: number): readonly (readonly [string, Position])[] {
+  /**
+   * From where each stage of a member that is new in a shard has to begin: nothing beyond it was
+   * left over by those who were there before.
+   */
+  cursorsIn(shard: number, newcomer: number): readonly (readonly [string, Position])[] {
     const { epoch } = this.#options.source.newest(shard);
     return this.stages().flatMap((stage) => {
-      const version = stage.cursors().get(shard);
-      return version === undefined ? [] : [[stage.name, { epoch, version }] as const];
+      const version = stage.startFor(newcomer, shard);
+      return version === null ? [] : [[stage.name, { epoch, version }] as const];
     });
+  }
+
+  /** Another member told how far its stages are with a shard, as one of these members. */
+  noteReaches(
+    from: number,
+    shard: number,
+    members: readonly number[],
+    reaches: readonly StageReach[],
+  ): void {
+    this.#reaches.note(from, shard, members, reaches);
+  }
+
+  #tellReaches(): void {
+    const found = new Map<number, { members: readonly number[]; reaches: StageReach[] }>();
+    for (const { place, reach } of this.stages().flatMap((stage) => stage.reaches())) {
+      const { shard, members } = place;
+      const known = found.get(shard) ?? { members, reaches: [] };
+      // A stage that was not told of the newest view yet tells with the next.
+      if (known.members.join() === members.join()) known.reaches.push(reach);
+      found.set(shard, known);
+    }
+    for (const [shard, { members, reaches }] of found) {
+      const told = JSON.stringify([members, reaches]);
+      if (members.length < 2 || this.#told.get(shard) === told) continue;
+      this.#told.set(shard, told);
+      this.#options.tellReaches(shard, members, reaches);
+    }
   }
 
   /** In shards that are new here the stages go on from where the other members are. */
@@ -300,6 +341,7 @@ export class LambdaRuntime {
       deadLetters: this.#deadLetters,
       startOf: (shard) =>
         this.#cursors.get(stage.name, shard) ?? pipeline.starts[String(shard)] ?? null,
+      reached: ({ shard, members }) => this.#reaches.of(shard, members, stage.name),
       makeWorker: (onChange, onBegan, isWanted) =>
         new WorkerHost({
           turns: this.#turns,
@@ -360,6 +402,7 @@ export class LambdaRuntime {
     if (this.#closed || this.#cancelSave !== null || this.#running.size === 0) return;
     this.#cancelSave = this.#options.clock.after(saveEveryMs, () => {
       this.#noteCursors();
+      this.#tellReaches();
       this.#cursors
         .save()
         .catch((error: unknown) => {

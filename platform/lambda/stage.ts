@@ -12,7 +12,9 @@ import { sendEmits } from './emit.ts';
 import { type Batch, KeyQueue, type QueuedItem } from './key-queue.ts';
 import { LowWater } from './low-water.ts';
 import type { LambdaNode } from './pipeline.ts';
+import type { StageReach } from './reaches.ts';
 import { StageMetrics } from './stage-metrics.ts';
+import { type Before, haveSameMembers, isLeftOver, lookAgainFrom, type Reach } from './takeover.ts';
 import type { WorkerHost } from './worker-host.ts';
 import type { WorkItem, WorkOutcome } from './worker-protocol.ts';
 
@@ -32,6 +34,8 @@ export interface StageOptions {
   readonly log: Logger;
   /** Where to go on in a shard; null: with what comes from now on. */
   readonly startOf: (shard: number) => Position | null;
+  /** How far the other members of a shard told to be, as long as its members were these. */
+  readonly reached: (place: ShardPlace) => ReadonlyMap<number, Reach>;
   readonly makeWorker: (
     onChange: () => void,
     onBegan: WorkerBegan,
@@ -44,6 +48,10 @@ type WorkerBegan = (at: number, items: readonly WorkItem[]) => void;
 interface Input {
   readonly place: ShardPlace;
   readonly done: LowWater;
+  /** Where it began to act as one of these members: a newcomer among them begins there as well. */
+  readonly from: number;
+  /** Up to there it acted as one of others; null: what lies there was looked at again. */
+  before: Before | null;
   subscription: ArrivalSubscription | null;
 }
 
@@ -109,11 +117,28 @@ export class Stage {
     for (const place of places) {
       const old = this.#inputs.get(place.shard);
       old?.subscription?.close();
-      const start = this.#startOf(place.shard);
-      const input = { place, done: old?.done ?? new LowWater(start), subscription: null };
+      const input = old === undefined ? this.#newInput(place) : this.#goOn(old, place);
       this.#inputs.set(place.shard, input);
       this.#subscribe(input);
     }
+  }
+
+  #newInput(place: ShardPlace): Input {
+    const from = this.#startOf(place.shard);
+    return { place, from, done: new LowWater(from), before: null, subscription: null };
+  }
+
+  /** From where it was, or from where a member was that left something over (takeover.ts). */
+  #goOn(old: Input, place: ShardPlace): Input {
+    const { done } = old;
+    if (haveSameMembers(old.place, place) || this.node.dispatch === 'all') {
+      return { ...old, place, subscription: null };
+    }
+    const last = old.before ?? { place: old.place, seen: done.seen };
+    const before = { ...last, reached: this.#options.reached(last.place) };
+    const from = lookAgainFrom(before, place, done);
+    done.lookAgain(from);
+    return { place, from, done, before, subscription: null };
   }
 
   /**
@@ -139,6 +164,26 @@ export class Stage {
   /** Every shard up to here is finished. */
   cursors(): ReadonlyMap<number, number> {
     return new Map([...this.#inputs].map(([shard, { done }]) => [shard, done.done]));
+  }
+
+  /** How far it is with each shard, to be told to the shard's other members. */
+  reaches(): readonly { readonly place: ShardPlace; readonly reach: StageReach }[] {
+    return [...this.#inputs.values()].map(({ place, done: { done, seen } }) => ({
+      place,
+      reach: { stage: this.name, done, seen },
+    }));
+  }
+
+  /**
+   * From where a member that is new in the shard has to begin, be it one of the members already, as
+   * far as is known here, or not yet. Null: it is not read here.
+   */
+  startFor(newcomer: number, shard: number): number | null {
+    const input = this.#inputs.get(shard);
+    if (input === undefined) return null;
+    const { place, from, done } = input;
+    const others = [...this.#options.reached(place).values()].map((reach) => reach.done);
+    return Math.min(done.done, ...(place.members.includes(newcomer) ? [from] : others));
   }
 
   get waiting(): number {
@@ -256,7 +301,7 @@ export class Stage {
       if (input.subscription !== from) return;
       const version = arrival.version ?? 0;
       if (version <= input.done.seen) continue;
-      if (!this.#isMine(input.place, arrival.key)) {
+      if (!this.#isToDo(input, arrival.key, version)) {
         input.done.pass(version);
       } else if (this.#push(arrival)) {
         input.done.begin(version);
@@ -281,15 +326,26 @@ export class Stage {
     }
   }
 
-  #isMine({ rank, size }: ShardPlace, key: string): boolean {
-    switch (this.node.dispatch) {
-      case 'all':
-        return true;
-      case 'primary':
-        return rank === 0;
-      case 'one':
-        return this.#options.source.hash(key) % BigInt(size) === BigInt(rank);
-    }
+  #isToDo(input: Input, key: string, version: number): boolean {
+    const { place, before, done } = input;
+    if (before !== null && version > before.seen) input.before = null;
+    if (!this.#isMine(place, key)) return false;
+    if (input.before === null) return true;
+    const owner = this.#ownerRank(input.before.place, key);
+    const wasMine = owner === input.before.place.rank;
+    if (wasMine || done.isUnderWay(version)) return false;
+    const node = input.before.place.members[owner] as number;
+    return isLeftOver(input.before, place, node, version);
+  }
+
+  #isMine(place: ShardPlace, key: string): boolean {
+    return this.node.dispatch === 'all' || this.#ownerRank(place, key) === place.rank;
+  }
+
+  /** Who acts on a key, where not all members do. */
+  #ownerRank({ size }: ShardPlace, key: string): number {
+    if (this.node.dispatch !== 'one') return 0;
+    return Number(this.#options.source.hash(key) % BigInt(size));
   }
 
   #push(arrival: Arrival): boolean {

@@ -42,6 +42,15 @@ export interface ArrivalRequest {
   readonly share: EventShare | null;
 }
 
+/** This member's place among those of a shard. */
+export interface ArrivalPlace {
+  readonly shard: number;
+  readonly rank: number;
+  readonly size: number;
+  /** Node ids in rank order. */
+  readonly members: readonly number[];
+}
+
 export class StoreArrivals {
   readonly #store: ObjectStore;
   readonly #core: MemberCore;
@@ -59,7 +68,7 @@ export class StoreArrivals {
   }
 
   /** Shards held here of the pool that `prefix` is or lies in; none when there is no such pool. */
-  places(prefix: string): readonly { shard: number; rank: number; size: number }[] {
+  places(prefix: string): readonly ArrivalPlace[] {
     const { directory } = this.#store;
     const pool = directory.get(prefix) ?? directory.find(prefix);
     return (pool?.shards ?? [])
@@ -69,6 +78,7 @@ export class StoreArrivals {
         shard,
         rank: members.indexOf(this.#core.nodeId),
         size: members.length,
+        members,
       }));
   }
 

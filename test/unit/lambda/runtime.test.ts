@@ -27,6 +27,7 @@ it('takes no trigger before it knows its lambdas: nobody would run it', async ()
     folder: await tempFolder(),
     workerEntry: '',
     cursorsElsewhere: () => Promise.resolve(new Map()),
+    tellReaches: () => undefined,
     isHeld: () => true,
     whenOthersRun: async () => Promise.resolve(),
   });
