@@ -101,7 +101,7 @@ EpochOptions ViewHost::options_of(const View& view, const ViewShard& shard) cons
   options.epoch = shard.epoch;
   for (const Seat seat : shard.members) options.members.push_back(view.at(seat)->id.node);
   options.senders = shard.senders;
-  options.ring_size = ring_size_;
+  options.ring_size = view.ring_size(ring_size_);
   return options;
 }
 

@@ -82,6 +82,18 @@ TEST(members_suspected_as_slow_come_back) {
   EXPECT(accused >= kSlowSeeds);
 }
 
+// Also when whoever adds them is lost, or the view that does.
+TEST(shards_are_added_to_views_under_faults) {
+  uint64_t added = 0;
+  for (uint64_t i = seed(1); i < seed(1) + kSlowSeeds; i++) {
+    const ViewResult result = ViewGroup({.seed = i, .additions = 4}).run();
+    for (const std::string& text : result.violations)
+      fail(__FILE__, __LINE__, std::string("seed ") + std::to_string(i) + ": " + text);
+    added += result.added;
+  }
+  EXPECT(added >= kSlowSeeds);
+}
+
 TEST(the_same_seed_gives_the_same_trace) {
   for (const uint64_t i : {3u, 4u, 5u}) {
     const ViewResult one = ViewGroup({.seed = i}).run();

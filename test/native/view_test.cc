@@ -31,7 +31,7 @@ std::vector<std::byte> bytes_of(std::string_view hex) {
 
 // Written by hand from the format; test/unit/group/view-codec.test.ts has the same.
 const std::vector<std::byte> written = bytes_of(
-    "0100 0200 0200 0000"                       // format, members, shards, flags
+    "0100 0200 0200 0000"                       // format, members, shards, ring
     "09000000 07000000"                         // number, parent
     "03000000 01000000 ab00000000000000"        // node, seat, incarnation
     "01000000 00000000 1032547698badcfe"        //
@@ -62,6 +62,22 @@ TEST(an_encoded_view_has_the_bytes_that_the_event_loop_writes) {
   View decoded;
   EXPECT(decode_view(written, decoded));
   EXPECT(decoded == sample());
+}
+
+TEST(a_view_says_how_large_the_rings_are_that_begin_with_it) {
+  View view = sample();
+  EXPECT(view.ring_size(kRingSizeMax) == kRingSizeMax);
+  view.ring = 17;
+  std::vector<std::byte> bytes = written;
+  bytes[6] = std::byte{17};
+  EXPECT(encoded(view) == bytes);
+  View read;
+  EXPECT(decode_view(bytes, read) && read == view);
+  EXPECT(read.ring_size(kRingSizeMax) == size_t{128} << 10);
+  for (const int ring : {1, 15, 24, 32, 255}) {
+    bytes[6] = static_cast<std::byte>(ring);
+    EXPECT(!decode_view(bytes, read));
+  }
 }
 
 TEST(an_encoded_view_that_is_cut_off_is_refused) {

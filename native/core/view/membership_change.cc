@@ -172,7 +172,7 @@ Status Membership::propose(View next) {
     if (theirs != nullptr && is_pending(theirs->view)) return Status::kNotCurrent;
   }
   const bool follows = next.number == view_.number + 1 && next.parent == view_.number &&
-                       next.shards.size() == view_.shards.size() && *next.fault() == '\0' &&
+                       next.shards.size() >= view_.shards.size() && *next.fault() == '\0' &&
                        next.seat_of(me_) == seat_;
   if (!follows || !is_strict_majority(next.seats(), view_.seats())) return Status::kInvalidArgument;
   size_t joining = 0;
@@ -186,7 +186,8 @@ Status Membership::propose(View next) {
   }
   const size_t staying = next.members.size() - joining;
   if (joining >= staying && !(joining == 1 && staying == 1)) return Status::kInvalidArgument;
-  for (size_t i = 0; i < next.shards.size(); i++) {
+  // Shards that are new stand behind the others: cells of rows go by the place in this list.
+  for (size_t i = 0; i < view_.shards.size(); i++) {
     const ViewShard& before = view_.shards[i];
     const ViewShard& after = next.shards[i];
     const bool same = before == after;

@@ -126,6 +126,8 @@ const char* View::fault() const {
   if (members.empty() || members.size() > kMembersMax) return "number of members";
   if (shards.size() > kViewShardsMax) return "number of shards";
   if (extra.size() > kViewExtraMax) return "size";
+  const size_t rings = ring < 32 ? ring_size(kRingSizeMin) : 0;
+  if (rings < kRingSizeMin || rings > kRingSizeMax) return "size of rings";
   SeatSet taken = 0;
   for (size_t i = 0; i < members.size(); i++) {
     const ViewMember& member = members[i];
@@ -155,7 +157,7 @@ void encode_view(const View& view, MutableBytes out) {
   encoder.put(kViewFormat);
   encoder.put(static_cast<uint16_t>(view.members.size()));
   encoder.put(static_cast<uint16_t>(view.shards.size()));
-  encoder.put(uint16_t{0});
+  encoder.put(view.ring);
   encoder.put(view.number);
   encoder.put(view.parent);
   for (const ViewMember& member : view.members) {
@@ -184,7 +186,7 @@ bool decode_view(Bytes bytes, View& out) {
   if (decoder.get<uint16_t>() != kViewFormat) return false;
   const auto members = decoder.get<uint16_t>();
   const auto shards = decoder.get<uint16_t>();
-  if (decoder.get<uint16_t>() != 0) return false;
+  out.ring = decoder.get<uint16_t>();
   out.number = decoder.get<uint32_t>();
   out.parent = decoder.get<uint32_t>();
   for (size_t i = 0; decoder.ok() && i < members; i++) {

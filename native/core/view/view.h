@@ -1,7 +1,7 @@
 // A view: the members of the cluster in rank order, and the epoch of every shard.
 //
 // Format of an encoded view, little endian, without gaps: format (u16), members (u16), shards
-// (u16), flags (u16), number (u32), parent (u32); each member as node (u32), seat (u32),
+// (u16), ring (u16), number (u32), parent (u32); each member as node (u32), seat (u32),
 // incarnation (u64); each shard as id (u32), epoch (u32), flags (u16), members (u8), senders (u8),
 // then the seats of its members in rank order and the ranks of its senders, a byte each; the length
 // of what the choices of membership add for themselves (u32), and that.
@@ -66,14 +66,18 @@ struct View {
   uint32_t number = 0;  // 0: none
   uint32_t parent = 0;  // number of the view that it follows
   std::vector<ViewMember> members;
-  std::vector<ViewShard> shards;  // by ascending id; the same in every view of a layout
-  std::vector<std::byte> extra;   // of the choices of membership: addresses, for example
+  std::vector<ViewShard> shards;  // by ascending id; those of the view before, and new ones behind
+  // Log2 of the bytes of each ring of epochs that begin with it; 0: as the first view was begun.
+  uint16_t ring = 0;
+  std::vector<std::byte> extra;  // of the choices of membership: addresses, for example
 
   SeatSet seats() const;
   Seat seat_of(const MemberId& id) const;  // kNoSeat: no member
   const ViewMember* at(Seat seat) const;   // null: nobody sits there
   const ViewShard* find(ShardId shard) const;
   size_t index_of(ShardId shard) const;  // shards.size(): not there
+  // Bytes of each ring of epochs that begin with it; `begun`: as the first view was begun with.
+  size_t ring_size(size_t begun) const { return ring == 0 ? begun : size_t{1} << ring; }
   // "": possible. Else what is wrong, as a name.
   const char* fault() const;
 

@@ -22,6 +22,7 @@ ViewGroup::ViewGroup(ViewConfig config)
   world_.canary = config.canary;
   world_.slow_percent = world_.random.chance(40) ? 25 : 5;
   world_.moves_left = world_.random.below(12);
+  world_.additions_left = config.additions;
   world_.running.resize(nodes_);
   world_.on_stepped = [this](ViewProcess& process) { on_stepped(process); };
   world_.on_outdated = [this](NodeId node) {
@@ -101,8 +102,20 @@ void ViewGroup::client() {
   world_.events.after(world_.random.between(1'000'000, 40'000'000), [this] { client(); });
 }
 
+// Shards that leaders have added.
+void ViewGroup::note_shards() {
+  for (const auto& process : world_.running) {
+    if (process == nullptr || process->is_blank()) continue;
+    const std::vector<ViewShard>& shards = process->membership().view().shards;
+    if (shards.size() <= shards_.size()) continue;
+    result_.added += shards.size() - shards_.size();
+    shards_ = shards;
+  }
+}
+
 // Without faults: one view, then puts, then all alike.
 void ViewGroup::watch() {
+  note_shards();
   if (ended_ != 0) {
     if (last_puts_.empty() && have_settled()) put_everywhere();
     if (!last_puts_.empty() && are_alike()) return finish(true);

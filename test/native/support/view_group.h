@@ -24,6 +24,7 @@ struct ViewConfig {
   uint64_t seed = 1;
   MembershipCanary canary = MembershipCanary::kNone;
   uint32_t accuse_percent = 0;  // of faults: a member that is well is suspected as too slow
+  size_t additions = 0;         // shards that leaders add to views
 };
 
 struct ViewResult {
@@ -33,6 +34,7 @@ struct ViewResult {
   uint64_t reads = 0;
   uint64_t acknowledgements = 0;
   uint64_t accused = 0;       // members that were suspected as too slow
+  uint64_t added = 0;         // shards that came after the first view
   uint64_t behind = 0;        // ends of epochs that a member fetched
   uint64_t outdated = 0;      // incarnations that gave up
   uint64_t stands_still = 0;  // in a way that core/README.md leaves open
@@ -58,6 +60,7 @@ class ViewGroup {
   void start(NodeId node, const View* view);
   void client();
   void watch();
+  void note_shards();
   bool have_settled() const;
   void put_everywhere();
   bool are_alike();

@@ -55,13 +55,17 @@ void ViewProcess::prepare() {
   const View& before = membership_->view();
   for (size_t i = 0; i < view->shards.size(); i++) {
     const ViewShard& shard = view->shards[i];
-    const bool runs_on = !is_blank() && before.shards[i] == shard;
+    const bool is_new = !is_blank() && i >= before.shards.size();
+    const bool runs_on = !is_blank() && !is_new && before.shards[i] == shard;
     if (runs_on || !has_seat(shard.seats(), membership_->seat())) continue;
     Host& mine = host(shard.shard);
     drop_next(mine);
     to_make_.emplace_back(shard.shard, shard.epoch);
     if (mine.replica != nullptr) {
       if (!mine.replica->is_prepared()) world_.ledger.violation("asked to prepare too early");
+      make_next(*view, i);
+    } else if (is_new) {
+      drop_store(mine);
       make_next(*view, i);
     } else {
       drop_store(mine);
@@ -240,13 +244,13 @@ void ViewProcess::installed_one() {
   }
 }
 
-// Lets in who is blank and connected with all; else moves a shard now and then.
+// Lets in who is blank and connected with all; else adds or moves a shard now and then.
 void ViewProcess::consider_proposal() {
   if (!membership_->leads() || membership_->proposal() != nullptr) return;
   if (world_.random.chance(30) || world_.events.now() < stalled_until_) return;
   View next = membership_->view();
   next.parent = next.number++;
-  if (!let_in(next) && !move_shard(next)) return;
+  if (!let_in(next) && !add_shard(next) && !move_shard(next)) return;
   (void)membership_->propose(next);
   wake(0);
 }
@@ -281,6 +285,23 @@ bool ViewProcess::let_in(View& next) {
     }
   }
   return next.members.size() > view.members.size();
+}
+
+// Behind the others, at some of the members; its history begins with the view.
+bool ViewProcess::add_shard(View& next) {
+  if (world_.additions_left == 0 || world_.random.chance(90)) return false;
+  ViewShard shard;
+  shard.shard = next.shards.back().shard + 1;
+  shard.epoch = next.number;
+  shard.persistent = world_.random.chance(50);
+  for (const ViewMember& member : next.members)
+    if (world_.random.chance(60)) shard.members.push_back(member.seat);
+  if (shard.members.empty()) return false;
+  for (Rank rank = 0; rank < shard.members.size(); rank++)
+    if (rank == 0 || world_.random.chance(60)) shard.senders.push_back(rank);
+  next.shards.push_back(std::move(shard));
+  world_.additions_left--;
+  return true;
 }
 
 bool ViewProcess::move_shard(View& next) {

@@ -43,6 +43,7 @@ struct ViewWorld {
   ViewLedger ledger;
   uint32_t slow_percent = 0;  // of owners, disks and records that take long
   size_t moves_left = 0;      // changes of shards that leaders make of their own
+  size_t additions_left = 0;  // shards that they add
   uint64_t next_token = 1;
   uint64_t stores = 0;
   uint64_t behind = 0;  // ends of epochs that were fetched
@@ -154,6 +155,7 @@ class ViewProcess final : public ViewEndpoint {
   void say();
   void consider_proposal();
   bool let_in(View& next);
+  bool add_shard(View& next);
   bool move_shard(View& next);
   Nanos owner_delay();
 
