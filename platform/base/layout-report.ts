@@ -27,3 +27,24 @@ export interface HeldShard {
   /** Its newest version; 0: none, or unknown. */
   readonly version: number;
 }
+
+/** What a change of the layout changes. */
+export interface LayoutChange {
+  /** Version of the layout now. */
+  readonly from: number;
+  /** And with the change; the same: it changes nothing. */
+  readonly to: number;
+  /** What will be otherwise, for people. */
+  readonly lines: readonly string[];
+  readonly shards: readonly ShardChange[];
+}
+
+/** One shard whose members are to be others. Node ids. */
+export interface ShardChange {
+  readonly shard: number;
+  readonly subgroup: string;
+  readonly index: number;
+  /** Null: there is no such shard yet. */
+  readonly before: readonly number[] | null;
+  readonly after: readonly number[];
+}

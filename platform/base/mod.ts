@@ -18,7 +18,7 @@ export {
 export { check, InvariantError, unreachable } from './invariant.ts';
 export type { KeyProblem } from './key.ts';
 export { checkKey, checkPoolName, decodeKey, findKeyProblem, joinKey } from './key.ts';
-export type { HeldShard, LayoutReport } from './layout-report.ts';
+export type { HeldShard, LayoutChange, LayoutReport, ShardChange } from './layout-report.ts';
 export { limitRelations, limits } from './limits.ts';
 export type { Logger, LoggerOptions, LogLevel } from './log.ts';
 export { createLogger, logLevels, silentLogger } from './log.ts';

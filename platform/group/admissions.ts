@@ -15,6 +15,7 @@ import {
   sameAttempt,
 } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
+import { layoutToText } from './view-layout.ts';
 
 interface Admission {
   readonly attempt: Attempt;
@@ -80,7 +81,8 @@ export class Admissions {
       movedMs: nowMs,
       filledAs: null,
     });
-    const message: GroupMessage = { type: 'admit', attempt, fills: [...fills], shards: [] };
+    const layout = layoutToText(this.#state.layouts.given);
+    const message: GroupMessage = { type: 'admit', attempt, fills: [...fills], shards: [], layout };
     effects.push({ type: 'send', to: node, message });
   }
 

@@ -4,6 +4,7 @@ import type { CoreState } from './group-state.ts';
 import type { ShardMove } from './shard-moves.ts';
 import type { Lag, Observation } from './slow-members.ts';
 import type { CoreView } from './view-codec.ts';
+import type { ViewLayout } from './view-layout.ts';
 import type { ViewRecord } from './view-record.ts';
 
 export type GroupEvent =
@@ -45,6 +46,8 @@ export type GroupEvent =
   | { readonly type: 'filling'; readonly attempt: Attempt }
   /** Somebody wants this, and it is possible (move-checks.ts). */
   | { readonly type: 'move'; readonly move: ShardMove }
+  /** Somebody wants the layout to become this, and it is possible (layout-change.ts). */
+  | { readonly type: 'layout'; readonly layout: ViewLayout }
   /** This member is about to leave its view. */
   | { readonly type: 'leaving' }
   | { readonly type: 'tick' };

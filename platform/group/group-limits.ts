@@ -91,6 +91,10 @@ const table = {
   ringBudgetDefault: 512 * MiB,
   shardMemoryDefault: 256 * MiB,
   subgroups: 64,
+  /** Homes and layout of a view, encoded; kViewExtraMax of the native side. */
+  viewExtraBytes: 32 * KiB,
+  /** The layout of a view as text, which is packed there. */
+  layoutBytes: MiB,
   /** Shards of all subgroups; kViewShardsMax of the native side. */
   shards: 256,
   /** Members of one shard; kMembersMax of the native side. */

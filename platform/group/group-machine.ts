@@ -29,7 +29,7 @@
  *  1. A view starts only after every member of it has prepared it in the same attempt.
  *  2. A message of another attempt, sender or phase changes nothing and is counted.
  */
-import type { FreshetError } from '../base/mod.ts';
+import { FreshetError } from '../base/mod.ts';
 import type { GroupEffect, GroupEvent } from './group-events.ts';
 import {
   type Attempt,
@@ -42,7 +42,10 @@ import { groupLimits } from './group-limits.ts';
 import { type CoreState, GroupState } from './group-state.ts';
 import { JoinLeader } from './join-leader.ts';
 import { type Layout, sendersAmong, type ShardLayout } from './layout.ts';
-import { RestartLeader, type RestartPhase } from './restart-leader.ts';
+import { type LayoutRequest, planLayoutChange, type PlannedLayout } from './layout-change.ts';
+import type { LayoutInForce } from './layout-in-force.ts';
+import type { GroupStatus, MachineOptions } from './machine-types.ts';
+import { RestartLeader } from './restart-leader.ts';
 import { SlowChoices } from './slow-choices.ts';
 import type { Lag } from './slow-members.ts';
 import { RestartMember } from './restart-member.ts';
@@ -50,41 +53,8 @@ import { moveRefusal } from './move-checks.ts';
 import type { ShardHomes } from './shard-homes.ts';
 import type { ShardMove } from './shard-moves.ts';
 import type { CoreShard, CoreView } from './view-codec.ts';
-import type { ViewRecord } from './view-record.ts';
-
-export interface MachineOptions {
-  readonly me: number;
-  readonly layout: Layout;
-  /** Random, new with every start of this process; below 2^48. */
-  readonly run: number;
-  /** Of the core: 16 hexadecimal digits. */
-  readonly incarnation: string;
-  readonly record: ViewRecord;
-  /** Bytes of each ring. */
-  readonly ringSize: number;
-  /** How long a lost member keeps its places; null: for ever. */
-  readonly replaceAfterMs: number | null;
-  readonly nowMs: number;
-}
-
-/** What can be told about the group at any time. */
-export interface GroupStatus {
-  /** Number of the installed view; 0: none. */
-  readonly view: number;
-  /** Its node ids in rank order; empty: none. */
-  readonly members: readonly number[];
-  /** The lowest of its members; of all that are configured when there is none. */
-  readonly leader: number;
-  /** Every shard of mine runs. */
-  readonly running: boolean;
-  /** Members that are not connected with me. */
-  readonly missing: readonly number[];
-  readonly phase: RestartPhase;
-  /** Why the last attempt failed, until one succeeds. */
-  readonly problem: string | null;
-  /** Messages that belonged nowhere. */
-  readonly ignored: number;
-}
+import { isSameLayout, layoutFromText } from './view-layout.ts';
+import { type Places, wantedPlaces } from './wanted-places.ts';
 
 const ailment = 'the disk of this member failed, and is tried again';
 
@@ -122,6 +92,40 @@ export class GroupMachine {
       problem: this.#state.ailing ? ailment : this.#restart.problem,
       ignored: this.#ignored,
     };
+  }
+
+  /** What the cluster is to have now, as far as this member knows. */
+  get layout(): Layout {
+    return this.#state.layout;
+  }
+
+  get layouts(): LayoutInForce {
+    return this.#state.layouts;
+  }
+
+  /** With fewer members the shard stands still. */
+  minOf(shard: number): number {
+    return this.#state.minOf(shard);
+  }
+
+  /** Who is to hold each shard, with those who are in the view. */
+  get wanted(): Places {
+    return wantedPlaces(this.#state, { coming: [], awaited: [], filling: new Map(), moves: [] });
+  }
+
+  /**
+   * What becomes of such a layout, if this member leads; `ringSizeOf`: bytes of each ring under one.
+   * Throws INVALID_CONFIG, with what to mend; CONDITION_FAILED; NOT_CURRENT: another change is on
+   * its way.
+   */
+  planLayout(request: LayoutRequest, ringSizeOf: (layout: Layout) => number): PlannedLayout {
+    const planned = planLayoutChange(this.#state, request, ringSizeOf);
+    const coming = this.#join.comingLayout;
+    if (coming !== null && planned.given !== null && !isSameLayout(coming, planned.given)) {
+      const text = 'Another change of the layout is on its way';
+      throw new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
+    }
+    return planned;
   }
 
   /** The epoch of a shard that runs here; 0: none. */
@@ -209,6 +213,7 @@ export class GroupMachine {
     const effects: GroupEffect[] = [];
     switch (event.type) {
       case 'begin':
+        this.#tellLayout(effects);
         this.#sayHello(effects);
         break;
       case 'peer':
@@ -258,6 +263,9 @@ export class GroupMachine {
       case 'move':
         this.#join.onMove(event.move);
         break;
+      case 'layout':
+        this.#join.onLayout(event.layout);
+        break;
       case 'leaving':
         this.#state.leaving = true;
         this.#sayHello(effects);
@@ -273,12 +281,11 @@ export class GroupMachine {
   }
 
   #running(shard: number): CoreShard | null {
-    const { core, layout, me } = this.#state;
+    const { core, me } = this.#state;
     const found = core.installed?.shards.find((item) => item.shard === shard);
     const seat = core.installed?.members.find(({ node }) => node === me)?.seat;
     const runs = !core.stuck && seat !== undefined && found?.members.includes(seat) === true;
-    const enough =
-      (found?.members.length ?? 0) >= (layout.has(shard) ? layout.shard(shard).min : 1);
+    const enough = this.#state.areEnough(shard, found?.members.length ?? 0);
     return runs && enough ? found : null;
   }
 
@@ -294,7 +301,10 @@ export class GroupMachine {
 
   #onCore(core: CoreState, proposal: CoreView | null, nowMs: number, effects: GroupEffect[]): void {
     const before = this.#state.core;
+    const { version } = this.#state.layouts;
+    this.#state.layouts.expect(proposal?.layout ?? null);
     const told = this.#state.setCore(core, nowMs);
+    if (this.#state.layouts.version !== version) this.#tellLayout(effects);
     if (core.incarnation !== before.incarnation) {
       this.#renewing = false;
       this.#admission = null;
@@ -353,10 +363,18 @@ export class GroupMachine {
     );
   }
 
+  /** The configuration of a member may be older than the layout of its cluster, or newer. */
+  #tellLayout(effects: GroupEffect[]): void {
+    const text = this.#state.layouts.differenceFromConfigured();
+    if (text !== null) effects.push({ type: 'log', level: 'warn', text });
+  }
+
   /** A blank member holds all its shards still for it, one of the view only those that it lacks. */
   #onAdmit(from: number, message: GroupMessageOf<'admit'>, effects: GroupEffect[]): void {
     const { attempt, fills, shards } = message;
-    const { core, isBlank, me } = this.#state;
+    const { core, isBlank, me, layouts } = this.#state;
+    const isOther = isBlank && layouts.follow(layoutFromText(message.layout));
+    if (isOther) this.#tellLayout(effects);
     const named = [...new Set([...fills.map(({ shard }) => shard), ...shards])];
     const isKnown = named.every((shard) => this.#state.layout.has(shard));
     const runs = named.some((shard) => this.runningEpoch(shard) > 0);

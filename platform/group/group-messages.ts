@@ -2,11 +2,13 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { isFreshetError } from '../base/mod.ts';
 import { decodeView } from './view-codec.ts';
+import { layoutFromText } from './view-layout.ts';
 
 /**
  * The messages of a total restart (restart-*.ts) and of joining a view (join-leader.ts). All but
  * `hello` belong to one attempt of one run of the member that leads it; whatever belongs to another
- * is stale. Views travel as base64 of their encoding (view-codec.ts); empty: none.
+ * is stale. Views and layouts travel as base64 of their encoding (view-codec.ts, view-layout.ts);
+ * empty: none.
  */
 
 const count = Type.Integer({ minimum: 0 });
@@ -14,6 +16,7 @@ const node = Type.Integer({ minimum: 1 });
 const attempt = Type.Object({ leader: count, number: count });
 const incarnation = Type.String({ pattern: '^[0-9a-f]{16}$' });
 const encodedView = Type.String();
+const encodedLayout = Type.String();
 const ballot = Type.String({ pattern: '^[0-9]+$' });
 
 /** Where a member stands with one shard. */
@@ -40,6 +43,8 @@ const GroupMessageSchema = Type.Union([
     run: count,
     incarnation,
     fingerprint: Type.String(),
+    /** Version of the layout that it goes by; left out: its configuration's. */
+    layout: Type.Optional(count),
     up: Type.Array(node),
     /** Number of the installed view; 0: none. */
     view: count,
@@ -72,11 +77,15 @@ const GroupMessageSchema = Type.Union([
     offered: count,
     shards: Type.Array(ShardReport),
   }),
-  /** What you hold is final; note that you offered it for a view of this number. */
+  /**
+   * What you hold is final; note that you offered it for a view of this number. `layout`: what the
+   * view before the restart had.
+   */
   Type.Object({
     type: Type.Literal('seal'),
     attempt,
     view: count,
+    layout: encodedLayout,
     shards: Type.Array(node),
   }),
   Type.Object({ type: Type.Literal('sealed'), attempt, shards: Type.Array(ShardReport) }),
@@ -112,9 +121,15 @@ const GroupMessageSchema = Type.Union([
   Type.Object({ type: Type.Literal('started'), attempt }),
   /**
    * To one that is to come into shards: fetch most of what you miss, then say `admitted`, and where
-   * you stand with `shards` then.
+   * you stand with `shards` then. `layout`: of the view.
    */
-  Type.Object({ type: Type.Literal('admit'), attempt, fills, shards: Type.Array(node) }),
+  Type.Object({
+    type: Type.Literal('admit'),
+    attempt,
+    fills,
+    shards: Type.Array(node),
+    layout: encodedLayout,
+  }),
   Type.Object({
     type: Type.Literal('admitted'),
     attempt,
@@ -138,9 +153,14 @@ export type Apart = GroupMessageOf<'prepare'>['apart'][number];
 export type Hello = GroupMessageOf<'hello'>;
 export type Report = GroupMessageOf<'report'>;
 
-/** The message, or null when it is not one, or what it holds are no views. */
+/** The message, or null when it is not one, or what it holds are no views and no layout. */
 export function parseGroupMessage(value: unknown): GroupMessage | null {
-  return Value.Check(GroupMessageSchema, value) && viewsIn(value).every(isView) ? value : null;
+  if (!Value.Check(GroupMessageSchema, value)) return null;
+  const views = viewsIn(value).map((text) => Buffer.from(text, 'base64'));
+  const areViews = views.every((view) => isReadable(() => decodeView(view)));
+  const hasLayout = value.type === 'seal' || value.type === 'admit';
+  const isLayout = !hasLayout || isReadable(() => layoutFromText(value.layout));
+  return areViews && isLayout ? value : null;
 }
 
 function viewsIn(message: GroupMessage): string[] {
@@ -157,9 +177,9 @@ function viewsIn(message: GroupMessage): string[] {
   }
 }
 
-function isView(base64: string): boolean {
+function isReadable(read: () => unknown): boolean {
   try {
-    decodeView(Buffer.from(base64, 'base64'));
+    read();
     return true;
   } catch (caught) {
     if (!isFreshetError(caught)) throw caught;

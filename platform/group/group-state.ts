@@ -6,6 +6,7 @@
  */
 import type { Attempt, Hello } from './group-messages.ts';
 import type { Layout, ShardLayout } from './layout.ts';
+import { LayoutInForce } from './layout-in-force.ts';
 import { homesOf, type ShardHomes, shardsIn } from './shard-homes.ts';
 import { SlowMembers } from './slow-members.ts';
 import { type CoreView, nodesOf } from './view-codec.ts';
@@ -28,20 +29,12 @@ export const blankCore: Omit<CoreState, 'incarnation'> = {
   stuck: false,
 };
 
-const ringsMark = '|rings:';
-
-/** Rings of different sizes would be read as broken ones. */
-export function fingerprintOf(layout: Layout, ringSize: number): string {
-  return `${layout.fingerprint()}${ringsMark}${String(ringSize)}`;
-}
-
 export class GroupState {
   readonly me: number;
-  readonly layout: Layout;
+  /** Which layout there is; see `layout`. */
+  readonly layouts: LayoutInForce;
   /** Random, new with every start of this process; below 2^48. */
   readonly run: number;
-  /** What members compare; see `differences`. */
-  readonly fingerprint: string;
   readonly up = new Set<number>();
   readonly slow: SlowMembers;
   readonly #hellos = new Map<number, Hello>();
@@ -58,22 +51,28 @@ export class GroupState {
 
   constructor(options: {
     readonly me: number;
+    /** As configured. */
     readonly layout: Layout;
     readonly run: number;
     readonly incarnation: string;
-    /** Bytes of each ring, from the layout and this member's budget. */
+    /** Bytes of each ring, from that layout and this member's budget. */
     readonly ringSize: number;
     readonly record: ViewRecord;
     readonly nowMs: number;
   }) {
     this.#lastView = options.record.prepared ?? options.record.committed;
     this.me = options.me;
-    this.layout = options.layout;
-    this.fingerprint = fingerprintOf(options.layout, options.ringSize);
-    this.slow = new SlowMembers(options.me, options.layout);
+    this.layouts = new LayoutInForce(options.layout, options.ringSize);
+    this.layouts.follow(this.#lastView?.layout ?? null);
+    this.slow = new SlowMembers(options.me, () => this.layout);
     this.run = options.run;
     this.#core = { ...blankCore, incarnation: options.incarnation };
     this.#sinceMs = options.nowMs;
+  }
+
+  /** What the cluster is to have now, as far as this member knows. */
+  get layout(): Layout {
+    return this.layouts.now;
   }
 
   /** Of a restart or a join that I lead; never the same twice. */
@@ -98,6 +97,7 @@ export class GroupState {
     }
     this.#core = core;
     this.#lastView = core.installed ?? this.#lastView;
+    if (core.installed !== null) this.layouts.follow(core.installed.layout);
     const refusedBy = (node: number): readonly number[] => this.hello(node)?.refused ?? [];
     this.slow.onView(before.installed, core.installed, refusedBy, nowMs);
     return (
@@ -120,6 +120,21 @@ export class GroupState {
   /** Shards in which this member has a place, as far as it knows. */
   get mine(): readonly ShardLayout[] {
     return shardsIn(this.layout, this.#lastView).filter(({ members }) => members.includes(this.me));
+  }
+
+  /**
+   * With fewer members the shard stands still. A minimum that was raised counts once the shard has
+   * had so many: its homes are as many then.
+   */
+  minOf(shard: number): number {
+    if (!this.layout.has(shard)) return 1;
+    return Math.min(this.layout.shard(shard).min, Math.max(1, this.homes(shard).nodes.length));
+  }
+
+  /** As many as `minOf` says? Asked with every put. */
+  areEnough(shard: number, members: number): boolean {
+    const min = this.layout.has(shard) ? this.layout.shard(shard).min : 1;
+    return members >= min || members >= this.minOf(shard);
   }
 
   /** Node ids in rank order of those that run the shard; empty: it is closed, or unknown. */
@@ -172,7 +187,8 @@ export class GroupState {
       type: 'hello',
       run: this.run,
       incarnation,
-      fingerprint: this.fingerprint,
+      fingerprint: this.layouts.fingerprint,
+      ...(this.layouts.version > 1 ? { layout: this.layouts.version } : {}),
       up: [...this.up],
       view: installed?.number ?? 0,
       stuck,
@@ -190,12 +206,12 @@ export class GroupState {
     return this.layout.members.filter((node) => node !== this.me && !this.up.has(node));
   }
 
-  /** Members, me included, that are here and well, have no view and are configured as I am. */
+  /** Members, me included, that are here and well, have no view and go by the layout that I do, or can. */
   blankMembers(): number[] {
     return this.layout.members.filter((node) => {
       const hello = this.hello(node);
       const isWell = hello?.ailing !== true;
-      return isWell && hello?.view === 0 && hello.fingerprint === this.fingerprint;
+      return isWell && hello?.view === 0 && this.layouts.isAlike(hello);
     });
   }
 
@@ -215,21 +231,15 @@ export class GroupState {
   /** Members that are here with another configuration. */
   misconfigured(): number[] {
     return [...this.#hellos]
-      .filter(([, hello]) => hello.fingerprint !== this.fingerprint)
+      .filter(([, hello]) => !this.layouts.isAlike(hello))
       .map(([node]) => node);
   }
 
   /** How each of them differs, to be read by people. */
   differences(): string[] {
-    const [layout, ringSize = ''] = this.fingerprint.split(ringsMark);
-    return this.misconfigured().map((node) => {
-      const [theirs, size = ''] = this.hello(node)?.fingerprint.split(ringsMark) ?? [];
-      return theirs === layout
-        ? `member ${String(node)} has rings of ${size} bytes, this one of ${ringSize}: ` +
-            'make memory.ringBudgetBytes alike'
-        : `member ${String(node)} has other members or subgroups in its configuration; ` +
-            'make them alike';
-    });
+    return this.misconfigured().map((node) =>
+      this.layouts.difference(node, this.hello(node) as Hello),
+    );
   }
 
   /** Does a view that goes on count this very incarnation, although it is not in it? */

@@ -18,6 +18,7 @@ import { type EpochEndOptions, fillBefore } from './epoch-end.ts';
 import type { GroupEffect, GroupEvent, Position } from './group-events.ts';
 import type { Attempt, Fill } from './group-messages.ts';
 import type { GroupOptions } from './group-options.ts';
+import type { ShardLayout } from './layout.ts';
 import type { LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import { ObserverFeed } from './observer-feed.ts';
@@ -41,6 +42,10 @@ export interface StepsOptions extends GroupOptions {
   readonly care: LogCare;
   /** Logs have no room for more than what is under way. */
   readonly isDiskFull: () => boolean;
+  /** As the layout has it that counts now, or that of a view on its way. */
+  readonly shardOf: (shard: number) => ShardLayout;
+  /** Bytes of each ring of the epochs that begin now. */
+  readonly ringSize: () => number;
 }
 
 const endedCall = 'group.ended';
@@ -54,12 +59,11 @@ export class GroupSteps {
   readonly #progress: FillProgress;
   readonly #disk: DiskRecovery;
   readonly #log: Logger;
-  readonly #ringSize: number;
   readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes);
   readonly #enter: (event: GroupEvent) => void;
   /** shard → the donor that has not answered. */
   readonly #asked = new Map<number, number>();
-  readonly #isPersistent = (shard: number): boolean => this.#options.layout.shard(shard).persistent;
+  readonly #isPersistent = (shard: number): boolean => this.#options.shardOf(shard).persistent;
   #steps: Promise<void> = Promise.resolve();
   #abort = new AbortController();
   #fillAbort = new AbortController();
@@ -71,7 +75,6 @@ export class GroupSteps {
     this.#messages = options.messages;
     this.#log = options.log;
     this.#enter = enter;
-    this.#ringSize = options.layout.commonRingSize(options.ringBudgetBytes);
     this.#filler = new ShardFiller(
       options.core,
       options.messages,
@@ -267,7 +270,7 @@ export class GroupSteps {
         return;
       case 'start':
         await writeViewRecord(recordFiles, step.record, crc32c);
-        await beginView(this.#core, step.view, this.#ringSize);
+        await beginView(this.#core, step.view, this.#options.ringSize());
         this.#enter({ type: 'done', attempt: step.attempt });
         return;
       case 'admit': {
@@ -319,8 +322,8 @@ export class GroupSteps {
 
   /** Those that this member was not told to hold before are opened now. */
   async #openShards(shards: readonly number[]): Promise<void> {
-    const { care, layout } = this.#options;
-    for (const shard of shards) await care.open(layout.shard(shard));
+    const { care, shardOf } = this.#options;
+    for (const shard of shards) await care.open(shardOf(shard));
     await care.openRest();
   }
 
@@ -346,7 +349,7 @@ export class GroupSteps {
           epoch: shard.epoch,
           members: nodesOf(view, shard),
           senders: shard.senders,
-          ringSize: this.#ringSize,
+          ringSize: this.#options.ringSize(),
           dispatchLagMax: Infinity,
         }),
       ),
@@ -371,10 +374,12 @@ export class GroupSteps {
       if (before !== undefined && this.#isIn(installed, before)) continue;
       // It was when this member was filled for it, but that may be long ago.
       await this.#openShards([core.shard]);
+      // It begins with this view: there is no history.
+      if (before === undefined && installed !== null) continue;
       const donors = nodesOf(proposal, core).filter((node) => node !== this.#core.nodeId);
       await this.#fillFromAny(core, donors, signal);
     }
-    this.#core.addon.viewFilled(this.#core.handle, vote, this.#ringSize);
+    this.#core.addon.viewFilled(this.#core.handle, vote, this.#options.ringSize());
   }
 
   #endsWithin(timeoutMs: number): EpochEndOptions {

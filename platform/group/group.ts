@@ -5,23 +5,32 @@
  * Thread: event loop.
  * Invariant: the machine is entered by one event at a time.
  */
-import { type CancelTimer, FreshetError, type Logger } from '../base/mod.ts';
+import {
+  type CancelTimer,
+  FreshetError,
+  type LayoutChange,
+  type Logger,
+  messageOf,
+} from '../base/mod.ts';
 import { viewNotices } from '../bridge/mod.ts';
 import { EventStream } from './event-stream.ts';
 import { groupLimits } from './group-limits.ts';
 import type { GroupEffect, GroupEvent } from './group-events.ts';
-import { GroupMachine, type GroupStatus } from './group-machine.ts';
+import { GroupMachine } from './group-machine.ts';
 import { GroupSteps } from './group-steps.ts';
 import type { GroupOptions, MemberAddress } from './group-options.ts';
 import type { Layout, ShardLayout } from './layout.ts';
+import type { LayoutRequest } from './layout-change.ts';
+import { LeaderCalls } from './leader-calls.ts';
 import { LeftLogs } from './left-logs.ts';
-import { LogCare } from './log-care.ts';
+import type { GroupStatus } from './machine-types.ts';
+import { type HeldRules, LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import { MemberDisks } from './member-disks.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardClosing } from './shard-closing.ts';
 import { heldByRecord, type ShardHomes } from './shard-homes.ts';
-import { parseMove, type ShardMove } from './shard-moves.ts';
+import type { ShardMove } from './shard-moves.ts';
 import type { Lag } from './slow-members.ts';
 import { seeViews } from './view-calls.ts';
 import { ViewLeave } from './view-leave.ts';
@@ -44,10 +53,7 @@ export interface GroupView {
   readonly problem: string | null;
 }
 
-const moveCall = 'group.move';
-
 export class Group {
-  readonly layout: Layout;
   readonly care: LogCare;
   readonly #options: GroupOptions;
   readonly #disks: MemberDisks;
@@ -57,6 +63,7 @@ export class Group {
   readonly #steps: GroupSteps;
   readonly #closing: ShardClosing;
   readonly #leftLogs: LeftLogs | null;
+  readonly #calls: LeaderCalls;
   readonly #log: Logger;
   readonly #watchers = new Set<EventStream<GroupView>>();
   readonly #queue: GroupEvent[] = [];
@@ -68,7 +75,6 @@ export class Group {
 
   constructor(options: GroupOptions) {
     const { core, messages, layout, random, record } = options;
-    this.layout = layout;
     this.#options = options;
     this.#core = core;
     this.#messages = messages;
@@ -77,28 +83,32 @@ export class Group {
     this.care = new LogCare({
       ...options,
       ...options.logCare,
+      layoutNow: () => this.layout,
+      rulesOf: (shard) => this.#rulesOf(shard),
       homes: (shard) => this.#machine.homes(shard).nodes,
       onRefusals: () => {
         this.#enter({ type: 'refused', shards: this.care.refused });
         this.#publishView();
       },
     });
-    const isDiskFull = (): boolean => this.#disks.isMineFull;
-    this.#steps = new GroupSteps({ ...options, care: this.care, isDiskFull }, (event) => {
+    const asLaidOut = {
+      shardOf: (shard: number) => this.#machine.layouts.shard(shard),
+      ringSize: () => this.#machine.layouts.ringSize,
+      isDiskFull: () => this.#disks.isMineFull,
+    };
+    this.#steps = new GroupSteps({ ...options, ...asLaidOut, care: this.care }, (event) => {
       this.#enter(event);
     });
     this.#closing = new ShardClosing({
       ...options,
       care: this.care,
       isWanted: (shard) => this.#machine.mayNeed(shard),
-      isHealthy: (shard) => this.#machine.holders(shard).length >= layout.shard(shard).min,
+      isHealthy: (shard) =>
+        !this.layout.has(shard) ||
+        this.#machine.holders(shard).length >= this.#machine.minOf(shard),
       run: (work) => this.#steps.runAside(work),
     });
     this.#leftLogs = this.#makeLeftLogs();
-    messages.handle(moveCall, async (_from, move) => {
-      await this.move(parseMove(move));
-      return null;
-    });
     this.#machine = new GroupMachine({
       me: core.nodeId,
       layout,
@@ -109,10 +119,35 @@ export class Group {
       replaceAfterMs: options.replaceAfterMs,
       nowMs: options.clock.monotonicMs(),
     });
+    this.#calls = new LeaderCalls({
+      machine: this.#machine,
+      messages,
+      nodeId: core.nodeId,
+      ringSizeOf: (wanted) => wanted.commonRingSize(options.ringBudgetBytes),
+      log: options.log,
+      enter: (event) => {
+        this.#enter(event);
+      },
+    });
   }
 
   get status(): GroupStatus {
     return this.#machine.status;
+  }
+
+  /** What the cluster is to have now, as far as this member knows; another one after a change. */
+  get layout(): Layout {
+    return this.#machine.layout;
+  }
+
+  /** 1: as configured; one more with each change. */
+  get layoutVersion(): number {
+    return this.#machine.layouts.version;
+  }
+
+  /** Node ids of those that are to hold each shard, with the members that the view has. */
+  get wanted(): ReadonlyMap<number, readonly number[]> {
+    return this.#machine.wanted;
   }
 
   get view(): GroupView {
@@ -185,25 +220,20 @@ export class Group {
     return this.#machine.runsElsewhere;
   }
 
-  /**
-   * Has the member that leads move a whole shard to another member; resolves once that is begun.
-   * Rejects INVALID_ARGUMENT, which says what to mend; NOT_CURRENT: nobody leads at the moment.
-   */
-  async move(move: ShardMove): Promise<void> {
-    const { leader } = this.status;
-    if (leader !== this.nodeId) {
-      const call = { timeoutMs: groupLimits.callTimeoutMs, signal: null };
-      await this.#messages.call(leader, moveCall, move, call);
-      return;
-    }
-    if (!this.#machine.leads) {
-      const text = `Member ${String(this.nodeId)} does not lead a view at the moment`;
-      throw new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
-    }
-    const refusal = this.#machine.moveRefusal(move);
-    if (refusal !== null) throw refusal;
-    this.#log.info({ ...move }, 'a shard is to be moved');
-    this.#enter({ type: 'move', move });
+  /** As `LeaderCalls.move`. */
+  move(move: ShardMove): Promise<void> {
+    return this.#calls.move(move);
+  }
+
+  /** As `LeaderCalls.changeLayout`. */
+  changeLayout(request: LayoutRequest): Promise<LayoutChange> {
+    return this.#calls.changeLayout(request);
+  }
+
+  #rulesOf(shard: number): HeldRules {
+    const { delivery, slowMember } = this.#machine.layouts.shard(shard);
+    const membersMin = this.#machine.minOf(shard);
+    return { raw: delivery === 'raw', membersMin, lagAfterMs: slowMember.afterMs };
   }
 
   /** Who has places in a shard, and who of them gives his away. */
@@ -334,7 +364,7 @@ export class Group {
   stoppedError(shard: number, what: string): FreshetError {
     const refusal = this.care.refusalOf(shard);
     if (refusal !== null) return refusal;
-    const { min } = this.layout.shard(shard);
+    const min = this.#machine.minOf(shard);
     const held = this.status.view > 0 ? this.holders(shard).length : min;
     const few = held < min ? ` with ${String(held)} of the ${String(min)} members it needs` : '';
     const message = `${what}: shard ${String(shard)} stands still${few}, ${this.explain()}`;
@@ -478,7 +508,14 @@ export class Group {
       this.#steps.fillProposal(view.proposal, view.vote);
     }
     this.#enter({ type: 'core', core: view.core, proposal: view.proposal });
+    this.#followRules();
     this.#closing.look();
+  }
+
+  #followRules(): void {
+    this.care.followRules().catch((caught: unknown) => {
+      if (!this.#closed) this.#log.warn({ error: messageOf(caught) }, 'rules were not taken');
+    });
   }
 
   #publishView(): void {

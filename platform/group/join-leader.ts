@@ -1,15 +1,16 @@
 /**
- * Brings the members of the view that this one leads to what the layout wants (wanted-places.ts):
- * lets in who has no view, gives members the shards that they are to have and lack, lets go whose
- * places were given to others, opens shards again that lost all members (shard-opening.ts), and
- * takes members out of shards that they refuse or are too slow for. Whoever comes to a shard is
- * first told to fetch most of what it misses (admissions.ts), then a view with it is proposed.
+ * Brings the members of the view that this one leads to what the layout wants (wanted-places.ts),
+ * and to another layout when somebody wants that (layout-change.ts): lets in who has no view, gives
+ * members the shards that they are to have and lack, lets go whose places were given to others,
+ * opens shards again that lost all members (shard-opening.ts), and takes members out of shards that
+ * they refuse or are too slow for. Whoever comes to a shard is first told to fetch most of what it
+ * misses (admissions.ts), then a view with it is proposed.
  *
  * Thread: event loop. See group-machine.ts for the protocol.
  * Invariants
  *  1. At most one proposal is under way, and only while this member leads and nothing else changes.
  *  2. The proposed view follows the installed one and keeps all its members in their order.
- *  3. A member comes only into shards that it was filled for.
+ *  3. A member comes only into shards that it was filled for, or that begin with the view.
  */
 import { Absences } from './absences.ts';
 import { Admissions } from './admissions.ts';
@@ -17,17 +18,21 @@ import type { GroupEffect } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
 import { type Attempt, type Fill, type GroupMessage, sameAttempt } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
+import { Layout } from './layout.ts';
+import { placesUnder } from './layout-change.ts';
 import {
   type Comer,
   lackedBy,
   viewLettingGo,
   viewTaking,
+  viewUnder,
   viewWithoutRefusers,
 } from './next-view.ts';
 import type { ShardMove } from './shard-moves.ts';
 import { ShardOpening } from './shard-opening.ts';
 import { describeVerdict, slowVerdicts, viewDemoting } from './slow-view.ts';
 import type { CoreView } from './view-codec.ts';
+import type { ViewLayout } from './view-layout.ts';
 import { newcomersOf, type Places, wantedPlaces } from './wanted-places.ts';
 
 interface Proposal {
@@ -41,6 +46,8 @@ export class JoinLeader {
   readonly #admissions: Admissions;
   readonly #opening: ShardOpening;
   #moves: readonly ShardMove[] = [];
+  /** What the layout is to become next; null: nobody wants another one. */
+  #layout: ViewLayout | null = null;
   /** Null: none is under way. */
   #proposal: Proposal | null = null;
   #retryAtMs = 0;
@@ -68,6 +75,11 @@ export class JoinLeader {
     return this.#moves;
   }
 
+  /** The layout that is on its way. */
+  get comingLayout(): ViewLayout | null {
+    return this.#layout;
+  }
+
   /** Something may have changed: a hello, the view, time. */
   onTick(nowMs: number, effects: GroupEffect[]): void {
     const { core, layout } = this.#state;
@@ -80,12 +92,14 @@ export class JoinLeader {
     }
     if (!core.leads || core.stuck) {
       this.#moves = [];
+      this.#layout = null;
       this.#isUnsettled = false;
       return;
     }
     this.#admissions.onTick(nowMs, effects);
     const isResting = nowMs < this.#retryAtMs;
-    this.#isUnsettled = isResting || this.#moves.length > 0 || this.#opening.isResting(nowMs);
+    const isAsked = this.#moves.length > 0 || this.#layout !== null;
+    this.#isUnsettled = isResting || isAsked || this.#opening.isResting(nowMs);
     if (this.#proposal === null && !isResting && this.#mayPropose()) {
       this.#opening.onTick(this.#admissions.nodes, nowMs, effects);
       this.#goOn(nowMs, effects);
@@ -106,6 +120,7 @@ export class JoinLeader {
     this.#proposal = null;
     this.#retryAtMs = nowMs;
     this.#opening.end(nowMs);
+    if (this.#layout?.version !== this.#state.layouts.version + 1) this.#layout = null;
     for (const { node, shards } of this.#admissions.filled) {
       const isIn = (shard: number): boolean => this.#state.runners(shard).includes(node);
       const isMember = this.#state.core.installed?.members.some((one) => one.node === node);
@@ -120,6 +135,11 @@ export class JoinLeader {
   /** A move that is possible now (move-checks.ts) is to be made. */
   onMove(move: ShardMove): void {
     this.#moves = [...this.#moves.filter(({ shard }) => shard !== move.shard), move];
+  }
+
+  /** A layout that is possible now (layout-change.ts) is to come into force. */
+  onLayout(layout: ViewLayout): void {
+    this.#layout = layout;
   }
 
   /** False: not for it, or stale. */
@@ -146,6 +166,7 @@ export class JoinLeader {
     const places = this.#places(nowMs);
     const view =
       viewWithoutRefusers(this.#state) ??
+      this.#viewUnder(effects) ??
       this.#viewWithFilled(places, nowMs) ??
       viewLettingGo(this.#state, places) ??
       this.#opening.view ??
@@ -157,6 +178,18 @@ export class JoinLeader {
     this.#admit(places, nowMs, effects);
     const { shards } = this.#state.layout;
     this.#isUnsettled ||= shards.some(({ shard }) => this.#lacksSomeoneHere(places, shard));
+  }
+
+  #viewUnder(effects: GroupEffect[]): CoreView | null {
+    const given = this.#layout;
+    if (given === null) return null;
+    const layout = Layout.ofView(this.#state.layout.members, given);
+    const view = viewUnder(this.#state, given, layout, placesUnder(this.#state, layout));
+    if (view === null) {
+      this.#layout = null;
+      this.#say('the layout is not changed: members of a new shard have gone', effects);
+    }
+    return view;
   }
 
   #viewDemoting(nowMs: number, effects: GroupEffect[]): CoreView | null {

@@ -61,8 +61,20 @@ export function resolveLayout(
   subgroups: readonly SubgroupOptions[],
   exclusive = false,
 ): LayoutRules {
+  return placedLayout(subgroups, exclusive, new Map());
+}
+
+/**
+ * As `resolveLayout`, where some subgroups have their shards' numbers already: `firsts` has the
+ * first one by the subgroup's name.
+ */
+export function placedLayout(
+  subgroups: readonly SubgroupOptions[],
+  exclusive: boolean,
+  firsts: ReadonlyMap<string, number>,
+): LayoutRules {
   checkNames(subgroups);
-  return numbered(subgroups, exclusive, new Map(), 1);
+  return numbered(subgroups, exclusive, firsts, 1);
 }
 
 /**
@@ -82,7 +94,12 @@ export function changeLayout(
       checkUnchanged(old, options);
     }
   }
-  return numbered(subgroups, exclusive, known, before.nextShard);
+  return numbered(subgroups, exclusive, firstShards(before), before.nextShard);
+}
+
+/** Of each subgroup the number of its first shard. */
+export function firstShards({ subgroups }: LayoutRules): Map<string, number> {
+  return new Map(subgroups.map(({ name, shards }) => [name, shards[0]?.shard ?? 1]));
 }
 
 const catalogOptions: SubgroupOptions = {
@@ -95,12 +112,12 @@ const catalogOptions: SubgroupOptions = {
 function numbered(
   subgroups: readonly SubgroupOptions[],
   exclusive: boolean,
-  known: ReadonlyMap<string, SubgroupRules>,
+  firsts: ReadonlyMap<string, number>,
   nextShard: number,
 ): LayoutRules {
   let next = nextShard;
   const resolved = [catalogOptions, ...subgroups].map((options): SubgroupRules => {
-    const first = known.get(options.name)?.shards[0]?.shard ?? next;
+    const first = firsts.get(options.name) ?? next;
     const shards = shardsOf(options).map((shard, index) =>
       resolveShard(options, shard, first + index, index),
     );

@@ -2,8 +2,9 @@ import { FreshetError, limits, nearestName } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Delivery, SlowMember, SubgroupKind, SubgroupOptions } from './layout-options.ts';
 import { sendersOf } from './layout-plan.ts';
-import { type LayoutRules, resolveLayout } from './layout-rules.ts';
+import { type LayoutRules, placedLayout, resolveLayout } from './layout-rules.ts';
 import { planShards } from './shard-plan.ts';
+import type { ViewLayout } from './view-layout.ts';
 
 /**
  * The shards as they are configured, and who holds them at first: the plan with all configured
@@ -52,6 +53,8 @@ export class Layout {
   readonly subgroups: readonly Subgroup[];
   readonly shards: readonly ShardLayout[];
   readonly rules: LayoutRules;
+  /** As it was said; the catalog is not named. */
+  readonly options: readonly SubgroupOptions[];
   readonly #byShard = new Map<number, ShardLayout>();
   readonly #byName = new Map<string, Subgroup>();
 
@@ -60,10 +63,11 @@ export class Layout {
     members: readonly number[],
     subgroups: readonly SubgroupOptions[],
     exclusive = false,
+    rules = resolveLayout(subgroups, exclusive),
   ) {
     checkMembers(members);
     this.members = [...members].sort((a, b) => a - b);
-    const rules = resolveLayout(subgroups, exclusive);
+    this.options = subgroups;
     this.rules = rules;
     this.shards = layOut(rules, this.members);
     for (const shard of this.shards) {
@@ -75,6 +79,14 @@ export class Layout {
     for (const subgroup of this.subgroups) {
       this.#byName.set(subgroup.name, subgroup);
     }
+  }
+
+  /** As a view has it. Throws INVALID_CONFIG where these members are too few for it. */
+  static ofView(members: readonly number[], layout: ViewLayout): Layout {
+    const options = layout.subgroups.map((subgroup) => subgroup.options);
+    const firsts = new Map(layout.subgroups.map(({ first, options: { name } }) => [name, first]));
+    const rules = placedLayout(options, layout.exclusive, firsts);
+    return new Layout(members, options, layout.exclusive, rules);
   }
 
   subgroup(name: string): Subgroup {
@@ -103,6 +115,10 @@ export class Layout {
 
   has(shard: number): boolean {
     return this.#byShard.has(shard);
+  }
+
+  hasSubgroup(name: string): boolean {
+    return this.#byName.has(name);
   }
 
   /** Shards that a member holds at first, ascending. */

@@ -39,7 +39,9 @@ export interface LogCareConfig {
 export interface LogCareOptions extends LogCareConfig {
   readonly core: MemberCore;
   readonly messages: PeerMessages;
-  readonly layout: Layout;
+  readonly layoutNow: () => Layout;
+  /** What the native side is told of a shard that is open. */
+  readonly rulesOf: (shard: number) => HeldRules;
   /** Node ids of those that have a place in a shard now. */
   readonly homes: (shard: number) => readonly number[];
   readonly dataFolder: string;
@@ -48,6 +50,14 @@ export interface LogCareOptions extends LogCareConfig {
   readonly log: Logger;
   /** Other shards of this member than before may not go on. */
   readonly onRefusals: () => void;
+}
+
+export interface HeldRules {
+  readonly raw: boolean;
+  /** With fewer members nothing is taken, or acknowledged. */
+  readonly membersMin: number;
+  /** How long a member has to have been waited for before that is told. */
+  readonly lagAfterMs: number;
 }
 
 /** Numbers for metrics; all but `damaged` grow from the start of the member. */
@@ -66,6 +76,8 @@ export class LogCare {
   readonly #options: LogCareOptions;
   /** What was opened here and not closed since; a damaged one may still be closed below. */
   readonly #opened = new Map<number, ShardLayout>();
+  /** shard → the rules that the native side has. */
+  readonly #told = new Map<number, string>();
   readonly #repair: ShardRepair;
   /** shard → segment → offset. */
   readonly #damage = new Map<number, Map<number, number>>();
@@ -127,7 +139,10 @@ export class LogCare {
    * other members.
    */
   async open(layout: ShardLayout): Promise<void> {
-    if (this.#opened.has(layout.shard)) return;
+    const before = this.#opened.get(layout.shard);
+    if (before?.persistent === layout.persistent) return;
+    // A layout was lost in which it was of another kind: it never had anything.
+    if (before !== undefined) await this.closeShard(layout.shard);
     this.#opened.set(layout.shard, layout);
     try {
       await this.#openNow(layout);
@@ -142,21 +157,22 @@ export class LogCare {
     if (!this.#opened.has(shard)) return;
     await this.#inTurn(() => closeShard(this.#options.core, shard));
     this.#opened.delete(shard);
+    this.#told.delete(shard);
     this.#closed.delete(shard);
     this.#damage.delete(shard);
     this.#timers.get(`mend ${String(shard)}`)?.();
   }
 
   async #openNow(layout: ShardLayout): Promise<void> {
-    const { shard, persistent, delivery, min, slowMember } = layout;
+    const { shard, persistent } = layout;
     const { core, shardMemoryBytes, homes } = this.#options;
     this.#closed.add(shard);
+    this.#told.delete(shard);
     try {
       await Promise.all([
         core.openShard({ shard, persistent, memoryMax: shardMemoryBytes }),
-        setShardRules(core, { shard, raw: delivery === 'raw', membersMin: min }),
+        this.#tellRules(shard),
       ]);
-      core.addon.watchLag(core.handle, shard, slowMember.afterMs);
       this.#closed.delete(shard);
       this.#damage.delete(shard);
     } catch (caught) {
@@ -164,6 +180,25 @@ export class LogCare {
       const [place] = this.#damage.get(shard) ?? [];
       if (homes(shard).length === 1) throw this.#noGoodCopy(shard, place ?? [0, 0]);
     }
+  }
+
+  /** The rules of shards may be others than before. */
+  async followRules(): Promise<void> {
+    const { layoutNow, core } = this.#options;
+    const open = this.opened.filter((shard) => layoutNow().has(shard));
+    for (const shard of open) if (!core.closed) await this.#tellRules(shard);
+  }
+
+  async #tellRules(shard: number): Promise<void> {
+    const { core, rulesOf } = this.#options;
+    const { raw, membersMin, lagAfterMs } = rulesOf(shard);
+    const text = `${String(raw)} ${String(membersMin)} ${String(lagAfterMs)}`;
+    if (this.#told.get(shard) === text) return;
+    // It may not be open by then.
+    this.#told.delete(shard);
+    await setShardRules(core, { shard, raw, membersMin });
+    this.#told.set(shard, text);
+    core.addon.watchLag(core.handle, shard, lagAfterMs);
   }
 
   /** Mends and opens what was damaged when opened; refused is what nobody has a good copy of. */
@@ -182,7 +217,8 @@ export class LogCare {
 
   /** All members: what they hold, whether it is sound (`scrub`: read again now) and the same. */
   async verify(scrub: boolean): Promise<VerifyReport> {
-    const { core, messages, layout, log } = this.#options;
+    const { core, messages, layoutNow, log } = this.#options;
+    const layout = layoutNow();
     const nodes = layout.members.filter((node) => node === core.nodeId || messages.up.has(node));
     return verifyShards({ messages, layout, homes: this.#options.homes, nodes, scrub, log });
   }
@@ -343,8 +379,9 @@ export class LogCare {
 
   /** With every member of each of my shards; whoever is in the minority stops it. */
   async #compareAll(): Promise<void> {
-    const { core, messages, layout, homes, log } = this.#options;
-    const nodes = layout.members.filter((node) => node === core.nodeId || messages.up.has(node));
+    const { core, messages, layoutNow, homes, log } = this.#options;
+    const { members: all } = layoutNow();
+    const nodes = all.filter((node) => node === core.nodeId || messages.up.has(node));
     const told = await historiesOf({ messages, nodes, scrub: false, log });
     for (const { shard } of this.#held) {
       const members = homes(shard);

@@ -7,10 +7,12 @@ export { EventStream } from './event-stream.ts';
 export type { GroupView, MemberState } from './group.ts';
 export { Group } from './group.ts';
 export { groupLimits } from './group-limits.ts';
-export type { GroupStatus } from './group-machine.ts';
+export type { GroupStatus } from './machine-types.ts';
 export type { GroupOptions, MemberAddress } from './group-options.ts';
 export type { LogCareConfig, LogCareCounts } from './log-care.ts';
 export type { ShardLayout, Subgroup } from './layout.ts';
+export type { LayoutRequest } from './layout-change.ts';
+export { parseLayoutRequest } from './layout-change.ts';
 export { Layout } from './layout.ts';
 export type { ShardOptions, SubgroupKind, SubgroupOptions } from './layout-options.ts';
 export {
@@ -21,7 +23,7 @@ export {
 } from './layout-options.ts';
 export type { LayoutPlan, PlannedShard, ShardWait } from './layout-plan.ts';
 export type { LayoutRules, ShardRules, SubgroupRules } from './layout-rules.ts';
-export { changeLayout, resolveLayout } from './layout-rules.ts';
+export { resolveLayout } from './layout-rules.ts';
 export type {
   Completion,
   CoreChange,

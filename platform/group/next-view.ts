@@ -3,9 +3,10 @@
  * themselves. Pure functions. Whom to remove is the core's affair (native/core/view).
  */
 import type { GroupState } from './group-state.ts';
-import type { ShardLayout } from './layout.ts';
-import { homesWith, reshaped, type ShardHomes } from './shard-homes.ts';
+import { type Layout, sendersAmong, type ShardLayout } from './layout.ts';
+import { homesWith, homesWithin, reshaped, type ShardHomes } from './shard-homes.ts';
 import { type CoreMember, type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
+import type { ViewLayout } from './view-layout.ts';
 import { leaversOf, newcomersOf, type Places } from './wanted-places.ts';
 
 /** kMembersMax of the native side. */
@@ -103,6 +104,52 @@ export function viewWithout(
 }
 
 /**
+ * One under another layout. Shards that are new have the members that `places` tells, and begin
+ * with it; of the others those end an epoch of which other members are to send. The rest of what
+ * differs is done view by view afterwards. Null: a member of a new shard is not there.
+ */
+export function viewUnder(
+  state: GroupState,
+  given: ViewLayout,
+  layout: Layout,
+  places: Places,
+): CoreView | null {
+  const view = state.core.installed;
+  if (view === null) return null;
+  const { members } = view;
+  const known = view.shards.map((core) => {
+    const nodes = nodesOf(view, core);
+    const senders = core.closed ? [] : sendersAmong(layout.shard(core.shard), nodes);
+    const isSame = core.closed || senders.join() === core.senders.join();
+    return isSame ? core : reshaped(layout, members, core, core.members);
+  });
+  const fresh = layout.shards.filter(({ shard }) =>
+    view.shards.every((core) => core.shard !== shard),
+  );
+  const begun = fresh.map((shard): CoreShard | null => {
+    const nodes = places.get(shard.shard) ?? [];
+    const isThere = nodes.length > 0 && nodes.every((node) => members.some((m) => m.node === node));
+    return isThere ? firstEpoch(view, shard, nodes) : null;
+  });
+  const made = begun.filter((core) => core !== null);
+  if (made.length < fresh.length) return null;
+  const next = following(state, view, members, known, null, layout);
+  const first = made.map((core): ShardHomes => {
+    return { shard: core.shard, nodes: nodesOf(view, core), leaving: [] };
+  });
+  return { ...next, shards: [...known, ...made], homes: [...next.homes, ...first], layout: given };
+}
+
+/** Above every epoch of a shard with its number in a view that was lost. */
+function firstEpoch(view: CoreView, layout: ShardLayout, nodes: readonly number[]): CoreShard {
+  const { shard, persistent } = layout;
+  const epoch = view.number + 1;
+  const seats = nodes.map((node) => seatOf(view.members, node));
+  const senders = sendersAmong(layout, nodes);
+  return { shard, epoch, persistent, closed: false, members: seats, senders };
+}
+
+/**
  * The next view with these shards. Where `places` is given, those that are others than before have
  * the homes that go with it; a closed one keeps its own.
  */
@@ -112,6 +159,7 @@ function following(
   members: readonly CoreMember[],
   shards: readonly CoreShard[],
   places: Places | null,
+  layout = state.layout,
 ): CoreView {
   const next: CoreView = {
     number: view.number + 1,
@@ -119,16 +167,20 @@ function following(
     members,
     shards,
     homes: [],
+    layout: view.layout,
   };
-  const known = state.layout.shards.filter(({ shard }) =>
-    shards.some((one) => one.shard === shard),
-  );
-  const homes = known.map((layout): ShardHomes => {
-    const before = state.homes(layout.shard);
-    const core = shards.find(({ shard }) => shard === layout.shard) as CoreShard;
-    const wanted = places?.get(layout.shard);
-    const isSame = core.closed || view.shards.includes(core) || wanted === undefined;
-    return isSame ? before : homesWith(layout, before, nodesOf(next, core), wanted);
+  const known = layout.shards.filter(({ shard }) => shards.some((one) => one.shard === shard));
+  const homes = known.map((rules): ShardHomes => {
+    const before = state.homes(rules.shard);
+    const core = shards.find(({ shard }) => shard === rules.shard) as CoreShard;
+    const wanted = places?.get(rules.shard);
+    if (core.closed) return before;
+    const nodes = nodesOf(next, core);
+    // One that has whom it is to have gives nobody else's place away, whatever was begun before.
+    const isWhole = wanted?.length === nodes.length && wanted.every((node) => nodes.includes(node));
+    return wanted === undefined || (view.shards.includes(core) && !isWhole)
+      ? homesWithin(rules, before, nodes)
+      : homesWith(rules, before, nodes, wanted);
   });
   return { ...next, homes };
 }

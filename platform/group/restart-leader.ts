@@ -34,6 +34,7 @@ import {
 } from './restart-plan.ts';
 import { shardsIn } from './shard-homes.ts';
 import { encodeView } from './view-codec.ts';
+import { layoutToText } from './view-layout.ts';
 
 export type RestartPhase =
   | 'waiting'
@@ -243,6 +244,8 @@ export class RestartLeader {
       return;
     }
     this.#lineage = before;
+    // What this member knew of may be older, or was lost.
+    this.#state.layouts.follow(before.view?.layout ?? null);
     this.#participants = participantsOf(this.#state.layout, before, this.#reports);
     this.#histories.setParticipants(this.#participants);
     this.#number = nextNumber(before.view, this.#reports);
@@ -283,6 +286,7 @@ export class RestartLeader {
         type: 'seal',
         attempt: this.#attempt,
         view: this.#number,
+        layout: layoutToText(this.#state.layouts.given),
         shards,
       };
       effects.push({ type: 'send', to, message });

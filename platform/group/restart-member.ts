@@ -17,6 +17,7 @@ import {
 } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
 import { type CoreView, decodeView, encodeView, nodesOf } from './view-codec.ts';
+import { layoutFromText } from './view-layout.ts';
 import { noView, type ViewRecord } from './view-record.ts';
 
 type Step = 'idle' | 'collect' | 'seal' | 'fill' | 'adopt' | 'prepare' | 'prepared' | 'start';
@@ -161,11 +162,13 @@ export class RestartMember {
     this.#send(message, effects);
   }
 
-  #onSeal({ attempt, view, shards }: GroupMessageOf<'seal'>, effects: GroupEffect[]): boolean {
+  #onSeal(message: GroupMessageOf<'seal'>, effects: GroupEffect[]): boolean {
+    const { attempt, view, shards } = message;
     if (!this.#isCurrent(attempt) || this.#step !== 'idle') {
       return false;
     }
     this.#step = 'seal';
+    this.#state.layouts.follow(layoutFromText(message.layout));
     this.#record = { ...this.#record, offered: Math.max(this.#record.offered, view) };
     const known = shards.filter((shard) => this.#state.layout.has(shard));
     effects.push({ type: 'stopShards', attempt, shards: known, offered: this.#record.offered });

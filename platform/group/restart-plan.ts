@@ -226,7 +226,7 @@ export function needsFill(
 
 /**
  * The view of a restart: all shards begin an epoch above every one that anyone ever prepared, with
- * those of the participants that `membersOf` tells. Their homes stay.
+ * those of the participants that `membersOf` tells. Their homes, and the layout, stay.
  */
 export function restartView(
   layout: Layout,
@@ -260,7 +260,8 @@ export function restartView(
     };
   });
   const homes = layout.shards.map(({ shard }) => homesOf(layout, before, shard));
-  return { number, parent: before?.number ?? 0, members, shards, homes };
+  const parent = before?.number ?? 0;
+  return { number, parent, members, shards, homes, layout: before?.layout ?? null };
 }
 
 interface Offered {

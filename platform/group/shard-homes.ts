@@ -69,6 +69,21 @@ export function homesWith(
   return { shard, nodes: [...members, ...kept.slice(0, room)], leaving };
 }
 
+/**
+ * Of a shard that keeps these members. Where a changed layout gives it fewer places than it had,
+ * those that are away lose theirs.
+ */
+export function homesWithin(
+  { max }: Pick<ShardLayout, 'max'>,
+  before: ShardHomes,
+  members: readonly number[],
+): ShardHomes {
+  const staying = members.filter((node) => !before.leaving.includes(node));
+  const away = before.nodes.filter((node) => !members.includes(node));
+  const lost = away.slice(Math.max(0, max - staying.length));
+  return { ...before, nodes: before.nodes.filter((node) => !lost.includes(node)) };
+}
+
 /** The next epoch of a shard, with these seats. */
 export function reshaped(
   layout: Layout,
@@ -77,7 +92,7 @@ export function reshaped(
   seats: readonly number[],
 ): CoreShard {
   const after = { ...before, epoch: before.epoch + 1, closed: seats.length === 0, members: seats };
-  const nodes = nodesOf({ number: 0, parent: 0, members, shards: [], homes: [] }, after);
+  const nodes = nodesOf({ members }, after);
   const senders = layout.has(before.shard)
     ? sendersAmong(layout.shard(before.shard), nodes)
     : nodes.map((_, rank) => rank);

@@ -21,6 +21,7 @@ import { viewOpening } from './next-view.ts';
 import { RestartHistories } from './restart-histories.ts';
 import { noLineage } from './restart-plan.ts';
 import type { CoreView } from './view-codec.ts';
+import { layoutToText } from './view-layout.ts';
 
 interface Opening {
   /** With its homes as members. */
@@ -165,7 +166,9 @@ export class ShardOpening {
     for (const [node, list] of fills) {
       this.#runs.set(node, this.#runOf(node));
       this.#awaiting.add(node);
-      const message: GroupMessage = { type: 'admit', attempt, fills: [...list], shards: [shard] };
+      const layout = layoutToText(this.#state.layouts.given);
+      const common = { attempt, layout, shards: [shard] };
+      const message: GroupMessage = { type: 'admit', fills: [...list], ...common };
       effects.push({ type: 'send', to: node, message });
     }
   }

@@ -58,7 +58,7 @@ export interface Observation {
 
 export class SlowMembers {
   readonly #me: number;
-  readonly #layout: Layout;
+  readonly #layoutNow: () => Layout;
   readonly #lags = new Map<string, Lag & { readonly untilMs: number }>();
   readonly #observed = new Map<number, Observation & { ready: boolean }>();
   /** Who was taken out of a shard, and the number of the view that did. */
@@ -69,9 +69,13 @@ export class SlowMembers {
   readonly #penaltiesMs = new Map<number, number>();
   readonly #backoff = new Backoff();
 
-  constructor(me: number, layout: Layout) {
+  constructor(me: number, layoutNow: () => Layout) {
     this.#me = me;
-    this.#layout = layout;
+    this.#layoutNow = layoutNow;
+  }
+
+  get #layout(): Layout {
+    return this.#layoutNow();
   }
 
   /** True: it was not known, so the others have to hear of it. */

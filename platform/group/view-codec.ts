@@ -1,5 +1,6 @@
 import { FreshetError } from '../base/mod.ts';
 import type { ShardHomes } from './shard-homes.ts';
+import { decodeViewLayout, encodeViewLayout, type ViewLayout } from './view-layout.ts';
 
 /** A view as the core knows it: `native/core/view/view.h`, which has the format, mirrored. */
 export interface CoreView {
@@ -12,9 +13,11 @@ export interface CoreView {
   readonly shards: readonly CoreShard[];
   /**
    * To whom the shards' places belong; those that are not named are held as configured. To the core
-   * these are bytes that stay with the view.
+   * these, and the layout, are bytes that stay with the view.
    */
   readonly homes: readonly ShardHomes[];
+  /** Null: as configured. */
+  readonly layout: ViewLayout | null;
 }
 
 export interface CoreMember {
@@ -43,13 +46,21 @@ const shardClosed = 2;
 const headSize = 16;
 const memberSize = 16;
 const shardSize = 12;
-/** The length of what stands behind the shards, then that: the homes; empty: none are named. */
+/**
+ * The length of what stands behind the shards, then that: nothing; the homes; or, where there is a
+ * layout, a head (format, three zeros, the length of the homes as u32), the homes and the layout.
+ */
 const extraSize = 4;
 const homesFormat = 1;
+const layoutFormat = 2;
+const layoutHeadSize = 8;
 const leavingFlag = 0x80;
 
 /** The node ids of a shard's members, in rank order. */
-export function nodesOf(view: CoreView, shard: CoreShard): number[] {
+export function nodesOf(
+  view: Pick<CoreView, 'members'>,
+  shard: Pick<CoreShard, 'members'>,
+): number[] {
   return shard.members.flatMap((seat) =>
     view.members.filter((member) => member.seat === seat).map(({ node }) => node),
   );
@@ -60,12 +71,13 @@ export function encodeView(view: CoreView): Buffer {
     (sum, { members, senders }) => sum + shardSize + members.length + senders.length,
     0,
   );
-  const homes = encodeHomes(view.homes);
+  const extra = encodeExtra(view);
   const fixed = headSize + view.members.length * memberSize + extraSize;
-  const out = Buffer.alloc(fixed + shardBytes + homes.length);
+  const out = Buffer.alloc(fixed + shardBytes + extra.length);
   out.writeUInt16LE(format, 0);
   out.writeUInt16LE(view.members.length, 2);
   out.writeUInt16LE(view.shards.length, 4);
+  out.writeUInt16LE(view.layout === null ? 0 : Math.log2(view.layout.ringSize), 6);
   out.writeUInt32LE(view.number, 8);
   out.writeUInt32LE(view.parent, 12);
   let at = headSize;
@@ -84,9 +96,19 @@ export function encodeView(view: CoreView): Buffer {
     at += shardSize;
     for (const byte of [...members, ...senders]) at = out.writeUInt8(byte, at);
   }
-  at = out.writeUInt32LE(homes.length, at);
-  homes.copy(out, at);
+  at = out.writeUInt32LE(extra.length, at);
+  extra.copy(out, at);
   return out;
+}
+
+/** What the choices of membership add to a view: at most `groupLimits.viewExtraBytes`. */
+export function encodeExtra({ homes, layout }: Pick<CoreView, 'homes' | 'layout'>): Buffer {
+  const places = encodeHomes(homes);
+  if (layout === null) return places;
+  const head = Buffer.alloc(layoutHeadSize);
+  head.writeUInt8(layoutFormat, 0);
+  head.writeUInt32LE(places.length, 4);
+  return Buffer.concat([head, places, encodeViewLayout(layout)]);
 }
 
 /**
@@ -152,8 +174,19 @@ function decodeWhole(bytes: Buffer): CoreView {
   if (at + extraSize + bytes.readUInt32LE(at) !== bytes.length) {
     throw new FreshetError('LOG_CORRUPT', 'A view has bytes behind its end');
   }
-  const homes = decodeHomes(bytes.subarray(at + extraSize));
-  return { number: bytes.readUInt32LE(8), parent: bytes.readUInt32LE(12), members, shards, homes };
+  const extra = decodeExtra(bytes.subarray(at + extraSize));
+  const numbers = { number: bytes.readUInt32LE(8), parent: bytes.readUInt32LE(12) };
+  return { ...numbers, members, shards, ...extra };
+}
+
+function decodeExtra(bytes: Buffer): Pick<CoreView, 'homes' | 'layout'> {
+  if (bytes.length === 0 || bytes.readUInt8(0) !== layoutFormat) {
+    return { homes: decodeHomes(bytes), layout: null };
+  }
+  const end = layoutHeadSize + bytes.readUInt32LE(4);
+  if (end > bytes.length) throw new FreshetError('LOG_CORRUPT', 'The homes of a view are cut off');
+  const homes = decodeHomes(bytes.subarray(layoutHeadSize, end));
+  return { homes, layout: decodeViewLayout(bytes.subarray(end)) };
 }
 
 function decodeHomes(bytes: Buffer): ShardHomes[] {

@@ -68,8 +68,8 @@ export class ObjectStore {
   constructor(options: ObjectStoreOptions) {
     const { catalog, group, access, core } = options;
     this.#options = options;
-    this.directory = new PoolDirectory(catalog, group.layout);
-    this.#pools = new PoolManager(catalog, this.directory, group.layout, access);
+    this.directory = new PoolDirectory(catalog, group);
+    this.#pools = new PoolManager(catalog, this.directory, group, access);
     this.placement = new Placement(core.addon);
   }
 

@@ -1,5 +1,5 @@
 import { FreshetError, nearestName } from '../base/mod.ts';
-import type { Layout } from '../group/mod.ts';
+import type { Group } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import type { PoolInfo, PoolRecord } from './pool.ts';
 
@@ -9,12 +9,17 @@ import type { PoolInfo, PoolRecord } from './pool.ts';
  */
 export class PoolDirectory {
   readonly #catalog: Catalog;
-  readonly #layout: Layout;
+  readonly #group: Pick<Group, 'layout'>;
   readonly #pools = new Map<string, PoolInfo>();
+  /**
+   * Keys of pools in subgroups that this member does not know yet: the catalog may be ahead of the
+   * view that adds them.
+   */
+  readonly #early = new Set<string>();
 
-  constructor(catalog: Catalog, layout: Layout) {
+  constructor(catalog: Catalog, group: Pick<Group, 'layout'>) {
     this.#catalog = catalog;
-    this.#layout = layout;
+    this.#group = group;
     for (const key of catalog.keys(`${catalogFolders.pools}/`)) {
       this.#load(key);
     }
@@ -26,18 +31,24 @@ export class PoolDirectory {
   }
 
   get(name: string): PoolInfo | null {
-    return this.#pools.get(name) ?? null;
+    return this.#placed.get(name) ?? null;
+  }
+
+  /** There is such a pool, in a subgroup that this member does not know yet. */
+  isEarly(name: string): boolean {
+    return this.get(name) === null && this.#early.has(PoolDirectory.keyOf(name));
   }
 
   /** In order of their names. */
   list(): PoolInfo[] {
-    return [...this.#pools.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#placed.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The pool of a key: a proper path prefix of it. */
   find(key: string): PoolInfo | null {
+    const pools = this.#placed;
     for (let end = key.indexOf('/', 1); end !== -1; end = key.indexOf('/', end + 1)) {
-      const pool = this.#pools.get(key.slice(0, end));
+      const pool = pools.get(key.slice(0, end));
       if (pool !== undefined) {
         return pool;
       }
@@ -59,7 +70,7 @@ export class PoolDirectory {
 
   /** UNKNOWN_POOL for a key or a pool's name, with the nearest pool. */
   unknown(key: string): FreshetError {
-    const names = [...this.#pools.keys()];
+    const names = [...this.#placed.keys()];
     const atDepth = names.map((name) => ({ name, start: key.split('/').slice(0, depth(name)) }));
     const starts = new Map(atDepth.map(({ name, start }) => [name, start.join('/')]));
     const nearest = nearestOf(key, starts);
@@ -74,8 +85,15 @@ export class PoolDirectory {
     return catalogFolders.pools + name;
   }
 
+  get #placed(): ReadonlyMap<string, PoolInfo> {
+    // Looked at as it is now: what is still early comes back into it.
+    for (const key of [...this.#early]) this.#load(key);
+    return this.#pools;
+  }
+
   #load(key: string): void {
     const name = key.slice(catalogFolders.pools.length);
+    this.#early.delete(key);
     const entry = this.#catalog.entry(key);
     const value = this.#catalog.peek(key);
     if (entry === null || value === null) {
@@ -83,7 +101,12 @@ export class PoolDirectory {
       return;
     }
     const record = JSON.parse(Buffer.from(value).toString('utf8')) as PoolRecord;
-    const shards = this.#layout.subgroup(record.subgroup).shards.map(({ shard }) => shard);
+    const { layout } = this.#group;
+    if (!layout.hasSubgroup(record.subgroup)) {
+      this.#early.add(key);
+      return;
+    }
+    const shards = layout.subgroup(record.subgroup).shards.map(({ shard }) => shard);
     this.#pools.set(name, Object.freeze({ ...record, id: entry.version, shards }));
   }
 }

@@ -6,7 +6,7 @@
  * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.
  */
 import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
-import type { Layout } from '../group/mod.ts';
+import type { Group } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import {
   compilePoolOptions,
@@ -28,24 +28,24 @@ import { storeLimits } from './store-limits.ts';
 export class PoolManager {
   readonly #catalog: Catalog;
   readonly #directory: PoolDirectory;
-  readonly #layout: Layout;
+  readonly #group: Pick<Group, 'layout'>;
   readonly #access: (shard: number) => ShardAccess;
 
   constructor(
     catalog: Catalog,
     directory: PoolDirectory,
-    layout: Layout,
+    group: Pick<Group, 'layout'>,
     access: (shard: number) => ShardAccess,
   ) {
     this.#catalog = catalog;
     this.#directory = directory;
-    this.#layout = layout;
+    this.#group = group;
     this.#access = access;
   }
 
   /** A pool with the same options is simply returned; else POOL_EXISTS, also above and below. */
   async create(options: PoolOptions): Promise<PoolInfo> {
-    const record = compilePoolOptions(options, this.#layout);
+    const record = compilePoolOptions(options, this.#group.layout);
     this.#checkName(record.name);
     const call = { timeoutMs: limits.requestTimeoutMsDefault, signal: null };
     for (let attempt = 0; attempt < storeLimits.catalogTries; attempt++) {
@@ -110,6 +110,10 @@ export class PoolManager {
   }
 
   #present(record: PoolRecord): PoolInfo | null {
+    if (this.#directory.isEarly(record.name)) {
+      const text = `The subgroup of the pool ${record.name} is not known here yet`;
+      throw new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
+    }
     const conflict = this.#directory.conflict(record.name);
     if (conflict === null) {
       return null;

@@ -1,7 +1,7 @@
 /** Members that are stopped leave by their own word: the others go on before they are gone. */
 import { afterEach, expect, test } from 'vitest';
 import { type Database, raw } from '../../platform/client/mod.ts';
-import type { GroupStatus } from '../../platform/group/group-machine.ts';
+import type { GroupStatus } from '../../platform/group/machine-types.ts';
 import { bytes, startProcessCluster, text } from '../support/cluster.ts';
 import { tempFolder, until } from '../support/mod.ts';
 import { startServedProcesses } from '../support/serving.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type GetRequest, type PutRequest, toFreshetError } from '../../platform/base/mod.ts';
-import type { ShardMove } from '../../platform/group/mod.ts';
+import { parseLayoutRequest, type ShardMove } from '../../platform/group/mod.ts';
 import { type ParentCall, runMemberProcess } from '../../platform/member-process.ts';
 import type { PoolOptions } from '../../platform/store/mod.ts';
 
@@ -55,6 +55,15 @@ const calls: Readonly<Record<string, ParentCall>> = {
   move: async (member, move) => {
     await member.group.move(move as ShardMove);
     return null;
+  },
+  changeLayout: async (member, request) => member.group.changeLayout(parseLayoutRequest(request)),
+  layoutVersion: (member) => Promise.resolve(member.group.layoutVersion),
+  /** Every shard has the members that it is to have. */
+  isLaidOut: ({ group }) => {
+    const sorted = (nodes: readonly number[]): string => [...nodes].sort().join();
+    const isDone = ([shard, nodes]: readonly [number, readonly number[]]): boolean =>
+      sorted(group.holders(shard)) === sorted(nodes);
+    return Promise.resolve([...group.wanted].every(isDone));
   },
   opened: (member) => Promise.resolve(member.group.care.opened),
   frontier: (member, pool) => member.store.objects.frontier(pool as string),

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { fingerprintOf } from '../../../platform/group/group-state.ts';
+import { fingerprintOf } from '../../../platform/group/layout-in-force.ts';
 import { Layout } from '../../../platform/group/layout.ts';
 import { World } from './group-world.ts';
 import type { planWithout, Rule } from './world-canaries.ts';
@@ -188,7 +188,7 @@ test('garbage, strangers and stale messages change nothing', () => {
     'seal',
     [],
     { type: 'seal' },
-    { type: 'seal', attempt, view: 9, shards: [1, 2, 3] },
+    { type: 'seal', attempt, view: 9, layout: '', shards: [1, 2, 3] },
     prepare,
     { ...prepare, view: Buffer.from('not a view').toString('base64') },
     { type: 'start', attempt },

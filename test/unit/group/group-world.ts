@@ -1,8 +1,10 @@
-import { type Random, SeededRandom } from '../../../platform/base/mod.ts';
+import { type LayoutChange, type Random, SeededRandom } from '../../../platform/base/mod.ts';
 import type { GroupEvent } from '../../../platform/group/group-events.ts';
-import type { Layout } from '../../../platform/group/layout.ts';
+import type { LayoutRequest } from '../../../platform/group/layout-change.ts';
+import { Layout } from '../../../platform/group/layout.ts';
 import type { CoreShard, CoreView } from '../../../platform/group/view-codec.ts';
 import { nodesOf } from '../../../platform/group/view-codec.ts';
+import type { ViewLayout } from '../../../platform/group/view-layout.ts';
 import { WorldChecks } from './world-checks.ts';
 import { WorldDisk } from './world-disk.ts';
 import { WorldMember } from './world-member.ts';
@@ -27,6 +29,7 @@ interface Link {
  * gives the same log.
  */
 export class World {
+  /** As configured. */
   readonly layout: Layout;
   readonly random: Random;
   readonly checks: WorldChecks;
@@ -38,6 +41,7 @@ export class World {
   readonly #links = new Map<string, Link>();
   /** When the last message or event of a pair arrives. */
   readonly #arrivals = new Map<string, number>();
+  #laidOut: { readonly given: ViewLayout; readonly layout: Layout } | null = null;
   #heap: Due[] = [];
   #nth = 0;
   #runs = 0;
@@ -52,6 +56,16 @@ export class World {
     for (const node of layout.members) {
       this.#disks.set(node, new WorldDisk(layout.shards));
     }
+  }
+
+  /** What the newest view has. */
+  get layoutNow(): Layout {
+    const given = this.checks.newest?.layout ?? null;
+    if (given === null) return this.layout;
+    if (this.#laidOut?.given !== given) {
+      this.#laidOut = { given, layout: Layout.ofView(this.layout.members, given) };
+    }
+    return this.#laidOut.layout;
   }
 
   get alive(): readonly number[] {
@@ -69,6 +83,11 @@ export class World {
 
   disk(node: number): WorldDisk {
     return this.#disks.get(node) as WorldDisk;
+  }
+
+  /** Shards that a view may begin: everybody has room for them. */
+  addShards(shards: readonly CoreShard[]): void {
+    for (const disk of this.#disks.values()) disk.add(shards);
   }
 
   nextRun(): number {
@@ -200,7 +219,7 @@ export class World {
 
   /** Open shards have as many members as they are to have. */
   #areFull(view: CoreView): boolean {
-    const { layout } = this;
+    const layout = this.layoutNow;
     return view.shards.every(({ shard, closed, members }) => {
       const wanted = Math.min(layout.shard(shard).max, layout.members.length);
       return closed || members.length === wanted;
@@ -222,6 +241,22 @@ export class World {
     this.note(`shard ${String(shard)} is to move from ${String(from)} to ${String(to)}`);
     leader.enter({ type: 'move', move });
     return true;
+  }
+
+  /**
+   * Whoever leads the view that runs is asked for another layout. Null: nobody leads. What refuses
+   * it is thrown.
+   */
+  changeLayout(request: Partial<LayoutRequest>): LayoutChange | null {
+    const leader = this.alive.map((node) => this.member(node)).find((one) => one?.core.leads);
+    if (leader?.machine.leads !== true) return null;
+    const whole = { subgroups: [], exclusive: null, expect: null, dryRun: false, ...request };
+    const { change, given } = leader.machine.planLayout(whole, () => 65_536);
+    if (given !== null && !whole.dryRun) {
+      this.note(`${change.lines.join(', ')}: version ${String(change.to)}`);
+      leader.enter({ type: 'layout', layout: given });
+    }
+    return change;
   }
 
   #writersOf(node: number, shard: number): WorldMember[] {

@@ -3,7 +3,7 @@ import { groupLimits } from '../../../platform/group/group-limits.ts';
 import type { GroupEffect } from '../../../platform/group/group-events.ts';
 import { GroupMachine } from '../../../platform/group/group-machine.ts';
 import type { Hello } from '../../../platform/group/group-messages.ts';
-import { fingerprintOf } from '../../../platform/group/group-state.ts';
+import { fingerprintOf } from '../../../platform/group/layout-in-force.ts';
 import type { CoreView } from '../../../platform/group/view-codec.ts';
 import { noView } from '../../../platform/group/view-record.ts';
 import { incarnationOf, layoutOf, positionOf, shardOf, viewOf } from './plan-samples.ts';
@@ -321,7 +321,8 @@ describe('a join that fails', () => {
 
 describe('a member that is being let in', () => {
   const attempt = { leader: 30, number: 5 };
-  const admit = { type: 'admit', attempt, fills: [{ shard: 1, donor: 3 }], shards: [] };
+  const fills = [{ shard: 1, donor: 3 }];
+  const admit = { type: 'admit', attempt, fills, shards: [], layout: '' };
 
   function newJoiner(): GroupMachine {
     return new GroupMachine({
@@ -373,7 +374,7 @@ describe('a member that is being let in', () => {
     joiner.onEvent({ type: 'message', from: 1, message: collect }, 1);
     joiner.onEvent({ type: 'states', attempt: restart, shards: [], record: null }, 2);
     joiner.onEvent({ type: 'message', from: 3, message: admit }, 3);
-    const seal = { type: 'seal', attempt: restart, view: 3, shards: [1] };
+    const seal = { type: 'seal', attempt: restart, view: 3, layout: '', shards: [1] };
     const effects = joiner.onEvent({ type: 'message', from: 1, message: seal }, 4);
     expect(effects.filter(({ type }) => type === 'stopShards')).toEqual([]);
   });

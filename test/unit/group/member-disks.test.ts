@@ -7,7 +7,10 @@ import { MemberDisks } from '../../../platform/group/member-disks.ts';
 
 const MiB = 1024 * 1024;
 
-function disksOf(nodeId: number): { disks: MemberDisks; tell: NonNullable<CoreListener['onDisk']> } {
+function disksOf(nodeId: number): {
+  disks: MemberDisks;
+  tell: NonNullable<CoreListener['onDisk']>;
+} {
   let listener: CoreListener = {};
   const core = {
     nodeId,
@@ -27,7 +30,8 @@ test('names the member of the shard that has least left, how much, and the mend'
   const refusal = disks.fullError(7, [1, 2, 3], 'The change of /milk/a');
   expect(refusal.toJSON()).toEqual({
     code: 'DISK_FULL',
-    message: 'The change of /milk/a was refused: the disk of member 3 is nearly full, 60.3 MiB left',
+    message:
+      'The change of /milk/a was refused: the disk of member 3 is nearly full, 60.3 MiB left',
     mend: 'Free or add disk space at member 3',
     retryable: true,
     details: { shard: 7, member: 3, freeBytes: 60.25 * MiB },

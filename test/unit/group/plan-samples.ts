@@ -26,7 +26,7 @@ export function viewOf(
   shards: readonly CoreShard[] = [shardOf(1, number, nodes)],
 ): CoreView {
   const members = nodes.map((node) => ({ node, seat: node, incarnation: incarnationOf(node) }));
-  return { number, parent, members, shards, homes: [] };
+  return { number, parent, members, shards, homes: [], layout: null };
 }
 
 export function reportOf(

@@ -21,12 +21,13 @@ const view: CoreView = {
     { shard: 1, nodes: [3, 1, 9], leaving: [3] },
     { shard: 2, nodes: [9], leaving: [] },
   ],
+  layout: null,
 };
 
 /** Written by hand from the format in native/core/view/view.h. */
 const bytes = Buffer.from(
   [
-    '0100 0200 0200 0000', // format, members, shards, flags
+    '0100 0200 0200 0000', // format, members, shards, ring
     '09000000 07000000', // number, parent
     '03000000 01000000 ab00000000000000', // node, seat, incarnation
     '01000000 00000000 1032547698badcfe',
@@ -49,8 +50,30 @@ describe('an encoded view', () => {
     expect(decodeView(bytes)).toEqual(view);
   });
 
+  test('has the layout that the view runs under, and says how large rings are', () => {
+    const options = { name: 'milk', kind: 'persistent', shards: 2, replicas: null } as const;
+    const layout = {
+      version: 3,
+      ringSize: 131_072,
+      exclusive: false,
+      subgroups: [{ first: 2, options }],
+    };
+    const changed = encodeView({ ...view, layout });
+    expect(decodeView(changed)).toEqual({ ...view, layout });
+    expect(changed.readUInt16LE(6)).toBe(17);
+    const extraSize = changed.length - (bytes.length - 30);
+    expect(changed.readUInt32LE(bytes.length - 34)).toBe(extraSize);
+    for (let length = 0; length < changed.length; length++) {
+      expect(() => decodeView(changed.subarray(0, length))).toThrow(
+        expect.objectContaining({ code: 'LOG_CORRUPT' }),
+      );
+    }
+    const wrong = encodeView({ ...view, layout: { ...layout, version: 1 } });
+    expect(() => decodeView(wrong)).toThrow(/The layout of a view is none/);
+  });
+
   test('is the view again', () => {
-    const empty = { number: 1, parent: 0, members: [], shards: [], homes: [] };
+    const empty = { number: 1, parent: 0, members: [], shards: [], homes: [], layout: null };
     expect(decodeView(encodeView(empty))).toEqual(empty);
   });
 
@@ -74,7 +97,7 @@ describe('an encoded view', () => {
   test('of a newer format is named so', () => {
     for (const at of [0, bytes.length - 30]) {
       const newer = Buffer.from(bytes);
-      newer.writeUInt8(2, at);
+      newer.writeUInt8(3, at);
       expect(() => decodeView(newer)).toThrow(expect.objectContaining({ code: 'NEWER_FORMAT' }));
     }
   });

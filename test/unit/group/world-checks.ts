@@ -20,6 +20,8 @@ export class WorldChecks {
   readonly #decided = new Map<string, CoreView>();
   /** shard → what was acknowledged as persisted. */
   readonly #acknowledged = new Map<number, Map<string, Place>>();
+  /** By version. */
+  readonly #layouts = new Map<number, string>();
   #newest: CoreView | null = null;
   restarts = 0;
   joins = 0;
@@ -41,6 +43,7 @@ export class WorldChecks {
 
   onPrepared(node: number, view: CoreView): void {
     const identity = identityOf(view);
+    this.#world.addShards(view.shards);
     const views = this.#known.get(view.number) ?? new Map<string, CoreView>();
     this.#known.set(view.number, views.set(identity, view));
     const nodes = this.#preparedBy.get(identity) ?? new Set<number>();
@@ -91,6 +94,7 @@ export class WorldChecks {
     if ((this.#newest?.number ?? 0) < view.number) {
       this.#count(view);
       this.#checkHomes(view);
+      this.#checkLayout(view);
       this.#newest = view;
       this.#checkHistories(view);
     }
@@ -140,6 +144,7 @@ export class WorldChecks {
   }
 
   #isPromotion(before: CoreView, view: CoreView, shard: CoreShard): boolean {
+    if (before.shards.every((one) => one.shard !== shard.shard)) return false;
     const homes = homesOf(this.#world.layout, before, shard.shard).nodes;
     return nodesOf(view, shard).some((node) => !homes.includes(node));
   }
@@ -149,12 +154,29 @@ export class WorldChecks {
     const before = this.#newest;
     for (const shard of view.shards) {
       const homes = homesOf(this.#world.layout, view, shard.shard).nodes;
-      const old = before === null ? homes : homesOf(this.#world.layout, before, shard.shard).nodes;
+      const isNew = before?.shards.every((one) => one.shard !== shard.shard) !== false;
+      const old = isNew ? homes : homesOf(this.#world.layout, before, shard.shard).nodes;
       const strangers = nodesOf(view, shard).filter((node) => !homes.includes(node));
       const isKept = !shard.closed || old.join() === homes.join();
       if (strangers.length > 0 || !isKept) {
         this.#fail(`shard ${String(shard.shard)} has homes ${homes.join()} in ${describe(view)}`);
       }
+    }
+  }
+
+  /** Each layout follows the one before, and none that a view had is lost. */
+  #checkLayout({ number, layout }: CoreView): void {
+    const version = layout?.version ?? 1;
+    const before = this.#newest?.layout?.version ?? 1;
+    const known = this.#layouts.get(version);
+    const text = JSON.stringify(layout);
+    this.#layouts.set(version, text);
+    if (version !== before && version !== before + 1) {
+      const versions = `${String(before)}, then ${String(version)}`;
+      this.#fail(`the layouts of views up to ${String(number)} have versions ${versions}`);
+    }
+    if (known !== undefined && known !== text) {
+      this.#fail(`two layouts have version ${String(version)}`);
     }
   }
 

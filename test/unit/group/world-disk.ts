@@ -78,10 +78,17 @@ export class WorldDisk {
   record: ViewRecord = noView;
   /** No record can be written. */
   fails = false;
-  readonly logs: ReadonlyMap<number, WorldLog>;
+  readonly logs = new Map<number, WorldLog>();
 
-  constructor(shards: readonly { readonly shard: number; readonly persistent: boolean }[]) {
-    this.logs = new Map(shards.map(({ shard, persistent }) => [shard, new WorldLog(persistent)]));
+  constructor(shards: Iterable<{ readonly shard: number; readonly persistent: boolean }>) {
+    this.add(shards);
+  }
+
+  /** Those that it does not know. */
+  add(shards: Iterable<{ readonly shard: number; readonly persistent: boolean }>): void {
+    for (const { shard, persistent } of shards) {
+      if (!this.logs.has(shard)) this.logs.set(shard, new WorldLog(persistent));
+    }
   }
 
   log(shard: number): WorldLog {

@@ -17,7 +17,7 @@ export function crashAll(world: World): void {
 /** All members are in one view, and their shards run one epoch on one history. */
 export function expectTogether(world: World): void {
   expect(settle(world), world.log.slice(-20).join('\n')).toBe(true);
-  for (const { shard } of world.layout.shards) {
+  for (const { shard } of world.layoutNow.shards) {
     const members = world.member(world.alive[0] ?? 0)?.machine.holders(shard) ?? [];
     const epochs = members.map((node) => world.member(node)?.machine.runningEpoch(shard) ?? 0);
     expect(new Set(epochs).size, `epochs of shard ${String(shard)}`).toBe(1);

@@ -157,7 +157,7 @@ function cutPower(world: World, random: Random): void {
 
 export function writeNowAndThen(world: World, random: Random): void {
   if (world.isWriting) {
-    world.write(random.pick(world.layout.shards).shard);
+    world.write(random.pick(world.layoutNow.shards).shard);
   }
   world.after(20 + random.below(100), () => {
     writeNowAndThen(world, random);

@@ -56,7 +56,8 @@ export class WorldMember {
       replaceAfterMs: world.replaceAfterMs,
       nowMs: world.nowMs,
     });
-    for (const { shard } of heldByRecord(world.layout, disk.record, node)) this.opened.add(shard);
+    const held = heldByRecord(this.machine.layout, disk.record, node);
+    for (const { shard } of held) this.opened.add(shard);
     this.#beat();
   }
 
@@ -383,8 +384,11 @@ export class WorldMember {
         this.#deliver(shard, Infinity);
         this.log(shard).sync();
       } else if (next?.members.some((seat) => this.#sits(view, seat)) === true) {
+        // It begins with this view.
+        const isFirst = now === undefined && core.installed !== null;
+        if (isFirst) this.opened.add(shard);
         // A closed one was filled before.
-        if (now?.members.includes(core.seat) !== true && now?.closed !== true) {
+        else if (now?.members.includes(core.seat) !== true && now?.closed !== true) {
           this.opened.add(shard);
           yield* this.#fetchFromEnded(view, shard, isCurrent);
         }

@@ -1,0 +1,39 @@
+/** What the group machine (group-machine.ts) is made of, and what it tells at any time. */
+import type { Layout } from './layout.ts';
+import type { RestartPhase } from './restart-leader.ts';
+import type { ViewRecord } from './view-record.ts';
+
+export interface MachineOptions {
+  readonly me: number;
+  /** As configured. */
+  readonly layout: Layout;
+  /** Random, new with every start of this process; below 2^48. */
+  readonly run: number;
+  /** Of the core: 16 hexadecimal digits. */
+  readonly incarnation: string;
+  readonly record: ViewRecord;
+  /** Bytes of each ring. */
+  readonly ringSize: number;
+  /** How long a lost member keeps its places; null: for ever. */
+  readonly replaceAfterMs: number | null;
+  readonly nowMs: number;
+}
+
+/** What can be told about the group at any time. */
+export interface GroupStatus {
+  /** Number of the installed view; 0: none. */
+  readonly view: number;
+  /** Its node ids in rank order; empty: none. */
+  readonly members: readonly number[];
+  /** The lowest of its members; of all that are configured when there is none. */
+  readonly leader: number;
+  /** Every shard of mine runs. */
+  readonly running: boolean;
+  /** Members that are not connected with me. */
+  readonly missing: readonly number[];
+  readonly phase: RestartPhase;
+  /** Why the last attempt failed, until one succeeds. */
+  readonly problem: string | null;
+  /** Messages that belonged nowhere. */
+  readonly ignored: number;
+}

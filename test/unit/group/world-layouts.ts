@@ -1,0 +1,74 @@
+import { isFreshetError, type Random, SeededRandom } from '../../../platform/base/mod.ts';
+import type { SubgroupOptions } from '../../../platform/group/layout-options.ts';
+import { Layout } from '../../../platform/group/layout.ts';
+import { World } from './group-world.ts';
+import { inflict, rest, writeNowAndThen } from './world-faults.ts';
+
+const second = 1000;
+
+/**
+ * A layout that is changed again and again, each time a moment before, while or after members are
+ * lost, connections are cut or the power goes.
+ */
+export function runLayouts(seed: number, changes = 8): World {
+  const random = new SeededRandom(seed * 7919 + 4);
+  const members = [1, 2, 3, ...(random.chance(0.6) ? [4] : []), ...(random.chance(0.3) ? [5] : [])];
+  const first = { name: 'milk', kind: 'persistent', shards: 2, replicas: 2 } as const;
+  const world = new World(new Layout(members, [first]), seed, random.pick([200, 4000]));
+  writeNowAndThen(world, random);
+  for (const node of members) world.boot(node);
+  for (let nth = 0; nth < changes; nth++) {
+    world.runUntil(() => random.chance(0.02) || world.isSettled(), 10 * second);
+    tryChange(world, random);
+    world.runFor(random.below(random.chance(0.5) ? 100 : 600));
+    if (random.chance(0.6)) inflict(world, random);
+    if (random.chance(0.3)) tryChange(world, random);
+    world.runFor(random.below(second));
+  }
+  rest(world);
+  return world;
+}
+
+/** As people do: who is refused leaves it. */
+function tryChange(world: World, random: Random): void {
+  const subgroups = changed(world.layoutNow.options, world.layout.members.length, random);
+  try {
+    world.changeLayout({ subgroups });
+  } catch (caught) {
+    if (!isFreshetError(caught)) throw caught;
+    world.note(`refused: ${caught.message}`);
+  }
+}
+
+function changed(
+  options: readonly SubgroupOptions[],
+  members: number,
+  random: Random,
+): readonly SubgroupOptions[] {
+  if (random.chance(0.4) && options.length < 6) {
+    const kind = random.pick(['volatile', 'persistent'] as const);
+    const name = `added-${String(options.length)}`;
+    return [
+      ...options,
+      { name, kind, shards: 1 + random.below(2), replicas: 1 + random.below(members) },
+    ];
+  }
+  const other = random.below(options.length);
+  return options.map((subgroup, nth) =>
+    nth === other ? changedOne(subgroup, members, random) : subgroup,
+  );
+}
+
+function changedOne(subgroup: SubgroupOptions, members: number, random: Random): SubgroupOptions {
+  const replicas = 1 + random.below(members);
+  if (random.chance(0.7)) {
+    return { ...subgroup, replicas, minReplicas: 1 + random.below(Math.min(2, replicas)) };
+  }
+  const { shards } = subgroup;
+  const count = typeof shards === 'number' ? shards : shards.length;
+  const reserving = Array.from({ length: count }, () => {
+    const reserved = [1 + random.below(members)];
+    return random.chance(0.5) ? { reserved } : { reserved, senders: reserved };
+  });
+  return { ...subgroup, shards: random.chance(0.3) ? count : reserving };
+}
