@@ -3,16 +3,20 @@ import type { HeldShard, LayoutReport } from './base/mod.ts';
 import type { Member } from './node.ts';
 
 export async function layoutReport({ group, store }: Member): Promise<LayoutReport> {
-  const { status, layout } = group;
+  const { status, layout, wanted } = group;
   const shards = await Promise.all(
     layout.shards.map(async (rules): Promise<HeldShard> => {
       const { shard, subgroup, index, min, max, reserved } = rules;
       const { nodes, leaving } = group.homes(shard);
       const members = group.holders(shard);
       const version = members.length === 0 ? 0 : await store.newestVersion(shard);
-      const rest = { reserved, members, homes: nodes, leaving, version };
+      const places = { homes: nodes, leaving, wanted: wanted.get(shard) ?? nodes };
+      const rest = { reserved, members, ...places, version };
       return { shard, subgroup, index, min, max, ...rest };
     }),
   );
-  return { view: status.view, members: status.members, exclusive: layout.rules.exclusive, shards };
+  const { exclusive } = layout.rules;
+  const source = JSON.stringify({ subgroups: layout.options, layout: { exclusive } }, null, 2);
+  const common = { view: status.view, version: group.layoutVersion, source };
+  return { ...common, members: status.members, exclusive, shards };
 }

@@ -94,6 +94,7 @@ export function servingPart(
       verify: (quick) => member.group.care.verify(!quick),
       layout: async () => layoutReport(member),
       moveShard: async (move) => member.group.move(move),
+      changeLayout: async (request) => member.group.changeLayout(request),
       log: member.log,
     };
     const { host, allowedHosts, dashboardFolder } = options;

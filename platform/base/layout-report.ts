@@ -2,6 +2,10 @@
 export interface LayoutReport {
   /** Number of the view; 0: none runs. */
   readonly view: number;
+  /** Of the layout: 1 as configured, one more with each change. */
+  readonly version: number;
+  /** The layout that counts, as JSON of a configuration: `subgroups` and `layout`. */
+  readonly source: string;
   /** Node ids of its members, in rank order. */
   readonly members: readonly number[];
   /** A member holds one shard, but every one that reserves it. */
@@ -24,6 +28,8 @@ export interface HeldShard {
   readonly homes: readonly number[];
   /** Members whose places were given to others. */
   readonly leaving: readonly number[];
+  /** Those that are to hold it, with the members that the view has. */
+  readonly wanted: readonly number[];
   /** Its newest version; 0: none, or unknown. */
   readonly version: number;
 }

@@ -11,7 +11,7 @@ import {
 import { table } from './layout-view.ts';
 
 /** Lines for people: of every shard who runs it, and who of them leaves or is awaited. */
-export function runningLines({ view, members, shards }: LayoutReport): string[] {
+export function runningLines({ view, version, members, shards }: LayoutReport): string[] {
   const rows = shards.map((shard) => [
     placeOf(shard),
     String(shard.shard),
@@ -24,7 +24,8 @@ export function runningLines({ view, members, shards }: LayoutReport): string[] 
     const held = shards.filter((shard) => shard.members.includes(member));
     return [`member ${String(member)}`, `${String(held.length)} shards`];
   });
-  return [`view ${String(view)}`, '', ...table([head, ...rows]), '', ...table(loads)];
+  const title = `view ${String(view)}, layout version ${String(version)}`;
+  return [title, '', ...table([head, ...rows]), '', ...table(loads)];
 }
 
 function placeOf({ subgroup, index }: HeldShard): string {

@@ -1,6 +1,6 @@
-import type { LayoutReport, Logger, VerifyReport } from '../base/mod.ts';
+import type { LayoutChange, LayoutReport, Logger, VerifyReport } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
-import type { ShardMove } from '../group/mod.ts';
+import type { LayoutRequest, ShardMove } from '../group/mod.ts';
 import type { DeployedPipeline, LambdaRuntime } from '../lambda/mod.ts';
 
 /** What the doors of a member stand on. */
@@ -15,6 +15,8 @@ export interface Backend {
   readonly layout: () => Promise<LayoutReport>;
   /** Resolves once the move has begun. */
   readonly moveShard: (move: ShardMove) => Promise<void>;
+  /** Resolves once the change has begun. */
+  readonly changeLayout: (request: LayoutRequest) => Promise<LayoutChange>;
   readonly log: Logger;
 }
 

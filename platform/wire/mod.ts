@@ -13,6 +13,7 @@ export {
   WatchEvent_Kind,
 } from './generated/freshet.ts';
 export type {
+  ChangeLayoutReply,
   ClusterServer,
   DeployReply,
   DeployRequest,

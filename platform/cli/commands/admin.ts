@@ -9,6 +9,7 @@ interface PoolFlags {
   readonly maxValue?: string;
   readonly timeAxis?: string;
   readonly schema?: string;
+  readonly subgroup?: string;
 }
 
 interface DeployedLike {
@@ -52,6 +53,7 @@ function addPoolCommands(program: Command, sessionOf: SessionOf): void {
     .option('--max-value <bytes>', 'largest value')
     .option('--time-axis <axis>', "what 'at' means: commit or event")
     .option('--schema <kind>', 'json, msgpack or raw')
+    .option('--subgroup <name>', 'whose shards hold it; default: the one called as the kind')
     .action(async (name: string, flags: PoolFlags, command: Command) => {
       const session = sessionOf(command);
       await session.withDatabase(async (db) => {
@@ -120,7 +122,7 @@ function describe({ name, nodes }: DeployedLike): string {
 }
 
 /** Names are checked by the cluster; numbers here. */
-function poolOptions({ kind, history, maxValue, timeAxis, schema }: PoolFlags) {
+function poolOptions({ kind, history, maxValue, timeAxis, schema, subgroup }: PoolFlags) {
   return {
     kind: kind as PoolKind,
     ...(history === undefined ? {} : { history: parseWhole(history, '--history', 0, 1e6) }),
@@ -129,5 +131,6 @@ function poolOptions({ kind, history, maxValue, timeAxis, schema }: PoolFlags) {
       : { maxValueBytes: parseWhole(maxValue, '--max-value', 1, 2 ** 30) }),
     ...(timeAxis === undefined ? {} : { timeAxis: timeAxis as 'commit' | 'event' }),
     ...(schema === undefined ? {} : { schema: schema as SchemaKind }),
+    ...(subgroup === undefined ? {} : { subgroup }),
   };
 }

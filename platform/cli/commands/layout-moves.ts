@@ -31,10 +31,13 @@ export function addLayoutMoves(
   layout
     .command('show')
     .description('who holds which shard in the running cluster')
-    .action(async (_flags: unknown, command: Command) => {
+    .option('--config', 'print the layout that counts, as a file for freshet layout apply')
+    .action(async (flags: { readonly config?: boolean }, command: Command) => {
       const { output, ...session } = asking(sessionOf(command));
       const report = await session.withDoor(async (door) => door.layout());
-      output.either(report, () => runningLines(report).join('\n'));
+      const isConfig = flags.config === true;
+      const shown: unknown = isConfig ? JSON.parse(report.source) : report;
+      output.either(shown, () => (isConfig ? report.source : runningLines(report).join('\n')));
     });
   layout
     .command('move <shard>')

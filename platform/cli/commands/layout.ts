@@ -1,17 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Type } from 'typebox';
-import { type Clock, FreshetError, messageOf, nearestName, parseConfig } from '../../base/mod.ts';
-import {
-  cascadeLayout,
-  type ConfiguredLayout,
-  configuredLayout,
-  layoutSettings,
-} from '../../configured-layout.ts';
+import { type Clock, FreshetError } from '../../base/mod.ts';
 import { planShards, type LayoutPlan, resolveLayout } from '../../group/mod.ts';
-import { MemberConfigSchema } from '../../node.ts';
+import { readLayout } from '../layout-file.ts';
 import { layoutLines, showLayout } from '../layout-view.ts';
 import { parseWhole, type Session } from '../session.ts';
+import { addLayoutApply } from './layout-apply.ts';
 import { addLayoutMoves } from './layout-moves.ts';
 
 interface LayoutFlags {
@@ -20,12 +13,6 @@ interface LayoutFlags {
   readonly exclusive?: boolean;
   readonly nodeOffset: string;
 }
-
-/** What of a member's configuration makes the layout. */
-const FileSchema = Type.Object({
-  ...layoutSettings,
-  members: Type.Array(Type.Object({ id: Type.Integer({ minimum: 1 }) }), { default: [] }),
-});
 
 /** `freshet layout FILE`: who would hold what, without any member running. */
 export function addLayoutCommand(
@@ -45,10 +32,14 @@ export function addLayoutCommand(
       await showPlans(file, flags, sessionOf(command));
     });
   addLayoutMoves(layout, sessionOf, clock);
+  addLayoutApply(layout, sessionOf, clock);
 }
 
 async function showPlans(file: string, flags: LayoutFlags, { output }: Session): Promise<void> {
-  const { configured, members } = await readLayout(file, flags);
+  const { configured, members } = await readLayout(file, {
+    exclusive: flags.exclusive ?? null,
+    nodeOffset: parseWhole(flags.nodeOffset, '--node-offset', 0, 1) === 0 ? 0 : 1,
+  });
   const layout = resolveLayout(configured.subgroups, configured.exclusive);
   configured.notes.forEach((note) => {
     output.note(note);
@@ -70,70 +61,6 @@ async function showPlans(file: string, flags: LayoutFlags, { output }: Session):
       before.length === 0 ? [] : ['', `then with ${present.map(String).join(', ')}`, ''];
     output.either(shown, () => [...title, ...layoutLines(shown)].join('\n'));
     before = present;
-  }
-}
-
-interface ReadLayout {
-  readonly configured: ConfiguredLayout;
-  readonly members: readonly number[];
-}
-
-async function readLayout(file: string, flags: LayoutFlags): Promise<ReadLayout> {
-  const text = await readText(file);
-  const nodeOffset = parseWhole(flags.nodeOffset, '--node-offset', 0, 1) === 0 ? 0 : 1;
-  const exclusive = flags.exclusive ?? null;
-  if (/^\s*'?\s*\[/.test(text)) {
-    const layout = { exclusive, nodeOffset } as const;
-    return { configured: cascadeLayout(text, file, layout), members: [] };
-  }
-  const settings = parseConfig(FileSchema, layoutPart(text, file), { source: file });
-  const layout = exclusive === null ? settings.layout : { ...settings.layout, exclusive };
-  const configured = await configuredLayout({ ...settings, layout });
-  return { configured, members: settings.members.map(({ id }) => id) };
-}
-
-/** The rest of a member's configuration is not looked at, but for misspelt names. */
-function layoutPart(text: string, file: string): Record<string, unknown> {
-  const parsed = parseObject(text, file);
-  const known = [...Object.keys(MemberConfigSchema.properties), 'serving'];
-  const unknown = Object.keys(parsed).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    const nearest = nearestName(unknown, known);
-    throw new FreshetError('INVALID_CONFIG', `In ${file}: ${unknown} is not a known setting`, {
-      mend: nearest === null ? `Known are ${known.join(', ')}` : `Did you mean ${nearest}?`,
-    });
-  }
-  const { subgroups, layout, members } = parsed;
-  const ids = Array.isArray(members) ? members.map(idOf) : members;
-  const part = { subgroups, layout, members: ids };
-  return Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined));
-}
-
-function idOf(member: unknown): unknown {
-  const isObject = typeof member === 'object' && member !== null;
-  return isObject && 'id' in member ? { id: member.id } : member;
-}
-
-function parseObject(text: string, file: string): Record<string, unknown> {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null) return { ...parsed };
-    throw new Error('it is neither an object nor a list');
-  } catch (cause) {
-    throw new FreshetError('INVALID_CONFIG', `In ${file}: it is no JSON: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new FreshetError('INVALID_CONFIG', `'${file}' cannot be read: ${messageOf(cause)}`, {
-      mend: 'Name a configuration of a member, or a layout.json of Cascade',
-      cause,
-    });
   }
 }
 

@@ -1,5 +1,5 @@
-import type { LayoutReport } from '../../base/mod.ts';
-import type { LayoutReply } from '../../wire/mod.ts';
+import type { LayoutChange, LayoutReport } from '../../base/mod.ts';
+import type { ChangeLayoutReply, LayoutReply } from '../../wire/mod.ts';
 
 export function layoutToWire({ shards, members, ...report }: LayoutReport): LayoutReply {
   return {
@@ -11,10 +11,35 @@ export function layoutToWire({ shards, members, ...report }: LayoutReport): Layo
       members: [...shard.members],
       homes: [...shard.homes],
       leaving: [...shard.leaving],
+      wanted: [...shard.wanted],
     })),
   };
 }
 
 export function layoutFromWire(reply: LayoutReply): LayoutReport {
   return reply;
+}
+
+export function layoutChangeToWire({ from, to, lines, shards }: LayoutChange): ChangeLayoutReply {
+  return {
+    from,
+    to,
+    lines: [...lines],
+    shards: shards.map(({ before, after, ...shard }) => ({
+      ...shard,
+      isNew: before === null,
+      before: [...(before ?? [])],
+      after: [...after],
+    })),
+  };
+}
+
+export function layoutChangeFromWire({ shards, ...reply }: ChangeLayoutReply): LayoutChange {
+  return {
+    ...reply,
+    shards: shards.map(({ isNew, before, ...shard }) => ({
+      ...shard,
+      before: isNew ? null : before,
+    })),
+  };
 }

@@ -18,12 +18,14 @@ import {
   toFreshetError,
   type TriggerRequest,
   type TriggerResult,
+  type LayoutChange,
   type LayoutReport,
   type VerifyReport,
   type WatchEvent,
   type WatchRequest,
 } from '../../base/mod.ts';
 import {
+  type ChangeLayoutReply,
   ClusterClient,
   type DeployReply,
   type FrontierReply,
@@ -50,7 +52,7 @@ import {
 } from '../../wire/mod.ts';
 import type { Door, ViewInfo } from '../door.ts';
 import * as convert from './convert.ts';
-import { layoutFromWire } from './convert-layout.ts';
+import { layoutChangeFromWire, layoutFromWire } from './convert-layout.ts';
 import { verifyFromWire } from './convert-verify.ts';
 import { PutStream } from './put-stream.ts';
 import { errorOfCall } from './status.ts';
@@ -62,6 +64,18 @@ export interface GrpcDoorOptions {
   readonly timeoutMs: number;
   /** Default: the machine's. */
   readonly clock?: Clock;
+}
+
+/** What the layout is to become. */
+export interface WantedLayout {
+  /** All subgroups that there are to be, as in a configuration of a member. */
+  readonly subgroups: readonly object[];
+  /** A member holds one shard, but every one that reserves it; null: as it is. */
+  readonly exclusive: boolean | null;
+  /** Version of the layout that it is to follow; null: whichever there is. */
+  readonly expect: number | null;
+  /** Only say what it would change. */
+  readonly dryRun: boolean;
 }
 
 /** What a deploy sends; made by the pipeline tools of the member's side. */
@@ -263,6 +277,20 @@ export class GrpcDoor implements Door {
     await this.#call<MoveShardReply>({}, (options, done) =>
       this.#cluster.moveShard(move, this.#metadata, options, done),
     );
+  }
+
+  /**
+   * Has the cluster go over to another layout; resolves, with what it changes, once that has begun,
+   * or at once if it is only asked for (`dryRun`) or changes nothing. Asked again it does no harm.
+   * Rejects INVALID_CONFIG, saying what to mend; CONDITION_FAILED: the layout is another one than
+   * expected; NOT_CURRENT: nobody leads, or another change is on its way.
+   */
+  async changeLayout(wanted: WantedLayout): Promise<LayoutChange> {
+    const request = Buffer.from(JSON.stringify(wanted), 'utf8');
+    const reply = await this.#call<ChangeLayoutReply>({}, (options, done) =>
+      this.#cluster.changeLayout({ request }, this.#metadata, options, done),
+    );
+    return layoutChangeFromWire(reply);
   }
 
   /** Sends a prepared pipeline; returns what it changes, a line each. */

@@ -13,8 +13,8 @@ export {
   viewToWire,
   watchEventToWire,
 } from './convert.ts';
-export { layoutToWire } from './convert-layout.ts';
+export { layoutChangeToWire, layoutToWire } from './convert-layout.ts';
 export { verifyToWire } from './convert-verify.ts';
-export type { DeployParcel, GrpcDoorOptions } from './grpc-door.ts';
+export type { DeployParcel, GrpcDoorOptions, WantedLayout } from './grpc-door.ts';
 export { GrpcDoor } from './grpc-door.ts';
 export { errorTrailer } from './status.ts';

@@ -1,11 +1,13 @@
 import { FreshetError } from '../../base/mod.ts';
 import {
+  layoutChangeToWire,
   layoutToWire,
   poolInfoToWire,
   poolOptionsFromWire,
   verifyToWire,
   viewToWire,
 } from '../../client/grpc/mod.ts';
+import { parseLayoutRequest } from '../../group/mod.ts';
 import type { PreparedPipeline } from '../../lambda/mod.ts';
 import { describeChange, parsePrepared } from '../../lambda/mod.ts';
 import type { ClusterServer, DeployRequest, PipelinesServer, PoolsServer } from '../../wire/mod.ts';
@@ -51,7 +53,8 @@ export function pipelinesService({ lambdas }: Backend): PipelinesServer {
   };
 }
 
-export function clusterService({ door, verify, layout, moveShard }: Backend): ClusterServer {
+export function clusterService(backend: Backend): ClusterServer {
+  const { door, verify, layout, moveShard, changeLayout } = backend;
   return {
     members: unary(async () => viewToWire(await door.members())),
     verify: unary(async ({ quick }) => verifyToWire(await verify(quick))),
@@ -59,6 +62,10 @@ export function clusterService({ door, verify, layout, moveShard }: Backend): Cl
     moveShard: unary(async ({ shard, from, to }) => {
       await moveShard({ shard, from, to });
       return {};
+    }),
+    changeLayout: unary(async ({ request }) => {
+      const wanted = parseLayoutRequest(parseJson(request, 'the new layout'));
+      return layoutChangeToWire(await changeLayout(wanted));
     }),
   };
 }

@@ -373,6 +373,10 @@ export interface LayoutReply {
   /** a member holds one shard, but every one that reserves it */
   exclusive: boolean;
   shards: HeldShard[];
+  /** of the layout: 1 as configured, one more with each change */
+  version: number;
+  /** the layout, as JSON of a configuration */
+  source: string;
 }
 
 export interface HeldShard {
@@ -390,6 +394,8 @@ export interface HeldShard {
   leaving: number[];
   /** its newest */
   version: number;
+  /** members that are to hold it */
+  wanted: number[];
 }
 
 export interface MoveShardRequest {
@@ -399,6 +405,34 @@ export interface MoveShardRequest {
 }
 
 export interface MoveShardReply {
+}
+
+export interface ChangeLayoutRequest {
+  /**
+   * JSON: `subgroups`, all that there are to be, as in a configuration; `exclusive` and `expect`, the
+   * version that it is to follow, may be null; `dryRun`: only say what it changes.
+   */
+  request: Buffer;
+}
+
+export interface ChangeLayoutReply {
+  /** version of the layout now */
+  from: number;
+  /** and with the change; the same: it changes nothing */
+  to: number;
+  /** what will be otherwise, for people */
+  lines: string[];
+  /** whose members are to be others */
+  shards: ShardChange[];
+}
+
+export interface ShardChange {
+  shard: number;
+  subgroup: string;
+  index: number;
+  isNew: boolean;
+  before: number[];
+  after: number[];
 }
 
 export interface VerifyRequest {
@@ -3440,7 +3474,7 @@ export const LayoutRequest: MessageFns<LayoutRequest> = {
 };
 
 function createBaseLayoutReply(): LayoutReply {
-  return { view: 0, members: [], exclusive: false, shards: [] };
+  return { view: 0, members: [], exclusive: false, shards: [], version: 0, source: "" };
 }
 
 export const LayoutReply: MessageFns<LayoutReply> = {
@@ -3460,6 +3494,12 @@ export const LayoutReply: MessageFns<LayoutReply> = {
     }
     for (const v of message.shards) {
       HeldShard.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(40).uint64(message.version);
+    }
+    if (message.source !== "") {
+      writer.uint32(50).string(message.source);
     }
     return writer;
   },
@@ -3519,6 +3559,22 @@ export const LayoutReply: MessageFns<LayoutReply> = {
             message.shards.push(HeldShard.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3544,6 +3600,7 @@ function createBaseHeldShard(): HeldShard {
     homes: [],
     leaving: [],
     version: 0,
+    wanted: [],
   };
 }
 
@@ -3594,6 +3651,13 @@ export const HeldShard: MessageFns<HeldShard> = {
     }
     if (message.version !== 0) {
       writer.uint32(80).uint64(message.version);
+    }
+    if (message.wanted.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.wanted) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -3731,6 +3795,24 @@ export const HeldShard: MessageFns<HeldShard> = {
             message.version = longToNumber(reader.uint64());
             continue;
           }
+          case 11: {
+            if (tag === 88) {
+              message.wanted.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.wanted.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3834,6 +3916,260 @@ export const MoveShardReply: MessageFns<MoveShardReply> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChangeLayoutRequest(): ChangeLayoutRequest {
+  return { request: Buffer.alloc(0) };
+}
+
+export const ChangeLayoutRequest: MessageFns<ChangeLayoutRequest> = {
+  encode(message: ChangeLayoutRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.request.length !== 0) {
+      writer.uint32(10).bytes(message.request);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeLayoutRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeLayoutRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChangeLayoutReply(): ChangeLayoutReply {
+  return { from: 0, to: 0, lines: [], shards: [] };
+}
+
+export const ChangeLayoutReply: MessageFns<ChangeLayoutReply> = {
+  encode(message: ChangeLayoutReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0) {
+      writer.uint32(8).uint64(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(16).uint64(message.to);
+    }
+    for (const v of message.lines) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.shards) {
+      ShardChange.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeLayoutReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeLayoutReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.from = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.to = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lines.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.shards.push(ShardChange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseShardChange(): ShardChange {
+  return { shard: 0, subgroup: "", index: 0, isNew: false, before: [], after: [] };
+}
+
+export const ShardChange: MessageFns<ShardChange> = {
+  encode(message: ShardChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shard !== 0) {
+      writer.uint32(8).uint32(message.shard);
+    }
+    if (message.subgroup !== "") {
+      writer.uint32(18).string(message.subgroup);
+    }
+    if (message.index !== 0) {
+      writer.uint32(24).uint32(message.index);
+    }
+    if (message.isNew !== false) {
+      writer.uint32(32).bool(message.isNew);
+    }
+    if (message.before.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.before) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.after.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.after) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShardChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShardChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subgroup = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isNew = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.before.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.before.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.after.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.after.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4769,6 +5105,16 @@ export const ClusterService = {
     responseSerialize: (value: MoveShardReply): Buffer => Buffer.from(MoveShardReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): MoveShardReply => MoveShardReply.decode(value),
   },
+  /** Resolves once the change has begun; Layout tells when it is done. */
+  changeLayout: {
+    path: "/freshet.v1.Cluster/ChangeLayout" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChangeLayoutRequest): Buffer => Buffer.from(ChangeLayoutRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChangeLayoutRequest => ChangeLayoutRequest.decode(value),
+    responseSerialize: (value: ChangeLayoutReply): Buffer => Buffer.from(ChangeLayoutReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ChangeLayoutReply => ChangeLayoutReply.decode(value),
+  },
 } as const;
 
 export interface ClusterServer extends UntypedServiceImplementation {
@@ -4778,6 +5124,8 @@ export interface ClusterServer extends UntypedServiceImplementation {
   layout: handleUnaryCall<LayoutRequest, LayoutReply>;
   /** Resolves once the move has begun; Layout tells when it is done. */
   moveShard: handleUnaryCall<MoveShardRequest, MoveShardReply>;
+  /** Resolves once the change has begun; Layout tells when it is done. */
+  changeLayout: handleUnaryCall<ChangeLayoutRequest, ChangeLayoutReply>;
 }
 
 export interface ClusterClient extends Client {
@@ -4839,6 +5187,22 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MoveShardReply) => void,
+  ): ClientUnaryCall;
+  /** Resolves once the change has begun; Layout tells when it is done. */
+  changeLayout(
+    request: ChangeLayoutRequest,
+    callback: (error: ServiceError | null, response: ChangeLayoutReply) => void,
+  ): ClientUnaryCall;
+  changeLayout(
+    request: ChangeLayoutRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ChangeLayoutReply) => void,
+  ): ClientUnaryCall;
+  changeLayout(
+    request: ChangeLayoutRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ChangeLayoutReply) => void,
   ): ClientUnaryCall;
 }
 

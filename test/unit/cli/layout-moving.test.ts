@@ -6,8 +6,10 @@ const move = { shard: 2, from: 1, to: 3 };
 
 function reportOf(members: readonly number[], leaving: readonly number[] = []): LayoutReport {
   const place = { shard: 2, subgroup: 'milk', index: 0, min: 1, max: 2, reserved: [] };
-  const shard = { ...place, members, homes: members, leaving, version: 1 };
-  return { view: 1, members: [1, 2, 3], exclusive: false, shards: [shard] };
+  const lists = { members, homes: members, wanted: members, leaving };
+  const shard = { ...place, ...lists, version: 1 };
+  const layout = { version: 1, source: '', exclusive: false };
+  return { view: 1, members: [1, 2, 3], ...layout, shards: [shard] };
 }
 
 /** A cluster that shows these layouts one after the other, the last one for ever. */

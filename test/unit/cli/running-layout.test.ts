@@ -12,13 +12,15 @@ function held(
   given: Partial<HeldShard> = {},
 ): HeldShard {
   const place = { shard, subgroup: 'milk', index: shard - 2, min: 1, max: 2 };
-  const lists = { reserved: [], members, homes: members, leaving: [] };
+  const lists = { reserved: [], members, homes: members, leaving: [], wanted: members };
   return { ...place, ...lists, version: 10, ...given };
 }
 
 const catalog = held(1, [1, 2, 3], { subgroup: 'catalog', index: 0, max: 16 });
 const report = (...shards: readonly HeldShard[]): LayoutReport => ({
   view: 4,
+  version: 2,
+  source: '',
   members: [1, 2, 3],
   exclusive: false,
   shards: [catalog, ...shards],
@@ -31,7 +33,7 @@ test('a running layout is shown with who leaves, who is awaited, and what stands
     held(4, [], { homes: [1, 3] }),
   ];
   expect(runningLines(report(...shards))).toEqual([
-    'view 4',
+    'view 4, layout version 2',
     '',
     'subgroup    shard  has        versions  members (> leaves, ? awaited)',
     'catalog[0]  1      3 of 1–16  10        1 2 3',
