@@ -6,6 +6,8 @@ const views = 'test/integration/views.test.ts';
 const restart = 'test/integration/restart.test.ts';
 const repair = 'test/integration/log-repair.test.ts';
 const layout = 'test/integration/layout.test.ts';
+const layoutChange = 'test/integration/layout-change.test.ts';
+const layoutSeeds = 'test/unit/group/layout-change.test.ts';
 const channel = 'test/integration/channel.test.ts';
 const replicated = 'test/integration/replicated.test.ts';
 const examples = 'test/integration/examples.test.ts';
@@ -34,6 +36,8 @@ export const decidedByTests: readonly Check[] = [
       file: 'test/unit/group/shard-plan.test.ts',
       tests: null,
     },
+    { name: 'changed online, under load and kill -9', file: layoutChange, tests: null },
+    { name: 'changed online, from seeds', file: layoutSeeds, tests: null },
     { name: "Cascade's layout.json", file: 'test/unit/group/cascade-layout.test.ts', tests: null },
   ]),
   testsCheck('a slow member', 'tests-slow-member', [
