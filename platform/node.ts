@@ -21,6 +21,7 @@ import {
   dataShardFolders,
   folderFiles,
   Group,
+  type GroupOptions,
   groupLimits,
   Layout,
   MemberCore,
@@ -214,10 +215,7 @@ async function compose(
       compareEveryMs: logs.compareMinutes * 60_000,
       scrubBytesPerSecond: logs.scrubBytesPerSecond,
     },
-    leftLogs:
-      logs.keepLeftHours === null
-        ? null
-        : { folders: dataShardFolders(folder.path), keepMs: logs.keepLeftHours * hourMs },
+    leftLogs: leftLogsOf(logs, folder),
     replaceAfterMs: config.layout.replaceAfterMs,
     clock,
     random,
@@ -233,6 +231,14 @@ async function compose(
   undo.push(() => group.leave());
   const whenRunning = (timeoutMs = defaultWaitMs): Promise<void> => group.whenRunning(timeoutMs);
   return { ...common, config, nodeId: node, folder, store, whenRunning, close };
+}
+
+function leftLogsOf(
+  { keepLeftHours }: MemberConfig['logs'],
+  { path }: DataFolder,
+): GroupOptions['leftLogs'] {
+  if (keepLeftHours === null) return null;
+  return { folders: dataShardFolders(path), keepMs: keepLeftHours * hourMs };
 }
 
 function tellLayout({ notes }: ConfiguredLayout, log: Logger): void {

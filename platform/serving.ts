@@ -64,19 +64,7 @@ export function servingPart(
       isHeld: (shard) => member.group.held.some((one) => one.shard === shard),
       whenOthersRun: async (pipeline, deployedAt) => othersRun(member, pipeline, deployedAt),
     });
-    member.messages.handle(runsCall, async (_from, argument) => {
-      const [pipeline, deployedAt] = argument as [string, number];
-      await lambdas.whenRuns(pipeline, deployedAt);
-      return null;
-    });
-    member.messages.handle(cursorsCall, (from, shard) =>
-      Promise.resolve(lambdas.cursorsIn(Number(shard), from)),
-    );
-    member.messages.handle(reachesCall, (from, argument) => {
-      const [shard, members, reaches] = argument as [number, number[], StageReach[]];
-      lambdas.noteReaches(from, shard, members, reaches);
-      return Promise.resolve(null);
-    });
+    answerMembers(member, lambdas);
     member.store.onTrigger((event) => {
       lambdas.onTrigger({
         ...event,
@@ -115,6 +103,23 @@ export function servingPart(
       },
     };
   };
+}
+
+/** What members ask and tell each other of their lambdas. */
+function answerMembers({ messages }: Member, lambdas: LambdaRuntime): void {
+  messages.handle(runsCall, async (_from, argument) => {
+    const [pipeline, deployedAt] = argument as [string, number];
+    await lambdas.whenRuns(pipeline, deployedAt);
+    return null;
+  });
+  messages.handle(cursorsCall, (from, shard) =>
+    Promise.resolve(lambdas.cursorsIn(Number(shard), from)),
+  );
+  messages.handle(reachesCall, (from, argument) => {
+    const [shard, members, reaches] = argument as [number, number[], StageReach[]];
+    lambdas.noteReaches(from, shard, members, reaches);
+    return Promise.resolve(null);
+  });
 }
 
 /** Members that do not answer take the pipeline up from the catalog when they can. */

@@ -67,7 +67,7 @@ export const errorCodes = Object.freeze({
   DISK_FULL: again('the disk is nearly full and writes are refused', 'Free or add disk space'),
   DISK_FAILED: final(
     'a write of the log failed and its outcome is unknown',
-    'Check the disk; the member comes back by itself once it can be written again',
+    'Check the disk; a running member comes back by itself once it can be written again',
   ),
   LOG_CORRUPT: final(
     'a log is damaged below what was synced',

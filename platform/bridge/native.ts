@@ -65,7 +65,7 @@ export const rowKinds = {
   released: 7,
   /** shard, status, segment, offset: damage found in a log */
   damage: 8,
-  /** node id, free bytes, diskRooms: what the disk of a member has left, while that is not enough */
+  /** node id, free bytes, diskRooms: what is left on a member's disk, while it is not enough */
   disk: 9,
   /** viewNotices: what happened to the views; see `view` */
   view: 10,

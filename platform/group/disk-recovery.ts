@@ -1,7 +1,7 @@
 /**
  * What a member does whose disk failed. It goes from its view, so that nobody waits for it; then,
- * again and again with longer pauses, it reads the logs that failed anew and writes a file. Once all
- * of that succeeds it may be let in again, and the others give it what it lacks.
+ * again and again with longer pauses, it reads the logs that failed anew and writes a file. Once
+ * all of that succeeds it may be let in again, and the others give it what it lacks.
  *
  * Thread: event loop.
  */

@@ -115,7 +115,7 @@ export class ShardFiller {
     }
   }
 
-  /** Nobody waits for what is fetched here: what the disk has left belongs to the running epochs. */
+  /** Nobody waits for what is fetched here: what is left of the disk belongs to running epochs. */
   #requireRoom(shard: number): void {
     if (!this.#persistent(shard) || !this.#isDiskFull()) return;
     throw new FreshetError('DISK_FULL', `Shard ${String(shard)} is not filled: no room is left`);

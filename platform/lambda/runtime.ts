@@ -33,7 +33,7 @@ export interface RuntimeOptions {
   readonly limits?: WorkerLimits;
   /** Where the other members of a shard are with it, by stage: the least of them. Never rejects. */
   readonly cursorsElsewhere: (shard: number) => Promise<ReadonlyMap<string, Position>>;
-  /** Tells the members of a shard, as it has them now, how far the stages of this one are with it. */
+  /** Tells these members of a shard how far the stages of this one are with it. */
   readonly tellReaches: (
     shard: number,
     members: readonly number[],

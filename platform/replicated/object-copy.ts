@@ -1,7 +1,7 @@
 /**
- * The copy of one replicated object at this member, which is there while its shard is: made when the
- * shard comes to be held here (at the start, as a spare, by a move), let go when it is held no more.
- * Where there is none, calls go to a member that has one.
+ * The copy of one replicated object at this member, which is there while its shard is: made when
+ * the shard comes to be held here (at the start, as a spare, by a move), let go when it is held no
+ * more. Where there is none, calls go to a member that has one.
  *
  * Thread: event loop.
  * Invariant: there is one replica at most, and none of a shard that is not held.

@@ -73,8 +73,8 @@ export class ReplicatedHost {
 
   /**
    * Opens an object at this member, which has a copy from then on whenever it holds the object's
-   * shard. Every member that may hold it has to open it. Rejects INVALID_ARGUMENT (open here already, say), INVALID_POOL,
-   * POOL_EXISTS (with other options), TIMEOUT.
+   * shard. Every member that may hold it has to open it. Rejects INVALID_ARGUMENT (open here
+   * already, say), INVALID_POOL, POOL_EXISTS (with other options), TIMEOUT.
    */
   async open<Class extends ReplicatedClass>(
     type: Class,

@@ -116,12 +116,10 @@ class Membership {
   bool is_heard_since(NodeId node, Nanos since) const {
     return detector_.is_heard_since(node, since);
   }
-  // What my disk has left, for the others to see; what another member's has, whether it is suspected
-  // or not.
+  // What my disk has left, for the others to see; what another member's has, whether it is
+  // suspected or not.
   void set_disk(const DiskSpace& space) { table_.set(ViewRow::kDisk, cell_of(space)); }
-  DiskSpace disk_of(NodeId node) const {
-    return disk_space_in(table_.hint(node, ViewRow::kDisk));
-  }
+  DiskSpace disk_of(NodeId node) const { return disk_space_in(table_.hint(node, ViewRow::kDisk)); }
   // My own word that I go, once nothing is under way: the others need not find out.
   void leave();
 
