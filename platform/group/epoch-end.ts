@@ -4,9 +4,12 @@
  *
  * Thread: event loop.
  */
-import { FreshetError } from '../base/mod.ts';
+import { type Clock, FreshetError } from '../base/mod.ts';
 import type { Position } from './group-events.ts';
+import { groupLimits } from './group-limits.ts';
+import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
+import { endedEpoch, seeViews } from './view-calls.ts';
 
 export interface EpochEndOptions {
   readonly messages: Pick<PeerMessages, 'call'>;
@@ -54,6 +57,34 @@ export async function fillBefore(
   }
   const text = `Member ${String(donor)} has gone on in epoch ${String(epoch)}, and forgets`;
   throw new FreshetError('NOT_CURRENT', text);
+}
+
+export interface AnswerOptions {
+  readonly core: MemberCore;
+  readonly clock: Clock;
+  readonly position: (shard: number) => Promise<Position>;
+  readonly pause: (delayMs: number) => Promise<void>;
+  readonly isClosed: () => boolean;
+}
+
+/**
+ * The other side: answers once the epoch before the named one has ended here, so that nothing is
+ * added to it, where the history ends. NOT_A_MEMBER where this member is filled itself; TIMEOUT.
+ */
+export async function answerEnded(
+  { core, clock, position, pause, isClosed }: AnswerOptions,
+  argument: unknown,
+): Promise<Position> {
+  const [shard = 0, epoch = 0] = Array.isArray(argument) ? (argument as number[]) : [];
+  const deadline = clock.monotonicMs() + groupLimits.fillTimeoutMs;
+  while (!isClosed() && clock.monotonicMs() < deadline) {
+    if (endedEpoch(core, shard) + 1 >= epoch) return position(shard);
+    if (seeViews(core)?.core.installed === null) {
+      throw new FreshetError('NOT_A_MEMBER', 'This member has begun anew and has no epoch to end');
+    }
+    await pause(groupLimits.endedPollMs);
+  }
+  throw new FreshetError('TIMEOUT', `The epoch before ${String(epoch)} did not end`);
 }
 
 function positionIn(value: unknown): Position {

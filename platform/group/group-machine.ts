@@ -199,6 +199,14 @@ export class GroupMachine {
     return hello !== null && hello.leaving !== true;
   }
 
+  /** As many as the layout wants run the shard, and they are here. */
+  isWhole(shard: number): boolean {
+    const { layout, me, up } = this.#state;
+    const here = this.holders(shard).filter((node) => node === me || up.has(node));
+    const wanted = Math.max(layout.shard(shard).members.length, this.homes(shard).nodes.length);
+    return this.status.running && here.length >= wanted;
+  }
+
   /** Whether something may be due after a while, without any event: ticks are wanted then. */
   get wantsTicks(): boolean {
     const { core, layout } = this.#state;

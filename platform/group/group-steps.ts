@@ -14,7 +14,7 @@ import { DiskRecovery } from './disk-recovery.ts';
 import { catchUp } from './epoch-catch-up.ts';
 import { FillProgress, type WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
-import { type EpochEndOptions, fillBefore } from './epoch-end.ts';
+import { answerEnded, type EpochEndOptions, fillBefore } from './epoch-end.ts';
 import type { GroupEffect, GroupEvent, Position } from './group-events.ts';
 import type { Attempt, Fill } from './group-messages.ts';
 import type { GroupOptions } from './group-options.ts';
@@ -27,7 +27,6 @@ import { ShardFiller } from './shard-filler.ts';
 import {
   accuseMember,
   beginView,
-  endedEpoch,
   prepareEpoch,
   proposeView,
   renew,
@@ -84,7 +83,13 @@ export class GroupSteps {
     this.#progress = new FillProgress(options.clock, (attempt) => {
       enter({ type: 'filling', attempt });
     });
-    options.messages.handle(endedCall, (_from, argument) => this.#whenEnded(argument));
+    const answering = {
+      ...{ core: options.core, clock: options.clock },
+      position: (shard: number) => this.#position(shard),
+      pause: (delayMs: number) => this.#pause(delayMs),
+      isClosed: () => this.#closed,
+    };
+    options.messages.handle(endedCall, (_from, argument) => answerEnded(answering, argument));
     this.#observer = new ObserverFeed({
       ...options,
       filler: this.#filler,
@@ -434,29 +439,6 @@ export class GroupSteps {
     if (end !== null && this.#isPersistent(shard) && mine.digest !== end.digest) {
       this.#options.care.refuseHistory(shard, end.version, [this.#core.nodeId]);
     }
-  }
-
-  /**
-   * Answers once the epoch before this one has ended here, so that nothing is added to it: where
-   * its history ends. Refused where this member is filled itself.
-   */
-  async #whenEnded(argument: unknown): Promise<Position> {
-    const [shard, epoch] = Array.isArray(argument) ? (argument as number[]) : [];
-    const deadline = this.#options.clock.monotonicMs() + groupLimits.fillTimeoutMs;
-    while (!this.#closed && this.#options.clock.monotonicMs() < deadline) {
-      const ended = endedEpoch(this.#core, shard ?? 0);
-      if (ended + 1 >= (epoch ?? 0)) {
-        return this.#position(shard ?? 0);
-      }
-      if (seeViews(this.#core)?.core.installed === null) {
-        throw new FreshetError(
-          'NOT_A_MEMBER',
-          'This member has begun anew and has no epoch to end',
-        );
-      }
-      await this.#pause(groupLimits.endedPollMs);
-    }
-    throw new FreshetError('TIMEOUT', `The epoch before ${String(epoch)} did not end`);
   }
 
   async #reportStates(

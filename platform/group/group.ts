@@ -18,7 +18,8 @@ import { groupLimits } from './group-limits.ts';
 import type { GroupEffect, GroupEvent } from './group-events.ts';
 import { GroupMachine } from './group-machine.ts';
 import { GroupSteps } from './group-steps.ts';
-import type { GroupOptions, MemberAddress } from './group-options.ts';
+import type { GroupOptions } from './group-options.ts';
+import type { GroupView } from './group-view.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import type { LayoutRequest } from './layout-change.ts';
 import { LeaderCalls } from './leader-calls.ts';
@@ -32,26 +33,9 @@ import { ShardClosing } from './shard-closing.ts';
 import { heldByRecord, type ShardHomes } from './shard-homes.ts';
 import type { ShardMove } from './shard-moves.ts';
 import type { Lag } from './slow-members.ts';
+import { explainStandstill, stoppedError } from './standstill.ts';
 import { seeViews } from './view-calls.ts';
 import { ViewLeave } from './view-leave.ts';
-
-export interface MemberState extends MemberAddress {
-  readonly up: boolean;
-  readonly leads: boolean;
-  readonly me: boolean;
-}
-
-/** How the group stands; given at every change. */
-export interface GroupView {
-  /** Number of the newest view that began; 0: none yet. */
-  readonly number: number;
-  readonly members: readonly MemberState[];
-  /** Every shard that this member holds runs. */
-  readonly running: boolean;
-  /** Shards of this member that stand still. */
-  readonly stopped: readonly number[];
-  readonly problem: string | null;
-}
 
 export class Group {
   readonly care: LogCare;
@@ -349,30 +333,15 @@ export class Group {
 
   /** Why shards stand still, in words. */
   explain(): string {
-    const { missing, problem, leader } = this.status;
-    if (missing.length > 0) {
-      return `waiting for member ${missing.map(String).join(', ')}`;
-    }
-    return (
-      this.refusal?.message ??
-      problem ??
-      `member ${String(leader)} is taking all members through the start`
-    );
+    return explainStandstill(this.status, this.refusal);
   }
 
   /** SHARD_STOPPED with whom the shard waits for; or why it may not go on here. */
   stoppedError(shard: number, what: string): FreshetError {
     const refusal = this.care.refusalOf(shard);
     if (refusal !== null) return refusal;
-    const min = this.#machine.minOf(shard);
-    const held = this.status.view > 0 ? this.holders(shard).length : min;
-    const few = held < min ? ` with ${String(held)} of the ${String(min)} members it needs` : '';
-    const message = `${what}: shard ${String(shard)} stands still${few}, ${this.explain()}`;
-    const missing = this.status.missing.map(String).join(', ');
-    return new FreshetError('SHARD_STOPPED', message, {
-      ...(missing === '' ? {} : { mend: `Start member ${missing} again` }),
-      details: { shard, missing },
-    });
+    const places = { held: this.holders(shard).length, min: this.#machine.minOf(shard) };
+    return stoppedError({ shard, ...places }, what, this.status, this.explain());
   }
 
   /** DISK_FULL, which names the member of the shard whose disk it is. */
@@ -410,18 +379,10 @@ export class Group {
       ...this.#options,
       ...leftLogs,
       isLeft: (shard) => {
-        const { opened } = this.care;
-        const isOpen = !this.layout.has(shard) || opened.includes(shard);
-        return !isOpen && !this.#machine.mayNeed(shard);
+        const isKnown = this.layout.has(shard) && !this.care.opened.includes(shard);
+        return isKnown && !this.#machine.mayNeed(shard);
       },
-      isWhole: (shard) => {
-        const holders = this.holders(shard).filter((node) => this.#messages.up.has(node));
-        const wanted = Math.max(
-          this.layout.shard(shard).members.length,
-          this.homes(shard).nodes.length,
-        );
-        return this.status.running && holders.length >= wanted;
-      },
+      isWhole: (shard) => this.#machine.isWhole(shard),
       run: (work) => {
         this.#steps.runAside(work);
       },

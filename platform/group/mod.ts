@@ -4,7 +4,7 @@ export { coreError, thrownCoreError } from './core-error.ts';
 export type { DataFolder, FolderFormat } from './data-folder.ts';
 export { openDataFolder } from './data-folder.ts';
 export { EventStream } from './event-stream.ts';
-export type { GroupView, MemberState } from './group.ts';
+export type { GroupView, MemberState } from './group-view.ts';
 export { Group } from './group.ts';
 export { groupLimits } from './group-limits.ts';
 export type { GroupStatus } from './machine-types.ts';
