@@ -206,7 +206,7 @@ export class GroupState {
     return this.layout.members.filter((node) => node !== this.me && !this.up.has(node));
   }
 
-  /** Members, me included, that are here and well, have no view and go by the layout that I do, or can. */
+  /** Members, me included, that are here and well, have no view and go by my layout, or can. */
   blankMembers(): number[] {
     return this.layout.members.filter((node) => {
       const hello = this.hello(node);

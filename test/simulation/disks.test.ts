@@ -6,7 +6,7 @@ const simulation = new Simulation();
 
 async function expectClean(script: readonly Act[]): Promise<void> {
   for (const seed of [1, 2, 3]) {
-    const options = { ...seedDefaults, seconds: 20, operations: 600, faults: 0, members: 3, seed };
+    const options = { ...seedDefaults, seconds: 20, operations: 1500, faults: 0, members: 3, seed };
     const result = await simulation.run({ ...options, shards: 4, script });
     expect(result.violations, `seed ${String(seed)}`).toBe('');
   }
