@@ -44,7 +44,9 @@ bool EpochEnd::take_trim(const MessageCounts& trim) {
 }
 
 void EpochEnd::miss_trim() {
-  if (phase_ == EndPhase::kWedged) phase_ = EndPhase::kBehind;
+  if (phase_ != EndPhase::kWedged) return;
+  phase_ = EndPhase::kBehind;
+  missed_ = true;
 }
 
 void EpochEnd::delivered_all() {

@@ -53,6 +53,8 @@ class EpochEnd {
 
   // From kDelivering on: messages of sender s that are delivered.
   uint64_t trim(size_t s) const { return trim_[s]; }
+  // False: the epoch ended with another one than this member was told.
+  bool knows_trim() const { return !missed_; }
   // Sequences up to the last message of the trim.
   uint64_t sequences() const;
 
@@ -61,6 +63,7 @@ class EpochEnd {
   const Rank me_;
   EndPhase phase_ = EndPhase::kRunning;
   MessageCounts trim_{};
+  bool missed_ = false;
 };
 
 }  // namespace freshet

@@ -190,11 +190,13 @@ Change Sender::change_of(const Pending& item) {
   return change;
 }
 
-void Sender::take_back(uint64_t position, uint64_t index, const ShardReplica::Resubmit& resubmit) {
+void Sender::take_back(uint64_t position, uint64_t index, uint64_t copied,
+                       const ShardReplica::Resubmit& resubmit) {
   size_t large = 0;
   const auto is_cut_off = [&](size_t at) {
-    return pending_[at].whole_length != 0 && pending_[at].last >= index;
+    return pending_[at].whole_length != 0 && pending_[at].last >= std::max(index, copied);
   };
+  std::vector<Waiting> unknown;
   while (large < fed_ && !is_cut_off(large)) large++;
   const size_t delivered = large;
   while (position < ring_.tail()) {
@@ -214,8 +216,9 @@ void Sender::take_back(uint64_t position, uint64_t index, const ShardReplica::Re
       asked = waiting_.front();
       waiting_.pop();
     }
-    index++;
-    if (!is_whole) continue;
+    const bool may_be_delivered = index++ < copied;
+    if (may_be_delivered && asked.ack != Ack::kNone) unknown.push_back(asked);
+    if (!is_whole || may_be_delivered) continue;
     if (!is_block) {
       resubmit(change_in(record), asked.ack, asked.token, false);
       continue;
@@ -231,6 +234,7 @@ void Sender::take_back(uint64_t position, uint64_t index, const ShardReplica::Re
   // Those values are no longer mine.
   pending_.shrink(delivered);
   fed_ = delivered;
+  for (const Waiting& asked : unknown) waiting_.push(asked);
 }
 
 void Sender::free_delivered(uint64_t messages) {

@@ -50,8 +50,10 @@ class Sender {
   // Makes nulls until this sender has produced `owed` messages. False: no room, or none owed.
   bool make_nulls(uint64_t owed);
   // Hands out the records in the ring from `position` on, which is that of message `index`, and
-  // then those that wait for room.
-  void take_back(uint64_t position, uint64_t index, const ShardReplica::Resubmit& resubmit);
+  // then those that wait for room. Messages below `copied` may be delivered: they are not handed
+  // out, and who waits for an answer to one goes on waiting.
+  void take_back(uint64_t position, uint64_t index, uint64_t copied,
+                 const ShardReplica::Resubmit& resubmit);
   // Every member has delivered my first `messages` messages.
   void free_delivered(uint64_t messages);
 

@@ -162,9 +162,10 @@ class ShardReplica {
   void confirm(Outputs& out);
 
   // Ended and confirmed: hands out, in their order, the submissions that the trim cut off, to be
-  // submitted to the next epoch; of a raw shard not those that anyone may have delivered. The bytes
-  // are borrowed until this returns, but for a large one's value (`large`): the caller's memory,
-  // which is not released here any more.
+  // submitted to the next epoch; not those that others may have delivered (of a raw shard, and of
+  // one that was filled()), whose callers hear from stop(). The bytes are borrowed until this
+  // returns, but for a large one's value (`large`): the caller's memory, which is not released here
+  // any more.
   using Resubmit = std::function<void(const Change&, Ack, Token, bool large)>;
   void take_back(const Resubmit& resubmit);
 

@@ -60,6 +60,7 @@ void ShardReplica::Impl::filled() {
   if (last.epoch == config_.epoch)
     delivered_ = std::max(delivered_, static_cast<uint64_t>(last.sequence + 1));
   (void)show_delivery(before);
+  if (is_sender()) copied_ = end_.knows_trim() ? end_.trim(my_sender_) : UINT64_MAX;
   end_.delivered_all();
   frontiers_.ended.store(true, std::memory_order_release);
 }
@@ -73,10 +74,10 @@ void ShardReplica::Impl::take_back(const Resubmit& resubmit) {
   if (!is_sender()) return;
   const SenderStream& mine = streams_[my_sender_];
   if (config_.raw) {
-    sender_->take_back(sender_->ring().tail(), sender_->messages(), resubmit);
+    sender_->take_back(sender_->ring().tail(), sender_->messages(), 0, resubmit);
     return;
   }
-  sender_->take_back(mine.delivered_position(), mine.next_index(), resubmit);
+  sender_->take_back(mine.delivered_position(), mine.next_index(), copied_, resubmit);
 }
 
 void ShardReplica::Impl::confirm(Outputs& out) {

@@ -117,6 +117,7 @@ class ShardReplica::Impl {
   const size_t my_sender_;  // my place among the senders, or kNoSender
   ShardTable table_;
   EpochEnd end_;
+  uint64_t copied_ = 0;  // my messages below may have come with a copied end: nobody told how
   LagWatch lag_;
   std::vector<AlignedMemory> rings_;  // of the other senders
   std::unique_ptr<Sender> sender_;    // null: I send nothing

@@ -266,6 +266,44 @@ TEST(who_lacks_what_the_trim_covers_fetches_it) {
   EXPECT_EQ(group.replica(1).frontiers().delivered_version.load(), 1u);
 }
 
+TEST(what_was_delivered_elsewhere_is_not_handed_back) {
+  for (const bool knows_trim : {true, false}) {
+    DirectGroup group({});
+    group.set_rules(0);
+    group.settle();
+    EXPECT_EQ(group.put(0, "first", {}, 1), Status::kOk);
+    group.step(0);
+    for (const size_t m : {1u, 2u}) group.step(m);
+    EXPECT_EQ(group.put(0, "late", {}, 3), Status::kOk);  // nobody takes this one
+    EXPECT_EQ(group.put(1, "other", {}, 2), Status::kOk);
+    group.replica(0).wedge();  // nor it that one
+    for (const size_t m : {1u, 2u}) group.step(m);
+    for (const size_t m : {1u, 2u}) group.replica(m).wedge();
+    for (const size_t m : {1u, 2u}) group.step(m);
+    MessageCounts trim{};
+    EXPECT(group.replica(1).least_received({2, 3}, trim));
+    for (const size_t m : {1u, 2u}) take_trim(group, m, trim);
+    if (knows_trim) {
+      take_trim(group, 0, trim);
+    } else {
+      group.replica(0).miss_end();
+    }
+    EXPECT(group.replica(0).end_phase() == EndPhase::kBehind);
+    copy_log(group.store(1), group.store(0));
+    group.replica(0).filled();
+    group.step(0);
+    confirm(group, 0);
+    const std::vector<TakenBack> taken = take_back(group);
+    EXPECT_EQ(taken.size(), knows_trim ? size_t{1} : size_t{0});
+    if (knows_trim) EXPECT_EQ(taken[0].key, std::string("late"));
+    group.out(0).clear();
+    group.replica(0).stop(Status::kShardStopped, group.out(0));
+    group.note(0);
+    EXPECT(group.answer(1).status == Status::kShardStopped);
+    EXPECT_EQ(group.answered(3), knows_trim ? 0 : 1);
+  }
+}
+
 TEST(an_end_that_was_missed_is_fetched) {
   DirectGroup group({});
   group.set_rules(0);

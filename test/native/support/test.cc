@@ -28,6 +28,7 @@ Registration::Registration(const char* name, TestFunction function) {
 
 void fail(const char* file, int line, const std::string& message) {
   std::printf("  %s:%d: %s\n", file, line, message.c_str());
+  std::fflush(stdout);  // a crash may follow
   failures++;
 }
 
