@@ -10,18 +10,6 @@ constexpr size_t kVersionsPerSlice = 256;
 constexpr size_t kKeysPerSlice = 128;
 constexpr size_t kResumeHead = 2 * sizeof(uint64_t);
 
-// Holds the reader's guard.
-class Guard {
- public:
-  explicit Guard(Store::Reader& reader) : reader_(reader) { reader_.enter(); }
-  ~Guard() { reader_.leave(); }
-  Guard(const Guard&) = delete;
-  Guard& operator=(const Guard&) = delete;
-
- private:
-  Store::Reader& reader_;
-};
-
 void append(std::vector<std::byte>& out, const void* data, size_t size) {
   const auto* bytes = static_cast<const std::byte*>(data);
   out.insert(out.end(), bytes, bytes + size);
@@ -77,7 +65,7 @@ Status Scan::scan_versions() {
   // A cut out of resume bytes may be any number.
   Version high = std::min(cut_, source_.store.newest_version());
   {
-    const Guard guard(source_.reader);
+    const Store::ReadGuard guard(source_.reader);
     if (request_.to_time != INT64_MAX)
       high = std::min(high, source_.store.version_at_time(request_.to_time));
     if (request_.from_time > 0)
@@ -104,7 +92,7 @@ Status Scan::scan_versions() {
 }
 
 Status Scan::visit_versions(Version& next, Version last) {
-  const Guard guard(source_.reader);
+  const Store::ReadGuard guard(source_.reader);
   for (size_t i = 0; i < kVersionsPerSlice && !is_full(); i++) {
     const Status status = visit(source_.store.get_version(next));
     if (!is_ok(status)) return status;
@@ -139,7 +127,7 @@ Status Scan::scan_keys() {
 
 // The page of keys behind the last one given.
 Status Scan::next_keys(std::vector<std::string>& keys, bool& more) {
-  const Guard guard(source_.reader);
+  const Store::ReadGuard guard(source_.reader);
   const ReadPoint point{ReadPoint::Kind::kAtVersion, cut_, cut_};
   std::vector<std::string_view> found;
   more = source_.store.list(request_.prefix, last_key_, point, kKeysPerSlice, found);
@@ -169,7 +157,7 @@ Status Scan::all_keys_backwards(std::vector<std::string>& keys) {
 Status Scan::visit_keys(const std::vector<std::string>& keys) {
   const ReadPoint point{ReadPoint::Kind::kAtVersion, cut_, cut_};
   for (size_t begin = 0; begin < keys.size() && !is_full(); begin += kKeysPerSlice) {
-    const Guard guard(source_.reader);
+    const Store::ReadGuard guard(source_.reader);
     const size_t end = std::min(keys.size(), begin + kKeysPerSlice);
     for (size_t i = begin; i < end && !is_full(); i++) {
       const Status status = visit(source_.store.get(keys[i], point));

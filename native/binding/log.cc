@@ -26,10 +26,7 @@ napi_value survey_log(napi_env env, napi_callback_info info) {
     segment = number;
   }
   if (!read_place(env, arguments.values, 3, "surveyLog: claimed", claimed)) return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    const auto shard = static_cast<ShardId>(call.shard);
-    return member.survey_log(shard, segment, claimed, call.token);
-  });
+  return run_call(env, call, &Member::survey_log, segment, claimed);
 }
 
 napi_value repair_log(napi_env env, napi_callback_info info) {
@@ -42,10 +39,7 @@ napi_value repair_log(napi_env env, napi_callback_info info) {
       !read_place(env, arguments.values, 4, "repairLog: claimed", claimed) ||
       !read_bytes(env, arguments[6], "repairLog: records", records))
     return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    const auto shard = static_cast<ShardId>(call.shard);
-    return member.repair_log(shard, hole, claimed, records, call.token);
-  });
+  return run_call(env, call, &Member::repair_log, hole, claimed, records);
 }
 
 napi_value scrub_log(napi_env env, napi_callback_info info) {
@@ -57,10 +51,7 @@ napi_value scrub_log(napi_env env, napi_callback_info info) {
       !read_place(env, arguments.values, 2, "scrubLog: from", from) ||
       !read_integer(env, arguments[4], "scrubLog: maxBytes", kSafeIntegerMax, size_max))
     return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    const auto shard = static_cast<ShardId>(call.shard);
-    return member.scrub_log(shard, from, size_max, call.token);
-  });
+  return run_call(env, call, &Member::scrub_log, from, size_max);
 }
 
 napi_value read_sound(napi_env env, napi_callback_info info) {
@@ -72,29 +63,21 @@ napi_value read_sound(napi_env env, napi_callback_info info) {
       !read_position(env, arguments.values, 2, "readSound", after) ||
       !read_integer(env, arguments[4], "readSound: maxBytes", kSafeIntegerMax, size_max))
     return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    const auto shard = static_cast<ShardId>(call.shard);
-    return member.read_sound(shard, after, size_max, call.token);
-  });
+  return run_call(env, call, &Member::read_sound, after, size_max);
 }
 
 napi_value checkpoints(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   ShardCall call;
   if (!read_shard_call(env, arguments.values, 2, "checkpoints", call)) return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    const auto shard = static_cast<ShardId>(call.shard);
-    return member.checkpoints(shard, call.token);
-  });
+  return run_call(env, call, &Member::checkpoints);
 }
 
 napi_value reopen_log(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   ShardCall call;
   if (!read_shard_call(env, arguments.values, 2, "reopenLog", call)) return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.reopen_log(static_cast<ShardId>(call.shard), call.token);
-  });
+  return run_call(env, call, &Member::reopen_log);
 }
 
 }  // namespace

@@ -12,17 +12,6 @@ constexpr size_t kHeadWidth = 11;     // headColumns in platform/bridge/native.t
 constexpr size_t kFrontierWidth = 9;  // frontierColumns
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
-class Guard {
- public:
-  explicit Guard(Store::Reader& reader) : reader_(reader) { reader_.enter(); }
-  ~Guard() { reader_.leave(); }
-  Guard(const Guard&) = delete;
-  Guard& operator=(const Guard&) = delete;
-
- private:
-  Store::Reader& reader_;
-};
-
 // The store behind a read, or why there is none.
 struct Target {
   Status status = Status::kOk;
@@ -113,7 +102,7 @@ napi_value get(napi_env env, napi_callback_info info) {
     return make_null(env);
   }
   point.newest_max = newest_shown(*target.view, floor == 1);
-  const Guard guard(*target.access.reader);
+  const Store::ReadGuard guard(*target.access.reader);
   found = target.access.store->get({key, key_size}, point);
   fill_head(found, head.data());
   if (!is_ok(found.status) || found.removed || !want_value || found.record == nullptr)
@@ -161,7 +150,7 @@ napi_value get_versions(napi_env env, napi_callback_info info) {
   const Target target = find_target(*handle, scope.member(), shard);
   std::vector<std::byte> out;
   if (is_ok(target.status)) {
-    const Guard guard(*target.access.reader);
+    const Store::ReadGuard guard(*target.access.reader);
     for (size_t i = 0; i < count && out.size() < kScanBytesMax; i++) {
       if (!(versions[i] >= 1) || versions[i] > static_cast<double>(kSafeIntegerMax)) continue;
       const Found found = target.access.store->get_version(static_cast<Version>(versions[i]));
@@ -213,7 +202,7 @@ napi_value version_at_time(napi_env env, napi_callback_info info) {
   const ReadScope scope(*handle);
   const Target target = find_target(*handle, scope.member(), shard);
   if (!is_ok(target.status)) return make_status(env, target.status);
-  const Guard guard(*target.access.reader);
+  const Store::ReadGuard guard(*target.access.reader);
   return make_number(env, static_cast<double>(target.access.store->version_at_time(time)));
 }
 

@@ -16,7 +16,7 @@ napi_value open_shard(napi_env env, napi_callback_info info) {
       !options.integer("memoryMax", kSafeIntegerMax, memory_max) ||
       !read_integer(env, arguments[2], "openShard: token", kSafeIntegerMax, token))
     return nullptr;
-  return run_call(env, handle, [&](Member& member) {
+  return run(env, handle, [&](Member& member) {
     return member.open_shard(static_cast<ShardId>(shard), persistent, memory_max, token);
   });
 }
@@ -33,7 +33,7 @@ napi_value set_shard_rules(napi_env env, napi_callback_info info) {
       !read_integer(env, arguments[2], "setShardRules: token", kSafeIntegerMax, token))
     return nullptr;
   rules.members_min = static_cast<size_t>(members_min);
-  return run_call(env, handle, [&](Member& member) {
+  return run(env, handle, [&](Member& member) {
     return member.set_rules(static_cast<ShardId>(shard), rules, token);
   });
 }
@@ -42,9 +42,7 @@ napi_value shard_state(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   ShardCall call;
   if (!read_shard_call(env, arguments.values, 2, "shardState", call)) return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.shard_state(static_cast<ShardId>(call.shard), call.token);
-  });
+  return run_call(env, call, &Member::shard_state);
 }
 
 napi_value read_log(napi_env env, napi_callback_info info) {
@@ -56,9 +54,7 @@ napi_value read_log(napi_env env, napi_callback_info info) {
       !read_position(env, arguments.values, 2, "readLog", after) ||
       !read_integer(env, arguments[4], "readLog: maxBytes", kSafeIntegerMax, size_max))
     return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.read_log(static_cast<ShardId>(call.shard), after, size_max, call.token);
-  });
+  return run_call(env, call, &Member::read_log, after, size_max);
 }
 
 napi_value append_log(napi_env env, napi_callback_info info) {
@@ -68,9 +64,7 @@ napi_value append_log(napi_env env, napi_callback_info info) {
   if (!read_shard_call(env, arguments.values, 3, "appendLog", call) ||
       !read_bytes(env, arguments[2], "appendLog: records", records))
     return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.append_log(static_cast<ShardId>(call.shard), records, call.token);
-  });
+  return run_call(env, call, &Member::append_log, records);
 }
 
 napi_value cut_back(napi_env env, napi_callback_info info) {
@@ -80,9 +74,7 @@ napi_value cut_back(napi_env env, napi_callback_info info) {
   if (!read_shard_call(env, arguments.values, 4, "cutBack", call) ||
       !read_position(env, arguments.values, 2, "cutBack", position))
     return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.cut_back(static_cast<ShardId>(call.shard), position, call.token);
-  });
+  return run_call(env, call, &Member::cut_back, position);
 }
 
 bool read_epoch(const Options& options, EpochOptions& out) {
@@ -108,8 +100,8 @@ napi_value prepare_epoch(napi_env env, napi_callback_info info) {
   if (handle == nullptr || !read_epoch({env, arguments[1], "prepareEpoch: options"}, options) ||
       !read_integer(env, arguments[2], "prepareEpoch: token", kSafeIntegerMax, token))
     return nullptr;
-  return run_call(env, handle,
-                  [&](Member& member) { return member.prepare_epoch(std::move(options), token); });
+  return run(env, handle,
+             [&](Member& member) { return member.prepare_epoch(std::move(options), token); });
 }
 
 napi_value start_epoch(napi_env env, napi_callback_info info) {
@@ -119,28 +111,21 @@ napi_value start_epoch(napi_env env, napi_callback_info info) {
   if (!read_shard_call(env, arguments.values, 3, "startEpoch", call) ||
       !read_integer(env, arguments[2], "startEpoch: epoch", UINT32_MAX, epoch))
     return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.start_epoch(static_cast<ShardId>(call.shard), static_cast<Epoch>(epoch),
-                              call.token);
-  });
+  return run_call(env, call, &Member::start_epoch, static_cast<Epoch>(epoch));
 }
 
 napi_value close_shard(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   ShardCall call;
   if (!read_shard_call(env, arguments.values, 2, "closeShard", call)) return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.close_shard(static_cast<ShardId>(call.shard), call.token);
-  });
+  return run_call(env, call, &Member::close_shard);
 }
 
 napi_value stop_epoch(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   ShardCall call;
   if (!read_shard_call(env, arguments.values, 2, "stopEpoch", call)) return nullptr;
-  return run_call(env, call.handle, [&](Member& member) {
-    return member.stop_epoch(static_cast<ShardId>(call.shard), call.token);
-  });
+  return run_call(env, call, &Member::stop_epoch);
 }
 
 }  // namespace

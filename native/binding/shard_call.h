@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "native/binding/handle.h"
 
@@ -39,12 +40,14 @@ inline bool read_position(napi_env env, const napi_value* values, size_t first,
   return true;
 }
 
-template <typename Function>
-napi_value run_call(napi_env env, Handle* handle, Function function) {
-  Member* member = handle->owned();
-  const Status status = member == nullptr ? Status::kClosed : function(*member);
-  if (member != nullptr) handle->hold_loop();
-  return make_status(env, status);
+// A call of the owner's about its shard, which is answered under the token.
+template <typename... Wanted, typename... Given>
+napi_value run_call(napi_env env, const ShardCall& call,
+                    Status (Member::*method)(ShardId, Wanted...), Given&&... given) {
+  return run(env, call.handle, [&](Member& member) {
+    return (member.*method)(static_cast<ShardId>(call.shard), std::forward<Given>(given)...,
+                            call.token);
+  });
 }
 
 }  // namespace freshet::binding

@@ -67,6 +67,7 @@ export const loopEvents = {
   timer: 4,
   file: 5,
   move: 6,
+  layout: 7,
 } as const;
 
 export const worldFaults = [

@@ -4,6 +4,7 @@ import { Group } from '../../platform/group/group.ts';
 import type { GroupMessage } from '../../platform/group/group-messages.ts';
 import { groupLimits } from '../../platform/group/group-limits.ts';
 import type { Layout } from '../../platform/group/layout.ts';
+import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
 import { MemberCore } from '../../platform/group/member-core.ts';
 import { PeerMessages } from '../../platform/group/peer-messages.ts';
 import { readViewRecord } from '../../platform/group/view-record.ts';
@@ -85,10 +86,17 @@ export class WorldMember {
 
   /** Asks as the door of the member would; whether it can be done is the leader's to say. */
   move(shard: number, from: number, to: number): void {
-    this.#group?.move({ shard, from, to }).catch((caught: unknown) => {
-      this.#place.log.info(messageOf(caught));
-    });
+    this.#group?.move({ shard, from, to }).catch(this.#onRefused);
   }
+
+  changeLayout(subgroups: readonly SubgroupOptions[]): void {
+    const request = { subgroups, exclusive: null, expect: null, dryRun: false };
+    this.#group?.changeLayout(request).catch(this.#onRefused);
+  }
+
+  readonly #onRefused = (caught: unknown): void => {
+    this.#place.log.info(messageOf(caught));
+  };
 
   /** After a turn of the loop: says what it is about now. */
   tellStep(): void {

@@ -107,10 +107,11 @@ export class Simulation {
     const random = new SeededRandom(options.seed);
     const layout = layoutOf(options, random);
     const replaceAfterMs = random.chance(0.3) ? 1500 : 10_000;
+    const changes = changesOf(options, layout, random);
     const members = new Map<number, WorldMember>();
-    this.#addon.beginWorld(settingsOf(options, layout, random));
+    this.#addon.beginWorld(settingsOf(options, { layout, changes }, random));
     try {
-      this.#step(options, { layout, replaceAfterMs }, members);
+      this.#step(options, { layout, replaceAfterMs }, changes, members);
       return this.#addon.resultOf();
     } finally {
       this.#addon.endWorld();
@@ -121,6 +122,7 @@ export class Simulation {
   #step(
     options: SeedOptions,
     cluster: Pick<MemberPlace, 'layout' | 'replaceAfterMs'>,
+    changes: readonly Layout[],
     members: Map<number, WorldMember>,
   ): void {
     let processes = 0;
@@ -144,6 +146,7 @@ export class Simulation {
       const member = members.get(node);
       if (kind === loopEvents.start) member?.start();
       else if (kind === loopEvents.wake) member?.wake();
+      else if (kind === loopEvents.layout) member?.changeLayout(changes[id]?.options ?? []);
       else if (kind === loopEvents.move) member?.move(id, value >> 8, value & 0xff);
       else member?.waits.end(id, value);
       this.#settle();
@@ -175,13 +178,35 @@ function layoutOf({ members, shards }: SeedOptions, random: SeededRandom): Layou
   return new Layout(nodes, subgroups);
 }
 
+/** Other numbers of copies, which somebody asks for while the cluster runs. */
+function changesOf(
+  { faults, script }: SeedOptions,
+  layout: Layout,
+  random: SeededRandom,
+): Layout[] {
+  const count = layout.members.length;
+  if (faults === 0 || script.length > 0 || count < 3 || !random.chance(0.3)) return [];
+  return Array.from({ length: 1 + random.below(3) }, () => {
+    const subgroups = layout.options.map((subgroup) => ({
+      ...subgroup,
+      replicas: random.chance(0.5) ? null : 2 + random.below(count - 1),
+    }));
+    return new Layout(layout.members, subgroups);
+  });
+}
+
 /** As world_addon.cc reads them. */
-function settingsOf(options: SeedOptions, layout: Layout, random: SeededRandom): Float64Array {
+function settingsOf(
+  options: SeedOptions,
+  { layout, changes }: { readonly layout: Layout; readonly changes: readonly Layout[] },
+  random: SeededRandom,
+): Float64Array {
   const cell = options.seed % (worldFaults.length * worldSteps.length);
   const shards = layout.shards.flatMap(({ shard, persistent, members }) => [
     shard,
     persistent ? 1 : 0,
     members.reduce((mask, node) => mask + 2 ** node, 0),
+    Math.min(...[layout, ...changes].map((each) => each.shard(shard).members.length)),
   ]);
   const broken = canaries.indexOf(options.canary);
   const ofMembership = broken <= canaries.indexOf('late-unwedged');
@@ -205,6 +230,7 @@ function settingsOf(options: SeedOptions, layout: Layout, random: SeededRandom):
     options.script.length,
     options.canary === 'forgotten-sessions' ? 1 : 0,
     options.faults === 0 || random.chance(0.5) ? 0 : 1 + random.below(4),
+    changes.length,
     ...shards,
     ...options.script.flatMap(packed),
   ]);

@@ -208,6 +208,17 @@ class Store {
     int slot_;
     int depth_ = 0;
   };
+  // A reader that has entered, until the end of a block.
+  class ReadGuard {
+   public:
+    explicit ReadGuard(Reader& reader) : reader_(reader) { reader_.enter(); }
+    ~ReadGuard() { reader_.leave(); }
+    ReadGuard(const ReadGuard&) = delete;
+    ReadGuard& operator=(const ReadGuard&) = delete;
+
+   private:
+    Reader& reader_;
+  };
 
   Found get(std::string_view key, const ReadPoint& point) const;
   // Whatever record took it. kCompacted: it was pruned; kNotFound: no such version yet.

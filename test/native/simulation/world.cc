@@ -32,6 +32,8 @@ World::World(WorldConfig given)
   }
   for (uint64_t i = 0; i < config.moves; i++)
     events.after(random.between(3 * kSecond, config.time), [this] { ask_for_move(); });
+  for (uint64_t i = 0; i < config.layouts; i++)
+    events.after(random.between(3 * kSecond, config.time), [this, i] { ask_for_layout(i); });
   watch();
 }
 
@@ -127,7 +129,7 @@ bool World::is_settled() const {
                              [&](const auto& node) { return is_settled(*node, first->view()); });
 }
 
-// At rest in this view, with all shards that it gives the node; each has as many members as the
+// At rest in this view, with all shards that it gives the node; each has as many members as every
 // layout wants.
 bool World::is_settled(const WorldNode& node, const View& view) const {
   const Membership* membership = node.membership();
@@ -136,7 +138,7 @@ bool World::is_settled(const WorldNode& node, const View& view) const {
   const Seat seat = view.seat_of(membership->me());
   return std::ranges::all_of(config.shards, [&](const WorldShard& shard) {
     const ViewShard& planned = *view.find(shard.shard);
-    if (planned.closed || planned.members.size() < shard.members.size()) return false;
+    if (planned.closed || planned.members.size() < shard.copies) return false;
     if (!has_seat(planned.seats(), seat)) return true;
     ShardHost* host = node.host(shard.shard);
     return host != nullptr && host->is_running() && host->epoch() == planned.epoch &&
@@ -167,6 +169,11 @@ void World::ask_for_move() {
     if (!has_seat(shard.seats(), member.seat)) others.push_back(member.id.node);
   const NodeId to = others[random.below(others.size())];
   tell({LoopEvent::Kind::kMove, asked.node(), shard.shard, view.at(from)->id.node << 8 | to});
+}
+
+void World::ask_for_layout(uint64_t nth) {
+  const auto node = static_cast<NodeId>(1 + random.below(config.nodes));
+  if (at(node).member() != nullptr) tell({LoopEvent::Kind::kLayout, node, nth, 0});
 }
 
 std::string World::explain() const {

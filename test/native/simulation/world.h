@@ -22,7 +22,8 @@ namespace freshet::test {
 struct WorldShard {
   ShardId shard = 0;
   bool persistent = false;
-  std::vector<NodeId> members;  // of the layout
+  std::vector<NodeId> members;  // of the layout that the members are configured with
+  size_t copies = 0;            // the fewest that any of the seed's layouts wants
 };
 
 struct WorldConfig {
@@ -33,6 +34,7 @@ struct WorldConfig {
   Nanos time = 60'000'000'000;  // at least
   uint64_t faults = 3;          // at least
   uint64_t moves = 0;           // of shards, that are asked for
+  uint64_t layouts = 0;         // others than the configured one, that are asked for
   uint32_t clients = 8;
   uint32_t slow_percent = 2;  // of turns and disk operations that take long
   uint32_t tear_percent = 0;
@@ -86,6 +88,7 @@ class World {
  private:
   void watch();
   void ask_for_move();
+  void ask_for_layout(uint64_t nth);
   bool is_settled() const;
   bool is_settled(const WorldNode& node, const View& view) const;
   void finish();

@@ -17,8 +17,8 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 19;
-constexpr uint64_t kShardWidth = 3;
+constexpr uint64_t kSettings = 20;
+constexpr uint64_t kShardWidth = 4;
 constexpr uint64_t kActWidth = 5;
 
 // One at a time.
@@ -54,9 +54,10 @@ WorldConfig config_of(std::span<const double> given) {
   config.stale_keys = given[15] != 0;
   config.forgets_sessions = given[17] != 0;
   config.moves = whole(18);
+  config.layouts = whole(19);
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
-    WorldShard shard{static_cast<ShardId>(given[at]), given[at + 1] != 0, {}};
+    WorldShard shard{static_cast<ShardId>(given[at]), given[at + 1] != 0, {}, whole(at + 3)};
     for (NodeId node = 1; node <= config.nodes; node++)
       if ((whole(at + 2) >> node & 1) != 0) shard.members.push_back(node);
     config.shards.push_back(shard);
