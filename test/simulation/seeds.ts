@@ -1,6 +1,9 @@
 import { type WorldResult, worldFaults, worldSteps } from './world-addon.ts';
 import { type SeedOptions, Simulation } from './world.ts';
 
+/** More empty cells than these are counted, not named. */
+const namedCellsMax = 30;
+
 export interface SeedsOptions extends Omit<SeedOptions, 'seed'> {
   readonly first: number;
   readonly count: number;
@@ -97,8 +100,13 @@ function summary(totals: Totals, seconds: number): string {
     `${String(reads)} reads, ${String(retries)} sent again), ${String(deliveries)} versions,`,
     `${String(views)} views, ${String(restarts)} starts, ${String(undone)} versions undone by them,`,
     `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,
-    `${String(totals.emptyCells.length)} cells empty`,
+    `${String(totals.emptyCells.length)} cells empty${namesOf(totals.emptyCells)}`,
   ].join(' ');
+}
+
+/** Of a few. */
+function namesOf(cells: readonly string[]): string {
+  return cells.length === 0 || cells.length > namedCellsMax ? '' : `: ${cells.join(', ')}`;
 }
 
 /** The command that runs one seed again. */

@@ -23,6 +23,11 @@ export interface MemberPlace {
   readonly forgetsViews: boolean;
 }
 
+/** Says something without ending what the member is about. */
+function isBeside({ type }: GroupMessage): boolean {
+  return type === 'hello' || type === 'filling';
+}
+
 /** What a message that a member takes makes it do, until it answers. */
 const stepOfRequest: Partial<Record<GroupMessage['type'], WorldStep>> = {
   collect: 'reporting',
@@ -191,7 +196,7 @@ export class WorldMember {
   #onSent(message: GroupMessage): void {
     if (message.type === 'prepared') this.#request = 'ready';
     else if (message.type === 'admit') this.#request = 'asking';
-    else if (message.type !== 'hello' && stepOfRequest[message.type] === undefined) this.#rest();
+    else if (!isBeside(message) && stepOfRequest[message.type] === undefined) this.#rest();
   }
 }
 
