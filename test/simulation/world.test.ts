@@ -82,7 +82,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
     /was (acknowledged as persisted|shown)/,
   ],
   // Reads are current ...
-  ['no-lease', { members: null }, /was read after \d+ was shown/],
+  ['no-lease', { members: null, operations: 3000, faults: 8 }, /was read after \d+ was shown/],
   // ... and what clients saw has one order of time.
   ['stale-keys', { faults: 0 }, /the history of key\/\d+ of shard \d+ is not linearizable/],
   // A retry is applied once.
