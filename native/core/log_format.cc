@@ -45,8 +45,12 @@ Status check_segment_header(Bytes block, uint64_t cluster, ShardId shard, uint64
   const auto is_zero = [](std::byte b) { return b == std::byte{0}; };
   if (std::all_of(block.begin(), block.begin() + sizeof header, is_zero)) return Status::kNotFound;
   if (header.magic != kSegmentMagic) return Status::kLogCorrupt;
-  // A newer format may keep its checksum elsewhere.
-  if (header.format > kDiskFormat) return Status::kNewerFormat;
+  // A newer format may keep its checksum elsewhere. One that holds but for the format is damaged.
+  if (header.format > kDiskFormat) {
+    SegmentHeader known = header;
+    known.format = kDiskFormat;
+    return header.crc == crc_of(known) ? Status::kLogCorrupt : Status::kNewerFormat;
+  }
   if (header.crc != crc_of(header)) return Status::kLogCorrupt;
   if (header.cluster != cluster) return Status::kWrongCluster;
   if (header.shard != shard || header.segment != segment) return Status::kLogCorrupt;

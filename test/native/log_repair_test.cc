@@ -202,7 +202,7 @@ TEST(any_damage_is_mended_from_a_sound_copy) {
     for (uint64_t n = 1 + random() % 4; n > 0; n--) (void)spoil(damaged, random);
     std::vector<LogHole> holes;
     LogSurvey survey(damaged.disk, {kFolder, kCluster, 3, std::nullopt, {}});
-    // Nobody can tell a spoilt format from a newer one.
+    // Nobody can tell a spoilt format, with a spoilt checksum, from a newer one.
     if (survey.find_holes(std::nullopt, holes) == Status::kNewerFormat) continue;
     {
       LogRig rig(damaged.disk);

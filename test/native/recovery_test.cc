@@ -359,6 +359,9 @@ TEST(other_clusters_and_newer_formats_are_refused) {
   EXPECT(recover_log(disk, {"/data", kCluster + 1, kDisk, {}}, other).status ==
          Status::kWrongCluster);
   EXPECT(disk.flip_bit(path_of(0), 8, 4));  // format 1 -> 17
+  Store damaged(rig_store());
+  EXPECT(recover_log(disk, {"/data", kCluster, kDisk, {}}, damaged).status == Status::kLogCorrupt);
+  EXPECT(disk.flip_bit(path_of(0), 12, 0));  // and another checksum
   Store newer(rig_store());
   EXPECT(recover_log(disk, {"/data", kCluster, kDisk, {}}, newer).status == Status::kNewerFormat);
 }
