@@ -8,23 +8,14 @@ import {
   type LayoutChange,
   type LayoutReport,
   type ShardChange,
-  type TimeSource,
 } from '../base/mod.ts';
 import type { GrpcDoor, WantedLayout } from '../client/grpc/mod.ts';
+import { askAgainMs, type LayoutWatch, pollMs } from './layout-watch.ts';
 import { membersOf } from './running-layout.ts';
 
-export interface Applying {
+export interface Applying extends LayoutWatch {
   readonly door: Pick<GrpcDoor, 'layout' | 'changeLayout'>;
-  readonly clock: Pick<TimeSource, 'monotonicMs'>;
-  readonly sleep: (delayMs: number) => Promise<unknown>;
-  /** How it stands, when that changes. */
-  readonly note: (text: string) => void;
-  readonly waitMs: number;
 }
-
-const pollMs = 500;
-/** A request is forgotten when another member begins to lead: it is made until it counts. */
-const askAgainMs = 3000;
 
 /** Lines for people: what will be otherwise, and the members of each shard before and after. */
 export function changeLines({ from, to, lines, shards }: LayoutChange): string[] {

@@ -2,23 +2,15 @@
  * Carrying out moves of whole shards in a running cluster, from outside: it asks for them and looks
  * until they are done.
  */
-import { FreshetError, type LayoutReport, type TimeSource } from '../base/mod.ts';
+import { FreshetError, type LayoutReport } from '../base/mod.ts';
 import type { GrpcDoor } from '../client/grpc/mod.ts';
 import type { ShardMove } from '../group/mod.ts';
+import { askAgainMs, type LayoutWatch, pollMs } from './layout-watch.ts';
 import { membersOf } from './running-layout.ts';
 
-export interface Carrying {
+export interface Carrying extends LayoutWatch {
   readonly door: Pick<GrpcDoor, 'layout' | 'moveShard'>;
-  readonly clock: Pick<TimeSource, 'monotonicMs'>;
-  readonly sleep: (delayMs: number) => Promise<unknown>;
-  /** How it stands, when that changes. */
-  readonly note: (text: string) => void;
-  readonly waitMs: number;
 }
-
-const pollMs = 500;
-/** A request is forgotten when another member begins to lead: it is made until it has begun. */
-const askAgainMs = 3000;
 
 /**
  * Until the newcomer holds the shard and the old member does not. Rejects INVALID_ARGUMENT, with

@@ -4,7 +4,7 @@ import type { SubgroupOptions } from '../../platform/group/mod.ts';
 import type { LocalCluster } from '../../platform/local-cluster.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
 import { startProcessCluster, text } from '../support/cluster.ts';
-import { tempFolder } from '../support/mod.ts';
+import { tempFolder, until } from '../support/mod.ts';
 
 let cluster: LocalCluster | null = null;
 
@@ -24,12 +24,6 @@ async function start(): Promise<LocalCluster> {
   cluster = running;
   await running.call(1, 'createPool', { name: '/milk', kind: 'persistent', subgroup: 'milk' });
   return running;
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 /** Numbers of each prefix, so that those of two are told apart. */
