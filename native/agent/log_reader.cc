@@ -45,7 +45,9 @@ Status LogReader::read(uint64_t segment, uint64_t offset, uint32_t length,
   const RecordView record(out.data());
   const bool sound = record.size() == length && record.header().shard == shard_ &&
                      header_crc_matches(record.header()) && payload_crc_matches(record);
-  return sound ? Status::kOk : corrupt(segment, offset);
+  if (!sound) return corrupt(segment, offset);
+  segment_ = segment;
+  return Status::kOk;
 }
 
 Status LogReader::first_position(uint64_t segment, LogPosition& out) {

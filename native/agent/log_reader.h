@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "native/agent/log_segment.h"
@@ -35,6 +37,8 @@ class LogReader {
 
   // Where the last call that answered kLogCorrupt found it.
   LogPlace damage() const { return damage_; }
+  // The segment of the last record that read() gave since this was asked; none: it gave none.
+  std::optional<uint64_t> take_segment() { return std::exchange(segment_, std::nullopt); }
 
  private:
   struct OpenFile {
@@ -54,6 +58,7 @@ class LogReader {
   ShardId shard_;
   std::list<OpenFile> open_;  // the one used last is in front
   LogPlace damage_;
+  std::optional<uint64_t> segment_;
   LogPosition hint_;
   uint64_t hint_segment_ = 0;
   uint64_t hint_offset_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "native/agent/log_walk.h"
@@ -100,6 +101,69 @@ Status cut_log(FileSystem& files, const std::string& folder, const std::vector<u
   return Status::kOk;
 }
 
+// Gives a log to its store, record by record.
+class Restorer final : public LogTaker {
+ public:
+  // Segments below `resident_from` hold more than the store keeps in memory.
+  Restorer(const RecoveryConfig& config, Store& store, uint64_t resident_from,
+           RecoveryResult& result)
+      : config_(config), store_(store), resident_from_(resident_from), result_(result) {}
+
+  MutableBytes room(uint64_t segment, uint64_t file_size) override {
+    return store_.restore_room(segment, file_size, segment >= resident_from_);
+  }
+
+  void expect(std::span<const RecordView> run) override { store_.expect(run); }
+
+  Verdict take(const RecordView& record, uint64_t segment, uint64_t offset) override {
+    const RecordHeader& header = record.header();
+    if (config_.cut_after && position_of(header) > *config_.cut_after) return Verdict::kStop;
+    if (config_.cut_at &&
+        LogPlace{segment, offset} >= LogPlace{config_.cut_at->segment, config_.cut_at->offset})
+      return Verdict::kStop;
+    const Status status = store_.restore(record, Store::DurableAt{segment, offset});
+    if (!is_ok(status)) return Verdict::kDamaged;
+    result_.bytes += record.size();
+    if (!is_log_only(header.kind)) result_.records++;
+    return Verdict::kGoOn;
+  }
+
+ private:
+  const RecoveryConfig& config_;
+  Store& store_;
+  const uint64_t resident_from_;
+  RecoveryResult& result_;
+};
+
+// The first segment that memory has room for, with all behind it; at least the last one.
+Status find_resident(FileSystem& files, const std::string& folder,
+                     const std::vector<uint64_t>& segments, uint64_t segment_size,
+                     uint64_t bytes_max, uint64_t& out) {
+  uint64_t bytes = 0;
+  for (size_t i = segments.size(); i-- > 0;) {
+    SegmentReader reader;
+    const Status status = reader.open(files, folder, segments[i]);
+    if (status == Status::kLogCorrupt) break;  // the walk names it
+    if (!is_ok(status)) return status;
+    bytes += std::max(reader.size(), segment_size);
+    if (bytes > bytes_max && i + 1 < segments.size()) break;
+    out = segments[i];
+  }
+  return Status::kOk;
+}
+
+// The log may end below what was thought to stay in memory, as what lay behind was torn: its last
+// segment goes on, and has to be there.
+Status fill_head(FileSystem& files, const std::string& folder, const LogWalk& walk, Store& store) {
+  SegmentReader reader;
+  Status status = reader.open(files, folder, walk.segment());
+  if (!is_ok(status)) return status;
+  const MutableBytes room = store.restore_room(walk.segment(), reader.size(), true);
+  reader.use_room(room);
+  Bytes bytes;
+  return reader.read(0, walk.offset(), bytes);
+}
+
 }  // namespace
 
 RecoveryResult recover_log(FileSystem& files, const RecoveryConfig& config, Store& store) {
@@ -113,23 +177,20 @@ RecoveryResult recover_log(FileSystem& files, const RecoveryConfig& config, Stor
     result.status = Status::kOk;
     return result;
   }
-  const auto take = [&](const RecordView& record, uint64_t segment, uint64_t offset) {
-    const RecordHeader& header = record.header();
-    if (config.cut_after && LogPosition{header.epoch, header.sequence} > *config.cut_after)
-      return LogWalk::Verdict::kStop;
-    if (config.cut_at &&
-        LogPlace{segment, offset} >= LogPlace{config.cut_at->segment, config.cut_at->offset})
-      return LogWalk::Verdict::kStop;
-    const Status status = store.restore(record, Store::DurableAt{segment, offset});
-    if (!is_ok(status)) return LogWalk::Verdict::kDamaged;
-    result.bytes += record.size();
-    if (header.kind != RecordKind::kMark && header.kind != RecordKind::kIndex) result.records++;
-    return LogWalk::Verdict::kGoOn;
-  };
-  if (is_ok(result.status)) result.status = walk.run(take);
+  uint64_t resident_from = 0;
+  if (is_ok(result.status)) {
+    const uint64_t bytes_max = std::min<uint64_t>(config.resident_max, store.config().memory_max);
+    result.status = find_resident(files, folder, walk.segments(), store.config().segment_size,
+                                  bytes_max, resident_from);
+  }
+  Restorer restorer(config, store, resident_from, result);
+  if (is_ok(result.status)) result.status = walk.run(restorer);
+  store.end_restore();
   result.segment = walk.segment();
   result.offset = walk.offset();
   result.last = store.last_position();
+  if (is_ok(result.status) && walk.segment() < resident_from && walk.offset() > kDiskHeaderSize)
+    result.status = fill_head(files, folder, walk, store);
   if (!is_ok(result.status)) return result;
   // What was read is not known to be on disk: a process that died may have left it in the cache.
   if (walk.has_tail()) {

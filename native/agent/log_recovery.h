@@ -46,6 +46,8 @@ struct RecoveryConfig {
   std::optional<LogPosition> cut_after;
   // Drop what lies from here on: its sync failed, so what is read of it may not be on disk.
   std::optional<Store::DurableAt> cut_at = {};
+  // Of the log's end so many bytes are kept in memory, at most what the store may have.
+  uint64_t resident_max = UINT64_MAX;
 };
 
 struct RecoveryResult {

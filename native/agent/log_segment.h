@@ -34,6 +34,8 @@ bool is_zero(Bytes bytes);
 // Is there a whole record of a log at `offset`, with both checksums, zeros behind it, and, if it is
 // a mark, at the place that it names? `bytes` begin with the segment's first byte.
 bool is_sound_at(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment);
+// The same of bytes that begin with the one at `offset`.
+bool is_sound_from(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment);
 
 // The place up to which a mark says that the log was synced; none: {0, 0}.
 LogPlace claim_of(const RecordHeader& mark);

@@ -7,6 +7,12 @@
 #include "native/core/log_format.h"
 
 namespace freshet {
+namespace {
+
+// Records that are looked at before the first of them is taken.
+constexpr size_t kRunMax = 32;
+
+}  // namespace
 
 LogWalk::LogWalk(FileSystem& files, std::string folder, uint64_t cluster, ShardId shard)
     : files_(files), folder_(std::move(folder)), cluster_(cluster), shard_(shard) {}
@@ -22,76 +28,119 @@ Status LogWalk::open() {
   return Status::kOk;
 }
 
-Status LogWalk::load(uint64_t segment) {
-  const Status status = load_segment(files_, folder_, segment, bytes_);
+Status LogWalk::open_segment(uint64_t segment) {
+  const Status status = reader_.open(files_, folder_, segment);
   if (status == Status::kLogCorrupt) offset_ = 0;
   segment_ = segment;
   return status;
-}
-
-bool LogWalk::is_sound(uint64_t offset) const {
-  return is_sound_at(bytes_, offset, shard_, segment_);
-}
-
-bool LogWalk::is_mark(uint64_t offset) const {
-  return is_sound(offset) && RecordView(bytes_.data() + offset).header().kind == RecordKind::kMark;
 }
 
 void LogWalk::note_claim(const RecordHeader& mark) {
   claimed_ = std::max(claimed_, claim_of(mark));
 }
 
-// Anything at all after the end? And do marks there say that the log was synced further?
-void LogWalk::look_behind(uint64_t offset) {
-  if (offset >= bytes_.size() || is_zero(Bytes(bytes_).subspan(offset))) return;
-  has_tail_ = true;
-  const uint64_t begin = std::max<uint64_t>(offset, kDiskHeaderSize);
-  for (uint64_t at = begin; at + sizeof(RecordHeader) <= bytes_.size(); at += kRecordAlignment) {
-    RecordHeader header;
-    std::memcpy(&header, bytes_.data() + at, sizeof header);
-    if (is_mark_at(header, shard_, segment_, at)) note_claim(header);
-  }
-}
-
-Status LogWalk::walk_segment(const Take& take, End& end) {
-  offset_ = 0;
-  end = End::kOpen;
-  const Status status = check_segment_header(
-      {bytes_.data(), std::min(bytes_.size(), kDiskHeaderSize)}, cluster_, shard_, segment_);
-  if (status == Status::kNotFound || status == Status::kLogCorrupt) return Status::kOk;
-  if (!is_ok(status)) return status;
-  bool ending = false;
-  for (offset_ = kDiskHeaderSize; offset_ + sizeof(RecordHeader) <= bytes_.size();) {
-    if (!is_sound(offset_)) return Status::kOk;
-    const RecordView record(bytes_.data() + offset_);
-    const RecordKind kind = record.header().kind;
-    const uint64_t next = offset_ + record.size();
-    // An index seals its segment only together with its mark; alone it is a torn tail.
-    if (kind == RecordKind::kIndex && !is_mark(next)) return Status::kOk;
-    const Verdict verdict = take(record, segment_, offset_);
-    if (verdict == Verdict::kStop) end = End::kStopped;
-    if (verdict == Verdict::kDamaged) end = End::kDamaged;
-    if (verdict != Verdict::kGoOn) return Status::kOk;
-    offset_ = next;
-    if (kind == RecordKind::kMark) note_claim(record.header());
-    if (kind == RecordKind::kMark && ending) {
-      end = End::kSealed;
-      return Status::kOk;
+// Anything at all from `offset` on? And do marks there say that the log was synced further?
+Status LogWalk::look_behind(uint64_t offset) {
+  for (uint64_t at = offset; at < reader_.size();) {
+    Bytes bytes;
+    if (const Status status = reader_.read(at, 1, bytes); !is_ok(status)) return status;
+    if (!is_zero(bytes)) {
+      has_tail_ = true;
+      for (size_t i = at < kDiskHeaderSize ? kDiskHeaderSize - at : 0;
+           i + sizeof(RecordHeader) <= bytes.size(); i += kRecordAlignment) {
+        RecordHeader header;
+        std::memcpy(&header, bytes.data() + i, sizeof header);
+        if (is_mark_at(header, shard_, segment_, at + i)) note_claim(header);
+      }
     }
-    ending = kind == RecordKind::kIndex;
+    at += bytes.size();
   }
   return Status::kOk;
+}
+
+// Finds the run of sound records at `offset_`. An index or a mark stands alone.
+Status LogWalk::gather() {
+  run_.clear();
+  Status status = reader_.read(offset_, sizeof(RecordHeader), ahead_);
+  if (!is_ok(status) || ahead_.size() < sizeof(RecordHeader)) return status;
+  // A length is believed only once its header is; what follows an index is looked at with it.
+  const RecordHeader& header = RecordView(ahead_.data()).header();
+  const uint64_t wanted = padded(header.length) + sizeof header;
+  if (wanted > ahead_.size() && header.length <= kRecordSizeMax && header_crc_matches(header)) {
+    status = reader_.read(offset_, wanted, ahead_);
+    if (!is_ok(status)) return status;
+  }
+  for (size_t used = 0; run_.size() < kRunMax;) {
+    const Bytes rest = ahead_.subspan(used);
+    if (!is_sound_from(rest, offset_ + used, shard_, segment_)) break;
+    const RecordView record(rest.data());
+    const bool is_alone = is_log_only(record.header().kind);
+    if (!is_alone || run_.empty()) run_.push_back(record);
+    if (is_alone) break;
+    used += record.size();
+  }
+  return Status::kOk;
+}
+
+// None: more may follow.
+std::optional<LogWalk::End> LogWalk::take_run(LogTaker& taker) {
+  taker.expect(run_);
+  for (const RecordView& record : run_) {
+    const RecordHeader& header = record.header();
+    const uint64_t next = offset_ + record.size();
+    if (header.kind == RecordKind::kIndex) {
+      // It seals its segment only together with its mark; alone it is a torn tail.
+      const Bytes rest = ahead_.subspan(record.size());
+      const bool is_marked = is_sound_from(rest, next, shard_, segment_) &&
+                             RecordView(rest.data()).header().kind == RecordKind::kMark;
+      if (!is_marked) return End::kOpen;
+    }
+    const LogTaker::Verdict verdict = taker.take(record, segment_, offset_);
+    if (verdict == LogTaker::Verdict::kStop) return End::kStopped;
+    if (verdict == LogTaker::Verdict::kDamaged) return End::kDamaged;
+    offset_ = next;
+    if (header.kind == RecordKind::kMark) {
+      note_claim(header);
+      if (ending_) return End::kSealed;
+    }
+    ending_ = header.kind == RecordKind::kIndex;
+  }
+  return std::nullopt;
+}
+
+Status LogWalk::walk_segment(LogTaker& taker, End& end) {
+  offset_ = 0;
+  end = End::kOpen;
+  ending_ = false;
+  const MutableBytes room = taker.room(segment_, reader_.size());
+  if (!room.empty()) reader_.use_room(room);
+  Bytes block;
+  Status status = reader_.read(0, kDiskHeaderSize, block);
+  if (!is_ok(status)) return status;
+  status = check_segment_header(block.first(std::min(block.size(), kDiskHeaderSize)), cluster_,
+                                shard_, segment_);
+  if (status == Status::kNotFound || status == Status::kLogCorrupt) return Status::kOk;
+  if (!is_ok(status)) return status;
+  for (offset_ = kDiskHeaderSize;;) {
+    status = gather();
+    if (!is_ok(status) || run_.empty()) return status;
+    if (const std::optional<End> ended = take_run(taker)) {
+      end = *ended;
+      return Status::kOk;
+    }
+  }
 }
 
 // The log ends at (segment_, offset_), in the segment at `index`: is that where it may end?
 Status LogWalk::settle(size_t index, bool stopped) {
   const LogPlace place{segment_, offset_};
-  look_behind(offset_);
-  for (size_t later = index + 1; later < segments_.size(); later++) {
+  Status status = look_behind(offset_);
+  for (size_t later = index + 1; is_ok(status) && later < segments_.size(); later++) {
     has_tail_ = true;
-    if (const Status status = load(segments_[later]); !is_ok(status)) return status;
-    look_behind(0);
+    status = open_segment(segments_[later]);
+    if (is_ok(status)) status = look_behind(0);
   }
+  if (!is_ok(status)) return status;
   segment_ = place.segment;
   offset_ = place.offset;
   if (stopped) {
@@ -101,16 +150,16 @@ Status LogWalk::settle(size_t index, bool stopped) {
   return claimed_ > place ? Status::kLogCorrupt : Status::kOk;
 }
 
-Status LogWalk::run(const Take& take) {
+Status LogWalk::run(LogTaker& taker) {
   for (size_t index = 0; index < segments_.size(); index++) {
     if (segments_[index] != index) {  // one is missing
       segment_ = index;
       offset_ = 0;
       return Status::kLogCorrupt;
     }
-    if (const Status status = load(segments_[index]); !is_ok(status)) return status;
+    if (const Status status = open_segment(segments_[index]); !is_ok(status)) return status;
     End end = End::kOpen;
-    if (const Status status = walk_segment(take, end); !is_ok(status)) return status;
+    if (const Status status = walk_segment(taker, end); !is_ok(status)) return status;
     if (end == End::kSealed && index + 1 < segments_.size()) continue;
     // What a crash tears is not sound: a sound record that does not fit is damage wherever it lies.
     if (end == End::kDamaged) return Status::kLogCorrupt;

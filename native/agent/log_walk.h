@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "native/agent/log_segment.h"
+#include "native/agent/segment_reader.h"
 #include "native/core/record.h"
 #include "native/core/status.h"
 #include "native/core/types.h"
@@ -18,20 +20,30 @@
 
 namespace freshet {
 
+// Who is given what a log holds.
+class LogTaker {
+ public:
+  enum class Verdict : uint8_t { kGoOn, kStop, kDamaged };
+
+  virtual ~LogTaker() = default;
+  // Room for a segment's file that is about to be read; empty: its bytes need not stay.
+  virtual MutableBytes room(uint64_t segment, uint64_t file_size) = 0;
+  // These records are taken next, one by one.
+  virtual void expect(std::span<const RecordView> run) = 0;
+  virtual Verdict take(const RecordView& record, uint64_t segment, uint64_t offset) = 0;
+};
+
 class LogWalk {
  public:
   LogWalk(FileSystem& files, std::string folder, uint64_t cluster, ShardId shard);
 
-  enum class Verdict : uint8_t { kGoOn, kStop, kDamaged };
-  using Take = std::function<Verdict(const RecordView& record, uint64_t segment, uint64_t offset)>;
-
   // kNotFound: there is no such folder. kLogCorrupt: a segment is missing.
   Status open();
-  // Gives every sound record in order to `take`, marks and indexes too, until the end or kStop.
+  // Gives every sound record in order to `taker`, marks and indexes too, until the end or kStop.
   // kLogCorrupt: damage at (segment(), offset()): below what a mark says was synced, or refused by
-  // `take`.
+  // the taker.
   // kNewerFormat, kWrongCluster: as a segment's header says.
-  Status run(const Take& take);
+  Status run(LogTaker& taker);
   // Syncs the segments that a crash may have left in the cache.
   Status sync_last();
 
@@ -44,12 +56,12 @@ class LogWalk {
  private:
   enum class End : uint8_t { kSealed, kOpen, kStopped, kDamaged };
 
-  Status load(uint64_t segment);
-  bool is_sound(uint64_t offset) const;
-  bool is_mark(uint64_t offset) const;
-  Status walk_segment(const Take& take, End& end);
+  Status open_segment(uint64_t segment);
+  Status gather();
+  std::optional<End> take_run(LogTaker& taker);
+  Status walk_segment(LogTaker& taker, End& end);
   void note_claim(const RecordHeader& mark);
-  void look_behind(uint64_t offset);
+  Status look_behind(uint64_t offset);
   Status settle(size_t index, bool stopped);
 
   FileSystem& files_;
@@ -57,7 +69,10 @@ class LogWalk {
   const uint64_t cluster_;
   const ShardId shard_;
   std::vector<uint64_t> segments_;
-  std::vector<std::byte> bytes_;  // of the segment at hand
+  SegmentReader reader_;         // of the segment at hand
+  Bytes ahead_;                  // what is read of it from offset_ on
+  std::vector<RecordView> run_;  // the sound records that it begins with
+  bool ending_ = false;          // the segment's index was taken
   uint64_t segment_ = 0;
   uint64_t offset_ = 0;
   bool has_tail_ = false;

@@ -160,6 +160,7 @@ class Member {
   // `recovery`: what is to be cut.
   void recover(StoreConfig store, RecoveryConfig recovery, Token token);
   void begin_reopen(ShardId shard, Token token);
+  void bring_back(ShardId shard, uint64_t segment);
   // The log of a shard as it is when a job looks at it.
   struct LogAtHand {
     ShardView* view = nullptr;
@@ -190,6 +191,7 @@ class Member {
     RecoveryConfig recovery;
   };
   std::unordered_map<ShardId, Reopening> reopening_;
+  bool is_bringing_back_ = false;  // one segment at a time
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Agent> agent_;

@@ -3,9 +3,16 @@
 #include <cstdio>
 
 #include "native/agent/member.h"
+#include "native/agent/sealed_segment.h"
+#include "native/core/log_format.h"
 
 namespace freshet {
 namespace {
+
+// Of a log that is opened only the segment that goes on is in memory. Whatever is read of the rest
+// comes there then: a start that fills memory takes several times as long, most of it for pages
+// that nobody asks for.
+constexpr uint64_t kRecoveredResidentMax = 0;
 
 void append_number(std::string& out, const char* name, auto value) {
   out += out.empty() ? "{\"" : ",\"";
@@ -59,6 +66,7 @@ void Member::recover(StoreConfig config, RecoveryConfig recovery, Token token) {
   recovery.data = config_.data_folder;
   recovery.cluster = folder_cluster();
   recovery.disk = folder_->disk();
+  recovery.resident_max = kRecoveredResidentMax;
   const Status posted = jobs_->post([this, shard, config, recovery, token] {
     auto store = std::make_shared<Store>(config);
     const RecoveryResult result = recover_log(*files_, recovery, *store);
@@ -216,10 +224,11 @@ Status Member::scan(ScanRequest request, Token token) {
     const Status status = query_->scan(*view, request, *bytes);
     const ShardId shard = request.shard;
     const LogPlace damage = query_->damage(shard);
-    mail([this, shard, status, damage, bytes, token] {
+    mail([this, shard, status, damage, bytes, token, read = query_->take_segment(shard)] {
       if (status == Status::kLogCorrupt)
         agent_->report_damage(shard, status, damage.segment, damage.offset);
       agent_->answer(token, status, std::move(*bytes));
+      if (read) bring_back(shard, *read);
     });
   });
 }
@@ -232,11 +241,33 @@ Status Member::read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint3
   return post_job([this, shard, segment, offset, length, token] {
     auto bytes = std::make_shared<ResultBytes>();
     const Status status = query_->read_cold(shard, segment, offset, length, *bytes);
-    mail([this, shard, segment, offset, status, bytes, token] {
+    mail([this, shard, segment, offset, status, bytes, token, read = query_->take_segment(shard)] {
       if (status == Status::kLogCorrupt) agent_->report_damage(shard, status, segment, offset);
       agent_->answer(token, status, std::move(*bytes));
+      if (read) bring_back(shard, *read);
     });
   });
+}
+
+// From the agent's thread: what is read from disk is read again, perhaps, and there may be room.
+void Member::bring_back(ShardId shard, uint64_t segment) {
+  const ShardHost* host = agent_->find(shard);
+  if (is_bringing_back_ || host == nullptr || !host->is_open() ||
+      !host->store()->has_room_for(segment))
+    return;
+  const std::shared_ptr<Store> store = host->store();
+  const Status posted = jobs_->post([this, shard, segment, store] {
+    const auto read = std::make_shared<SealedSegment>();
+    const Status status = read_sealed(*files_, shard_folder(config_.data_folder, shard),
+                                      folder_cluster(), shard, segment, *read);
+    mail([this, shard, segment, store, status, read] {
+      is_bringing_back_ = false;
+      if (status == Status::kLogCorrupt)
+        agent_->report_damage(shard, status, segment, read->offset);
+      if (is_ok(status)) (void)store->bring_back(segment, std::move(read->block), read->used);
+    });
+  });
+  is_bringing_back_ = is_ok(posted);
 }
 
 Status Member::subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,

@@ -50,6 +50,11 @@ LogPlace QueryRunner::damage(ShardId shard) const {
   return found == logs_.end() ? LogPlace{} : found->second->damage();
 }
 
+std::optional<uint64_t> QueryRunner::take_segment(ShardId shard) {
+  const auto found = logs_.find(shard);
+  return found == logs_.end() ? std::nullopt : found->second->take_segment();
+}
+
 std::optional<Store::DurableAt> QueryRunner::place_of(const ShardView& view, Version version) {
   const ShardReaders::Access access = readers_.access(view);
   if (access.reader == nullptr) return std::nullopt;

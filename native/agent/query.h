@@ -63,6 +63,8 @@ class QueryRunner {
   Status read_log(ShardId shard, LogPosition after, size_t size_max, std::vector<std::byte>& out);
   // Where the last call for the shard that answered kLogCorrupt found it.
   LogPlace damage(ShardId shard) const;
+  // A segment of which the calls since this was asked have read records from disk.
+  std::optional<uint64_t> take_segment(ShardId shard);
   std::optional<Store::DurableAt> place_of(const ShardView& view, Version version);
 
  private:

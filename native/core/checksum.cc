@@ -37,15 +37,16 @@ constexpr std::array<std::array<uint32_t, 256>, 8> make_tables() {
 }
 constexpr auto kTables = make_tables();
 
-uint64_t load64(const uint8_t* at) {
-  uint64_t word;
+template <typename Word>
+Word load(const uint8_t* at) {
+  Word word;
   std::memcpy(&word, at, sizeof word);
   return word;
 }
 
 uint32_t run_table(const uint8_t* at, size_t size, uint32_t crc) {
   for (; size >= 8; at += 8, size -= 8) {
-    const uint64_t word = load64(at) ^ crc;
+    const uint64_t word = load<uint64_t>(at) ^ crc;
     crc = 0;
     for (size_t t = 0; t < 8; t++) crc ^= kTables[7 - t][(word >> (8 * t)) & 0xFF];
   }
@@ -96,6 +97,12 @@ uint32_t shift_stream(uint32_t crc) {
 FRESHET_CRC_TARGET inline uint32_t step8(uint32_t crc, uint64_t word) {
   return static_cast<uint32_t>(_mm_crc32_u64(crc, word));
 }
+FRESHET_CRC_TARGET inline uint32_t step4(uint32_t crc, uint32_t word) {
+  return _mm_crc32_u32(crc, word);
+}
+FRESHET_CRC_TARGET inline uint32_t step2(uint32_t crc, uint16_t word) {
+  return _mm_crc32_u16(crc, word);
+}
 FRESHET_CRC_TARGET inline uint32_t step1(uint32_t crc, uint8_t byte) {
   return _mm_crc32_u8(crc, byte);
 }
@@ -104,6 +111,12 @@ bool detect() { return __builtin_cpu_supports("sse4.2"); }
 #define FRESHET_CRC_TARGET __attribute__((target("+crc")))
 FRESHET_CRC_TARGET inline uint32_t step8(uint32_t crc, uint64_t word) {
   return __crc32cd(crc, word);
+}
+FRESHET_CRC_TARGET inline uint32_t step4(uint32_t crc, uint32_t word) {
+  return __crc32cw(crc, word);
+}
+FRESHET_CRC_TARGET inline uint32_t step2(uint32_t crc, uint16_t word) {
+  return __crc32ch(crc, word);
 }
 FRESHET_CRC_TARGET inline uint32_t step1(uint32_t crc, uint8_t byte) {
   return __crc32cb(crc, byte);
@@ -117,17 +130,25 @@ FRESHET_CRC_TARGET uint32_t run_hardware(const uint8_t* at, size_t size, uint32_
     uint32_t b = 0;
     uint32_t c = 0;
     for (size_t i = 0; i < kStream; i += 8) {
-      a = step8(a, load64(at + i));
-      b = step8(b, load64(at + kStream + i));
-      c = step8(c, load64(at + 2 * kStream + i));
+      a = step8(a, load<uint64_t>(at + i));
+      b = step8(b, load<uint64_t>(at + kStream + i));
+      c = step8(c, load<uint64_t>(at + 2 * kStream + i));
     }
     crc = shift_stream(shift_stream(a) ^ b) ^ c;
     at += 3 * kStream;
     size -= 3 * kStream;
   }
-  for (; size >= 8; at += 8, size -= 8) crc = step8(crc, load64(at));
-  for (; size > 0; at++, size--) crc = step1(crc, *at);
-  return crc;
+  for (; size >= 8; at += 8, size -= 8) crc = step8(crc, load<uint64_t>(at));
+  // Each step waits for the one before: what is left takes three at most.
+  if (size & 4) {
+    crc = step4(crc, load<uint32_t>(at));
+    at += 4;
+  }
+  if (size & 2) {
+    crc = step2(crc, load<uint16_t>(at));
+    at += 2;
+  }
+  return (size & 1) ? step1(crc, *at) : crc;
 }
 
 const bool kDetected = detect();

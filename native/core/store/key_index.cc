@@ -53,6 +53,17 @@ KeyEntry* KeyIndex::find(std::string_view key, uint64_t hash) const {
   return entry;
 }
 
+void KeyIndex::prefetch(uint64_t hash) const {
+  const Table& table = *view_.load(std::memory_order_relaxed)->current;
+  __builtin_prefetch(&table.cells[hash & table.mask]);
+}
+
+const KeyEntry* KeyIndex::peek(uint64_t hash) const {
+  const Table& table = *view_.load(std::memory_order_relaxed)->current;
+  const uint64_t cell = table.cells[hash & table.mask].load(std::memory_order_relaxed);
+  return ((cell ^ hash) & ~kPointerMask) == 0 ? entry_of(cell) : nullptr;
+}
+
 void KeyIndex::put(Table& table, KeyEntry* entry) {
   size_t i = entry->hash & table.mask;
   while (table.cells[i].load(std::memory_order_relaxed) != 0) i = (i + 1) & table.mask;

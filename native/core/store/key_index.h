@@ -28,6 +28,10 @@ class KeyIndex {
   KeyIndex& operator=(const KeyIndex&) = delete;
 
   KeyEntry* find(std::string_view key, uint64_t hash) const;
+  // For the writer, before a find(): brings near where it looks first, and says what is there, of
+  // this key or another (null: nothing).
+  void prefetch(uint64_t hash) const;
+  const KeyEntry* peek(uint64_t hash) const;
   void insert(KeyEntry* entry);  // its key is not there yet
 
  private:

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 namespace freshet {
 
@@ -14,6 +15,31 @@ enum class PageUse { kPlain, kHuge };
 // `size` zero bytes, aligned to a page, without swap reservation. Dies when the system refuses.
 std::byte* map_memory(size_t size, PageUse use);
 void unmap_memory(std::byte* memory, size_t size);
+
+// A block of it with one owner.
+class MappedBlock {
+ public:
+  MappedBlock() = default;
+  MappedBlock(size_t size, PageUse use) : memory_(map_memory(size, use)), size_(size) {}
+  ~MappedBlock() {
+    if (memory_ != nullptr) unmap_memory(memory_, size_);
+  }
+  MappedBlock(MappedBlock&& other) noexcept
+      : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  MappedBlock& operator=(MappedBlock&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+
+  std::byte* data() const { return memory_; }
+  size_t size() const { return size_; }
+  std::byte* release() { return std::exchange(memory_, nullptr); }  // the caller's to unmap
+
+ private:
+  std::byte* memory_ = nullptr;
+  size_t size_ = 0;
+};
 
 // An array whose untouched parts take no memory. Elements start as zero bytes, which must be a
 // valid state of T; no constructor or destructor runs.

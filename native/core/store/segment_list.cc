@@ -85,6 +85,10 @@ SegmentList::Staged SegmentList::stage(size_t payload) {
   return {take_memory(capacity), capacity};
 }
 
+SegmentList::Staged SegmentList::stage_cold(size_t payload) const {
+  return {nullptr, capacity_for(payload)};
+}
+
 Segment& SegmentList::adopt(Staged staged) {
   return install(take_id(), staged.memory, staged.capacity);
 }
@@ -115,6 +119,16 @@ void SegmentList::retire_memory(Segment& segment, bool frees_id) {
 void SegmentList::drop_memory(Segment& segment) {
   FRESHET_CHECK(segment.sealed && segment.memory != nullptr);
   retire_memory(segment, false);
+}
+
+void SegmentList::bring_back(Segment& segment, MappedBlock block) {
+  FRESHET_CHECK_VALUES(segment.memory == nullptr && block.size() >= segment.used, segment.id,
+                       block.size());
+  segment.capacity = block.size();
+  segment.memory = block.release();
+  resident_.store(resident_.load(std::memory_order_relaxed) + segment.capacity,
+                  std::memory_order_relaxed);
+  bases_[segment.id].store(segment.memory, std::memory_order_release);
 }
 
 void SegmentList::release(Segment& segment) {

@@ -55,6 +55,7 @@ class SegmentList {
     size_t capacity = 0;
   };
   Staged stage(size_t payload);
+  Staged stage_cold(size_t payload) const;  // without memory
   Segment& adopt(Staged staged);
   void discard(Staged staged);
 
@@ -66,7 +67,8 @@ class SegmentList {
   size_t count() const { return segments_.size(); }
   bool has(uint32_t id) const { return id < segments_.size() && segments_[id] != nullptr; }
 
-  void drop_memory(Segment& segment);  // goes cold; its description stays
+  void drop_memory(Segment& segment);                    // goes cold; its description stays
+  void bring_back(Segment& segment, MappedBlock block);  // memory for a cold one
   void release(Segment& segment);  // volatile: memory and id are used again after a grace period
 
   // For readers: where a record lies now, or null if its segment is not in memory.

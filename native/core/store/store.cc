@@ -29,6 +29,11 @@ void Store::on_batch_synced(const LogBatch& batch) { impl_->on_batch_synced(batc
 void Store::on_log_failed() { impl_->log_failed = true; }
 bool Store::maintain(size_t bytes_max) { return impl_->maintain(bytes_max); }
 
+bool Store::has_room_for(uint64_t segment) const { return impl_->has_room_for(segment); }
+bool Store::bring_back(uint64_t segment, MappedBlock block, size_t used) {
+  return impl_->bring_back(segment, std::move(block), used);
+}
+
 Version Store::newest_version() const { return impl_->newest_version(); }
 Micros Store::newest_time() const { return impl_->newest_time.load(std::memory_order_relaxed); }
 LogPosition Store::last_position() const { return impl_->last_position; }
@@ -44,6 +49,12 @@ void Store::publish_persisted(Version version) {
 Status Store::restore(const RecordView& record, std::optional<DurableAt> durable) {
   return impl_->restore(record, durable);
 }
+
+MutableBytes Store::restore_room(uint64_t segment, size_t file_size, bool stays) {
+  return impl_->restore_room(static_cast<uint32_t>(segment), file_size, stays);
+}
+void Store::end_restore() { impl_->end_restore(); }
+void Store::expect(std::span<const RecordView> run) { impl_->expect(run); }
 
 Status Store::cut_back(LogPosition position) {
   if (!impl_->config.persistent) return Status::kInvalidArgument;

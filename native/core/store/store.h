@@ -19,12 +19,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "native/core/outputs.h"
 #include "native/core/record.h"
 #include "native/core/status.h"
+#include "native/core/store/mapped_memory.h"
 #include "native/core/types.h"
 
 namespace freshet {
@@ -137,6 +139,12 @@ class Store {
   // about 50 µs). Call it when idle, and once a pass. Returns true if more is to be done.
   bool maintain(size_t bytes_max);
 
+  // Would this segment, which is sealed and on disk alone, fit into memory now?
+  bool has_room_for(uint64_t segment) const;
+  // Takes such a segment's bytes, checked and each at its offset, up to `used`, where it ends.
+  // False: there is no room, or it ends elsewhere; nothing changed.
+  bool bring_back(uint64_t segment, MappedBlock block, size_t used);
+
   Version newest_version() const;
   Micros newest_time() const;
   LogPosition last_position() const;  // of the last record that is or will be logged
@@ -162,6 +170,14 @@ class Store {
   // Takes a record that already has its final header: from the log at start, or from another
   // member. In order. With `durable` its bytes are in the file at that place already.
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  // Room for a segment's file that is read to be restored from, each byte at its offset; a record
+  // that restore() finds there already is not copied. Empty: the segment is not to stay in memory
+  // (`stays`), and its records may lie anywhere. Asked for again of the last segment, it makes one
+  // that was not to stay do so, and the caller fills it.
+  MutableBytes restore_room(uint64_t segment, size_t file_size, bool stays);
+  void end_restore();  // no room that was given is filled any more
+  // restore() of these follows, in this order: what it will look up is brought near.
+  void expect(std::span<const RecordView> run);
   // Drops everything after `position`: a tail that the group did not keep. Before anyone reads or
   // subscribes, with all of it synced. Persistent stores only. kCold: not all of it is in memory.
   // The files stay as they are: recover_log() with `cut_after` cuts both, into a fresh store.

@@ -40,6 +40,7 @@ Store::Impl::Impl(StoreConfig given)
 
 Store::Impl::~Impl() {
   for (Large& large : large_) segments_.discard(large.staged);
+  segments_.discard(room_);
   delete epochs_.load(std::memory_order_relaxed);
   reclaimer.collect_all();
 }

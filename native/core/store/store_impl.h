@@ -62,11 +62,16 @@ class Store::Impl final : public Subscriptions::Source {
   bool close_batch(Sequence delivered, LogBatch& out);
   bool close_idle(LogBatch& out);
   void on_batch_synced(const LogBatch& batch);
+  bool has_room_for(uint64_t segment) const;
+  bool bring_back(uint64_t segment, MappedBlock block, size_t used);
   DurableAt synced_end() const { return {synced_.segment, synced_.offset}; }
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
 
   // store_restore.cc
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  MutableBytes restore_room(uint32_t segment, size_t file_size, bool stays);
+  void end_restore();
+  void expect(std::span<const RecordView> run);
   Status replay_until(LogPosition position, Impl& into);
 
   // store_clean.cc
@@ -156,6 +161,7 @@ class Store::Impl final : public Subscriptions::Source {
 
   // store_restore.cc
   Status restore_version(const RecordView& record, Location location);
+  void begin_restored(uint32_t segment, size_t payload);
   Location place_restored(const RecordView& record, std::optional<DurableAt> durable);
 
   // store_clean.cc
@@ -210,6 +216,10 @@ class Store::Impl final : public Subscriptions::Source {
   uint32_t read_hint_segment_ = 0;
   size_t read_hint_offset_ = 0;
   std::vector<ControlRecord> controls_;
+
+  // Rebuilding: where the next segment's records are read to, or that they are not kept.
+  std::optional<uint32_t> room_of_;
+  SegmentList::Staged room_;
 
   // The cleaner.
   Segment* victim_ = nullptr;

@@ -2,6 +2,7 @@
 // order.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "native/core/check.h"
 #include "native/core/store/store_impl.h"
@@ -146,10 +147,27 @@ void Store::Impl::drop_cold_memory() {
   while (segments_.resident_bytes() > config.memory_max && resident_from_ < segments_.count()) {
     Segment& segment = segments_.at(resident_from_);
     if (!segment.sealed || segment.synced < segment.used) return;
-    segments_.drop_memory(segment);
+    if (segment.memory != nullptr) segments_.drop_memory(segment);
     resident_from_++;
     reclaimer.collect();
   }
+}
+
+bool Store::Impl::has_room_for(uint64_t number) const {
+  if (is_volatile() || number >= segments_.count()) return false;
+  const Segment& segment = segments_.at(static_cast<uint32_t>(number));
+  return segment.memory == nullptr && segment.sealed &&
+         segments_.resident_bytes() + segment.capacity <= config.memory_max;
+}
+
+bool Store::Impl::bring_back(uint64_t number, MappedBlock block, size_t used) {
+  if (!has_room_for(number)) return false;
+  Segment& segment = segments_.at(static_cast<uint32_t>(number));
+  if (used != segment.used || block.size() < used) return false;
+  segments_.bring_back(segment, std::move(block));
+  // The oldest go first when memory runs short.
+  resident_from_ = std::min(resident_from_, segment.id);
+  return true;
 }
 
 // Where the first record after `after` may begin; false: that segment is not in memory.

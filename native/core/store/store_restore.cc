@@ -19,20 +19,54 @@ Location Store::Impl::place_restored(const RecordView& record, std::optional<Dur
   const auto id = static_cast<uint32_t>(durable->segment);
   const size_t payload =
       durable->offset - segments_.start() + size + size / kIndexStep * sizeof(IndexEntry) + 1024;
-  if (head_ == nullptr || head_->id != id) {
-    if (head_ != nullptr) head_->sealed = true;
-    FRESHET_CHECK_VALUES(id == segments_.count(), id, segments_.count());
-    head_ = &segments_.open(payload);
-  }
+  if (head_ == nullptr || head_->id != id) begin_restored(id, payload);
   FRESHET_CHECK_VALUES(durable->offset == head_->used, durable->offset, head_->used);
-  if (head_->used + size > head_->capacity) segments_.enlarge(*head_, payload);
-  std::memcpy(head_->memory + head_->used, record.start(), size);
+  if (head_->memory != nullptr) {
+    if (head_->used + size > head_->capacity) segments_.enlarge(*head_, payload);
+    std::byte* to = head_->memory + head_->used;
+    if (to != record.start()) std::memcpy(to, record.start(), size);
+  }
   location = Location(id, head_->used, size, record.header().kind == RecordKind::kRemove);
   head_->used += size;
   head_->closed = head_->synced = head_->used;
   closing_ = id;
   synced_ = {id, head_->used};
   return location;
+}
+
+void Store::Impl::begin_restored(uint32_t segment, size_t payload) {
+  FRESHET_CHECK_VALUES(segment == segments_.count(), segment, segments_.count());
+  if (head_ != nullptr) head_->sealed = true;
+  if (room_of_ == segment) {
+    head_ = &segments_.adopt(room_);
+    room_ = {};
+    room_of_.reset();
+  } else {
+    head_ = &segments_.open(payload);
+  }
+}
+
+MutableBytes Store::Impl::restore_room(uint32_t segment, size_t file_size, bool stays) {
+  FRESHET_CHECK(config.persistent);
+  if (head_ != nullptr && head_->id == segment) {
+    FRESHET_CHECK(stays && head_->memory == nullptr);
+    segments_.bring_back(*head_, MappedBlock(head_->capacity, PageUse::kHuge));
+    return {head_->memory, head_->capacity};
+  }
+  end_restore();
+  // What is written behind it later takes its marks and its index too.
+  const size_t payload = file_size <= config.segment_size
+                             ? 0
+                             : file_size + file_size / kIndexStep * sizeof(IndexEntry) + 1024;
+  room_ = stays ? segments_.stage(payload) : segments_.stage_cold(payload);
+  room_of_ = segment;
+  return stays ? MutableBytes{room_.memory, room_.capacity} : MutableBytes{};
+}
+
+void Store::Impl::end_restore() {
+  segments_.discard(room_);
+  room_ = {};
+  room_of_.reset();
 }
 
 // The sessions of a volatile shard, up to its last record: what is retained does not tell them all.
@@ -125,6 +159,32 @@ Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> d
   if (header.kind == RecordKind::kControl) take_control(record, control);
   if (takes_version(header.kind)) return restore_version(record, location);
   return Status::kOk;
+}
+
+// Each step of a look-up waits for memory; those of many records wait together.
+void Store::Impl::expect(std::span<const RecordView> run) {
+  std::array<uint64_t, 32> hashes;
+  for (; !run.empty(); run = run.subspan(std::min(run.size(), hashes.size()))) {
+    const size_t count = std::min(run.size(), hashes.size());
+    for (size_t i = 0; i < count; i++) {
+      hashes[i] = xxh3_64(run[i].key());
+      index_.prefetch(hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+      const KeyEntry* entry = index_.peek(hashes[i]);
+      if (entry == nullptr) continue;
+      __builtin_prefetch(entry);
+      __builtin_prefetch(entry->next);
+    }
+    for (size_t i = 0; i < count; i++) {
+      const KeyEntry* entry = index_.peek(hashes[i]);
+      if (entry == nullptr) continue;
+      const VersionSlot* newest = slots.find(entry->newest.load(std::memory_order_relaxed));
+      if (newest == nullptr) continue;
+      __builtin_prefetch(newest, 1);
+      __builtin_prefetch(&newest->next_gap, 1);
+    }
+  }
 }
 
 Status Store::Impl::restore_version(const RecordView& record, Location location) {

@@ -5,7 +5,9 @@
 namespace freshet {
 namespace {
 
-constexpr size_t kSlabSize = size_t{1} << 20;
+// A long history is worth huge pages: few faults while it is rebuilt, short ways to old versions.
+constexpr size_t kFirstSlabSize = size_t{1} << 20;
+constexpr size_t kSlabSize = size_t{4} << 20;
 
 }  // namespace
 
@@ -14,15 +16,19 @@ VersionSlots::VersionSlots(Reclaimer& reclaimer) : reclaimer_(reclaimer), folder
 VersionSlots::~VersionSlots() {
   for (PageRef* folder : made_folders_)
     unmap_memory(reinterpret_cast<std::byte*>(folder), kFolderPages * sizeof(PageRef));
-  for (std::byte* slab : slabs_) unmap_memory(slab, kSlabSize);
+  for (size_t i = 0; i < slabs_.size(); i++)
+    unmap_memory(slabs_[i], i == 0 ? kFirstSlabSize : kSlabSize);
 }
 
 VersionSlots::Page* VersionSlots::take_page() {
   if (spare_.empty()) {
-    std::byte* slab = map_memory(kSlabSize, PageUse::kPlain);
+    const bool is_first = slabs_.empty();
+    const size_t size = is_first ? kFirstSlabSize : kSlabSize;
+    std::byte* slab = map_memory(size, is_first ? PageUse::kPlain : PageUse::kHuge);
     slabs_.push_back(slab);
-    for (size_t at = 0; at + sizeof(Page) <= kSlabSize; at += sizeof(Page))
-      spare_.push_back(reinterpret_cast<Page*>(slab + at));
+    // The first of them is taken first: memory is touched from its beginning on.
+    for (size_t n = size / sizeof(Page); n-- > 0;)
+      spare_.push_back(reinterpret_cast<Page*>(slab + n * sizeof(Page)));
   }
   Page* page = spare_.back();
   spare_.pop_back();

@@ -26,14 +26,15 @@ class LogRig {
  public:
   explicit LogRig(FileSystem& files) : files_(files) {}
 
-  RecoveryResult open(std::optional<LogPosition> cut_after = std::nullopt) {
-    store = std::make_unique<Store>(rig_store());
+  RecoveryResult open(std::optional<LogPosition> cut_after = std::nullopt,
+                      StoreConfig config = rig_store()) {
+    store = std::make_unique<Store>(config);
     const RecoveryResult result =
         recover_log(files_, {"/data", kCluster, kDisk, cut_after}, *store);
-    LogWriterConfig config{.data = "/data", .cluster = kCluster, .disk = kDisk};
-    config.prepare_step = 8 << 10;
-    config.threads = false;
-    writer = std::make_unique<LogWriter>(files_, config, nullptr);
+    LogWriterConfig written{.data = "/data", .cluster = kCluster, .disk = kDisk};
+    written.prepare_step = 8 << 10;
+    written.threads = false;
+    writer = std::make_unique<LogWriter>(files_, written, nullptr);
     failed = !is_ok(writer->start());
     feed = std::make_unique<Feeder>(*store);
     feed->epoch = result.last.epoch + 1;
