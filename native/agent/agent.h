@@ -33,7 +33,6 @@ struct AgentConfig {
   Nanos heartbeat = 50'000'000;
   Nanos silence = 1'200'000'000;
   Nanos lease = 400'000'000;
-  MembershipCanary canary = MembershipCanary::kNone;
   std::function<Nanos()> now;    // monotonic, counts while the machine sleeps
   std::function<Micros()> wall;  // hybrid clocks start from it; read once
   // Writes a view record; views().recorded(vote), or not_recorded(vote), follows on this thread.

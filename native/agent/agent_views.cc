@@ -20,7 +20,6 @@ ViewHost::Context Agent::view_context() {
   limits.detector.silence_max = std::max(config_.silence, limits.detector.silence_max);
   return {config_.node,
           limits,
-          config_.canary,
           transport_,
           rows_,
           shared_.view,

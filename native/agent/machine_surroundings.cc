@@ -33,7 +33,6 @@ class MachineSurroundings final : public Surroundings {
   std::shared_ptr<FileSystem> files() override { return make_posix_file_system(); }
   bool has_threads() const override { return true; }
   void on_job() override {}
-  MembershipCanary canary() const override { return MembershipCanary::kNone; }
 
   Status open_transport(const MemberConfig& config, uint64_t incarnation,
                         std::unique_ptr<Transport>& out, uint16_t& port) override {

@@ -57,7 +57,6 @@ Status Member::start(std::function<void()> wake_loop) {
   agent.silence = config_.silence;
   agent.now = [this] { return around_->boot_now(); };
   agent.wall = [this] { return around_->wall_now(); };
-  agent.canary = around_->canary();
   agent.lease = std::max(agent.lease, kLeaseBeats * config_.heartbeat);
   if (!config_.data_folder.empty())
     agent.write_record = [this](std::vector<std::byte> record, uint64_t vote) {

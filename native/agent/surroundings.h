@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "native/core/view/membership.h"
+#include "native/core/types.h"
 #include "native/io/file.h"
 #include "native/io/transport.h"
 
@@ -31,7 +31,6 @@ class Surroundings {
   virtual bool has_threads() const = 0;
   // Without threads: a job was posted.
   virtual void on_job() = 0;
-  virtual MembershipCanary canary() const = 0;
 };
 
 // Those of this machine.

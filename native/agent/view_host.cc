@@ -39,8 +39,8 @@ std::vector<std::byte> encode_view_record(const View& committed, const View* pre
 
 ViewHost::ViewHost(Context context, uint64_t incarnation)
     : context_(std::move(context)),
-      membership_(std::make_unique<Membership>(MemberId{context_.me, incarnation}, context_.limits,
-                                               context_.canary)) {}
+      membership_(
+          std::make_unique<Membership>(MemberId{context_.me, incarnation}, context_.limits)) {}
 
 void ViewHost::add_peer(NodeId node) {
   if (std::find(peers_.begin(), peers_.end(), node) != peers_.end()) return;
@@ -241,8 +241,7 @@ void ViewHost::leave() {
 }
 
 void ViewHost::renew(uint64_t incarnation) {
-  membership_ = std::make_unique<Membership>(MemberId{context_.me, incarnation}, context_.limits,
-                                             context_.canary);
+  membership_ = std::make_unique<Membership>(MemberId{context_.me, incarnation}, context_.limits);
   membership_->set_disk(disk_);
   for (const NodeId node : peers_) grant(node);
   context_.lease_until.store(INT64_MAX);

@@ -71,7 +71,6 @@ class ViewHost {
   struct Context {
     NodeId me;
     MembershipLimits limits;
-    MembershipCanary canary;
     Transport& transport;
     RowOutput& rows;
     SharedView& shared;

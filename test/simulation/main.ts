@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { repositoryRoot } from '../support/repository.ts';
 import { runSeeds } from './seeds.ts';
-import { canaries, type Canary, seedDefaults } from './world.ts';
+import { canaries, type Canary } from './world-canaries.ts';
+import { seedDefaults } from './world.ts';
 
 /** Seeds that one run of the program takes; `kSeeds` of simulation_test.cc. */
 const seedsOfOneRun = 60;
@@ -50,7 +51,8 @@ function runWhat(given: Options): Promise<number> {
 }
 
 async function runWorlds(given: Options): Promise<number> {
-  const built = await build('freshet_world');
+  const broken = given.canary !== 'none';
+  const built = await build(broken ? 'freshet_world_canaries' : 'freshet_world');
   if (built !== 0) return built;
   const { seed, seeds, minutes, members, shards, faults, operations, seconds } = given;
   return runSeeds({

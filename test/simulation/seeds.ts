@@ -1,8 +1,11 @@
-import { type WorldResult, worldFaults, worldSteps } from './world-addon.ts';
-import { type SeedOptions, Simulation } from './world.ts';
+import { worldFaults, worldSteps } from './world-addon.ts';
+import { type SeedOptions, type SeedResult, Simulation } from './world.ts';
 
 /** More empty cells than these are counted, not named. */
 const namedCellsMax = 30;
+
+/** After so many rounds of all cells of the table none may be empty; test/README.md has counts. */
+const roundsOfFullTable = 3;
 
 export interface SeedsOptions extends Omit<SeedOptions, 'seed'> {
   readonly first: number;
@@ -24,9 +27,13 @@ export class Totals {
   faults = 0;
   timeMs = 0;
   settledMs = 0;
+  rawDelivered = 0;
+  rawAnswered = 0;
+  accused = 0;
+  observed = 0;
   readonly table = new Uint32Array(worldFaults.length * worldSteps.length);
 
-  add(result: WorldResult): void {
+  add(result: SeedResult): void {
     this.seeds++;
     this.operations += result.operations;
     this.checked += result.checked;
@@ -39,6 +46,10 @@ export class Totals {
     this.faults += result.faults;
     this.timeMs += result.timeMs;
     this.settledMs = Math.max(this.settledMs, result.settledMs);
+    this.rawDelivered += result.rawDelivered;
+    this.rawAnswered += result.rawAnswered;
+    this.accused += result.accused;
+    this.observed += result.observed;
     result.table.forEach((count, cell) => {
       this.table[cell] = (this.table[cell] ?? 0) + count;
     });
@@ -69,7 +80,7 @@ export class Totals {
 
 /** Runs seeds until one fails, so many have run or the time is up; the exit code. */
 export async function runSeeds(options: SeedsOptions): Promise<number> {
-  const simulation = new Simulation();
+  const simulation = new Simulation({ withCanaries: options.canary !== 'none' });
   const totals = new Totals();
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
@@ -87,7 +98,17 @@ export async function runSeeds(options: SeedsOptions): Promise<number> {
     }
   }
   process.stdout.write(`${totals.tableText()}\n${summary(totals, seconds())}\n`);
-  return 0;
+  if (!hasGaps(options, totals)) return 0;
+  process.stdout.write('After so many seeds every fault has to have met every step\n');
+  return 1;
+}
+
+/** A long run of what seeds draw themselves has to go through the whole table. */
+export function hasGaps(options: SeedsOptions, { seeds, table, emptyCells }: Totals): boolean {
+  const { members, shards, faults, moves, canary } = options;
+  const drawn = [members, shards, faults, moves].every((given) => given === null);
+  const due = seeds >= roundsOfFullTable * table.length;
+  return drawn && canary === 'none' && due && emptyCells.length > 0;
 }
 
 function summary(totals: Totals, seconds: number): string {
@@ -98,6 +119,8 @@ function summary(totals: Totals, seconds: number): string {
     `${String(Math.round(totals.timeMs / 1000))} s simulated, ${String(totals.faults)} faults,`,
     `${String(operations)} operations (${String(checked)} in linearizable histories,`,
     `${String(reads)} reads, ${String(retries)} sent again), ${String(deliveries)} versions,`,
+    `${String(totals.rawAnswered)} raw messages (${String(totals.rawDelivered)} arrivals),`,
+    `${String(totals.accused)} slow members, ${String(totals.observed)} shards observed by them,`,
     `${String(views)} views, ${String(restarts)} starts, ${String(undone)} versions undone by them,`,
     `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,
     `${String(totals.emptyCells.length)} cells empty${namesOf(totals.emptyCells)}`,

@@ -52,6 +52,9 @@ export interface WorldResult {
   readonly undone: number;
   readonly faults: number;
   readonly passes: number;
+  /** Messages of raw shards that were delivered, to each member one, and that were answered. */
+  readonly rawDelivered: number;
+  readonly rawAnswered: number;
   /** Simulated; and from the end of the faults to rest. */
   readonly timeMs: number;
   readonly settledMs: number;
@@ -81,6 +84,7 @@ export const worldFaults = [
   'full-disk',
   'corrupt',
   'clock',
+  'slow',
 ] as const;
 
 /** As WorldStep of the native side. */
@@ -115,7 +119,21 @@ export const worldSteps = [
 
 export type WorldStep = (typeof worldSteps)[number];
 
+/** The same over a core in which rules can be broken. */
+export interface CanariesAddon extends WorldAddon {
+  /** By the numbers of world-canaries.ts, for all worlds from now on. */
+  breakRule(rule: number): void;
+}
+
 export function loadWorldAddon(): WorldAddon {
-  const file = join(repositoryRoot, 'build/native/test/simulation/freshet_world.node');
-  return createRequire(import.meta.url)(file) as WorldAddon;
+  return load('freshet_world') as WorldAddon;
+}
+
+export function loadCanariesAddon(): CanariesAddon {
+  return load('freshet_world_canaries') as CanariesAddon;
+}
+
+function load(name: string): unknown {
+  const file = join(repositoryRoot, 'build/native/test/simulation', `${name}.node`);
+  return createRequire(import.meta.url)(file);
 }

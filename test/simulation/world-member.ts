@@ -14,13 +14,37 @@ import { Waits, WorldClock, worldFiles } from './world-clock.ts';
 export interface MemberPlace {
   readonly node: number;
   readonly layout: Layout;
+  /** Those that somebody asks for later; rings have room for the largest. */
+  readonly changes: readonly Layout[];
   /** A member that is away for so long loses its places to others. */
   readonly replaceAfterMs: number;
+  readonly heartbeatMs: number;
   readonly log: Logger;
   /** Of this process. */
   readonly seed: number;
   /** A canary: its view records are not written where they are looked for. */
   readonly forgetsViews: boolean;
+  /** Of the whole cluster. */
+  readonly slow: SlowCounts;
+}
+
+/** Members that were said to hold others up, and shards that such members left and observed. */
+export class SlowCounts {
+  readonly #accused = new Set<string>();
+  readonly #observed = new Set<string>();
+
+  get counts(): { readonly accused: number; readonly observed: number } {
+    return { accused: this.#accused.size, observed: this.#observed.size };
+  }
+
+  note(from: number, hello: GroupMessage & { readonly type: 'hello' }): void {
+    for (const { shard, epoch, node } of hello.slow) {
+      this.#accused.add([node, shard, epoch].join());
+    }
+    for (const { shard } of hello.observes) {
+      this.#observed.add([from, shard, hello.view].join());
+    }
+  }
 }
 
 /** Says something without ending what the member is about. */
@@ -123,12 +147,12 @@ export class WorldMember {
   }
 
   async #open(): Promise<void> {
-    const { node, layout, replaceAfterMs, log, seed, forgetsViews } = this.#place;
+    const { node, layout, changes, replaceAfterMs, log, seed, forgetsViews } = this.#place;
     const recordFiles = worldFiles(this.#addon, node, this.waits, forgetsViews);
     const record = await readViewRecord(recordFiles, (bytes) => this.#addon.crc32c(bytes));
     if (!this.#isAlive()) return;
     const clock = new WorldClock(this.#addon, node, this.waits);
-    const core = new MemberCore(this.#ownAddon(), memberOptions(node), log);
+    const core = new MemberCore(this.#ownAddon(), memberOptions(this.#place), log);
     core.listen({
       onView: (notice) => {
         this.#onNotice(notice);
@@ -150,8 +174,10 @@ export class WorldMember {
       dataFolder: recordFiles.folder,
       recordFiles,
       record,
-      ringBudgetBytes: ringBudget(layout),
+      ringBudgetBytes: Math.max(...[layout, ...changes].map(ringBudget)),
       replaceAfterMs,
+      // A world has no catalog: no pool lives anywhere.
+      tenants: { poolsIn: () => [], catchUp: () => Promise.resolve() },
       leftLogs: null,
       shardMemoryBytes: groupLimits.shardMemoryDefault,
       logCare: { scrubEveryMs: 20_000, compareEveryMs: 15_000, scrubBytesPerSecond: 1 << 24 },
@@ -194,6 +220,7 @@ export class WorldMember {
   }
 
   #onSent(message: GroupMessage): void {
+    if (message.type === 'hello') this.#place.slow.note(this.#place.node, message);
     if (message.type === 'prepared') this.#request = 'ready';
     else if (message.type === 'admit') this.#request = 'asking';
     else if (!isBeside(message) && stepOfRequest[message.type] === undefined) this.#rest();
@@ -225,7 +252,10 @@ function ringBudget(layout: Layout): number {
   return Math.max(1, ...rings) * groupLimits.ringSizeMin;
 }
 
-function memberOptions(nodeId: number): ConstructorParameters<typeof MemberCore>[1] {
+function memberOptions({
+  node: nodeId,
+  heartbeatMs,
+}: MemberPlace): ConstructorParameters<typeof MemberCore>[1] {
   return {
     clusterId: new Uint8Array(16),
     secret: new Uint8Array(32),
@@ -234,7 +264,7 @@ function memberOptions(nodeId: number): ConstructorParameters<typeof MemberCore>
     listenPort: nodeId,
     dataFolder: 'data',
     spinMicros: 0,
-    heartbeatMs: 50,
+    heartbeatMs,
     silenceMs: 1200,
   };
 }

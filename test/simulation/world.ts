@@ -2,8 +2,10 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { type Logger, SeededRandom, silentLogger } from '../../platform/base/mod.ts';
 import { Layout } from '../../platform/group/layout.ts';
-import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
+import type { SlowMember, SubgroupOptions } from '../../platform/group/layout-options.ts';
 import {
+  type CanariesAddon,
+  loadCanariesAddon,
   loadWorldAddon,
   loopEvents,
   type WorldAddon,
@@ -12,27 +14,8 @@ import {
   type WorldStep,
   worldSteps,
 } from './world-addon.ts';
-import { type MemberPlace, WorldMember } from './world-member.ts';
-
-/** Rules that are broken on purpose; a checker has to notice. By MembershipCanary's numbers. */
-export const canaries = [
-  'none',
-  'minority',
-  'no-gate',
-  'no-lease',
-  'prepare-early',
-  'commit-early',
-  'no-thaw',
-  'no-hold',
-  'late-unwedged',
-  'lying-disks',
-  'forgotten-wakes',
-  'stale-keys',
-  'forgotten-views',
-  'forgotten-sessions',
-] as const;
-
-export type Canary = (typeof canaries)[number];
+import { type Canary, coreRuleOf } from './world-canaries.ts';
+import { type MemberPlace, SlowCounts, WorldMember } from './world-member.ts';
 
 /** What a script does; see world_script.h. `without`: expects the view to have lost the node. */
 const actKinds = [
@@ -47,6 +30,7 @@ const actKinds = [
   'behead',
   'without',
   'fail-disk',
+  'deafen',
 ] as const;
 
 export interface Act {
@@ -65,6 +49,8 @@ export interface SeedOptions {
   readonly members: number | null;
   readonly shards: number | null;
   readonly faults: number | null;
+  /** Of shards from one member to another. */
+  readonly moves: number | null;
   readonly operations: number;
   readonly seconds: number;
   readonly canary: Canary;
@@ -73,10 +59,13 @@ export interface SeedOptions {
   readonly script: readonly Act[];
 }
 
+export type SeedResult = WorldResult & SlowCounts['counts'];
+
 export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   members: null,
   shards: null,
   faults: null,
+  moves: null,
   operations: 5000,
   seconds: 60,
   canary: 'none',
@@ -84,14 +73,24 @@ export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   script: [],
 });
 
-/** Runs whole clusters, one after the other. */
+/** A member that is slow stands still for 100 to 500 ms at a time. */
+const slowAfterMs = 250;
+
+/** Runs whole clusters, one after the other, of the product's build or of the one with canaries. */
 export class Simulation {
-  readonly #addon: WorldAddon = loadWorldAddon();
+  readonly #addon: WorldAddon;
+  readonly #canaries: CanariesAddon | null;
   readonly #event = new Float64Array(3);
   readonly #settle = microtasks();
+  #slow = new SlowCounts();
+
+  constructor({ withCanaries = false } = {}) {
+    this.#canaries = withCanaries ? loadCanariesAddon() : null;
+    this.#addon = this.#canaries ?? loadWorldAddon();
+  }
 
   /** Out of a fresh turn of this program's own loop, so that nothing else is under way in it. */
-  run(options: SeedOptions): Promise<WorldResult> {
+  run(options: SeedOptions): Promise<SeedResult> {
     return new Promise((resolve, reject) => {
       setImmediate(() => {
         try {
@@ -103,16 +102,22 @@ export class Simulation {
     });
   }
 
-  #run(options: SeedOptions): WorldResult {
+  #run(options: SeedOptions): SeedResult {
+    if (this.#canaries === null && options.canary !== 'none') {
+      throw new Error(`The product's build breaks no rule, not even ${options.canary}`);
+    }
+    this.#canaries?.breakRule(coreRuleOf(options.canary));
     const random = new SeededRandom(options.seed);
     const layout = layoutOf(options, random);
     const replaceAfterMs = random.chance(0.3) ? 1500 : 10_000;
+    const heartbeatMs = random.chance(0.5) ? 50 : 100;
     const changes = changesOf(options, layout, random);
     const members = new Map<number, WorldMember>();
+    this.#slow = new SlowCounts();
     this.#addon.beginWorld(settingsOf(options, { layout, changes }, random));
     try {
-      this.#step(options, { layout, replaceAfterMs }, changes, members);
-      return this.#addon.resultOf();
+      this.#step(options, { layout, changes, replaceAfterMs, heartbeatMs }, members);
+      return { ...this.#addon.resultOf(), ...this.#slow.counts };
     } finally {
       this.#addon.endWorld();
       for (const member of members.values()) member.end();
@@ -121,8 +126,7 @@ export class Simulation {
 
   #step(
     options: SeedOptions,
-    cluster: Pick<MemberPlace, 'layout' | 'replaceAfterMs'>,
-    changes: readonly Layout[],
+    cluster: Pick<MemberPlace, 'layout' | 'changes' | 'replaceAfterMs' | 'heartbeatMs'>,
     members: Map<number, WorldMember>,
   ): void {
     let processes = 0;
@@ -140,13 +144,13 @@ export class Simulation {
         const log = options.trace ? tracing(this.#addon, node) : silentLogger();
         const seed = options.seed * 1000 + processes;
         const forgetsViews = options.canary === 'forgotten-views';
-        const place = { ...cluster, node, log, seed, forgetsViews };
+        const place = { ...cluster, node, log, seed, forgetsViews, slow: this.#slow };
         members.set(node, new WorldMember(this.#addon, place));
       }
       const member = members.get(node);
       if (kind === loopEvents.start) member?.start();
       else if (kind === loopEvents.wake) member?.wake();
-      else if (kind === loopEvents.layout) member?.changeLayout(changes[id]?.options ?? []);
+      else if (kind === loopEvents.layout) member?.changeLayout(cluster.changes[id]?.options ?? []);
       else if (kind === loopEvents.move) member?.move(id, value >> 8, value & 0xff);
       else member?.waits.end(id, value);
       this.#settle();
@@ -155,44 +159,81 @@ export class Simulation {
   }
 }
 
-/** Two to five members as a rule, and a few shards of each kind. */
-function layoutOf({ members, shards }: SeedOptions, random: SeededRandom): Layout {
-  const count = members ?? (random.chance(0.6) ? 3 : 2 + random.below(4));
+/** Two to five members as a rule, and a few shards of each kind, one of raw delivery with them. */
+function layoutOf(options: SeedOptions, random: SeededRandom): Layout {
+  const { members, shards, script } = options;
+  // A change of view that ends no shard of a member is rare: it takes members with few shards.
+  const sparse = worldSteps[cellOf(options).step] === 'acked';
+  const usual = sparse ? 5 : 3;
+  const count = members ?? (random.chance(0.6) ? usual : 2 + random.below(4));
+  const replicas = (): number | null => (random.chance(0.7) ? null : Math.min(2, count));
   const drawn = shards ?? 2 + random.below(3);
   const nodes = Array.from({ length: count }, (_, at) => at + 1);
   const volatile = Math.max(1, Math.floor(drawn / 2));
-  const subgroups: readonly SubgroupOptions[] = [
+  const subgroups: SubgroupOptions[] = [
     {
       name: 'volatile',
       kind: 'volatile',
+      slowMember: slowMemberOf(script, random),
       shards: volatile,
-      replicas: random.chance(0.7) ? null : Math.min(2, count),
+      replicas: replicas(),
     },
     {
       name: 'persistent',
       kind: 'persistent',
+      slowMember: slowMemberOf(script, random),
       shards: Math.max(1, drawn - volatile - 1),
-      replicas: random.chance(0.7) ? null : Math.min(2, count),
+      replicas: replicas(),
     },
   ];
+  if (script.length === 0 && random.chance(0.4)) {
+    subgroups.push({ name: 'raw', kind: 'trigger', delivery: 'raw', shards: 1, replicas: null });
+  }
   return new Layout(nodes, subgroups);
 }
 
-/** Other numbers of copies, which somebody asks for while the cluster runs. */
+/** What is done about who holds others up: in half of the seeds it is left out of view or shard. */
+function slowMemberOf(script: readonly Act[], random: SeededRandom): SlowMember {
+  if (script.length > 0 || random.chance(0.5)) return { policy: 'wait', afterMs: slowAfterMs };
+  return { policy: random.pick(['suspect', 'demote'] as const), afterMs: slowAfterMs };
+}
+
+/**
+ * Other numbers of copies, and a subgroup that comes and goes beside those that clients use, which
+ * somebody asks for while the cluster runs.
+ */
 function changesOf(
-  { faults, script }: SeedOptions,
+  { seed, faults, script }: SeedOptions,
   layout: Layout,
   random: SeededRandom,
 ): Layout[] {
   const count = layout.members.length;
   if (faults === 0 || script.length > 0 || count < 3 || !random.chance(0.3)) return [];
-  return Array.from({ length: 1 + random.below(3) }, () => {
-    const subgroups = layout.options.map((subgroup) => ({
+  // Of its own, so that it draws nothing from what else the seed decides.
+  const extras = new SeededRandom(seed * 7919 + 5);
+  const kind = extras.pick(['volatile', 'persistent'] as const);
+  const extra = { name: 'extra', kind, shards: 1 + extras.below(2), replicas: null };
+  const copies = Array.from({ length: 1 + random.below(3) }, () =>
+    layout.options.map((subgroup) => ({
       ...subgroup,
       replicas: random.chance(0.5) ? null : 2 + random.below(count - 1),
-    }));
-    return new Layout(layout.members, subgroups);
+    })),
+  );
+  // At any time, so in any order.
+  const wanted = [...copies, layout.options, layout.options, layout.options];
+  return wanted.map((subgroups, nth) => {
+    const isWider = nth % 2 === 0;
+    return new Layout(layout.members, isWider ? [...subgroups, extra] : subgroups);
   });
+}
+
+/** From the cell that a fault of a seed is meant for to that of the next; prime to their number. */
+const cellStride = 71;
+
+/** What the first fault of a seed is, and the step that it is meant for: seeds go through all. */
+function cellOf({ seed }: SeedOptions): { readonly fault: number; readonly step: number } {
+  const cell = seed % (worldFaults.length * worldSteps.length);
+  return { fault: cell % worldFaults.length, step: Math.floor(cell / worldFaults.length) };
 }
 
 /** As world_addon.cc reads them. */
@@ -201,15 +242,13 @@ function settingsOf(
   { layout, changes }: { readonly layout: Layout; readonly changes: readonly Layout[] },
   random: SeededRandom,
 ): Float64Array {
-  const cell = options.seed % (worldFaults.length * worldSteps.length);
-  const shards = layout.shards.flatMap(({ shard, persistent, members }) => [
+  const { fault, step } = cellOf(options);
+  const shards = layout.shards.flatMap(({ shard, persistent, delivery, members }) => [
     shard,
-    persistent ? 1 : 0,
+    delivery === 'raw' ? 2 : persistent ? 1 : 0,
     members.reduce((mask, node) => mask + 2 ** node, 0),
     Math.min(...[layout, ...changes].map((each) => each.shard(shard).members.length)),
   ]);
-  const broken = canaries.indexOf(options.canary);
-  const ofMembership = broken <= canaries.indexOf('late-unwedged');
   return Float64Array.from([
     options.seed,
     layout.members.length,
@@ -219,9 +258,9 @@ function settingsOf(
     8,
     random.chance(0.25) ? 10 : 2,
     random.chance(0.3) ? 10 : 0,
-    cell % worldFaults.length,
-    Math.floor(cell / worldFaults.length),
-    ofMembership ? broken : 0,
+    fault,
+    step,
+    cellStride,
     options.canary === 'lying-disks' ? 1 : 0,
     options.canary === 'forgotten-wakes' ? 1 : 0,
     options.trace ? 1 : 0,
@@ -229,8 +268,9 @@ function settingsOf(
     options.canary === 'stale-keys' ? 1 : 0,
     options.script.length,
     options.canary === 'forgotten-sessions' ? 1 : 0,
-    options.faults === 0 || random.chance(0.5) ? 0 : 1 + random.below(4),
+    options.moves ?? (options.faults === 0 || random.chance(0.5) ? 0 : 1 + random.below(4)),
     changes.length,
+    options.canary === 'sent-again' ? 1 : 0,
     ...shards,
     ...options.script.flatMap(packed),
   ]);

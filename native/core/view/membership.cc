@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "native/core/check.h"
+#include "native/core/view/canary.h"
 
 namespace freshet {
 namespace {
@@ -17,10 +18,9 @@ constexpr Nanos kLostBeats = 2;
 
 }  // namespace
 
-Membership::Membership(MemberId me, MembershipLimits limits, MembershipCanary canary)
+Membership::Membership(MemberId me, MembershipLimits limits)
     : me_(me),
       limits_(limits),
-      canary_(canary),
       table_(me.incarnation),
       detector_(limits.detector),
       leases_(limits.lease) {

@@ -50,24 +50,10 @@ enum class MembershipEvent : uint8_t {
   kOutdated,   // the others went on without this incarnation
 };
 
-// A rule that is broken on purpose, in simulations alone: their checkers have to notice.
-enum class MembershipCanary : uint8_t {
-  kNone,
-  kMinority,      // members that are no majority go on
-  kNoGate,        // promises to those who are gone are not waited for
-  kNoLease,       // reads are answered without promises
-  kPrepareEarly,  // before the ends of epochs
-  kCommitEarly,   // without all survivors that nobody suspects
-  kNoThaw,        // a new attempt does not read the rows of former suspects
-  kNoHold,        // new epochs are written to members that are not prepared
-  kLateUnwedged,  // what is attached after its end was proposed is not wedged
-};
-
 class Membership {
  public:
   // A member of no view: blank, until a view lets it in or begin() is called.
-  Membership(MemberId me, MembershipLimits limits,
-             MembershipCanary canary = MembershipCanary::kNone);
+  Membership(MemberId me, MembershipLimits limits);
 
   // The row of a peer, for it to write; to be granted before it connects.
   GrantedRegion open_peer(NodeId peer) { return table_.open(peer); }
@@ -215,11 +201,8 @@ class Membership {
   bool is_trim_ready(size_t shard) const;
   void update_lease();
 
-  bool breaks(MembershipCanary rule) const { return canary_ == rule; }
-
   const MemberId me_;
   const MembershipLimits limits_;
-  const MembershipCanary canary_;
   ViewTable table_;
   FailureDetector detector_;
   Leases leases_;

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "native/core/check.h"
+#include "native/core/view/canary.h"
 #include "native/core/view/membership.h"
 
 namespace freshet {

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "native/core/check.h"
+#include "native/core/view/canary.h"
 #include "native/core/view/membership.h"
 
 namespace freshet {
@@ -52,7 +53,7 @@ bool Membership::is_gate_open(Nanos now) const {
     if (shown(member.seat, ViewRow::kAcked) != pending_->identity) return false;
     if ((waited_for & ~shown(member.seat, ViewRow::kReleased)) != 0) return false;
   }
-  return is_strict_majority(kept, view_.seats());
+  return is_strict_majority(kept, view_.seats()) || breaks(MembershipCanary::kMinority);
 }
 
 bool Membership::ends(size_t shard) const {
@@ -134,7 +135,9 @@ bool Membership::is_trim_ready(size_t shard) const {
   SeatSet shows = 0;
   for (const ViewMember& member : view_.members)
     if (shown(member.seat, ViewRow::kTrim + shard) == vote) shows |= seat_bit(member.seat);
-  return (survivors(shard) & ~shows) == 0 && is_strict_majority(shows, view_.seats());
+  const bool enough =
+      is_strict_majority(shows, view_.seats()) || breaks(MembershipCanary::kMinority);
+  return (survivors(shard) & ~shows) == 0 && enough;
 }
 
 // Rows count whose acknowledged view is mine; between acknowledging and installing I need both.

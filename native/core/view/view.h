@@ -54,7 +54,9 @@ struct ViewShard {
   ShardId shard = 0;
   Epoch epoch = 0;
   bool persistent = false;
-  bool closed = false;        // nobody has its history: it waits for an old member
+  // Nobody runs it: nobody has its history, and it waits for an old member; or it was taken away,
+  // and only keeps its place.
+  bool closed = false;
   std::vector<Seat> members;  // in rank order; empty when closed
   std::vector<Rank> senders;  // ascending
 

@@ -29,7 +29,8 @@
 //            trims[shard]     ballot, epoch, count of each sender
 //   slot     the proposal
 //
-// Shards are named by their index in the view, which is the same in all views of a layout. A vote
+// Shards are named by their index in the view, which is the same in all views that follow each
+// other: new shards stand behind the others, those that were taken away stay there, closed. A vote
 // is a hash of what it is for, so that one cell decides whether the rest of the row belongs to it.
 //
 // Thread: the agent's; rows of others are written by the transport at any time.

@@ -7,6 +7,7 @@ const restart = 'test/integration/restart.test.ts';
 const repair = 'test/integration/log-repair.test.ts';
 const layout = 'test/integration/layout.test.ts';
 const layoutChange = 'test/integration/layout-change.test.ts';
+const layoutRemoval = 'test/integration/layout-removal.test.ts';
 const layoutSeeds = 'test/unit/group/layout-change.test.ts';
 const channel = 'test/integration/channel.test.ts';
 const replicated = 'test/integration/replicated.test.ts';
@@ -37,6 +38,7 @@ export const decidedByTests: readonly Check[] = [
       tests: null,
     },
     { name: 'changed online, under load and kill -9', file: layoutChange, tests: null },
+    { name: 'a subgroup taken away', file: layoutRemoval, tests: null },
     { name: 'changed online, from seeds', file: layoutSeeds, tests: null },
     { name: "Cascade's layout.json", file: 'test/unit/group/cascade-layout.test.ts', tests: null },
   ]),

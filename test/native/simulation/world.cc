@@ -10,21 +10,27 @@ constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kWatch = kSecond / 10;
 constexpr Nanos kSettleMax = 180 * kSecond;  // after the last fault
 constexpr Nanos kRest = 2 * kSecond;         // all is answered, nothing is written any more
+constexpr uint32_t kTogetherPercent = 80;    // of the writes of a pass
 
 }  // namespace
 
 World::World(WorldConfig given)
     : config(std::move(given)),
       random(config.seed * 2 + 1),
-      network(events, random, config.tear_percent),
+      wakes_within(Nanos{40'000} << random.below(8)),
+      network(events, random, config.tear_percent, kTogetherPercent),
       ledger(*this),
       clients(*this),
+      raw(*this),
       faults(*this),
       script(*this) {
   for (NodeId node = 1; node <= config.nodes; node++)
     nodes_.push_back(std::make_shared<WorldNode>(*this, node));
   for (const auto& node : nodes_) start(node->node(), random.between(0, kSecond));
-  events.after(2 * kSecond, [this] { clients.begin(); });
+  events.after(2 * kSecond, [this] {
+    clients.begin();
+    raw.begin();
+  });
   if (config.script.empty()) {
     events.after(3 * kSecond, [this] { faults.begin(); });
   } else {
@@ -69,15 +75,22 @@ void World::start(NodeId node, Nanos delay) {
 bool World::take_row(WorldNode& node, const Row& row) {
   const auto kind = static_cast<RowKind>(row[0]);
   const bool answers = kind == RowKind::kCompletion || kind == RowKind::kReleased;
-  if (!answers || !WorldClients::is_mine(static_cast<Token>(row[1]))) return false;
-  if (kind == RowKind::kCompletion) clients.on_completion(node, row);
+  const auto token = static_cast<Token>(row[1]);
+  if (!answers || !WorldClients::is_mine(token)) return false;
+  if (kind != RowKind::kCompletion) return true;
+  if (WorldRaw::is_mine(token)) {
+    raw.on_completion(row);
+  } else {
+    clients.on_completion(node, row);
+  }
   return true;
 }
 
-void World::on_pass(WorldNode& node) {
+void World::on_pass(WorldNode& node, bool worked) {
   passes++;
-  ledger.look_at(node);
+  if (worked) ledger.look_at(node);
   clients.on_pass();
+  raw.look_at(node);
   faults.on_pass(node);
   script.on_pass(node);
 }
@@ -109,8 +122,12 @@ void World::watch() {
     const bool enough = events.now() >= config.time && clients.answered() >= config.operations;
     const bool settled = is_settled();
     if (settled && settled_after == 0) settled_after = events.now() - ended;
-    if (settled && enough) clients.end();
-    const bool rests = settled && enough && clients.are_all_answered();
+    if (settled && enough) {
+      clients.end();
+      raw.end();
+    }
+    const bool answered = clients.are_all_answered() && raw.are_all_answered();
+    const bool rests = settled && enough && answered;
     if (!rests) rests_since_ = events.now();
     if (rests && events.now() - rests_since_ >= kRest) return finish();
     const Nanos since = std::max(ended, config.time);
@@ -149,6 +166,7 @@ bool World::is_settled(const WorldNode& node, const View& view) const {
 void World::finish() {
   const View& view = nodes_.front()->membership()->view();
   for (const ViewShard& shard : view.shards) {
+    if (!clients.is_used(shard.shard)) continue;
     for (const Seat seat : shard.members) ledger.check_end(at(view.at(seat)->id.node), shard.shard);
   }
   clients.check();

@@ -15,6 +15,7 @@
 #include "test/native/simulation/world_faults.h"
 #include "test/native/simulation/world_ledger.h"
 #include "test/native/simulation/world_node.h"
+#include "test/native/simulation/world_raw.h"
 #include "test/native/simulation/world_script.h"
 
 namespace freshet::test {
@@ -22,6 +23,7 @@ namespace freshet::test {
 struct WorldShard {
   ShardId shard = 0;
   bool persistent = false;
+  bool raw = false;
   std::vector<NodeId> members;  // of the layout that the members are configured with
   size_t copies = 0;            // the fewest that any of the seed's layouts wants
 };
@@ -40,11 +42,12 @@ struct WorldConfig {
   uint32_t tear_percent = 0;
   WorldFault fault = WorldFault::kNone;  // the first one, and where; else drawn
   WorldStep step = WorldStep::kIdle;
-  MembershipCanary canary = MembershipCanary::kNone;
-  bool lying_disks = false;       // a canary: syncs do nothing
+  uint64_t stride = 0;       // from the cell of a fault to that of the next one; 0: those are drawn
+  bool lying_disks = false;  // a canary: syncs do nothing
   bool forgets_wakes = false;     // a canary: an agent that is woken stays asleep now and then
   bool stale_keys = false;        // a canary: reads give what a key held before, now and then
   bool forgets_sessions = false;  // a canary: what is sent again has no stamp
+  bool sends_cut_off = false;     // a canary: raw messages that were cut off are sent again
   bool trace = false;
   std::vector<WorldAct> script;  // in place of faults by chance
 };
@@ -62,7 +65,7 @@ class World {
   void tell(const LoopEvent& event) { told_.push_back(event); }
   // False: the row is the event loop's.
   bool take_row(WorldNode& node, const Row& row);
-  void on_pass(WorldNode& node);
+  void on_pass(WorldNode& node, bool worked);
   // A process that could not start, or ended by itself; it is started again later.
   void on_failed(NodeId node, const std::string& why);
   // A member notes that a view was prepared or begun, as a record on its disk.
@@ -71,15 +74,19 @@ class World {
   WorldNode& at(NodeId node) { return *nodes_[node - 1]; }
   const WorldNode& at(NodeId node) const { return *nodes_[node - 1]; }
   void start(NodeId node, Nanos delay);
+  // Somebody wants any shard moved, if one can be.
+  void ask_for_move();
   // Ends its process, if there is one, which is started again after a while.
   void lose(WorldNode& node, WorldNode::Death death, Nanos back_after);
 
   const WorldConfig config;
   EventHeap events;
   SeededRandom random;
+  const Nanos wakes_within;  // of an agent for which something has arrived
   ViewNetwork network;
   WorldLedger ledger;
   WorldClients clients;
+  WorldRaw raw;
   WorldFaults faults;
   WorldScript script;
   uint64_t passes = 0;
@@ -87,7 +94,6 @@ class World {
 
  private:
   void watch();
-  void ask_for_move();
   void ask_for_layout(uint64_t nth);
   bool is_settled() const;
   bool is_settled(const WorldNode& node, const View& view) const;

@@ -1,11 +1,14 @@
-// The world as an addon: the functions of native/binding, whose members are those of a simulated
+// The world for JavaScript: the functions of native/binding, whose members are those of a simulated
 // world, and those that step it. Mirrored by test/simulation/world-addon.ts; never shipped.
+#include <malloc.h>
+
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
 
 #include "native/binding/handle.h"
 #include "test/native/simulation/world.h"
+#include "test/native/simulation/world_functions.h"
 
 namespace freshet::binding {
 
@@ -17,7 +20,7 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 20;
+constexpr uint64_t kSettings = 21;
 constexpr uint64_t kShardWidth = 4;
 constexpr uint64_t kActWidth = 5;
 
@@ -47,7 +50,7 @@ WorldConfig config_of(std::span<const double> given) {
   config.tear_percent = static_cast<uint32_t>(given[7]);
   config.fault = static_cast<test::WorldFault>(given[8]);
   config.step = static_cast<test::WorldStep>(given[9]);
-  config.canary = static_cast<MembershipCanary>(given[10]);
+  config.stride = whole(10);
   config.lying_disks = given[11] != 0;
   config.forgets_wakes = given[12] != 0;
   config.trace = given[13] != 0;
@@ -55,9 +58,14 @@ WorldConfig config_of(std::span<const double> given) {
   config.forgets_sessions = given[17] != 0;
   config.moves = whole(18);
   config.layouts = whole(19);
+  config.sends_cut_off = given[20] != 0;
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
-    WorldShard shard{static_cast<ShardId>(given[at]), given[at + 1] != 0, {}, whole(at + 3)};
+    WorldShard shard;
+    shard.shard = static_cast<ShardId>(given[at]);
+    shard.persistent = given[at + 1] == 1;
+    shard.raw = given[at + 1] == 2;
+    shard.copies = whole(at + 3);
     for (NodeId node = 1; node <= config.nodes; node++)
       if ((whole(at + 2) >> node & 1) != 0) shard.members.push_back(node);
     config.shards.push_back(shard);
@@ -235,6 +243,8 @@ napi_value result_of(napi_env env, napi_callback_info) {
   number("undone", from.ledger.undone);
   number("faults", from.faults.count());
   number("passes", from.passes);
+  number("rawDelivered", from.raw.delivered());
+  number("rawAnswered", from.raw.answered());
   number("timeMs", from.events.now() / 1'000'000);
   number("settledMs", from.settled_after / 1'000'000);
   const auto& table = from.faults.table();
@@ -249,10 +259,11 @@ napi_value result_of(napi_env env, napi_callback_info) {
 }
 
 }  // namespace
-}  // namespace freshet::binding
 
-NAPI_MODULE_INIT() {
-  using namespace freshet::binding;
+void add_world_functions(napi_env env, napi_value exports) {
+  // Large blocks of members that end go back to the system: what takes their place is zero without
+  // being written.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
   add_functions(env, exports);
   add_function(env, exports, "openMember", open_member);
   add_function(env, exports, "drain", drain);
@@ -268,5 +279,6 @@ NAPI_MODULE_INIT() {
   add_function(env, exports, "fail", fail);
   add_function(env, exports, "note", note);
   add_function(env, exports, "resultOf", result_of);
-  return exports;
 }
+
+}  // namespace freshet::binding

@@ -13,6 +13,9 @@ constexpr Nanos kMilli = 1'000'000;
 constexpr uint32_t kKeys = 12;  // of a shard
 constexpr PoolId kPool = 1;
 constexpr Nanos kPatience = 3'000 * kMilli;
+constexpr Nanos kFloodMax = 1'000 * kMilli;
+constexpr int64_t kFloods = 25;        // in the time of a world
+constexpr int64_t kFloodPercent = 90;  // of what is asked for
 
 bool may_put(ShardHost& host, NodeId node) {
   if (!host.is_running()) return false;
@@ -25,11 +28,14 @@ bool may_put(ShardHost& host, NodeId node) {
 // So that they do what is asked for in the time that is given, if nothing is in their way.
 WorldClients::WorldClients(World& world)
     : world_(world),
-      thinks_(world.config.time * world.config.clients * 15 / 4 /
+      floods_percent_(world.config.script.empty() ? kFloodPercent : 0),
+      thinks_(2 * world.config.time * world.config.clients * 100 / (100 - floods_percent_) /
               static_cast<Nanos>(world.config.operations)),
       clients_(world.config.clients) {
   for (const WorldShard& shard : world.config.shards) {
+    if (shard.raw) continue;
     shards_[shard.shard];
+    ids_.push_back(shard.shard);
     last_answers_[shard.shard] = 0;
   }
   for (size_t client = 0; client < clients_.size(); client += 2)
@@ -38,6 +44,23 @@ WorldClients::WorldClients(World& world)
 
 void WorldClients::begin() {
   for (size_t client = 0; client < clients_.size(); client++) act(client);
+  if (floods_percent_ > 0) flood_later();
+}
+
+void WorldClients::flood_later() {
+  const Nanos delay = world_.random.between(0, 2 * world_.config.time / kFloods);
+  world_.events.after(delay, [this] {
+    if (ended_) return;
+    flood(world_.config.operations / static_cast<uint64_t>(kFloods) + 1);
+    flood_later();
+  });
+}
+
+void WorldClients::flood(uint64_t operations) {
+  flood_left_ = operations;
+  flood_until_ = world_.events.now() + kFloodMax;
+  for (size_t client = 0; client < clients_.size(); client++)
+    if (clients_[client].now.token == 0) act(client);
 }
 
 bool WorldClients::is_persistent(ShardId id) const {
@@ -50,21 +73,21 @@ bool WorldClients::are_all_answered() const {
 
 // Thinks for a while, or is at it again at once.
 void WorldClients::act(size_t nth) {
-  const bool burst = world_.random.chance(60);
-  const Nanos delay = world_.random.between(0, burst ? kMilli : thinks_);
-  world_.events.after(delay, [this, nth] {
+  const bool floods = flood_left_ > 0 && world_.events.now() < flood_until_;
+  act_after(nth, world_.random.between(0, floods ? kMilli : thinks_));
+}
+
+void WorldClients::act_after(size_t nth, Nanos delay) {
+  world_.events.after(delay, [this, nth, turn = ++clients_[nth].turn] {
     Client& client = clients_[nth];
-    if (client.now.token != 0 || ended_) return;
+    if (client.turn != turn || client.now.token != 0 || ended_) return;
     if (client.node == 0 || world_.random.chance(10))
       client.node = static_cast<NodeId>(1 + world_.random.below(world_.config.nodes));
     WorldNode& node = world_.at(client.node);
     const bool here = node.member() != nullptr && !node.paused();
-    if (!here || !submit(client, node)) {
-      client.node = 0;
-      world_.events.after(world_.random.between(kMilli, 60 * kMilli), [this, nth] { act(nth); });
-      return;
-    }
-    await(nth);
+    if (here && submit(client, node)) return await(nth);
+    client.node = 0;
+    act_after(nth, world_.random.between(kMilli, 60 * kMilli));
   });
 }
 
@@ -110,16 +133,16 @@ void WorldClients::give_up(Client& client) {
 }
 
 bool WorldClients::submit(Client& client, WorldNode& node) {
-  const WorldShard& shard = world_.config.shards[world_.random.below(world_.config.shards.size())];
-  ShardHost* host = node.host(shard.shard);
+  const ShardId shard = ids_[world_.random.below(ids_.size())];
+  ShardHost* host = node.host(shard);
   if (host == nullptr || !host->is_running()) return false;
   Operation operation;
   operation.token = next_token_++;
-  operation.shard = shard.shard;
+  operation.shard = shard;
   operation.key = static_cast<uint32_t>(world_.random.below(kKeys));
   operation.node = node.node();
   operation.life = node.life();
-  operation.floor = world_.ledger.floor(shard.shard);
+  operation.floor = world_.ledger.floor(shard);
   operation.seen.invoked = world_.events.now();
   const bool reads = !may_put(*host, node.node()) || world_.random.chance(40);
   const bool lacks_pool = shards_[operation.shard].lacks_pool;
@@ -283,9 +306,10 @@ void WorldClients::finish_read(size_t nth, const Operation& given) {
 
 void WorldClients::after_answer(size_t nth, bool ok) {
   answered_++;
+  if (flood_left_ > 0) flood_left_--;
   if (ok) return act(nth);
   clients_[nth].node = 0;
-  world_.events.after(world_.random.between(kMilli, 100 * kMilli), [this, nth] { act(nth); });
+  act_after(nth, world_.random.between(kMilli, 100 * kMilli));
 }
 
 void WorldClients::record(const Operation& operation) {

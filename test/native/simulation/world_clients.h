@@ -1,6 +1,9 @@
 // Clients of a World: each has one operation under way at a member, gives up after a while and goes
 // to another. What they saw is a history per key, which has to be linearizable.
 //
+// Most of what they do comes in floods, in which all are at it at once: the members answer many in
+// a pass then, and faults meet many under way.
+//
 // Half of them have a session: what was not answered they send again, at another member and under
 // the same stamp, until it is.
 //
@@ -25,6 +28,8 @@ class WorldClients {
   explicit WorldClients(World& world);
 
   void begin();
+  // All at once are at it, until they have done so much or for a while.
+  void flood(uint64_t operations);
   // No new operations.
   void end() { ended_ = true; }
   bool are_all_answered() const;
@@ -36,6 +41,8 @@ class WorldClients {
   void check();
   std::string describe() const;
   bool is_persistent(ShardId shard) const;
+  // Those of raw delivery have no versions, and messages of their own (world_raw.h).
+  bool is_used(ShardId shard) const { return shards_.contains(shard); }
 
   static bool is_mine(Token token) { return token > kFirstToken; }
   void on_completion(WorldNode& node, const Row& row);
@@ -72,6 +79,7 @@ class WorldClients {
     uint64_t session = 0;  // 0: none
     uint64_t requests = 0;
     NodeId node = 0;
+    uint64_t turn = 0;  // only the newest of those that were planned comes
     std::unordered_map<uint64_t, std::pair<uint64_t, Version>> known;  // newest value by register
   };
   struct Delivered {
@@ -99,6 +107,8 @@ class WorldClients {
   };
 
   void act(size_t client);
+  void act_after(size_t client, Nanos delay);
+  void flood_later();
   bool submit(Client& client, WorldNode& node);
   bool make_pool(WorldNode& node, Operation& operation);
   bool put(Client& client, WorldNode& node, Operation& operation);
@@ -117,11 +127,15 @@ class WorldClients {
   static uint64_t place_of(ShardId shard, uint32_t key) { return uint64_t{shard} << 32 | key; }
 
   World& world_;
-  const Nanos thinks_;  // at most
+  const int64_t floods_percent_;  // of what is asked for; a script wants them at it all the time
+  const Nanos thinks_;            // at most
+  Nanos flood_until_ = 0;
+  uint64_t flood_left_ = 0;
   std::vector<Client> clients_;
   std::vector<Acknowledged> acks_;
   std::vector<Shown> shown_;
   std::map<ShardId, Shard> shards_;
+  std::vector<ShardId> ids_;  // of them
   std::map<ShardId, Nanos> last_answers_;
   std::unordered_map<Token, size_t> waiting_;  // the client of an operation under way
   Token next_token_ = kFirstToken + 1;

@@ -9,8 +9,14 @@ namespace {
 
 constexpr Nanos kFaultMilli = 1'000'000;
 constexpr Nanos kArmedMax = 12'000 * kFaultMilli;
-constexpr int kTriesMax = 4;  // of the fault that the seed is for
+constexpr int kTriesOfFirst = 4;  // of the faults that are aimed at a step
+constexpr int kTriesOfNext = 2;
+constexpr uint64_t kFloodOperations = 60;
 constexpr Nanos kFullTime = 5'000 * kFaultMilli;
+constexpr int kMovesAsked = 6;
+constexpr Nanos kMovePause = 500 * kFaultMilli;
+constexpr Nanos kRestartTime = 1'500 * kFaultMilli;  // in which all that were lost come back
+constexpr Nanos kBehindTime = 1'200 * kFaultMilli;   // what one lacks of the others' histories
 
 bool is_of_restart(WorldStep step) { return step >= WorldStep::kWaiting; }
 bool is_of_join(WorldStep step) { return step >= WorldStep::kAsking && !is_of_restart(step); }
@@ -27,37 +33,75 @@ void WorldFaults::arm() {
   left_--;
   auto fault = static_cast<WorldFault>(world_.random.below(kWorldFaults));
   auto step = static_cast<WorldStep>(world_.random.below(kWorldSteps));
-  const bool wanted = count_ == 0 && world_.config.fault != WorldFault::kNone;
-  if (wanted) {
-    fault = world_.config.fault;
-    step = world_.config.step;
-  }
+  const bool aimed = aim(fault, step);
+  const int tries = !aimed ? 1 : count_ == 0 ? kTriesOfFirst : kTriesOfNext;
   count_++;
-  armed_ = {fault, step, world_.events.now() + kArmedMax, wanted ? kTriesMax : 1};
+  armed_ = {fault, step, world_.events.now() + kArmedMax, tries, false};
   provoke(step);
+}
+
+// At cells of the table that the seed's number gives, so that many seeds go through all of them.
+bool WorldFaults::aim(WorldFault& fault, WorldStep& step) const {
+  const WorldConfig& config = world_.config;
+  if (config.fault == WorldFault::kNone || (count_ > 0 && config.stride == 0)) return false;
+  constexpr size_t kCells = kWorldFaults * kWorldSteps;
+  const size_t first =
+      static_cast<size_t>(config.step) * kWorldFaults + static_cast<size_t>(config.fault);
+  const size_t cell = (first + count_ * config.stride) % kCells;
+  fault = static_cast<WorldFault>(cell % kWorldFaults);
+  step = static_cast<WorldStep>(cell / kWorldFaults);
+  return true;
 }
 
 // Often so that several are missed at once.
 void WorldFaults::provoke(WorldStep step) {
   if (step == WorldStep::kIdle) return;
-  const auto death = world_.random.chance(50) ? WorldNode::Death::kKill : WorldNode::Death::kPower;
-  if (is_of_restart(step)) {
-    for (NodeId node = 1; node <= world_.config.nodes; node++)
-      world_.lose(world_.at(node), death, world_.random.between(0, 1'500 * kFaultMilli));
-    return;
-  }
+  if (is_of_restart(step)) return provoke_restart(step);
+  if (step == WorldStep::kAcked) return provoke_moves();
   const Nanos back = is_of_join(step)
                          ? world_.random.between(200 * kFaultMilli, 2'000 * kFaultMilli)
                          : draw_time();
   if (is_of_join(step) || world_.random.chance(60)) {
-    world_.lose(draw_node(), death, back);
+    world_.lose(draw_node(), draw_death(), back);
   } else {
     cut(draw_node().node());
   }
 }
 
+// Who is in no shard that is moved acknowledges the view and goes on.
+void WorldFaults::provoke_moves() {
+  for (int i = 0; i < kMovesAsked; i++)
+    world_.events.after(i * kMovePause, [this] { world_.ask_for_move(); });
+}
+
+// All are lost: in the middle of a change of view, if its view is to be adopted; so that one has
+// less on its disk than the others, if it is to be filled from them.
+void WorldFaults::provoke_restart(WorldStep step) {
+  if (step == WorldStep::kAdopting || step == WorldStep::kAdopted) {
+    armed_->restarts_when_prepared = true;
+    return world_.lose(draw_node(), WorldNode::Death::kKill, draw_time());
+  }
+  if (step != WorldStep::kFillingAll && step != WorldStep::kFillingMine)
+    return lose_all(draw_death());
+  WorldNode& behind = draw_node();
+  behind.slow_disk(2 * kBehindTime);
+  world_.events.after(kBehindTime, [this, &behind] {
+    world_.lose(behind, WorldNode::Death::kPower, world_.random.between(0, kRestartTime));
+    lose_all(WorldNode::Death::kKill);
+  });
+}
+
+void WorldFaults::lose_all(WorldNode::Death death) {
+  for (NodeId node = 1; node <= world_.config.nodes; node++)
+    world_.lose(world_.at(node), death, world_.random.between(0, kRestartTime));
+}
+
 void WorldFaults::on_pass(WorldNode& node) {
   if (!armed_) return;
+  if (armed_->restarts_when_prepared && node.step_now() == WorldStep::kPrepared) {
+    armed_->restarts_when_prepared = false;
+    return lose_all(WorldNode::Death::kKill);
+  }
   const bool due = world_.events.now() >= armed_->until;
   const bool meets = node.step_now() == armed_->step;
   if (due && !meets && --armed_->tries > 0) {
@@ -74,47 +118,73 @@ void WorldFaults::on_pass(WorldNode& node) {
 }
 
 void WorldFaults::strike(WorldFault fault, WorldNode& victim) {
+  if (world_.random.chance(50)) world_.clients.flood(kFloodOperations);
   const WorldStep step = victim.step_now();
-  table_[static_cast<size_t>(fault)][static_cast<size_t>(step)]++;
   world_.note("fault " + std::to_string(static_cast<int>(fault)) + " at node " +
               std::to_string(victim.node()) + " in step " + std::to_string(static_cast<int>(step)));
+  if (act(fault, victim)) table_[static_cast<size_t>(fault)][static_cast<size_t>(step)]++;
+}
+
+bool WorldFaults::act(WorldFault fault, WorldNode& victim) {
   switch (fault) {
     case WorldFault::kKill:
-      return world_.lose(victim, WorldNode::Death::kKill, draw_time());
+      world_.lose(victim, WorldNode::Death::kKill, draw_time());
+      return true;
     case WorldFault::kPower:
-      return world_.lose(victim, WorldNode::Death::kPower, draw_time());
+      world_.lose(victim, WorldNode::Death::kPower, draw_time());
+      return true;
     case WorldFault::kPause:
       victim.pause();
       world_.events.after(draw_time(), [&victim, life = victim.life()] {
         if (victim.life() == life) victim.resume();
       });
-      return;
+      return true;
     case WorldFault::kStall:
-      return victim.stall(world_.random.between(100, 8'000) * kFaultMilli);
+      victim.stall(world_.random.between(100, 8'000) * kFaultMilli);
+      return true;
     case WorldFault::kCut:
-      return cut(victim.node());
+      cut(victim.node());
+      return true;
     case WorldFault::kDrop:
       for (NodeId other = 1; other <= world_.config.nodes; other++)
         if (other != victim.node() && world_.random.chance(70))
           world_.network.drop(victim.node(), other);
-      return;
+      return true;
     case WorldFault::kSlowDisk:
-      return victim.slow_disk(draw_time());
+      victim.slow_disk(draw_time());
+      return true;
     case WorldFault::kFullDisk:
-      victim.fill_disk(world_.random.below(100'000));
-      world_.events.after(kFullTime, [this, &victim, life = victim.life()] {
-        if (victim.life() != life) return;
-        if (world_.random.chance(50)) return victim.fill_disk(UINT64_MAX);
-        world_.lose(victim, WorldNode::Death::kKill, draw_time());
-      });
-      return;
+      fill_disk(victim);
+      return true;
     case WorldFault::kCorrupt:
       return corrupt(victim);
     case WorldFault::kClock:
-      return victim.step_wall(world_.random.between(-60'000'000, 60'000'000));
+      victim.step_wall(world_.random.between(-60'000'000, 60'000'000));
+      return true;
+    case WorldFault::kSlow:
+      slow(victim);
+      return true;
     case WorldFault::kNone:
-      return;
+      break;
   }
+  return false;
+}
+
+void WorldFaults::fill_disk(WorldNode& victim) {
+  victim.fill_disk(world_.random.below(100'000));
+  world_.events.after(kFullTime, [this, &victim, life = victim.life()] {
+    if (victim.life() != life) return;
+    if (world_.random.chance(50)) return victim.fill_disk(UINT64_MAX);
+    world_.lose(victim, WorldNode::Death::kKill, draw_time());
+  });
+}
+
+// Never as long as silence lasts: it is heard, and late.
+void WorldFaults::slow(WorldNode& victim) {
+  const int64_t percent[] = {10, 30, 50};
+  const Nanos period = (world_.random.chance(30) ? 100 : 1'000) * kFaultMilli;
+  const Nanos stop = period / 100 * percent[world_.random.below(std::size(percent))];
+  victim.slow_passes(stop, period, draw_time());
 }
 
 // One or both ways, from one or from all or from half of the others, with or without a reset.
@@ -143,20 +213,25 @@ void WorldFaults::cut_way(NodeId from, NodeId to, Nanos time) {
 }
 
 // Of one disk in a run: with two of them the last good copy may be gone.
-void WorldFaults::corrupt(WorldNode& victim) {
-  if (corrupted_ != 0 && corrupted_ != victim.node()) return;
+bool WorldFaults::corrupt(WorldNode& victim) {
+  if (corrupted_ != 0 && corrupted_ != victim.node()) return false;
   for (const WorldShard& shard : world_.config.shards) {
     const auto& members = shard.members;
     const bool held = std::ranges::find(members, victim.node()) != members.end();
     if (!shard.persistent || !held || members.size() < 3) continue;
     if (!victim.corrupt(shard.shard, world_.random.next())) continue;
     corrupted_ = victim.node();
-    return;
+    return true;
   }
+  return false;
 }
 
 WorldNode& WorldFaults::draw_node() {
   return world_.at(static_cast<NodeId>(1 + world_.random.below(world_.config.nodes)));
+}
+
+WorldNode::Death WorldFaults::draw_death() {
+  return world_.random.chance(50) ? WorldNode::Death::kKill : WorldNode::Death::kPower;
 }
 
 Nanos WorldFaults::draw_time() {
@@ -174,6 +249,7 @@ void WorldFaults::end() {
       world_.at(a).resume();
       world_.at(a).stall(0);
       world_.at(a).slow_disk(0);
+      world_.at(a).slow_passes(0, 0, 0);
     }
     ended_at_ = world_.events.now();
     world_.note("faults have ended");

@@ -22,6 +22,7 @@ enum class WorldFault : uint8_t {
   kFullDisk,  // for a while, or until it is started again
   kCorrupt,   // a bit of a log is another one
   kClock,     // its wall clock steps
+  kSlow,      // its passes stand still for a tenth, a third or half of the time
   kNone,
 };
 inline constexpr size_t kWorldFaults = static_cast<size_t>(WorldFault::kNone);
@@ -43,16 +44,26 @@ class WorldFaults {
     WorldStep step;
     Nanos until;
     int tries;
+    bool restarts_when_prepared;  // all are lost as soon as one has prepared a view
   };
 
   void arm();
+  bool aim(WorldFault& fault, WorldStep& step) const;
   void provoke(WorldStep step);
+  void provoke_moves();
+  void provoke_restart(WorldStep step);
+  void lose_all(WorldNode::Death death);
   void strike(WorldFault fault, WorldNode& victim);
+  // False: there was nothing to do harm to.
+  bool act(WorldFault fault, WorldNode& victim);
   void cut(NodeId victim);
   void cut_way(NodeId from, NodeId to, Nanos time);
-  void corrupt(WorldNode& victim);
+  void fill_disk(WorldNode& victim);
+  void slow(WorldNode& victim);
+  bool corrupt(WorldNode& victim);
   void end();
   WorldNode& draw_node();
+  WorldNode::Death draw_death();
   Nanos draw_time();
 
   World& world_;

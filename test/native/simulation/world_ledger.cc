@@ -30,7 +30,8 @@ void WorldLedger::violation(const std::string& text) {
 
 void WorldLedger::look_at(WorldNode& node) {
   check_view(node);
-  for (const WorldShard& shard : world_.config.shards) check_shard(node, shard.shard);
+  for (const WorldShard& shard : world_.config.shards)
+    if (!shard.raw) check_shard(node, shard.shard);
 }
 
 void WorldLedger::check_view(WorldNode& node) {

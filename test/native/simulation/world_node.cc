@@ -48,11 +48,9 @@ void WorldNode::fill_random(MutableBytes out) {
   for (std::byte& byte : out) byte = static_cast<std::byte>(world_.random.next());
 }
 
-MembershipCanary WorldNode::canary() const { return world_.config.canary; }
-
 Status WorldNode::open_transport(const MemberConfig&, uint64_t incarnation,
                                  std::unique_ptr<Transport>& out, uint16_t& port) {
-  const auto wake_agent = [this] { wake(world_.random.between(2'000, 40'000)); };
+  const auto wake_agent = [this] { wake(world_.random.between(2'000, world_.wakes_within)); };
   auto transport =
       std::make_unique<WorldTransport>(world_.network, MemberId{node_, incarnation}, wake_agent);
   transport_ = transport.get();
@@ -131,6 +129,17 @@ void WorldNode::wipe() {
 void WorldNode::stall(Nanos time) { stalled_until_ = world_.events.now() + time; }
 void WorldNode::slow_disk(Nanos time) { slow_until_ = world_.events.now() + time; }
 
+void WorldNode::slow_passes(Nanos stop, Nanos period, Nanos time) {
+  const Nanos now = world_.events.now();
+  stops_ = {stop, period, now, now + time};
+}
+
+Nanos WorldNode::stop_left() const {
+  const Nanos now = world_.events.now();
+  if (now >= stops_.until) return 0;
+  return std::max<Nanos>(0, stops_.length - (now - stops_.since) % stops_.period);
+}
+
 void WorldNode::fill_disk(uint64_t left) {
   SimulatedFileSystem::Faults faults;
   if (left != UINT64_MAX) faults.space = files_->used() + left;
@@ -170,20 +179,33 @@ void WorldNode::wake(Nanos delay) {
     return;
   }
   pass_due_ = true;
-  later(delay, [this] { pass(); });
+  // As later(), in an event that needs no memory of its own.
+  world_.events.after(delay, [this, life = life_] {
+    if (life != life_) return;
+    if (paused_) {
+      deferred_.emplace_back([this] { run_passes(); });
+    } else {
+      run_passes();
+    }
+  });
 }
 
-void WorldNode::pass() {
+// An agent that has worked looks again at once, as a rule before anything else happens.
+void WorldNode::run_passes() {
+  if (const Nanos stands = stop_left(); stands > 0) return later(stands, [this] { run_passes(); });
   pass_due_ = false;
-  const int work = member_->step();
-  take_rows();
-  if (member_->has_log_work() && !log_due_) {
-    log_due_ = true;
-    later(disk_time(), [this] { run_logs(); });
+  for (int work = 1; work > 0;) {
+    work = member_->step();
+    take_rows();
+    if (member_->has_log_work() && !log_due_) {
+      log_due_ = true;
+      later(disk_time(), [this] { run_logs(); });
+    }
+    world_.on_pass(*this, work > 0);
+    if (member_ == nullptr) return;  // a fault met it
+    const bool is_late = paused_ || world_.random.chance(20);
+    if (work > 0 && is_late) return wake(world_.random.between(2'000, 30'000));
   }
-  world_.on_pass(*this);
-  if (member_ == nullptr) return;  // a fault met it
-  if (work > 0) return wake(world_.random.between(2'000, 30'000));
   const Nanos due = member_->due_at() - boot_now();
   const Nanos at = world_.events.now() + std::max<Nanos>(due, 0) + 1000;
   if (beat_due_ > world_.events.now() && beat_due_ <= at) return;

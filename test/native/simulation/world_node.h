@@ -101,8 +101,10 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
   void kill(Death death, bool reset);
   void pause();
   void resume();
-  void stall(Nanos time);                      // its event loop
-  void slow_disk(Nanos time);                  // every operation takes long
+  void stall(Nanos time);      // its event loop
+  void slow_disk(Nanos time);  // every operation takes long
+  // For this time it makes no pass during the first `stop` of each `period`.
+  void slow_passes(Nanos stop, Nanos period, Nanos time);
   void fill_disk(uint64_t left);               // bytes; UINT64_MAX: there is room
   void fail_disk(bool fails);                  // nothing can be written
   bool corrupt(ShardId shard, uint64_t draw);  // one bit of a log; false: there is none
@@ -121,16 +123,16 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
                         std::unique_ptr<Transport>& out, uint16_t& port) override;
   bool has_threads() const override { return false; }
   void on_job() override;
-  MembershipCanary canary() const override;
 
  private:
-  void pass();
+  void run_passes();
   void take_rows();
   void turn_later();
   void turn_after(Nanos delay);
   void run_jobs();
   void run_logs();
   void in_loop(Nanos delay, LoopEvent event);
+  Nanos stop_left() const;
   Nanos disk_time();
   Nanos loop_time();
   void replace_step(int step, const std::string& name,
@@ -153,6 +155,13 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
   Nanos beat_due_ = 0;  // the pass that a timer of the agent wants, on the world's clock
   Nanos stalled_until_ = 0;
   Nanos slow_until_ = 0;
+  // When its passes stand still.
+  struct Stops {
+    Nanos length = 0;
+    Nanos period = 0;
+    Nanos since = 0;
+    Nanos until = 0;
+  } stops_;
   std::deque<Row> rows_;  // for the event loop
   std::vector<std::function<void()>> deferred_;
 };

@@ -23,6 +23,7 @@ struct WorldAct {
     // the last `time`.
     kExpectWithout,
     kFailDisk,  // nothing can be written for `time`
+    kDeafen,    // nothing gets through to it for `time`
   } kind = Kind::kKill;
   Nanos at = 0;     // on the world's clock
   NodeId node = 0;  // 0: all; kWhoLeads: the first member of the view that it runs
@@ -42,6 +43,7 @@ class WorldScript {
 
  private:
   void act(const WorldAct& what, WorldNode& node);
+  void cut(NodeId from, NodeId to, Nanos time);
   void expect_without(NodeId node, Nanos time);
   bool is_meant(const WorldAct& what, const WorldNode& node) const;
   void count_down();

@@ -71,8 +71,7 @@ int WorldTransport::poll(Nanos, std::vector<PeerEvent>& events) {
 bool WorldTransport::take_touched(std::vector<RegionId>& touched) {
   touched.insert(touched.end(), touched_.begin(), touched_.end());
   touched_.clear();
-  for (auto& grants : grants_)
-    for (Grant& grant : grants) grant.touched = false;
+  looks_++;
   return true;
 }
 
@@ -95,8 +94,8 @@ void WorldTransport::on_write(NodeId from, const RegionId& region, uint64_t offs
     if (offset > grant.memory.size() || bytes.size() > grant.memory.size() - offset) break;
     std::memcpy(grant.memory.data() + offset, bytes.data(), bytes.size());
     counters_.bytes_read += bytes.size();
-    if (!grant.touched) touched_.push_back(region);
-    grant.touched = true;
+    if (grant.touched != looks_) touched_.push_back(region);
+    grant.touched = looks_;
     return wake_();
   }
   counters_.dropped_writes++;

@@ -46,7 +46,7 @@ class WorldTransport final : public Transport, public ViewEndpoint {
   struct Grant {
     RegionId id;
     MutableBytes memory;
-    bool touched = false;
+    uint64_t touched = 0;  // the look in which it was, last
   };
 
   ViewNetwork& network_;
@@ -56,7 +56,8 @@ class WorldTransport final : public Transport, public ViewEndpoint {
   std::array<bool, kMembersMax + 1> known_{};
   std::array<bool, kMembersMax + 1> up_{};
   std::array<std::vector<Grant>, kMembersMax + 1> grants_;  // by writer
-  std::vector<RegionId> touched_;
+  std::vector<RegionId> touched_;                           // since the last look
+  uint64_t looks_ = 1;
   std::vector<PeerEvent> events_;  // for the next poll
   int arrived_ = 0;                // since the last poll
   std::vector<uint64_t> row_;

@@ -19,10 +19,10 @@ ViewGroup::ViewGroup(ViewConfig config)
       nodes_(2 + world_.random.below(6)),
       faults_left_(1 + world_.random.below(8)) {
   world_.trace = std::getenv("FRESHET_TRACE") != nullptr;
-  world_.canary = config.canary;
   world_.slow_percent = world_.random.chance(40) ? 25 : 5;
   world_.moves_left = world_.random.below(12);
   world_.additions_left = config.additions;
+  world_.removals_left = config.removals;
   world_.running.resize(nodes_);
   world_.on_stepped = [this](ViewProcess& process) { on_stepped(process); };
   world_.on_outdated = [this](NodeId node) {
@@ -216,7 +216,11 @@ void ViewGroup::finish(bool in_time) {
     return;
   }
   result_.settled_after = world_.events.now() - ended_;
-  if (in_time) return;
+  if (in_time) {
+    const View& last = world_.running.front()->membership().view();
+    result_.removed = static_cast<uint64_t>(std::ranges::count_if(last.shards, &ViewShard::closed));
+    return;
+  }
   std::string state = "not at rest a minute after the last fault:";
   for (const auto& process : world_.running) {
     state += '\n';

@@ -22,9 +22,9 @@ inline constexpr size_t kTabledFaults = 3;  // the first of them, by the step th
 
 struct ViewConfig {
   uint64_t seed = 1;
-  MembershipCanary canary = MembershipCanary::kNone;
   uint32_t accuse_percent = 0;  // of faults: a member that is well is suspected as too slow
   size_t additions = 0;         // shards that leaders add to views
+  size_t removals = 0;          // and those that they take away
 };
 
 struct ViewResult {
@@ -35,6 +35,7 @@ struct ViewResult {
   uint64_t acknowledgements = 0;
   uint64_t accused = 0;       // members that were suspected as too slow
   uint64_t added = 0;         // shards that came after the first view
+  uint64_t removed = 0;       // shards that are closed in the last view
   uint64_t behind = 0;        // ends of epochs that a member fetched
   uint64_t outdated = 0;      // incarnations that gave up
   uint64_t stands_still = 0;  // in a way that core/README.md leaves open

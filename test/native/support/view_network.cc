@@ -13,8 +13,12 @@ constexpr Nanos kDialMax = 60'000'000;
 
 }  // namespace
 
-ViewNetwork::ViewNetwork(EventHeap& events, SeededRandom& random, uint32_t tear_percent)
-    : events_(events), random_(random), tear_percent_(tear_percent) {
+ViewNetwork::ViewNetwork(EventHeap& events, SeededRandom& random, uint32_t tear_percent,
+                         uint32_t together_percent)
+    : events_(events),
+      random_(random),
+      tear_percent_(tear_percent),
+      together_percent_(together_percent) {
   for (auto& row : ways_) {
     for (Way& item : row) item.latency = random_.between(10'000, 300'000);
   }
@@ -141,6 +145,8 @@ void ViewNetwork::dial(NodeId a, NodeId b) {
 }
 
 Nanos ViewNetwork::delay(const Way& direction) {
+  const bool follows = !direction.items.empty() && direction.last_sent == events_.now();
+  if (together_percent_ > 0 && follows && random_.chance(together_percent_)) return 0;
   const Nanos jitter = random_.chance(2) ? 8'000'000 : direction.latency;
   return direction.latency + random_.between(0, jitter);
 }
@@ -148,6 +154,7 @@ Nanos ViewNetwork::delay(const Way& direction) {
 void ViewNetwork::push(NodeId from, NodeId to, Item item, Nanos delay) {
   Way& direction = way(from, to);
   direction.last = item.at = std::max(direction.last, events_.now() + delay);
+  direction.last_sent = events_.now();
   direction.bytes += item.bytes.size();
   direction.items.push_back(std::move(item));
   if (direction.items.size() == 1) pump(from, to);

@@ -30,7 +30,9 @@ class ViewEndpoint {
 
 class ViewNetwork {
  public:
-  ViewNetwork(EventHeap& events, SeededRandom& random, uint32_t tear_percent);
+  // `together_percent`: how many of the writes that follow one at the same time arrive with it.
+  ViewNetwork(EventHeap& events, SeededRandom& random, uint32_t tear_percent,
+              uint32_t together_percent = 0);
 
   // A process begins at its node; connections to all others follow.
   void begin(const MemberId& id, ViewEndpoint& endpoint);
@@ -60,7 +62,8 @@ class ViewNetwork {
   };
   struct Way {  // one direction
     std::deque<Item> items;
-    Nanos last = 0;
+    Nanos last = 0;       // arrival of the newest one
+    Nanos last_sent = 0;  // when that was sent
     Nanos pumps_at = INT64_MAX;
     bool cut = false;
     bool up = false;   // the receiving end was told so
@@ -82,12 +85,13 @@ class ViewNetwork {
   void lose(NodeId from, NodeId to, bool some);
   void tell_down(NodeId from, NodeId to);
   void dial(NodeId a, NodeId b);
-  Nanos delay(const Way& way);
+  Nanos delay(const Way& direction);
   void mix(uint64_t value);
 
   EventHeap& events_;
   SeededRandom& random_;
   const uint32_t tear_percent_;
+  const uint32_t together_percent_;
   std::array<Node, kMembersMax + 1> nodes_;
   std::array<std::array<Way, kMembersMax + 1>, kMembersMax + 1> ways_;  // [from][to]
   std::array<std::array<bool, kMembersMax + 1>, kMembersMax + 1> joined_{};

@@ -226,6 +226,9 @@ void ViewProcess::installed_one() {
     Host& mine = host(shard.shard);
     const bool member = has_seat(shard.seats(), membership_->seat());
     if (mine.replica != nullptr && member && mine.replica->config().epoch == shard.epoch) continue;
+    // Taken away: what all had when its last epoch ended is what counts.
+    if (mine.replica != nullptr && shard.closed)
+      world_.ledger.check_begin(shard.shard, shard.epoch, mine.store->newest_version(), id_.node);
     if (mine.replica != nullptr) end_replica(shard.shard, mine);
     if (!member) {
       drop_next(mine);
@@ -244,13 +247,13 @@ void ViewProcess::installed_one() {
   }
 }
 
-// Lets in who is blank and connected with all; else adds or moves a shard now and then.
+// Lets in who is blank and connected with all; else adds, takes away or moves a shard now and then.
 void ViewProcess::consider_proposal() {
   if (!membership_->leads() || membership_->proposal() != nullptr) return;
   if (world_.random.chance(30) || world_.events.now() < stalled_until_) return;
   View next = membership_->view();
   next.parent = next.number++;
-  if (!let_in(next) && !add_shard(next) && !move_shard(next)) return;
+  if (!let_in(next) && !add_shard(next) && !take_away(next) && !move_shard(next)) return;
   (void)membership_->propose(next);
   wake(0);
 }
@@ -301,6 +304,19 @@ bool ViewProcess::add_shard(View& next) {
     if (rank == 0 || world_.random.chance(60)) shard.senders.push_back(rank);
   next.shards.push_back(std::move(shard));
   world_.additions_left--;
+  return true;
+}
+
+// It keeps its place, closed, and nobody opens it again.
+bool ViewProcess::take_away(View& next) {
+  if (world_.removals_left == 0 || world_.random.chance(90)) return false;
+  ViewShard& shard = next.shards[world_.random.below(next.shards.size())];
+  if (shard.closed) return false;
+  shard.epoch++;
+  shard.closed = true;
+  shard.members.clear();
+  shard.senders.clear();
+  world_.removals_left--;
   return true;
 }
 

@@ -44,11 +44,11 @@ struct ViewWorld {
   uint32_t slow_percent = 0;  // of owners, disks and records that take long
   size_t moves_left = 0;      // changes of shards that leaders make of their own
   size_t additions_left = 0;  // shards that they add
+  size_t removals_left = 0;   // and take away
   uint64_t next_token = 1;
   uint64_t stores = 0;
-  uint64_t behind = 0;  // ends of epochs that were fetched
-  bool trace = false;   // says what happens
-  MembershipCanary canary = MembershipCanary::kNone;
+  uint64_t behind = 0;                                // ends of epochs that were fetched
+  bool trace = false;                                 // says what happens
   std::vector<std::shared_ptr<ViewProcess>> running;  // by node - 1; null: none
   std::function<void(NodeId)> on_outdated;
   std::function<void(ViewProcess&)> on_stepped;
@@ -156,6 +156,7 @@ class ViewProcess final : public ViewEndpoint {
   void consider_proposal();
   bool let_in(View& next);
   bool add_shard(View& next);
+  bool take_away(View& next);
   bool move_shard(View& next);
   Nanos owner_delay();
 

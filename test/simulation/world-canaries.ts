@@ -1,0 +1,33 @@
+/** Rules that are broken on purpose, one at a time; a checker has to notice. */
+
+/** Of the core, in a build of its own; by the numbers of MembershipCanary (core/view/canary.h). */
+const coreRules = [
+  'none',
+  'minority',
+  'no-gate',
+  'no-lease',
+  'prepare-early',
+  'commit-early',
+  'no-thaw',
+  'no-hold',
+  'late-unwedged',
+] as const;
+
+/** Of what the world gives its members, and of the clients. */
+const worldRules = [
+  'lying-disks',
+  'forgotten-wakes',
+  'stale-keys',
+  'forgotten-views',
+  'forgotten-sessions',
+  'sent-again',
+] as const;
+
+export const canaries = [...coreRules, ...worldRules] as const;
+
+export type Canary = (typeof canaries)[number];
+
+/** What `breakRule` of the canaries' build takes; 0: the core keeps all its rules. */
+export function coreRuleOf(canary: Canary): number {
+  return Math.max(0, (coreRules as readonly Canary[]).indexOf(canary));
+}
