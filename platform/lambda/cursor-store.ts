@@ -56,24 +56,31 @@ export class CursorStore {
     }
   }
 
-  /** Writes what changed since the last save. */
+  /** Writes what changed since the last save; what could not be written is part of the next. */
   async save(): Promise<void> {
     const keys = [...this.#dirty];
     this.#dirty.clear();
     if (keys.length === 0) return;
-    await this.#level.batch(
-      keys.map((key) => {
-        const position = this.#positions.get(key);
-        return position === undefined
-          ? { type: 'del' as const, key }
-          : { type: 'put' as const, key, value: JSON.stringify(position) };
-      }),
-    );
+    const changes = keys.map((key) => {
+      const position = this.#positions.get(key);
+      return position === undefined
+        ? { type: 'del' as const, key }
+        : { type: 'put' as const, key, value: JSON.stringify(position) };
+    });
+    try {
+      await this.#level.batch(changes);
+    } catch (caught) {
+      for (const key of keys) this.#dirty.add(key);
+      throw caught;
+    }
   }
 
   async close(): Promise<void> {
-    await this.save();
-    await this.#level.close();
+    try {
+      await this.save();
+    } finally {
+      await this.#level.close();
+    }
   }
 }
 

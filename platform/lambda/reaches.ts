@@ -5,7 +5,7 @@ export interface StageReach extends Reach {
   readonly stage: string;
 }
 
-/** The members that a shard had when something was told. */
+/** So many memberships of a shard are remembered, those told of last. */
 const membershipsKept = 4;
 
 /**
@@ -26,6 +26,9 @@ export class Reaches {
   ): void {
     const ofShard = getOrMake(this.#told, shard);
     const ofMembers = getOrMake(ofShard, members.join());
+    // Behind the others: a shard may have the members again that it had before.
+    ofShard.delete(members.join());
+    ofShard.set(members.join(), ofMembers);
     for (const { stage, done, seen } of reaches) {
       getOrMake(ofMembers, stage).set(from, { done, seen });
     }

@@ -5,7 +5,9 @@
  * whoever acts on their keys now.
  *
  * Everybody decides alike from what the others told of themselves while the members were those
- * before: too little at worst, so that something is done twice and nothing is left out.
+ * before: too little at worst, so that something is done twice and nothing is left out. One that
+ * went before it told anything, within a fifth of a second, is taken to have finished what this
+ * member has.
  *
  * Thread: none; pure functions and plain data.
  */
