@@ -28,6 +28,7 @@ import {
   openDataFolder,
   PeerMessages,
   readViewRecord,
+  type Tenants,
 } from './group/mod.ts';
 import { type ConfiguredLayout, configuredLayout, layoutSettings } from './configured-layout.ts';
 import { numericHost, plainMembers } from './member-addresses.ts';
@@ -200,6 +201,7 @@ async function compose(
     messages.close();
     return Promise.resolve();
   });
+  const above: { store: MemberStore | null } = { store: null };
   const group = new Group({
     core,
     messages,
@@ -217,20 +219,29 @@ async function compose(
     },
     leftLogs: leftLogsOf(logs, folder),
     replaceAfterMs: config.layout.replaceAfterMs,
+    tenants: tenantsOf(above),
     clock,
     random,
     log,
   });
   undo.push(() => group.close());
   await group.openShards();
-  const maxClockSkewUs = config.maxClockSkewMs * 1000;
-  const dataFolder = folder.path;
   const common = { core, messages, group, clock, log };
-  const store = await MemberStore.open({ ...common, dataFolder, random, maxClockSkewUs });
+  const storing = { dataFolder: folder.path, maxClockSkewUs: config.maxClockSkewMs * 1000 };
+  const store = await MemberStore.open({ ...common, ...storing, random });
+  above.store = store;
   undo.push(() => store.close());
   undo.push(() => group.leave());
   const whenRunning = (timeoutMs = defaultWaitMs): Promise<void> => group.whenRunning(timeoutMs);
   return { ...common, config, nodeId: node, folder, store, whenRunning, close };
+}
+
+/** The group comes first, and the store knows what lives in subgroups; nobody asks before. */
+function tenantsOf(above: { readonly store: MemberStore | null }): Tenants {
+  return {
+    poolsIn: (subgroup) => above.store?.tenants.poolsIn(subgroup) ?? [],
+    catchUp: async () => above.store?.tenants.catchUp(),
+  };
 }
 
 function leftLogsOf(

@@ -28,7 +28,10 @@ export interface HeldShard {
   readonly homes: readonly number[];
   /** Members whose places were given to others. */
   readonly leaving: readonly number[];
-  /** Those that are to hold it, with the members that the view has. */
+  /**
+   * Those that are to hold it, with the members that the view has, and those that are away and keep
+   * their places for ever (`layout.replaceAfterMs` null).
+   */
   readonly wanted: readonly number[];
   /** Its newest version; 0: none, or unknown. */
   readonly version: number;
@@ -52,5 +55,6 @@ export interface ShardChange {
   readonly index: number;
   /** Null: there is no such shard yet. */
   readonly before: readonly number[] | null;
+  /** Empty: it goes with its subgroup. */
   readonly after: readonly number[];
 }

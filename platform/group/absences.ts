@@ -24,9 +24,10 @@ export class Absences {
     }
   }
 
-  /** Those that are away, and not for so long that spares take their places. */
+  /** Those that are away, and not for so long that spares take their places. Infinity: never. */
   awaited(nowMs: number): readonly number[] {
-    const most = this.#replaceAfterMs ?? Infinity;
-    return [...this.#since].filter(([, since]) => nowMs - since < most).map(([node]) => node);
+    const most = this.#replaceAfterMs;
+    const waiting = [...this.#since].filter(([, since]) => most === null || nowMs - since < most);
+    return waiting.map(([node]) => node);
   }
 }

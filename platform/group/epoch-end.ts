@@ -13,8 +13,12 @@ import { endedEpoch, seeViews } from './view-calls.ts';
 
 export interface EpochEndOptions {
   readonly messages: Pick<PeerMessages, 'call'>;
-  /** Has a log: nothing of its history is forgotten. */
-  readonly isPersistent: (shard: number) => boolean;
+  /**
+   * What came before an epoch can be fetched although the donor goes on in it: from a log, which
+   * forgets nothing, and where delivery is raw, as no history is kept or agreed there. Members of a
+   * raw epoch wait for nobody, so they have always gone on when somebody joins.
+   */
+  readonly mayGoOn: (shard: number) => boolean;
   /** Asks a member where its history ends; it answers once the epoch before the named one has. */
   readonly endedCall: string;
   readonly timeoutMs: number;
@@ -28,13 +32,13 @@ export interface Before {
 
 /**
  * Runs `fill`, which fetches what the donor delivered before the epoch and nothing of it. Returns
- * where that ends; null: the donor has gone on, and its log does not tell.
+ * where that ends; null: the donor has gone on, and cannot tell.
  *
- * What is in memory alone is forgotten as the donor goes on, so it has to stand still meanwhile:
+ * Else what is in memory is forgotten as the donor goes on, so it has to stand still meanwhile:
  * throws NOT_CURRENT where it did not.
  */
 export async function fillBefore(
-  { messages, isPersistent, endedCall, timeoutMs }: EpochEndOptions,
+  { messages, mayGoOn, endedCall, timeoutMs }: EpochEndOptions,
   { shard, epoch }: Before,
   donor: number,
   signal: AbortSignal,
@@ -46,7 +50,7 @@ export async function fillBefore(
   };
   const end = await ask();
   const hasGoneOn = end.epoch >= epoch;
-  if (isPersistent(shard)) {
+  if (mayGoOn(shard)) {
     await fill();
     return hasGoneOn ? null : end;
   }

@@ -25,6 +25,8 @@ const table = {
   /** Bytes of log in one step of filling a member that is behind. */
   fillChunkBytes: 4 * MiB,
   fillTimeoutMs: 30_000,
+  /** Of what one round found, at most so much for another while the donor goes on. */
+  fillShrink: 0.9,
   /** How often a donor looks whether an epoch has ended, for a member that joins. */
   endedPollMs: 10,
   /** How long a member that lacks the end of an epoch asks one donor before the next. */
@@ -64,6 +66,8 @@ const table = {
   leaseMs: 402,
   /** How long a member whose view cannot go on waits before it gives it up. */
   renewAfterMs: 1000,
+  /** A change of view that takes longer while a member of the old one is back blank is given up. */
+  changeStallMs: 60_000,
   /** For how long it has to have hope before it waits anew. */
   hopeAfterMs: 500,
   /** For how long a member is held to be slow after it was waited for. */

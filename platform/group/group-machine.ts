@@ -67,6 +67,8 @@ export class GroupMachine {
   #admission: { readonly by: number; readonly attempt: Attempt } | null = null;
   #ignored = 0;
   #hopelessSinceMs: number | null = null;
+  /** Since when a view has been on its way; null: none is. */
+  #changingSinceMs: number | null = null;
   #hopefulSinceMs: number | null = null;
   #renewing = false;
 
@@ -108,9 +110,10 @@ export class GroupMachine {
     return this.#state.minOf(shard);
   }
 
-  /** Who is to hold each shard, with those who are in the view. */
+  /** Who is to hold each shard, with those who are in the view, and those who keep their places. */
   get wanted(): Places {
-    return wantedPlaces(this.#state, { coming: [], awaited: [], filling: new Map(), moves: [] });
+    const awaited = this.#join.awaited;
+    return wantedPlaces(this.#state, { coming: [], awaited, filling: new Map(), moves: [] });
   }
 
   /**
@@ -184,6 +187,7 @@ export class GroupMachine {
     const { core, layout } = this.#state;
     const found = core.installed?.shards.find((item) => item.shard === shard);
     const nodes = this.holders(shard);
+    if (found === undefined && !layout.has(shard)) return [];
     const ranks = found?.senders ?? sendersAmong(layout.shard(shard), nodes);
     return ranks.flatMap((rank) => nodes[rank] ?? []);
   }
@@ -199,9 +203,10 @@ export class GroupMachine {
     return hello !== null && hello.leaving !== true;
   }
 
-  /** As many as the layout wants run the shard, and they are here. */
+  /** As many as the layout wants run the shard, and they are here; of one taken away: nobody is. */
   isWhole(shard: number): boolean {
     const { layout, me, up } = this.#state;
+    if (!layout.has(shard)) return this.status.running;
     const here = this.holders(shard).filter((node) => node === me || up.has(node));
     const wanted = Math.max(layout.shard(shard).members.length, this.homes(shard).nodes.length);
     return this.status.running && here.length >= wanted;
@@ -212,7 +217,8 @@ export class GroupMachine {
     const { core, layout } = this.#state;
     const incomplete = core.installed?.members.length !== layout.members.length;
     const { slow, ailing } = this.#state;
-    const waits = this.#join.isBusy || this.#hopelessSinceMs !== null || slow.wantsTicks || ailing;
+    const isWaited = this.#hopelessSinceMs !== null || this.#changingSinceMs !== null;
+    const waits = this.#join.isBusy || isWaited || slow.wantsTicks || ailing;
     return core.installed === null || core.stuck || incomplete || waits;
   }
 
@@ -312,6 +318,9 @@ export class GroupMachine {
     const { version } = this.#state.layouts;
     this.#state.layouts.expect(proposal?.layout ?? null);
     const told = this.#state.setCore(core, nowMs);
+    const isNext = core.installed?.number !== before.installed?.number;
+    if (!core.changing || isNext) this.#changingSinceMs = null;
+    if (core.changing) this.#changingSinceMs ??= nowMs;
     if (this.#state.layouts.version !== version) this.#tellLayout(effects);
     if (core.incarnation !== before.incarnation) {
       this.#renewing = false;
@@ -448,6 +457,12 @@ export class GroupMachine {
     const enough = 2 * new Set([...lost, ...others, me]).size > members.length;
     const stuck = core.stuck && lost.length > 0 && enough;
     const mistaken = this.#state.isBlank && !core.changing && this.#state.isTakenForAnother();
+    // The last that had a shard died after the view was agreed: nobody can be given it.
+    const changedForMs = nowMs - (this.#changingSinceMs ?? nowMs);
+    if (changedForMs >= groupLimits.changeStallMs && core.installed !== null && lost.length > 0) {
+      this.#renew('the next view cannot be finished', effects);
+      return;
+    }
     if (!stuck && !mistaken && !holdsUp) {
       // A new attempt of the core has no suspicions, for a moment.
       this.#hopefulSinceMs ??= nowMs;

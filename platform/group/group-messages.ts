@@ -153,9 +153,20 @@ export type Apart = GroupMessageOf<'prepare'>['apart'][number];
 export type Hello = GroupMessageOf<'hello'>;
 export type Report = GroupMessageOf<'report'>;
 
+const schemaOfType: ReadonlyMap<unknown, (typeof GroupMessageSchema.anyOf)[number]> = new Map(
+  GroupMessageSchema.anyOf.map((schema) => [schema.properties.type.const, schema] as const),
+);
+
+/** Checked against the one schema that it can match, not against one after the other. */
+function isGroupMessage(value: unknown): value is GroupMessage {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
+  const schema = schemaOfType.get(value.type);
+  return schema !== undefined && Value.Check(schema, value);
+}
+
 /** The message, or null when it is not one, or what it holds are no views and no layout. */
 export function parseGroupMessage(value: unknown): GroupMessage | null {
-  if (!Value.Check(GroupMessageSchema, value)) return null;
+  if (!isGroupMessage(value)) return null;
   const views = viewsIn(value).map((text) => Buffer.from(text, 'base64'));
   const areViews = views.every((view) => isReadable(() => decodeView(view)));
   const hasLayout = value.type === 'seal' || value.type === 'admit';

@@ -2,6 +2,7 @@ import type { Clock, Logger, Random } from '../base/mod.ts';
 import type { Layout } from './layout.ts';
 import type { ShardFolders } from './left-logs.ts';
 import type { LogCareConfig } from './log-care.ts';
+import type { Tenants } from './machine-types.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import type { RecordFiles } from './record-files.ts';
@@ -28,6 +29,7 @@ export interface GroupOptions {
   readonly leftLogs: { readonly folders: ShardFolders; readonly keepMs: number } | null;
   /** How long a lost member keeps its places before spares get them; null: for ever. */
   readonly replaceAfterMs: number | null;
+  readonly tenants: Tenants;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -7,6 +7,7 @@
 import type { Attempt, Hello } from './group-messages.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import { LayoutInForce } from './layout-in-force.ts';
+import type { Tenants } from './machine-types.ts';
 import { homesOf, type ShardHomes, shardsIn } from './shard-homes.ts';
 import { SlowMembers } from './slow-members.ts';
 import { type CoreView, nodesOf } from './view-codec.ts';
@@ -37,6 +38,7 @@ export class GroupState {
   readonly run: number;
   readonly up = new Set<number>();
   readonly slow: SlowMembers;
+  readonly poolsIn: Tenants['poolsIn'];
   readonly #hellos = new Map<number, Hello>();
   #attempts = 0;
   #refused: readonly number[] = [];
@@ -58,6 +60,7 @@ export class GroupState {
     /** Bytes of each ring, from that layout and this member's budget. */
     readonly ringSize: number;
     readonly record: ViewRecord;
+    readonly poolsIn: Tenants['poolsIn'];
     readonly nowMs: number;
   }) {
     this.#lastView = options.record.prepared ?? options.record.committed;
@@ -65,6 +68,7 @@ export class GroupState {
     this.layouts = new LayoutInForce(options.layout, options.ringSize);
     this.layouts.follow(this.#lastView?.layout ?? null);
     this.slow = new SlowMembers(options.me, () => this.layout);
+    this.poolsIn = options.poolsIn;
     this.run = options.run;
     this.#core = { ...blankCore, incarnation: options.incarnation };
     this.#sinceMs = options.nowMs;

@@ -63,6 +63,8 @@ export class GroupSteps {
   /** shard → the donor that has not answered. */
   readonly #asked = new Map<number, number>();
   readonly #isPersistent = (shard: number): boolean => this.#options.shardOf(shard).persistent;
+  readonly #mayGoOn = (shard: number): boolean =>
+    this.#isPersistent(shard) || this.#options.shardOf(shard).delivery === 'raw';
   #steps: Promise<void> = Promise.resolve();
   #abort = new AbortController();
   #fillAbort = new AbortController();
@@ -101,7 +103,7 @@ export class GroupSteps {
     });
     this.#disk = new DiskRecovery({
       ...options,
-      logs: () => options.care.opened.filter((shard) => options.layout.shard(shard).persistent),
+      logs: () => options.care.logs,
       run: (work) => {
         this.runAside(work);
       },
@@ -389,7 +391,7 @@ export class GroupSteps {
 
   #endsWithin(timeoutMs: number): EpochEndOptions {
     const { messages } = this.#options;
-    return { messages, isPersistent: this.#isPersistent, endedCall, timeoutMs };
+    return { messages, mayGoOn: this.#mayGoOn, endedCall, timeoutMs };
   }
 
   /** One donor after the other: some may join themselves, others may go. */

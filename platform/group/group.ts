@@ -33,7 +33,7 @@ import { ShardClosing } from './shard-closing.ts';
 import { heldByRecord, type ShardHomes } from './shard-homes.ts';
 import type { ShardMove } from './shard-moves.ts';
 import type { Lag } from './slow-members.ts';
-import { explainStandstill, stoppedError } from './standstill.ts';
+import { explainStandstill, stoppedError, takenAwayError } from './standstill.ts';
 import { seeViews } from './view-calls.ts';
 import { ViewLeave } from './view-leave.ts';
 
@@ -101,6 +101,7 @@ export class Group {
       record,
       ringSize: layout.commonRingSize(options.ringBudgetBytes),
       replaceAfterMs: options.replaceAfterMs,
+      poolsIn: options.tenants.poolsIn,
       nowMs: options.clock.monotonicMs(),
     });
     this.#calls = new LeaderCalls({
@@ -108,6 +109,7 @@ export class Group {
       messages,
       nodeId: core.nodeId,
       ringSizeOf: (wanted) => wanted.commonRingSize(options.ringBudgetBytes),
+      tenants: options.tenants,
       log: options.log,
       enter: (event) => {
         this.#enter(event);
@@ -336,8 +338,12 @@ export class Group {
     return explainStandstill(this.status, this.refusal);
   }
 
-  /** SHARD_STOPPED with whom the shard waits for; or why it may not go on here. */
+  /**
+   * SHARD_STOPPED with whom the shard waits for; why it may not go on here; or UNKNOWN_POOL, where
+   * it was taken away with its subgroup.
+   */
   stoppedError(shard: number, what: string): FreshetError {
+    if (!this.layout.has(shard)) return takenAwayError(shard, what);
     const refusal = this.care.refusalOf(shard);
     if (refusal !== null) return refusal;
     const places = { held: this.holders(shard).length, min: this.#machine.minOf(shard) };
@@ -379,8 +385,8 @@ export class Group {
       ...this.#options,
       ...leftLogs,
       isLeft: (shard) => {
-        const isKnown = this.layout.has(shard) && !this.care.opened.includes(shard);
-        return isKnown && !this.#machine.mayNeed(shard);
+        const isKnown = this.layout.has(shard) || this.#machine.layouts.hasTakenAway(shard);
+        return isKnown && !this.care.opened.includes(shard) && !this.#machine.mayNeed(shard);
       },
       isWhole: (shard) => this.#machine.isWhole(shard),
       run: (work) => {

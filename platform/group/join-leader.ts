@@ -19,7 +19,7 @@ import { groupLimits } from './group-limits.ts';
 import { type Attempt, type Fill, type GroupMessage, sameAttempt } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
 import { Layout } from './layout.ts';
-import { placesUnder } from './layout-change.ts';
+import { placesUnder, tenantsRefusal } from './layout-change.ts';
 import {
   type Comer,
   lackedBy,
@@ -73,6 +73,11 @@ export class JoinLeader {
   /** Moves that were asked for and have not begun. */
   get moves(): readonly ShardMove[] {
     return this.#moves;
+  }
+
+  /** Members that are away and keep their places, however long that takes. */
+  get awaited(): readonly number[] {
+    return this.#absences.awaited(Infinity);
   }
 
   /** The layout that is on its way. */
@@ -184,6 +189,13 @@ export class JoinLeader {
     const given = this.#layout;
     if (given === null) return null;
     const layout = Layout.ofView(this.#state.layout.members, given);
+    // Looked at once more: the request was some time ago.
+    const refusal = tenantsRefusal(this.#state, layout.rules);
+    if (refusal !== null) {
+      this.#layout = null;
+      this.#say(`the layout is not changed: ${refusal.message}`, effects);
+      return null;
+    }
     const view = viewUnder(this.#state, given, layout, placesUnder(this.#state, layout));
     if (view === null) {
       this.#layout = null;

@@ -3,8 +3,8 @@
  * and what it would change. Pure; the member that leads the view asks it.
  *
  * Kept as it is: the kind, delivery and number of shards of a subgroup (keys are hashed over them,
- * and what is stored has an order), subgroups themselves, and whether members hold one shard only.
- * Anything else may differ, and new subgroups may come.
+ * and what is stored has an order), and whether members hold one shard only. Anything else may
+ * differ; new subgroups may come, and those in which no pool lives may go.
  */
 import { type Static, Type } from 'typebox';
 import {
@@ -17,7 +17,7 @@ import {
 import type { GroupState } from './group-state.ts';
 import { groupLimits } from './group-limits.ts';
 import { type SubgroupOptions, SubgroupSchema } from './layout-options.ts';
-import { describeRules, isSameRules } from './layout-differences.ts';
+import { describeRules, goneFrom, isSameRules } from './layout-differences.ts';
 import { changeLayout, firstShards, type LayoutRules, placeOf } from './layout-rules.ts';
 import type { LayoutPlan, PlannedShard } from './layout-plan.ts';
 import { Layout } from './layout.ts';
@@ -36,6 +36,9 @@ const RequestSchema = Type.Object({
   /** Only say what it would change. */
   dryRun: Type.Boolean({ default: false }),
 });
+
+/** Named in a refusal. */
+const poolsShown = 5;
 
 export type LayoutRequest = Frozen<Static<typeof RequestSchema>>;
 
@@ -69,6 +72,8 @@ export function planLayoutChange(
     return { change: { from: version, to: version, lines: [], shards: [] }, given: null };
   }
   checkExpected(request, version);
+  const refused = tenantsRefusal(state, rules);
+  if (refused !== null) throw refused;
   checkMembers(before, rules, subgroups);
   const after = new Layout(before.members, subgroups, rules.exclusive, rules);
   const firsts = firstShards(rules);
@@ -77,9 +82,11 @@ export function planLayoutChange(
     ringSize: Math.min(layouts.ringSize, ringSizeOf(after)),
     exclusive: rules.exclusive,
     subgroups: subgroups.map((options) => ({ first: firsts.get(options.name) ?? 0, options })),
+    nextShard: rules.nextShard,
   };
   const plan = planUnder(state, after);
   checkPlan(before, plan, state);
+  checkPlaces(state, after);
   checkSize(state, after, given);
   const shards = shardChanges(state, after, plan);
   const lines = describeRules(before.rules, rules);
@@ -116,19 +123,36 @@ function checkExpected({ expect }: LayoutRequest, version: number): void {
   });
 }
 
-/** What a change may not touch; shards and kinds are looked at in layout-rules.ts. */
-function checkKept(before: Layout, { subgroups, exclusive }: LayoutRequest): void {
+/** Whether it lacks a subgroup that there is. */
+export function takesAway(before: Layout, { subgroups }: LayoutRequest): boolean {
   const named = new Set(subgroups.map(({ name }) => name));
-  const lost = before.options.filter(({ name }) => !named.has(name));
-  if (lost.length > 0) {
-    const names = lost.map(({ name }) => name).join(', ');
-    const many = lost.length === 1 ? 'the subgroup' : 'the subgroups';
-    throw refusal(
-      `${many} ${names} would be taken away, which is not possible while the cluster runs`,
-      `Keep it in the file: ${lost.map((options) => JSON.stringify(options)).join(', ')}`,
-      { subgroup: names },
-    );
-  }
+  return before.options.some(({ name }) => !named.has(name));
+}
+
+/** Null: no pool lives in a subgroup that these rules do not have any more, as far as is known. */
+export function tenantsRefusal(state: GroupState, rules: LayoutRules): FreshetError | null {
+  const lost = goneFrom(state.layout.rules, rules).map(({ name }) => ({
+    name,
+    pools: state.poolsIn(name),
+  }));
+  const full = lost.find(({ pools }) => pools.length > 0);
+  if (full === undefined) return null;
+  const { name, pools } = full;
+  const options = state.layout.options.find((one) => one.name === name);
+  const [first = ''] = pools;
+  const shown = pools.slice(0, poolsShown).join(', ');
+  const more = pools.length - poolsShown;
+  const list = more > 0 ? `${shown} and ${String(more)} more` : shown;
+  return refusal(
+    `the subgroup ${name} would be taken away, and has the ${counted(pools)} ${list}`,
+    `Remove ${pools.length === 1 ? 'it' : 'them'} first, with all keys (freshet pool rm ${first}), ` +
+      `or keep the subgroup in the file: ${JSON.stringify(options)}`,
+    { subgroup: name, pools: list },
+  );
+}
+
+/** What a change may not touch; shards and kinds are looked at in layout-rules.ts. */
+function checkKept(before: Layout, { exclusive }: LayoutRequest): void {
   if (exclusive !== null && exclusive !== before.rules.exclusive) {
     const now = String(before.rules.exclusive);
     throw refusal(`layout.exclusive is ${now} for good`, `Set it to ${now}, or leave it out`);
@@ -199,14 +223,38 @@ function checkSize(state: GroupState, after: Layout, given: ViewLayout): void {
   );
 }
 
+/** Shards that were taken away keep their places in views until one begins without any before. */
+function checkPlaces({ core, layouts }: GroupState, after: Layout): void {
+  const before = core.installed?.shards ?? [];
+  const gone = before.filter(({ shard }) => !after.has(shard)).length;
+  const most = groupLimits.shards;
+  const over = gone + after.shards.length - most;
+  if (over <= 0) return;
+  throw refusal(
+    `with ${String(gone)} shards that were taken away there would be ` +
+      `${String(most + over)}, and a view has places for ${String(most)}`,
+    `Give ${String(over)} fewer, or stop all members and start them again, which frees places`,
+    { version: layouts.version },
+  );
+}
+
 function shardChanges(state: GroupState, after: Layout, plan: LayoutPlan): ShardChange[] {
-  return plan.shards.flatMap(({ shard, members }): ShardChange[] => {
+  const gone = state.layout.shards.filter(({ shard }) => !after.has(shard));
+  const going = gone.map(({ shard, subgroup, index }): ShardChange => {
+    return { shard, subgroup, index, before: state.runners(shard), after: [] };
+  });
+  const others = plan.shards.flatMap(({ shard, members }): ShardChange[] => {
     const { subgroup, index } = after.shard(shard);
     if (!state.layout.has(shard)) return [{ shard, subgroup, index, before: null, after: members }];
     const before = state.runners(shard);
     const isKept = before.length === 0 || sorted(before) === sorted(members);
     return isKept ? [] : [{ shard, subgroup, index, before, after: members }];
   });
+  return [...going, ...others];
+}
+
+function counted({ length }: readonly string[]): string {
+  return length === 1 ? 'pool' : 'pools';
 }
 
 function sorted(nodes: readonly number[]): string {

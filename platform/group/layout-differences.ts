@@ -1,5 +1,5 @@
 /** How two layouts differ, in lines for people. Pure. */
-import type { LayoutRules, ShardRules } from './layout-rules.ts';
+import type { LayoutRules, ShardRules, SubgroupRules } from './layout-rules.ts';
 
 /** Whether they ask for the same, however shards are numbered and subgroups ordered. */
 export function isSameRules(a: LayoutRules, b: LayoutRules): boolean {
@@ -13,15 +13,19 @@ function textOf({ subgroups, exclusive }: LayoutRules): string {
   return JSON.stringify([exclusive, named.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
 }
 
-/** What changes from `before` to `after`: new subgroups, and settings of those that stay. */
+/** What changes from `before` to `after`: subgroups that go or come, and settings of the others. */
 export function describeRules(before: LayoutRules, after: LayoutRules): readonly string[] {
   const known = new Map(before.shards.map((rules) => [rules.shard, rules]));
-  return after.subgroups.flatMap(({ name, kind, shards }): string[] => {
+  const going = goneFrom(before, after).map(({ name, kind, shards }) => {
+    return `the subgroup ${name} is taken away: ${kind}, ${counted(shards)}`;
+  });
+  const others = after.subgroups.flatMap(({ name, kind, shards }): string[] => {
     if (before.subgroups.every((subgroup) => subgroup.name !== name)) {
       const [first] = shards;
       const raw = first?.delivery === 'raw' ? ', raw' : '';
-      const count = `${String(shards.length)} ${shards.length === 1 ? 'shard' : 'shards'}`;
-      return [`the subgroup ${name} is added: ${kind}${raw}, ${count} ${membersOf(shards)}`];
+      return [
+        `the subgroup ${name} is added: ${kind}${raw}, ${counted(shards)} ${membersOf(shards)}`,
+      ];
     }
     const differing = shards.flatMap((rules): [string, number][] => {
       const old = known.get(rules.shard);
@@ -30,6 +34,17 @@ export function describeRules(before: LayoutRules, after: LayoutRules): readonly
     });
     return grouped(differing, shards.length).map((text) => `the subgroup ${name}${text}`);
   });
+  return [...going, ...others];
+}
+
+/** Subgroups of `before` that `after` does not have. */
+export function goneFrom(before: LayoutRules, after: LayoutRules): readonly SubgroupRules[] {
+  const named = new Set(after.subgroups.map(({ name }) => name));
+  return before.subgroups.filter(({ name }) => !named.has(name));
+}
+
+function counted({ length }: readonly ShardRules[]): string {
+  return `${String(length)} ${length === 1 ? 'shard' : 'shards'}`;
 }
 
 /** What several shards have alike is said once. */

@@ -26,8 +26,12 @@ interface Configured {
 export class LayoutInForce {
   readonly #configured: Layout;
   readonly #ringSize: number;
+  /** What members compare of their configurations. */
+  readonly fingerprint: string;
   #given: ViewLayout | null = null;
   #now: Layout;
+  /** That counted before: the ends of epochs that it had may still be asked for. */
+  #before: Layout | null = null;
   /** Of a view that is on its way, where it has another one. */
   #coming: { readonly given: ViewLayout; readonly layout: Layout } | null = null;
 
@@ -36,6 +40,7 @@ export class LayoutInForce {
     this.#configured = configured;
     this.#now = configured;
     this.#ringSize = ringSize;
+    this.fingerprint = fingerprintOf(configured, ringSize);
   }
 
   get now(): Layout {
@@ -61,6 +66,7 @@ export class LayoutInForce {
   follow(given: ViewLayout | null): boolean {
     if (isSameLayout(given, this.#given)) return false;
     this.#given = given;
+    this.#before = this.#now;
     this.#now = given === null ? this.#configured : Layout.ofView(this.#configured.members, given);
     return true;
   }
@@ -75,10 +81,19 @@ export class LayoutInForce {
     }
   }
 
-  /** By the view that is on its way, if it has it. Throws INVALID_ARGUMENT: nobody knows it. */
+  /**
+   * By the view that is on its way, if it has it; by the layout before, if it was just taken away.
+   * Throws INVALID_ARGUMENT: nobody knows it.
+   */
   shard(shard: number): ShardLayout {
-    const coming = this.#coming?.layout ?? null;
-    return coming?.has(shard) === true ? coming.shard(shard) : this.#now.shard(shard);
+    const layouts = [this.#coming?.layout ?? null, this.#now, this.#before];
+    const found = layouts.find((layout) => layout?.has(shard) === true);
+    return (found ?? this.#now).shard(shard);
+  }
+
+  /** A change took it away with its subgroup: its number is not given again. */
+  hasTakenAway(shard: number): boolean {
+    return this.#given !== null && !this.#now.has(shard) && shard < this.#now.rules.nextShard;
   }
 
   /** Null: the configuration says the same. Else a line for people. */
@@ -88,10 +103,6 @@ export class LayoutInForce {
       `the layout of the cluster, version ${String(this.version)}, counts, not the one in the ` +
       'configuration of this member, which is another (freshet layout show --config prints it)'
     );
-  }
-
-  get fingerprint(): string {
-    return fingerprintOf(this.#configured, this.#ringSize);
   }
 
   /**

@@ -66,20 +66,22 @@ export function resolveLayout(
 
 /**
  * As `resolveLayout`, where some subgroups have their shards' numbers already: `firsts` has the
- * first one by the subgroup's name.
+ * first one by the subgroup's name. `nextShard`: numbers below it were given before.
  */
 export function placedLayout(
   subgroups: readonly SubgroupOptions[],
   exclusive: boolean,
   firsts: ReadonlyMap<string, number>,
+  nextShard = 1,
 ): LayoutRules {
   checkNames(subgroups);
-  return numbered(subgroups, exclusive, firsts, 1);
+  return numbered(subgroups, exclusive, firsts, nextShard);
 }
 
 /**
  * The layout after a change online. A subgroup that stays has the same kind and number of shards,
- * since keys are hashed over them; everything else may differ. Throws INVALID_CONFIG.
+ * since keys are hashed over them; everything else may differ. Numbers of shards of one that goes
+ * are never given again: another subgroup of its name is a new one. Throws INVALID_CONFIG.
  */
 export function changeLayout(
   before: LayoutRules,
@@ -102,6 +104,7 @@ export function firstShards({ subgroups }: LayoutRules): Map<string, number> {
   return new Map(subgroups.map(({ name, shards }) => [name, shards[0]?.shard ?? 1]));
 }
 
+const catalogShard = 1;
 const catalogOptions: SubgroupOptions = {
   name: catalogSubgroup,
   kind: 'persistent',
@@ -117,7 +120,8 @@ function numbered(
 ): LayoutRules {
   let next = nextShard;
   const resolved = [catalogOptions, ...subgroups].map((options): SubgroupRules => {
-    const first = firsts.get(options.name) ?? next;
+    // A view does not name the catalog, which is always there.
+    const first = options === catalogOptions ? catalogShard : (firsts.get(options.name) ?? next);
     const shards = shardsOf(options).map((shard, index) =>
       resolveShard(options, shard, first + index, index),
     );

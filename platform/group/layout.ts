@@ -85,7 +85,7 @@ export class Layout {
   static ofView(members: readonly number[], layout: ViewLayout): Layout {
     const options = layout.subgroups.map((subgroup) => subgroup.options);
     const firsts = new Map(layout.subgroups.map(({ first, options: { name } }) => [name, first]));
-    const rules = placedLayout(options, layout.exclusive, firsts);
+    const rules = placedLayout(options, layout.exclusive, firsts, layout.nextShard);
     return new Layout(members, options, layout.exclusive, rules);
   }
 

@@ -9,7 +9,8 @@ import type { GroupEvent } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
 import type { GroupMachine } from './group-machine.ts';
 import type { Layout } from './layout.ts';
-import { type LayoutRequest, parseLayoutRequest } from './layout-change.ts';
+import { type LayoutRequest, parseLayoutRequest, takesAway } from './layout-change.ts';
+import type { Tenants } from './machine-types.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { parseMove, type ShardMove } from './shard-moves.ts';
 
@@ -19,6 +20,7 @@ export interface LeaderCallsOptions {
   readonly nodeId: number;
   /** Bytes of each ring that fit this member's budget. Throws INVALID_CONFIG: none do. */
   readonly ringSizeOf: (layout: Layout) => number;
+  readonly tenants: Tenants;
   readonly log: Logger;
   readonly enter: (event: GroupEvent) => void;
 }
@@ -62,10 +64,11 @@ export class LeaderCalls {
    * that follows has the new version; members come to shards and go after that, view by view, as
    * `Group.wanted` says. Asked for again it does no harm. Rejects INVALID_CONFIG, which says what to
    * mend; CONDITION_FAILED: the layout is another one than expected; NOT_CURRENT: nobody leads, or
-   * another change is on its way.
+   * another change is on its way; where a subgroup goes, what a read of the catalog rejects, too.
    */
   async changeLayout(request: LayoutRequest): Promise<LayoutChange> {
-    const { machine, ringSizeOf, log, enter } = this.#options;
+    const { machine, ringSizeOf, tenants, log, enter } = this.#options;
+    if (this.#isForMe() && takesAway(machine.layout, request)) await tenants.catchUp();
     if (!this.#isForMe()) {
       return (await this.#askLeader(layoutCall, request)) as LayoutChange;
     }

@@ -1,7 +1,8 @@
 /**
  * Logs of shards that this member left are kept for a while, should it get one again, and then
  * removed from its disk: once a view is installed in which it has no place in the shard, and as
- * many others run it as the layout wants. How long ago a shard was left outlives the process.
+ * many others run it as the layout wants, or its subgroup was taken away. How long ago a shard was
+ * left outlives the process.
  *
  * Thread: event loop.
  * Invariant: nothing is removed of a shard that is open here, or may be needed here in a moment.

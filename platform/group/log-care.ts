@@ -134,6 +134,11 @@ export class LogCare {
     return [...this.#opened.keys()];
   }
 
+  /** Those of them that have a log. */
+  get logs(): readonly number[] {
+    return this.#held.map(({ shard }) => shard);
+  }
+
   /**
    * Opens a shard, if it is not open. One that is damaged is left closed, to be mended from the
    * other members.
@@ -186,7 +191,9 @@ export class LogCare {
   async followRules(): Promise<void> {
     const { layoutNow, core } = this.#options;
     const open = this.opened.filter((shard) => layoutNow().has(shard));
-    for (const shard of open) if (!core.closed) await this.#tellRules(shard);
+    for (const shard of open) {
+      if (!core.closed && layoutNow().has(shard)) await this.#tellRules(shard);
+    }
   }
 
   async #tellRules(shard: number): Promise<void> {

@@ -3,6 +3,14 @@ import type { Layout } from './layout.ts';
 import type { RestartPhase } from './restart-leader.ts';
 import type { ViewRecord } from './view-record.ts';
 
+/** What lives in subgroups: the affair of the room above (store). */
+export interface Tenants {
+  /** Names of the pools that live in a subgroup, as far as this member knows. */
+  readonly poolsIn: (subgroup: string) => readonly string[];
+  /** Resolves once every pool that was made before is known here. Rejects as a read does. */
+  readonly catchUp: () => Promise<void>;
+}
+
 export interface MachineOptions {
   readonly me: number;
   /** As configured. */
@@ -16,6 +24,7 @@ export interface MachineOptions {
   readonly ringSize: number;
   /** How long a lost member keeps its places; null: for ever. */
   readonly replaceAfterMs: number | null;
+  readonly poolsIn: Tenants['poolsIn'];
   readonly nowMs: number;
 }
 

@@ -105,8 +105,10 @@ export function viewWithout(
 
 /**
  * One under another layout. Shards that are new have the members that `places` tells, and begin
- * with it; of the others those end an epoch of which other members are to send. The rest of what
- * differs is done view by view afterwards. Null: a member of a new shard is not there.
+ * with it; of the others those end an epoch of which other members are to send. Those that it does
+ * not have any more end theirs and stay in their places, closed: rows of members name shards by
+ * place. The rest of what differs is done view by view afterwards. Null: a member of a new shard is
+ * not there.
  */
 export function viewUnder(
   state: GroupState,
@@ -118,9 +120,10 @@ export function viewUnder(
   if (view === null) return null;
   const { members } = view;
   const known = view.shards.map((core) => {
-    const nodes = nodesOf(view, core);
-    const senders = core.closed ? [] : sendersAmong(layout.shard(core.shard), nodes);
-    const isSame = core.closed || senders.join() === core.senders.join();
+    if (core.closed) return core;
+    if (!layout.has(core.shard)) return reshaped(layout, members, core, []);
+    const senders = sendersAmong(layout.shard(core.shard), nodesOf(view, core));
+    const isSame = senders.join() === core.senders.join();
     return isSame ? core : reshaped(layout, members, core, core.members);
   });
   const fresh = layout.shards.filter(({ shard }) =>

@@ -29,7 +29,8 @@ import type { Observation } from './slow-members.ts';
 import { seeViews } from './view-calls.ts';
 import { nodesOf } from './view-codec.ts';
 
-const positionCall = 'group.position';
+/** Asks a member where a shard's history ends there: epoch and sequence. */
+export const positionCall = 'group.position';
 
 export interface ObserverOptions {
   readonly core: MemberCore;

@@ -12,6 +12,7 @@ import type { WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { MemberCore } from './member-core.ts';
+import { positionCall } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { lastHead, readHead, recordsThrough } from './record.ts';
 
@@ -93,6 +94,10 @@ export class ShardFiller {
    * `mine` is where this member stands; `local` is told what waits for this member's disk alone;
    * nothing of epochs above `through` is fetched. Throws when donor or disk fails, or when
    * aborted; DISK_FULL before the disk would fail.
+   *
+   * Fetches all that a donor has which adds nothing meanwhile, or nothing up to `through`. From
+   * one that goes on it fetches in rounds, each what came during the one before, and ends when they
+   * get no smaller: the rest can only be fetched while nothing is added.
    */
   async fill(
     fill: Fill,
@@ -109,10 +114,26 @@ export class ShardFiller {
       // What is in memory alone is not cut but emptied.
       common = this.#persistent(shard) ? common : start;
     }
+    const isOpenEnded = through === Infinity;
+    let end = isOpenEnded ? await this.#donorEnd(shard, donor, signal) : null;
+    let left = Infinity;
     for (let place: Place | null = common; place !== null;) {
       this.#requireRoom(shard);
       place = await this.#fetchChunk(shard, donor, place, signal, local, through);
+      if (place === null || end === null || isBefore(place, end)) continue;
+      const now = await this.#donorEnd(shard, donor, signal);
+      const more = now.epoch === end.epoch ? now.sequence - end.sequence : now.sequence + 1;
+      if (more > left * groupLimits.fillShrink) return;
+      left = more;
+      end = now;
     }
+  }
+
+  async #donorEnd(shard: number, donor: number, signal: AbortSignal): Promise<Place> {
+    const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
+    const told = await this.#messages.call(donor, positionCall, shard, options);
+    const [epoch, sequence] = numbers(told, 2);
+    return { epoch: epoch as number, sequence: sequence as number };
   }
 
   /** Nobody waits for what is fetched here: what is left of the disk belongs to running epochs. */
@@ -253,6 +274,10 @@ export class ShardFiller {
       throw caught;
     }
   }
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  return a.epoch < b.epoch || (a.epoch === b.epoch && a.sequence < b.sequence);
 }
 
 function sameMark(a: Mark, b: Mark): boolean {

@@ -20,10 +20,14 @@ export interface ShardHomes {
   readonly leaving: readonly number[];
 }
 
-/** As a view has it; what it does not name is as configured. Null: no view is known. */
+/**
+ * As a view has it; what it does not name is as configured. Null: no view is known. Nobody has a
+ * place in a shard that was taken away.
+ */
 export function homesOf(layout: Layout, view: CoreView | null, shard: number): ShardHomes {
   const found = view?.homes.find((homes) => homes.shard === shard);
-  return found ?? { shard, nodes: layout.shard(shard).members, leaving: [] };
+  const nodes = layout.has(shard) ? layout.shard(shard).members : [];
+  return found ?? { shard, nodes, leaving: [] };
 }
 
 /** What a member opens when it starts: where its record, if it has one, gives it a place. */

@@ -201,6 +201,9 @@ export class SlowMembers {
       );
       if (!isThere) this.#aside.delete(name);
     }
+    for (const shard of this.#observed.keys()) {
+      if (!this.#layout.has(shard)) this.#observed.delete(shard);
+    }
     for (const core of after.shards) {
       const { shard } = core;
       for (const { node, seat, incarnation } of after.members) {
@@ -250,19 +253,21 @@ export class SlowMembers {
       if (after === null || stays === true || suspectedMs === undefined) continue;
       this.#suspectedMs.delete(node);
       if (nowMs - suspectedMs > groupLimits.slowWaitMsMax) continue;
-      const first = groupLimits.keepUpFactor * this.#patienceWith(node);
+      const first = groupLimits.keepUpFactor * this.#patienceWith(node, before as CoreView);
       const waitMs = this.#backoff.next(`member ${String(node)}`, first, nowMs);
       this.#penaltiesMs.set(node, nowMs + waitMs);
     }
   }
 
-  /** The shortest of the shards that suspect a slow member. */
-  #patienceWith(node: number): number {
-    const times = this.#layout
-      .heldBy(node)
-      .filter(({ slowMember }) => slowMember.policy === 'suspect')
-      .map(({ slowMember }) => slowMember.afterMs);
-    return Math.min(...times, groupLimits.slowWaitMsMax);
+  /** The shortest of the shards that it ran and that suspect a slow member. */
+  #patienceWith(node: number, before: CoreView): number {
+    const times = before.shards
+      .filter((core) => this.#layout.has(core.shard) && nodesOf(before, core).includes(node))
+      .map(({ shard }) => this.#layout.shard(shard).slowMember)
+      .filter(({ policy }) => policy === 'suspect')
+      .map(({ afterMs }) => afterMs);
+    // The layout may be another one by now.
+    return times.length === 0 ? groupLimits.renewAfterMs : Math.min(...times);
   }
 }
 

@@ -36,3 +36,12 @@ export function stoppedError(
     },
   );
 }
+
+/** UNKNOWN_POOL: no pool lives in it any more. `what` could not be done. */
+export function takenAwayError(shard: number, what: string): FreshetError {
+  const text = `${what}: shard ${String(shard)} was taken away with its subgroup`;
+  return new FreshetError('UNKNOWN_POOL', text, {
+    mend: 'Use a pool of a subgroup that there is (freshet layout show)',
+    details: { shard },
+  });
+}

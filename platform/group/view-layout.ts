@@ -20,6 +20,8 @@ const ViewLayoutSchema = Type.Object({
   exclusive: Type.Boolean(),
   /** `first`: the number of its first shard, for good; null in `options` is what nobody said. */
   subgroups: Type.Array(Type.Object({ first: count, options: SubgroupSchema })),
+  /** Above every shard's number that was ever given; left out: above those of `subgroups`. */
+  nextShard: Type.Optional(count),
 });
 
 export type ViewLayout = Frozen<Static<typeof ViewLayoutSchema>>;

@@ -1,6 +1,12 @@
 import path from 'node:path';
 import { type Clock, FreshetError, type Logger, type Random } from '../base/mod.ts';
-import { catalogSubgroup, type Group, type MemberCore, type PeerMessages } from '../group/mod.ts';
+import {
+  catalogSubgroup,
+  type Group,
+  type MemberCore,
+  type PeerMessages,
+  type Tenants,
+} from '../group/mod.ts';
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
 import { LocalShard } from './local-shard.ts';
@@ -10,6 +16,7 @@ import { RemoteShard, serveShards } from './remote-shard.ts';
 import { RoamingShard } from './roaming-shard.ts';
 import type { ShardAccess } from './shard-access.ts';
 import { StoreShardSource } from './shard-source.ts';
+import { storeLimits } from './store-limits.ts';
 import { TriggerRouter } from './trigger-router.ts';
 import type { TriggerHandler } from './types.ts';
 
@@ -57,7 +64,7 @@ export class MemberStore {
     const shards = new Map<number, RoamingShard>();
     const access = makeAccess(options, shards);
     void followViews(group, shards);
-    serveShards(messages, onlyLocal(access), (delayMs, run) => {
+    serveShards(messages, onlyLocal(access, group), (delayMs, run) => {
       clock.after(delayMs, run);
     });
     const [shard] = group.layout.subgroup(catalogSubgroup).shards;
@@ -69,6 +76,15 @@ export class MemberStore {
     const store = new MemberStore(options, catalog, access);
     catalog.follow();
     return store;
+  }
+
+  /** For the group: what lives in its subgroups. */
+  get tenants(): Tenants {
+    const { objects, catalog } = this;
+    return {
+      poolsIn: (subgroup) => objects.directory.namesIn(subgroup),
+      catchUp: () => catalog.catchUp(storeLimits.tenantsWaitMs),
+    };
   }
 
   /** The newest version of a shard, wherever it runs; 0: nobody can tell. */
@@ -94,10 +110,10 @@ export class MemberStore {
 
 type Access = (shard: number) => RoamingShard;
 
-/** A request of another member goes no further than here. */
-function onlyLocal(access: Access): (shard: number) => ShardAccess {
+/** A request of another member goes no further than here; its layout may be newer. */
+function onlyLocal(access: Access, group: Group): (shard: number) => ShardAccess {
   return (shard) => {
-    const found = access(shard).here;
+    const found = group.layout.has(shard) ? access(shard).here : null;
     if (found === null) {
       throw new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
     }
@@ -126,7 +142,8 @@ function makeAccess(
         });
   };
   return (shard) =>
-    getOrMake(shards, group.layout.shard(shard).shard, () => {
+    getOrMake(shards, shard, () => {
+      if (!group.layout.has(shard)) throw group.stoppedError(shard, 'This was not done');
       const places = { group, clock, elsewhere: () => elsewhere(shard) };
       return new RoamingShard(shard, { ...places, here: (sends) => here(shard, sends) });
     });

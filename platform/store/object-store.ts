@@ -322,7 +322,7 @@ export class ObjectStore {
 
   #isRaw({ shards }: PoolInfo): boolean {
     const { layout } = this.#options.group;
-    return shards.some((shard) => layout.shard(shard).delivery === 'raw');
+    return shards.some((shard) => layout.has(shard) && layout.shard(shard).delivery === 'raw');
   }
 
   async #change(pool: PoolInfo, change: ShardChange, call: ShardCallLimits): Promise<PutResult> {

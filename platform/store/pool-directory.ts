@@ -1,11 +1,21 @@
 import { FreshetError, nearestName } from '../base/mod.ts';
-import type { Group } from '../group/mod.ts';
+import type { Group, Layout } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import type { PoolInfo, PoolRecord } from './pool.ts';
 
+/** As it lies in the catalog. */
+export interface StoredPool extends PoolRecord {
+  /**
+   * Of its subgroup, which is another one when it was taken away and one of its name was added.
+   * Left out by those who wrote when no subgroup could be taken away.
+   */
+  readonly firstShard?: number;
+}
+
 /**
  * The pools as the catalog has them here, and which of them a key belongs to. Pools never nest, so
- * a key has at most one.
+ * a key has at most one. A pool that was made in the moment in which its subgroup was taken away is
+ * none: what is in the catalog of it counts no more.
  */
 export class PoolDirectory {
   readonly #catalog: Catalog;
@@ -16,13 +26,14 @@ export class PoolDirectory {
    * view that adds them.
    */
   readonly #early = new Set<string>();
+  /** By which the pools were given their shards. */
+  #layout: Layout;
 
   constructor(catalog: Catalog, group: Pick<Group, 'layout'>) {
     this.#catalog = catalog;
     this.#group = group;
-    for (const key of catalog.keys(`${catalogFolders.pools}/`)) {
-      this.#load(key);
-    }
+    this.#layout = group.layout;
+    this.#loadAll();
     catalog.onChange((key) => {
       if (key.startsWith(`${catalogFolders.pools}/`)) {
         this.#load(key);
@@ -37,6 +48,11 @@ export class PoolDirectory {
   /** There is such a pool, in a subgroup that this member does not know yet. */
   isEarly(name: string): boolean {
     return this.get(name) === null && this.#early.has(PoolDirectory.keyOf(name));
+  }
+
+  /** Names of the pools that live in a subgroup, in order. */
+  namesIn(subgroup: string): string[] {
+    return this.list().flatMap((pool) => (pool.subgroup === subgroup ? [pool.name] : []));
   }
 
   /** In order of their names. */
@@ -86,28 +102,36 @@ export class PoolDirectory {
   }
 
   get #placed(): ReadonlyMap<string, PoolInfo> {
-    // Looked at as it is now: what is still early comes back into it.
-    for (const key of [...this.#early]) this.#load(key);
+    if (this.#layout !== this.#group.layout) this.#loadAll();
     return this.#pools;
+  }
+
+  #loadAll(): void {
+    this.#layout = this.#group.layout;
+    for (const key of this.#catalog.keys(`${catalogFolders.pools}/`)) this.#load(key);
   }
 
   #load(key: string): void {
     const name = key.slice(catalogFolders.pools.length);
     this.#early.delete(key);
+    this.#pools.delete(name);
     const entry = this.#catalog.entry(key);
     const value = this.#catalog.peek(key);
-    if (entry === null || value === null) {
-      this.#pools.delete(name);
-      return;
-    }
-    const record = JSON.parse(Buffer.from(value).toString('utf8')) as PoolRecord;
-    const { layout } = this.#group;
-    if (!layout.hasSubgroup(record.subgroup)) {
+    if (entry === null || value === null) return;
+    const stored = JSON.parse(Buffer.from(value).toString('utf8')) as StoredPool;
+    const { firstShard = null, ...record } = stored;
+    const shards = this.#shardsOf(record.subgroup);
+    if (shards.length > 0 && (firstShard === null || firstShard === shards[0])) {
+      this.#pools.set(name, Object.freeze({ ...record, id: entry.version, shards }));
+    } else if (firstShard === null || firstShard >= this.#layout.rules.nextShard) {
       this.#early.add(key);
-      return;
     }
-    const shards = layout.subgroup(record.subgroup).shards.map(({ shard }) => shard);
-    this.#pools.set(name, Object.freeze({ ...record, id: entry.version, shards }));
+  }
+
+  /** None: there is no such subgroup, as far as this member knows. */
+  #shardsOf(subgroup: string): number[] {
+    if (!this.#layout.hasSubgroup(subgroup)) return [];
+    return this.#layout.subgroup(subgroup).shards.map(({ shard }) => shard);
   }
 }
 

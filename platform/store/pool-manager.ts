@@ -16,7 +16,7 @@ import {
   rulesChange,
   samePool,
 } from './pool.ts';
-import { PoolDirectory } from './pool-directory.ts';
+import { PoolDirectory, type StoredPool } from './pool-directory.ts';
 import {
   plainScan,
   type ScanPage,
@@ -132,7 +132,10 @@ export class PoolManager {
   }
 
   async #tryWrite(record: PoolRecord): Promise<number | null> {
-    const value = Buffer.from(JSON.stringify(record), 'utf8');
+    const [first] = this.#group.layout.subgroup(record.subgroup).shards;
+    const stored: StoredPool =
+      first === undefined ? record : { ...record, firstShard: first.shard };
+    const value = Buffer.from(JSON.stringify(stored), 'utf8');
     const key = PoolDirectory.keyOf(record.name);
     try {
       return await this.#catalog.write(key, value, this.#catalog.applied.version);

@@ -180,6 +180,7 @@ export class RemoteShard implements ShardAccess {
   async #holder(method: Method, call: ShardCallLimits): Promise<number> {
     const deadline = this.#clock.monotonicMs() + call.timeoutMs;
     for (;;) {
+      if (!this.#group.layout.has(this.shard)) throw this.#unreachedError([]);
       const fitting = this.#fitting(method);
       const holders = fitting.filter((node) => this.#messages.up.has(node));
       const node = holders[this.shard % Math.max(1, holders.length)];

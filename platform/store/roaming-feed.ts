@@ -41,7 +41,7 @@ export class RoamingFeed implements ShardFeed {
 
   /** The shard may run elsewhere now. */
   onView(): void {
-    if (this.#isClosed || this.#shard.current === this.#source) return;
+    if (this.#isClosed || this.#isAt(this.#source)) return;
     this.#isMoved = true;
     // Whoever waits for the next record hears of it.
     this.#feed.close();
@@ -90,10 +90,20 @@ export class RoamingFeed implements ShardFeed {
     }
   }
 
+  /** What was taken away is nowhere: whoever waits is told when it is opened. */
+  #isAt(source: ShardAccess): boolean {
+    try {
+      return this.#shard.current === source;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Throws UNKNOWN_POOL: the shard was taken away. */
   #open(): void {
     this.#feed.close();
-    this.#isMoved = false;
     this.#source = this.#shard.current;
+    this.#isMoved = false;
     this.#feed = this.#source.feed({ ...this.#options, from: this.#position });
   }
 

@@ -63,9 +63,13 @@ export class RoamingShard implements ShardAccess {
     return this.#local;
   }
 
-  /** Where it is used now. */
+  /** Where it is used now. Throws UNKNOWN_POOL: it was taken away with its subgroup. */
   get current(): ShardAccess {
-    return this.here ?? this.#places.elsewhere();
+    const { group, elsewhere } = this.#places;
+    if (!group.layout.has(this.shard)) {
+      throw group.stoppedError(this.shard, 'This was not done');
+    }
+    return this.here ?? elsewhere();
   }
 
   /** The view may be another one. */
@@ -125,11 +129,11 @@ export class RoamingShard implements ShardAccess {
     return feed;
   }
 
-  frontier(): Promise<ShardFrontier> {
+  async frontier(): Promise<ShardFrontier> {
     return this.current.frontier();
   }
 
-  epochOf(version: number): Promise<number | null> {
+  async epochOf(version: number): Promise<number | null> {
     return this.current.epochOf(version);
   }
 
@@ -146,7 +150,7 @@ export class RoamingShard implements ShardAccess {
   }
 
   /** Here, and elsewhere for the rest of the call's time when this member has left the shard. */
-  #following<Result>(
+  async #following<Result>(
     call: ShardCallLimits,
     run: (shard: ShardAccess, call: ShardCallLimits) => Promise<Result>,
   ): Promise<Result> {

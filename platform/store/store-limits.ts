@@ -28,6 +28,8 @@ const table = {
   catalogValueBytes: limits.bundleBytes,
   /** Catalog values up to this size are kept in memory. */
   catalogResidentBytes: 64 * KiB,
+  /** How long a change of the layout waits for the catalog, before a subgroup is taken away. */
+  tenantsWaitMs: 5000,
   /** Keys of an event-time cut that are held while its newest versions are sought. */
   eventCutKeys: 1_000_000,
   /** Puts in flight while the keys of a removed pool are removed. */

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { LayoutChange } from '../../platform/base/mod.ts';
 import type { SubgroupOptions } from '../../platform/group/mod.ts';
 import type { LocalCluster } from '../../platform/local-cluster.ts';
 import type { ObjectRecord } from '../../platform/store/mod.ts';
 import { startProcessCluster, text } from '../support/cluster.ts';
+import { expectFound, request, startWriting, whenInForce } from '../support/layouts.ts';
 import { tempFolder, until } from '../support/mod.ts';
 
 let cluster: LocalCluster | null = null;
@@ -24,64 +24,6 @@ async function start(): Promise<LocalCluster> {
   cluster = running;
   await running.call(1, 'createPool', { name: '/milk', kind: 'persistent', subgroup: 'milk' });
   return running;
-}
-
-/** Numbers of each prefix, so that those of two are told apart. */
-const numbersEach = 100_000;
-const prefixes = ['/milk/w', '/barn/w'];
-
-/** `told`: what writers were told to be durable; `ended`: why one stopped. */
-async function startWriting(running: LocalCluster, prefix: string, at: readonly number[]) {
-  const nth = prefixes.indexOf(prefix);
-  const isMine = (number: number): boolean => Math.floor(number / numbersEach) % 10 === nth;
-  const told: number[] = [];
-  const ended: string[] = [];
-  for (const { id, process } of running.members) {
-    if (!at.includes(id)) continue;
-    process?.on('message', (message: { type: string; number: number; code: string }) => {
-      const isTold = message.type === 'acknowledged' && isMine(message.number);
-      if (isTold) told.push(message.number);
-      if (message.type === 'writerEnded') ended.push(`${String(id)}: ${message.code}`);
-    });
-    const first = id * 10 * numbersEach + nth * numbersEach;
-    await running.call(id, 'writeUntilFailure', { prefix, lanes: 2, first });
-  }
-  const whenMore = (count: number): Promise<void> => {
-    const enough = told.length + count;
-    return until(() => Promise.resolve(told.length >= enough || ended.length > 0));
-  };
-  return { told, ended, whenMore };
-}
-
-async function expectFound(
-  running: LocalCluster,
-  at: number,
-  prefix: string,
-  told: readonly number[],
-): Promise<void> {
-  const keys = new Set((await running.call(at, 'list', prefix)) as string[]);
-  const lost = told.filter((n) => !keys.has(`${prefix}/${String(n % 97)}/${String(n)}`));
-  expect({ at, lost }).toEqual({ at, lost: [] });
-}
-
-function request(subgroups: readonly SubgroupOptions[], given: object = {}): object {
-  return { subgroups, exclusive: null, expect: null, dryRun: false, ...given };
-}
-
-/** Asked at a member, until the layout says so already: whoever led may have gone. */
-async function whenInForce(running: LocalCluster, at: number, wanted: object): Promise<number> {
-  let version = 0;
-  await until(async () => {
-    try {
-      const { from, to } = (await running.call(at, 'changeLayout', wanted)) as LayoutChange;
-      version = to;
-      return from === to;
-    } catch (caught) {
-      if ((caught as { retryable?: boolean }).retryable !== true) throw caught;
-      return false;
-    }
-  });
-  return version;
 }
 
 /** Every shard has the members that it is to have, as this member sees it. */
@@ -168,8 +110,8 @@ describe('what cannot be', () => {
     };
     await refused(2, request([barn]), {
       code: 'INVALID_CONFIG',
-      message: expect.stringContaining('the subgroup milk would be taken away') as string,
-      mend: expect.stringContaining('Keep it in the file') as string,
+      message: 'the subgroup milk would be taken away, and has the pool /milk',
+      mend: expect.stringContaining('or keep the subgroup in the file: {"name":"milk"') as string,
     });
     await refused(1, request([{ ...milk, minReplicas: 3 }]), {
       mend: 'Set minReplicas to 2, or replicas to 3',

@@ -64,8 +64,17 @@ test('freshet layout apply shows and makes a change, and refuses what cannot be'
   await writeFile(file, JSON.stringify({ subgroups: [milk] }));
   const refused = await freshet('layout', 'apply', file);
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toContain('the subgroup barn would be taken away');
-  expect(refused.stderr).toContain('Keep it in the file: {"name":"barn"');
+  expect(refused.stderr).toContain('barn would be taken away, and has the pool /barn');
+  expect(refused.stderr).toContain('Remove it first, with all keys (freshet pool rm /barn)');
+  expect((await freshet('pool', 'rm', '/barn')).code).toBe(0);
+  const dry = await freshet('layout', 'apply', file, '--dry-run');
+  expect(dry.stdout).toMatch(/ {2}the subgroup barn is taken away: volatile, 1 shard\n/);
+  expect(dry.stdout).toMatch(/ {2}barn\[0\], shard 3: taken away from members \d \d \d\n$/);
+  const gone = await freshet('layout', 'apply', file);
+  expect([gone.code, gone.stdout.split('\n').at(-2)]).toEqual([0, 'layout version 3: done']);
+  expect((await running.door.layout()).shards).toHaveLength(2);
+  const late = await freshet('put', '/barn/a', '1');
+  expect(late.stderr).toContain('No pool holds /barn/a');
 });
 
 test('freshet layout apply reads a layout.json of Cascade', async () => {

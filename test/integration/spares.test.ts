@@ -60,6 +60,19 @@ async function whenHeldBy(running: LocalCluster, at: number, nodes: readonly num
   await until(async () => [...(await holders())].sort().join() === wanted);
 }
 
+/** From the first member to the spare, and back again. */
+async function moveThereAndBack(running: LocalCluster, then: () => Promise<void>): Promise<void> {
+  const [first = 0, ...others] = members;
+  for (const [from, to] of [
+    [first, spare],
+    [spare, first],
+  ] as const) {
+    await running.call(others[0] ?? 0, 'move', { shard, from, to });
+    await whenHeldBy(running, from, [...others, to]);
+    await then();
+  }
+}
+
 async function expectFound(running: LocalCluster, at: number, told: readonly number[]) {
   const keys = new Set((await running.call(at, 'list', '/milk/w')) as string[]);
   const lost = told.filter((n) => !keys.has(`/milk/w/${String(n % 97)}/${String(n)}`));
@@ -94,7 +107,7 @@ test('a spare takes the place of a member that is lost, and has all after a rest
 
 test('a shard is moved under load, without a put that fails', async () => {
   const running = await start();
-  const [from = 0, ...others] = members;
+  const [from = 0] = members;
   const writers = await startWriting(running, ids);
   await writers.whenMore(200);
   await expect(running.call(spare, 'move', { shard, from: spare, to: from })).rejects.toMatchObject(
@@ -102,33 +115,19 @@ test('a shard is moved under load, without a put that fails', async () => {
       code: 'INVALID_ARGUMENT',
     },
   );
-  for (const [one, other] of [
-    [from, spare],
-    [spare, from],
-  ] as const) {
-    await running.call(others[0] ?? 0, 'move', { shard, from: one, to: other });
-    await whenHeldBy(running, one, [...others, other]);
-    await writers.whenMore(200);
-  }
+  await moveThereAndBack(running, () => writers.whenMore(200));
   expect(writers.ended).toEqual([]);
   for (const id of ids) await expectFound(running, id, [...writers.told]);
 });
 
 test('large values under way at a member that leaves a shard are made elsewhere', async () => {
   const running = await start();
-  const [from = 0, ...others] = members;
+  const [from = 0] = members;
   // Larger than a quarter of a ring, and under no session.
   const size = { lanes: 1, valueBytes: 600 * 1024, pauseMs: 20 };
   const writers = await startWriting(running, [from, spare], size);
   await writers.whenMore(10);
-  for (const [one, other] of [
-    [from, spare],
-    [spare, from],
-  ] as const) {
-    await running.call(others[0] ?? 0, 'move', { shard, from: one, to: other });
-    await whenHeldBy(running, one, [...others, other]);
-    await writers.whenMore(10);
-  }
+  await moveThereAndBack(running, () => writers.whenMore(10));
   expect(writers.ended).toEqual([]);
   await expectFound(running, from, [...writers.told]);
 });

@@ -41,6 +41,10 @@ const writeUntilFailure: ParentCall = (member, argument) => {
 
 const calls: Readonly<Record<string, ParentCall>> = {
   createPool: (member, options) => member.store.objects.createPool(options as PoolOptions),
+  removePool: async (member, name) => {
+    await member.store.objects.removePool(name as string);
+    return null;
+  },
   put: (member, request) => member.store.objects.put(request as PutRequest),
   get: (member, request) => member.store.objects.get(request as GetRequest),
   list: async (member, prefix) => {

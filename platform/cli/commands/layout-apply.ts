@@ -69,10 +69,20 @@ async function apply(
     const note = (text: string): void => {
       output.note(text);
     };
-    await applyLayout(wanted, planned, { door, clock, sleep, note, waitMs });
-    if (planned.from !== planned.to) {
-      const version = planned.to;
-      output.either({ applied: version }, () => `layout version ${String(version)}: done`);
+    const left = await applyLayout(wanted, planned, { door, clock, sleep, note, waitMs });
+    if (planned.from !== planned.to || left !== null) {
+      const applied = { applied: planned.to, done: left === null, waitsFor: left };
+      output.either(applied, () => outcomeLines(planned.to, left).join('\n'));
     }
   });
+}
+
+/** `left`: what is not as it is to be; null: nothing. */
+function outcomeLines(version: number, left: string | null): string[] {
+  const name = `layout version ${String(version)}`;
+  if (left === null) return [`${name}: done`];
+  return [
+    `${name} counts, and is being carried out: ${left}`,
+    'It goes on by itself: freshet layout show says how far it is',
+  ];
 }

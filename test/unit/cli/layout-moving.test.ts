@@ -1,43 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError, type LayoutReport } from '../../../platform/base/mod.ts';
 import { carryOut } from '../../../platform/cli/layout-moving.ts';
+import { fakeLayouts, reportOf } from './fake-layouts.ts';
 
 const move = { shard: 2, from: 1, to: 3 };
 
-function reportOf(members: readonly number[], leaving: readonly number[] = []): LayoutReport {
-  const place = { shard: 2, subgroup: 'milk', index: 0, min: 1, max: 2, reserved: [] };
-  const lists = { members, homes: members, wanted: members, leaving };
-  const shard = { ...place, ...lists, version: 1 };
-  const layout = { version: 1, source: '', exclusive: false };
-  return { view: 1, members: [1, 2, 3], ...layout, shards: [shard] };
-}
-
-/** A cluster that shows these layouts one after the other, the last one for ever. */
 function makeCluster(layouts: readonly LayoutReport[], refusals: (FreshetError | null)[] = []) {
-  let nowMs = 0;
-  let nth = 0;
   const asked: unknown[] = [];
-  const notes: string[] = [];
-  const carrying = {
-    door: {
-      layout: () => Promise.resolve(layouts[Math.min(nth++, layouts.length - 1)] as LayoutReport),
-      moveShard: (given: unknown) => {
-        asked.push(given);
-        const refusal = refusals.shift() ?? null;
-        return refusal === null ? Promise.resolve() : Promise.reject(refusal);
-      },
+  const { notes, watch, layout } = fakeLayouts(layouts, 10_000);
+  const door = {
+    layout,
+    moveShard: (given: unknown) => {
+      asked.push(given);
+      const refusal = refusals.shift() ?? null;
+      return refusal === null ? Promise.resolve() : Promise.reject(refusal);
     },
-    clock: { monotonicMs: () => nowMs },
-    sleep: (delayMs: number) => {
-      nowMs += delayMs;
-      return Promise.resolve();
-    },
-    note: (text: string) => {
-      notes.push(text);
-    },
-    waitMs: 10_000,
   };
-  return { asked, notes, carrying };
+  return { asked, notes, carrying: { ...watch, door } };
 }
 
 describe('a move', () => {
@@ -45,7 +24,7 @@ describe('a move', () => {
     const layouts = [
       reportOf([1, 2]),
       reportOf([1, 2]),
-      reportOf([1, 2, 3], [1]),
+      reportOf([1, 2, 3], { leaving: [1] }),
       reportOf([2, 3]),
     ];
     const { asked, notes, carrying } = makeCluster(layouts);

@@ -59,7 +59,7 @@ function rig(given: {
     pause: () => Promise.resolve(),
     ends: {
       messages: messages as unknown as PeerMessages,
-      isPersistent: () => true,
+      mayGoOn: () => true,
       endedCall: 'ended',
       timeoutMs: 1000,
     },

@@ -3,7 +3,7 @@ import { fillBefore } from '../../../platform/group/epoch-end.ts';
 import { positionOf } from './plan-samples.ts';
 
 /** A donor that tells one end after the other; what was done is noted. */
-function rig(isPersistent: boolean, ends: readonly unknown[]) {
+function rig(mayGoOn: boolean, ends: readonly unknown[]) {
   const done: string[] = [];
   const left = [...ends];
   const options = {
@@ -13,7 +13,7 @@ function rig(isPersistent: boolean, ends: readonly unknown[]) {
         return Promise.resolve(left.shift());
       },
     },
-    isPersistent: () => isPersistent,
+    mayGoOn: () => mayGoOn,
     endedCall: 'ended',
     timeoutMs: 1000,
   };

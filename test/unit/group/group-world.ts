@@ -36,12 +36,14 @@ export class World {
   readonly log: string[] = [];
   nowMs = 1;
   isWriting = true;
+  /** subgroup → names, as every member's catalog has them. */
+  readonly pools = new Map<string, readonly string[]>();
   readonly #members = new Map<number, WorldMember>();
   readonly #disks = new Map<number, WorldDisk>();
   readonly #links = new Map<string, Link>();
   /** When the last message or event of a pair arrives. */
   readonly #arrivals = new Map<string, number>();
-  #laidOut: { readonly given: ViewLayout; readonly layout: Layout } | null = null;
+  readonly #layouts = new WeakMap<ViewLayout, Layout>();
   #heap: Due[] = [];
   #nth = 0;
   #runs = 0;
@@ -60,12 +62,15 @@ export class World {
 
   /** What the newest view has. */
   get layoutNow(): Layout {
-    const given = this.checks.newest?.layout ?? null;
+    return this.layoutOf(this.checks.newest?.layout ?? null);
+  }
+
+  /** Of a view. */
+  layoutOf(given: ViewLayout | null): Layout {
     if (given === null) return this.layout;
-    if (this.#laidOut?.given !== given) {
-      this.#laidOut = { given, layout: Layout.ofView(this.layout.members, given) };
-    }
-    return this.#laidOut.layout;
+    const layout = this.#layouts.get(given) ?? Layout.ofView(this.layout.members, given);
+    this.#layouts.set(given, layout);
+    return layout;
   }
 
   get alive(): readonly number[] {
@@ -221,6 +226,7 @@ export class World {
   #areFull(view: CoreView): boolean {
     const layout = this.layoutNow;
     return view.shards.every(({ shard, closed, members }) => {
+      if (!layout.has(shard)) return closed;
       const wanted = Math.min(layout.shard(shard).max, layout.members.length);
       return closed || members.length === wanted;
     });

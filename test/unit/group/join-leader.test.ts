@@ -24,6 +24,7 @@ class Leader {
     record: noView,
     ringSize,
     replaceAfterMs: 10_000,
+    poolsIn: () => [],
     nowMs: 0,
   });
   nowMs = 1000;
@@ -333,6 +334,7 @@ describe('a member that is being let in', () => {
       record: noView,
       ringSize,
       replaceAfterMs: 10_000,
+      poolsIn: () => [],
       nowMs: 0,
     });
   }

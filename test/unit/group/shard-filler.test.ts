@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
+import { positionCall } from '../../../platform/group/observer-feed.ts';
 import type { CallHandler, PeerMessages } from '../../../platform/group/peer-messages.ts';
 import { ShardFiller } from '../../../platform/group/shard-filler.ts';
 
@@ -88,6 +89,10 @@ function fillerOf(
     () => persistent,
     () => false,
   );
+  handlers.set(positionCall, () => {
+    const { epoch, sequence } = donor.records.at(-1) ?? { epoch: 0, sequence: -1 };
+    return Promise.resolve([epoch, sequence]);
+  });
   const messages = {
     handle: () => undefined,
     call: (_node: number, name: string, argument: unknown) =>
@@ -180,6 +185,40 @@ describe('filling a shard', () => {
     expect(mine.records).toEqual(donor.records);
     expect(mine.cuts).toBe(0);
     expect(donor.largestChunk).toBeLessThanOrEqual(4 * 1024 * 1024);
+  });
+
+  /** Takes so many records between two that are read of it. */
+  class GrowingLog extends ListLog {
+    readonly #grows: number;
+    constructor(records: readonly Mark[], grows: number) {
+      super(records);
+      this.#grows = grows;
+    }
+    override async readLog(...which: [number, number, number, number]): Promise<Buffer> {
+      const chunk = await super.readLog(...which);
+      const from = this.records.length;
+      for (let nth = from; nth < from + this.#grows; nth++) {
+        this.records.push({ epoch: 1, sequence: nth * 3, crc: 1 });
+      }
+      return chunk;
+    }
+  }
+
+  test('ends though the donor takes more than is fetched, which is left for later', async () => {
+    const donor = new GrowingLog(history([[1, 70_000]]), 66_000);
+    const mine = new ListLog([]);
+    await fill(mine, donor);
+    expect(mine.records.length).toBeGreaterThan(70_000);
+    expect(mine.records.length).toBeLessThan(donor.records.length);
+    expect(mine.records).toEqual(donor.records.slice(0, mine.records.length));
+  });
+
+  test('comes near the end of a donor that takes less than is fetched', async () => {
+    const donor = new GrowingLog(history([[1, 70_000]]), 5000);
+    const mine = new ListLog([]);
+    await fill(mine, donor);
+    expect(donor.records.length - mine.records.length).toBeLessThanOrEqual(2 * 5000);
+    expect(mine.records).toEqual(donor.records.slice(0, mine.records.length));
   });
 
   test('one that is behind gets the tail only', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { groupLimits } from '../../../platform/group/group-limits.ts';
+import { Layout } from '../../../platform/group/layout.ts';
 import { nodesOf } from '../../../platform/group/view-codec.ts';
 import { World } from './group-world.ts';
 import { settle } from './world-faults.ts';
@@ -135,6 +136,32 @@ describe('a member that holds up a shard that waits', () => {
 });
 
 describe('a member that holds up a shard that suspects', () => {
+  test('waits as long where the layout did not give it that shard, but a move did', () => {
+    const slowMember = { policy: 'suspect', afterMs: 200 } as const;
+    const world = new World(
+      new Layout(
+        [1, 2, 3, 4],
+        [{ name: 'moved', kind: 'persistent', shards: 1, replicas: 3, minReplicas: 1, slowMember }],
+      ),
+      1,
+    );
+    for (const node of world.layout.members) world.boot(node);
+    world.runFor(2 * second);
+    const [moved] = world.layout.subgroup('moved').shards;
+    const of = moved?.shard ?? 0;
+    const spare = world.layout.members.find((node) => moved?.members.includes(node) === false) ?? 0;
+    const at = spare === 1 ? 2 : 1;
+    const inView = (): number => world.member(at)?.core.installed?.members.length ?? 0;
+    expect(world.move(of)).toBe(true);
+    world.runFor(2 * second);
+    expect(holders(world, at, of)).toContain(spare);
+    slowDown(world, of, spare);
+    world.runFor(second);
+    expect(inView()).toBe(3);
+    world.runFor(keepUpMs + 3 * second);
+    expect(inView()).toBe(4);
+  });
+
   test.each([3, 1])('%i is left out of the view, and joins again after a while', (slow) => {
     const world = start(3, 'suspect');
     const at = slow === 1 ? 2 : 1;

@@ -22,12 +22,18 @@ export class WorldChecks {
   readonly #acknowledged = new Map<number, Map<string, Place>>();
   /** By version. */
   readonly #layouts = new Map<number, string>();
+  /** Shards that were taken away with their subgroups. */
+  readonly #gone = new Set<number>();
   #newest: CoreView | null = null;
   restarts = 0;
   joins = 0;
   /** Views that gave somebody a shard in which it had no place, or took somebody out of one. */
   promotions = 0;
   departures = 0;
+  /** Shards that were taken away. */
+  get takenAway(): number {
+    return this.#gone.size;
+  }
 
   constructor(world: World) {
     this.#world = world;
@@ -95,6 +101,7 @@ export class WorldChecks {
       this.#count(view);
       this.#checkHomes(view);
       this.#checkLayout(view);
+      this.#checkGone(view);
       this.#newest = view;
       this.#checkHistories(view);
     }
@@ -152,7 +159,9 @@ export class WorldChecks {
   /** Homes are where histories are: who runs a shard has a place, and a closed one keeps all. */
   #checkHomes(view: CoreView): void {
     const before = this.#newest;
+    const layout = this.#world.layoutOf(view.layout);
     for (const shard of view.shards) {
+      if (!layout.has(shard.shard)) continue;
       const homes = homesOf(this.#world.layout, view, shard.shard).nodes;
       const isNew = before?.shards.every((one) => one.shard !== shard.shard) !== false;
       const old = isNew ? homes : homesOf(this.#world.layout, before, shard.shard).nodes;
@@ -160,6 +169,20 @@ export class WorldChecks {
       const isKept = !shard.closed || old.join() === homes.join();
       if (strangers.length > 0 || !isKept) {
         this.#fail(`shard ${String(shard.shard)} has homes ${homes.join()} in ${describe(view)}`);
+      }
+    }
+  }
+
+  /** What was taken away runs nowhere, and its number is nobody else's. */
+  #checkGone(view: CoreView): void {
+    const layout = this.#world.layoutOf(view.layout);
+    for (const { shard } of this.#world.layoutNow.shards) {
+      if (!layout.has(shard)) this.#gone.add(shard);
+    }
+    for (const { shard, closed } of view.shards) {
+      const isThere = layout.has(shard);
+      if (isThere ? this.#gone.has(shard) : !closed) {
+        this.#fail(`shard ${String(shard)} was taken away, and is in ${describe(view)}`);
       }
     }
   }

@@ -1,4 +1,9 @@
-import { isFreshetError, type Random, SeededRandom } from '../../../platform/base/mod.ts';
+import {
+  FreshetError,
+  isFreshetError,
+  type Random,
+  SeededRandom,
+} from '../../../platform/base/mod.ts';
 import type { SubgroupOptions } from '../../../platform/group/layout-options.ts';
 import { Layout } from '../../../platform/group/layout.ts';
 import { World } from './group-world.ts';
@@ -23,10 +28,20 @@ export function runLayouts(seed: number, changes = 8): World {
     world.runFor(random.below(random.chance(0.5) ? 100 : 600));
     if (random.chance(0.6)) inflict(world, random);
     if (random.chance(0.3)) tryChange(world, random);
+    if (random.chance(0.1)) restartAll(world, random);
     world.runFor(random.below(second));
   }
   rest(world);
   return world;
+}
+
+/** The power goes and comes back, so that nobody has a view but on its disk. */
+function restartAll(world: World, random: Random): void {
+  for (const node of random.shuffled(world.alive)) {
+    world.crash(node);
+    world.runFor(random.below(30));
+  }
+  for (const node of world.dead) world.boot(node);
 }
 
 /** As people do: who is refused leaves it. */
@@ -45,9 +60,15 @@ function changed(
   members: number,
   random: Random,
 ): readonly SubgroupOptions[] {
-  if (random.chance(0.4) && options.length < 6) {
+  if (random.chance(0.25) && options.length > 1) {
+    const gone = random.below(options.length);
+    return options.filter((_, nth) => nth !== gone);
+  }
+  if (random.chance(0.5) && options.length < 6) {
     const kind = random.pick(['volatile', 'persistent'] as const);
-    const name = `added-${String(options.length)}`;
+    // Also the name of one that was taken away.
+    const names = ['milk', ...Array.from({ length: 6 }, (_, nth) => `added-${String(nth)}`)];
+    const name = names.find((one) => options.every((other) => other.name !== one)) ?? '';
     return [
       ...options,
       { name, kind, shards: 1 + random.below(2), replicas: 1 + random.below(members) },
@@ -71,4 +92,15 @@ function changedOne(subgroup: SubgroupOptions, members: number, random: Random):
     return random.chance(0.5) ? { reserved } : { reserved, senders: reserved };
   });
   return { ...subgroup, shards: random.chance(0.3) ? count : reserving };
+}
+
+/** Of a change that is refused: code, message and mend. */
+export function refusalOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (caught) {
+    if (caught instanceof FreshetError) return `${caught.code} ${caught.message}: ${caught.mend}`;
+    throw caught;
+  }
+  throw new Error('It was not refused');
 }

@@ -54,6 +54,7 @@ export class WorldMember {
       record: disk.record,
       ringSize: 65_536,
       replaceAfterMs: world.replaceAfterMs,
+      poolsIn: (subgroup) => world.pools.get(subgroup) ?? [],
       nowMs: world.nowMs,
     });
     const held = heldByRecord(this.machine.layout, disk.record, node);

@@ -71,8 +71,11 @@ function makeShard() {
     nodeId: 1,
     isHereNow: true,
     isHere: () => group.isHereNow,
+    isThere: true,
+    layout: { has: () => group.isThere },
     senders: () => [1],
-    stoppedError: () => new FreshetError('SHARD_STOPPED', 'stopped'),
+    stoppedError: () =>
+      new FreshetError(group.isThere ? 'SHARD_STOPPED' : 'UNKNOWN_POOL', 'stopped'),
   };
   const shard = new RoamingShard(7, {
     group,
@@ -85,7 +88,12 @@ function makeShard() {
     group.generation++;
     shard.onView();
   };
-  return { here, elsewhere, group, shard, move };
+  /** With its subgroup. */
+  const takeAway = (): void => {
+    group.isThere = false;
+    move(false);
+  };
+  return { here, elsewhere, group, shard, move, takeAway };
 }
 
 describe('a change', () => {
@@ -113,6 +121,17 @@ describe('a change', () => {
     const { here, shard } = makeShard();
     here.refusal = left;
     await expect(shard.put(change, call)).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
+  });
+
+  test('of a shard that was taken away is nowhere made, and says so at once', async () => {
+    const { here, elsewhere, shard, takeAway } = makeShard();
+    here.refusal = left;
+    const put = shard.put(change, call);
+    takeAway();
+    await expect(put).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    await expect(shard.put(change, call)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    await expect(shard.frontier()).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    expect(elsewhere.puts).toEqual([]);
   });
 
   test('of many: only what was not made goes elsewhere', async () => {
@@ -156,6 +175,17 @@ describe('a feed', () => {
     move(false);
     expect(versionsOf(await feed.next(1))).toEqual([10]);
     feed.close();
+  });
+
+  test('of a shard that was taken away ends for whoever waits', async () => {
+    const { shard, takeAway } = makeShard();
+    const feed = shard.feed(options);
+    const waiting = feed.next(1);
+    takeAway();
+    await expect(waiting).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    await expect(feed.next(1)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    feed.close();
+    expect(() => shard.feed(options)).toThrow('stopped');
   });
 
   test('that is closed says so to whoever waits', async () => {
