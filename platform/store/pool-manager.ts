@@ -5,7 +5,7 @@
  * A record that got lost (its sender died, or a volatile shard began anew) is sent again by whoever
  * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.
  */
-import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
+import { type Expectation, FreshetError, isFreshetError, limits } from '../base/mod.ts';
 import type { Group } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import {
@@ -75,7 +75,7 @@ export class PoolManager {
     }
     await this.#catalog.remove(PoolDirectory.keyOf(name));
     for (const shard of pool.shards) {
-      await this.#sweep(this.#access(shard), pool, call);
+      await this.#sweep(this.#access(shard), pool, 'all', call);
     }
     await this.#sendRules(pool, true, call);
   }
@@ -155,7 +155,7 @@ export class PoolManager {
     // Keys that a removed pool of this name left behind would show themselves again.
     for (const shard of pool.shards) {
       await this.#sendRulesTo(shard, pool, false, call);
-      await this.#sweep(this.#access(shard), pool, call);
+      await this.#sweep(this.#access(shard), pool, 'left behind', call);
     }
     return pool;
   }
@@ -173,7 +173,16 @@ export class PoolManager {
     await this.#access(shard).put(rulesChange(pool.id, pool, closed), call);
   }
 
-  async #sweep(shard: ShardAccess, pool: PoolInfo, call: ShardCallLimits): Promise<void> {
+  /**
+   * Removes keys of the pool's name. `left behind`: those of another pool alone, for members write
+   * into the new one as soon as the catalog has it.
+   */
+  async #sweep(
+    shard: ShardAccess,
+    pool: PoolInfo,
+    which: 'all' | 'left behind',
+    call: ShardCallLimits,
+  ): Promise<void> {
     if (pool.kind === 'trigger') {
       return;
     }
@@ -182,21 +191,34 @@ export class PoolManager {
     let resume: Uint8Array | null = null;
     do {
       const page: ScanPage = await shard.scan(scan, resume, call);
-      for (let at = 0; at < page.records.length; at += storeLimits.sweepInFlight) {
-        const some = page.records.slice(at, at + storeLimits.sweepInFlight);
-        await Promise.all(some.map(({ key }) => this.#removeKey(shard, pool.id, key, call)));
+      const swept =
+        which === 'all' ? page.records : page.records.filter(({ head }) => head.pool !== pool.id);
+      for (let at = 0; at < swept.length; at += storeLimits.sweepInFlight) {
+        const some = swept.slice(at, at + storeLimits.sweepInFlight);
+        await Promise.all(
+          some.map(({ key, head }) => {
+            const expect = which === 'all' ? null : { versionOfKey: head.version };
+            return removeKey(shard, pool.id, key, expect, call);
+          }),
+        );
       }
       resume = page.resume;
     } while (resume !== null);
   }
+}
 
-  async #removeKey(
-    shard: ShardAccess,
-    pool: number,
-    key: string,
-    call: ShardCallLimits,
-  ): Promise<void> {
-    const common = { value: null, meta: null, expect: null, eventTime: null, session: null };
+/** Not where it is no longer what is expected. */
+async function removeKey(
+  shard: ShardAccess,
+  pool: number,
+  key: string,
+  expect: Expectation | null,
+  call: ShardCallLimits,
+): Promise<void> {
+  const common = { value: null, meta: null, expect, eventTime: null, session: null };
+  try {
     await shard.put({ kind: 'remove', pool, key, ack: 'delivered', ...common }, call);
+  } catch (caught) {
+    if (!isFreshetError(caught, 'CONDITION_FAILED')) throw caught;
   }
 }

@@ -63,6 +63,20 @@ describe('creating and removing pools', () => {
     expect(new Set(pools.map(({ id }) => id)).size).toBe(12);
   });
 
+  test('what is put into a pool while another member still makes it stays', async () => {
+    for (let round = 0; round < 10; round++) {
+      const name = `/joint/${String(round)}`;
+      const keys = cluster.ids.map((id) => `${name}/${String(id)}`);
+      const puts = cluster.ids.map(async (id, nth) => {
+        await store(id).createPool({ name, kind: 'persistent' });
+        await store(id).put({ key: keys[nth] as string, value: bytes(String(id)) });
+      });
+      await Promise.all(puts);
+      const found = await Promise.all(keys.map((key) => store(1).get({ key })));
+      expect(found.map((object) => object?.key)).toEqual(keys);
+    }
+  });
+
   test('the catalog has its own names', async () => {
     await expect(
       store(1).createPool({ name: '/system/pools/x', kind: 'volatile' }),
@@ -81,6 +95,18 @@ describe('creating and removing pools', () => {
     expect(again.id).not.toBe(first.id);
     expect(await store(1).get({ key: '/old/a' })).toBeNull();
   });
+});
+
+test('what a member left behind that died while it removed a pool does not come back', async () => {
+  const left = { name: '/left', kind: 'persistent' } as const;
+  await store(1).createPool(left);
+  await store(1).put({ key: '/left/a', value: bytes('1') });
+  // As far as it came.
+  await cluster.member(1).store.catalog.remove('/system/pools/left');
+  await store(2).createPool(left);
+  expect(await store(3).get({ key: '/left/a' })).toBeNull();
+  await store(3).put({ key: '/left/a', value: bytes('2') });
+  expect(text((await store(4).get({ key: '/left/a' }))?.value)).toBe('2');
 });
 
 describe('any member takes any key', () => {
