@@ -32,7 +32,7 @@ export type {
   WatchEvent,
 } from './object.ts';
 export type { PoolInfo, PoolKind, PoolOptions, SchemaKind, TimeAxis } from './pool.ts';
-export { packageRoot, runsFromSources } from './package-root.ts';
+export { packageRoot, packageVersion, runsFromSources } from './package-root.ts';
 export type { Random } from './random.ts';
 export { SeededRandom, splitmix64, SystemRandom } from './random.ts';
 export type {

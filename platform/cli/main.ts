@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `freshet` command. Composition root: clock, sinks and exit code are made here. */
 import { Command, CommanderError } from 'commander';
-import { FreshetError, SystemClock, toFreshetError } from '../base/mod.ts';
+import { FreshetError, packageVersion, SystemClock, toFreshetError } from '../base/mod.ts';
 import { addAdminCommands } from './commands/admin.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addImportCommand } from './commands/import.ts';
@@ -37,6 +37,7 @@ function program(): Command {
     .option('--token <token>', 'token that carries your rights')
     .option('--timeout <seconds>', 'time limit of each call', '10')
     .option('--json', 'print JSON, one document a line')
+    .version(packageVersion(), '--version', 'print the version')
     .showHelpAfterError()
     .exitOverride();
   addObjectCommands(root, sessionOf, () => clock.wallUs());

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { packageVersion } from '../../platform/base/mod.ts';
 import { Database } from '../../platform/client/mod.ts';
 import {
   ask,
@@ -183,9 +184,11 @@ describe('the cluster', () => {
   test('every route is in the OpenAPI document', async () => {
     const document = jsonOf(await at('/v1/openapi.json')) as {
       openapi: string;
+      info: { version: string };
       paths: Record<string, Record<string, { summary?: string; responses: object }>>;
     };
     expect(document.openapi).toMatch(/^3\.1/);
+    expect(document.info.version).toBe(packageVersion());
     const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { summary, responses }]) => {
         expect([path, method, summary]).not.toContain(undefined);

@@ -1,8 +1,13 @@
-import { createRequire } from 'node:module';
 import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { formatAddress, FreshetError, messageOf, plainHost } from '../../base/mod.ts';
+import {
+  formatAddress,
+  FreshetError,
+  messageOf,
+  packageVersion,
+  plainHost,
+} from '../../base/mod.ts';
 import type { Backend } from '../backend.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import { metricsText } from '../metrics.ts';
@@ -112,17 +117,4 @@ async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): 
   }
   const address = app.server.address();
   return typeof address === 'object' && address !== null ? address.port : port;
-}
-
-function packageVersion(): string {
-  const require = createRequire(import.meta.url);
-  for (const path of ['../../../package.json', '../../../../package.json']) {
-    try {
-      const { name, version } = require(path) as { name: string; version: string };
-      if (name === 'freshet') return version;
-    } catch {
-      // Built files lie one folder deeper than their sources.
-    }
-  }
-  return '0.0.0';
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isFreshetError } from '../../../platform/base/mod.ts';
 import { timeOf } from '../../../platform/cli/output.ts';
 import { parseMoment, parseWhole } from '../../../platform/cli/session.ts';
-import { programArgs, runProgram } from '../../support/mod.ts';
+import { programArgs, readRepositoryFile, runProgram } from '../../support/mod.ts';
 
 const now = 1_795_245_793_641_123;
 
@@ -41,6 +41,15 @@ test('a count is whole', () => {
       expect(isFreshetError(error, 'INVALID_ARGUMENT')).toBe(true);
     }
   }
+});
+
+test('the version is the one of the package', async () => {
+  const args = programArgs('platform/cli/main.ts', '--version');
+  const { code, stdout } = await runProgram(process.execPath, args);
+  const { version } = JSON.parse(readRepositoryFile('package.json')) as {
+    readonly version: string;
+  };
+  expect([code, stdout]).toEqual([0, `${version}\n`]);
 });
 
 describe('output that nobody takes', () => {
