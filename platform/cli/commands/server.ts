@@ -10,8 +10,8 @@ import {
   parseConfig,
   plainHost,
 } from '../../base/mod.ts';
-import { type Member, startMember } from '../../node.ts';
-import { servingPart, type ServingPorts } from '../../serving.ts';
+import type { Member } from '../../node.ts';
+import type { ServingPorts } from '../../serving.ts';
 import type { Session } from '../session.ts';
 
 const port = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value });
@@ -38,6 +38,11 @@ export function addServerCommand(program: Command, sessionOf: (command: Command)
         const { host } = options;
         output.note(`gRPC ${formatAddress(host, grpc)}  HTTP ${formatAddress(host, http)}`);
       };
+      // Only here: every other command would wait for a server that it does not need.
+      const [{ startMember }, { servingPart }] = await Promise.all([
+        import('../../node.ts'),
+        import('../../serving.ts'),
+      ]);
       const dashboardFolder = path.join(packageRoot(), 'dist', 'dashboard');
       const part = servingPart({ ...options, dashboardFolder, searchPorts: false }, onOpen);
       await runUntilSignal(await startMember(member, { parts: [part], source: file }));
