@@ -16,6 +16,8 @@ const programs = [
   'test/support/bank-program.ts',
   'test/support/radio-program.ts',
   'test/interaction/member/main.ts',
+  'test/bench/member/main.ts',
+  'test/bench/member/view-member.ts',
 ];
 // Packages of many small modules; all others stay where they are.
 const folded = /^(typebox|@msgpack\/msgpack|@bufbuild\/protobuf)(\/|$)/;
