@@ -5,71 +5,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstring>
 #include <random>
 
 #include "native/io/tcp/frame_reader.h"
 #include "native/io/tcp/handshake.h"
-#include "test/native/support/test.h"
+#include "test/native/support/tcp_nodes.h"
 
 using namespace freshet;
+using namespace freshet::test;
 
 namespace {
 
 constexpr RegionId kRing{RegionKind::kRing, 0, 1, 1};
 constexpr RegionId kRow{RegionKind::kShardRow, 0, 1, 1};
-
-Nanos steady_now() {
-  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
-}
-
-struct Node {
-  std::unique_ptr<TcpTransport> transport;
-  std::vector<PeerEvent> events;
-  Nanos skew = 0;  // moves this node's clock
-  uint64_t random_state;
-
-  explicit Node(NodeId id, uint8_t cluster = 1, uint8_t secret = 2) : random_state(id) {
-    TcpConfig config;
-    config.cluster.fill(cluster);
-    config.secret.fill(secret);
-    config.me = id;
-    config.incarnation = 1000 + id;
-    config.now = [this] { return steady_now() + skew; };
-    config.fill_random = [this](MutableBytes out) {
-      for (std::byte& byte : out) {
-        random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-        byte = static_cast<std::byte>(random_state >> 56);
-      }
-    };
-    EXPECT(is_ok(TcpTransport::open(std::move(config), transport)));
-  }
-  void knows(NodeId id, uint16_t port) {
-    EXPECT(is_ok(transport->add_peer({id, "127.0.0.1", port})));
-  }
-  bool saw(PeerEvent::Kind kind, Status reason = Status::kOk) const {
-    for (const PeerEvent& event : events)
-      if (event.kind == kind && event.reason == reason) return true;
-    return false;
-  }
-};
-
-template <typename Done>
-bool run(std::initializer_list<Node*> nodes, Done done) {
-  const Nanos end = steady_now() + 20'000'000'000;
-  while (!done()) {
-    if (steady_now() > end) return false;
-    for (Node* node : nodes) node->transport->poll(200'000, node->events);
-  }
-  return true;
-}
-
-void connect(Node& a, NodeId a_id, Node& b, NodeId b_id) {
-  a.knows(b_id, b.transport->port());
-  b.knows(a_id, a.transport->port());
-  EXPECT(run({&a, &b}, [&] { return a.saw(PeerEvent::Kind::kUp) && b.saw(PeerEvent::Kind::kUp); }));
-}
 
 uint64_t cell(const std::vector<std::byte>& memory, size_t at = 0) {
   uint64_t value;
@@ -246,33 +195,6 @@ TEST(another_secret_is_refused_on_both_sides) {
            b.saw(PeerEvent::Kind::kRefused, Status::kUnauthenticated);
   }));
   EXPECT(!a.saw(PeerEvent::Kind::kUp) && !b.saw(PeerEvent::Kind::kUp));
-}
-
-TEST(a_lost_peer_is_reported_and_dialled_again) {
-  Node a(1), b(2);
-  connect(a, 1, b, 2);
-  a.events.clear();
-  b.events.clear();
-  b.transport->close_peer(1);
-  EXPECT(run({&a, &b}, [&] {
-    return a.saw(PeerEvent::Kind::kDown) && b.saw(PeerEvent::Kind::kDown) &&
-           a.saw(PeerEvent::Kind::kUp) && b.saw(PeerEvent::Kind::kUp);
-  }));
-  std::vector<std::byte> row(8);
-  EXPECT(is_ok(b.transport->grant(1, kRow, row)));
-  const uint64_t one = 1;
-  a.transport->write(2, kRow, 0, std::as_bytes(std::span(&one, 1)), false);
-  EXPECT(run({&a, &b}, [&] { return cell(row) == 1; }));
-}
-
-TEST(a_forgotten_peer_is_not_dialled_and_may_not_dial) {
-  Node a(1), b(2);
-  connect(a, 1, b, 2);
-  b.events.clear();
-  a.events.clear();
-  b.transport->forget_peer(1);
-  EXPECT(run({&a, &b}, [&] { return a.saw(PeerEvent::Kind::kRefused, Status::kNotAMember); }));
-  EXPECT(!b.saw(PeerEvent::Kind::kUp));
 }
 
 TEST(another_protocol_version_is_answered_with_its_reason) {

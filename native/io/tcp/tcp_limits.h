@@ -28,8 +28,12 @@ inline constexpr size_t kHalfOpenMax = 64;  // connections that have not proved 
 inline constexpr size_t kAcceptsPerPoll = 16;
 inline constexpr Nanos kHandshakeTimeout = 3'000'000'000;
 inline constexpr Nanos kRefusalTimeout = 1'000'000'000;  // for the other side to read the reason
+// Between two tries to reach a peer: doubled from the first to the second, and to the third where
+// the peer keeps refusing (some times are usual: members that start know each other one by one).
 inline constexpr Nanos kRedialMin = 10'000'000;
-inline constexpr Nanos kRedialMax = 1'000'000'000;
+inline constexpr Nanos kRedialMax = 100'000'000;
+inline constexpr Nanos kRefusedRedialMax = 1'000'000'000;
+inline constexpr int kUsualRefusals = 8;
 inline constexpr int kRefusalEventsPerSecond = 16;  // from strangers; the rest is only counted
 inline constexpr int kListenBacklog = 128;
 

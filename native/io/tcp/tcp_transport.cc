@@ -165,12 +165,15 @@ void TcpTransport::on_up(Connection& connection) {
   if (peer->dialling == &connection) peer->dialling = nullptr;
   peer->up = &connection;
   peer->pause = tcp::kRedialMin;
+  peer->refusals = 0;
   events_.push_back({PeerEvent::Kind::kUp, peer->node, connection.incarnation(), Status::kOk});
 }
 
 void TcpTransport::on_refused(Connection& connection, Status reason) {
   counters_.refused_connections++;
   report_refusal(connection.peer(), reason, !connection.is_dialled());
+  for (const auto& peer : peers_)
+    if (peer->dialling == &connection) peer->refusals++;
   if (connection.state() != Connection::State::kDead) {
     connection.refuse(reason, now_ + tcp::kRefusalTimeout);
     timer_ = std::min(timer_, connection.deadline());
@@ -210,7 +213,8 @@ Connection& TcpTransport::add_connection(tcp::FileDescriptor fd, NodeId to) {
 
 void TcpTransport::dial(Peer& peer, Nanos now) {
   peer.dial_at = now + peer.pause;
-  peer.pause = std::min(peer.pause * 2, tcp::kRedialMax);
+  const bool is_usual = peer.refusals < tcp::kUsualRefusals;
+  peer.pause = std::min(peer.pause * 2, is_usual ? tcp::kRedialMax : tcp::kRefusedRedialMax);
   tcp::FileDescriptor fd;
   counters_.system_calls++;
   if (!is_ok(tcp::begin_connect(peer.address, fd))) return;

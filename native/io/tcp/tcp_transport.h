@@ -69,6 +69,7 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
     tcp::Connection* dialling = nullptr;
     Nanos dial_at = 0;
     Nanos pause = tcp::kRedialMin;
+    int refusals = 0;  // since it was up
   };
 
   explicit TcpTransport(TcpConfig config);
