@@ -236,7 +236,7 @@ ShardHost* Agent::add_shard(ShardId shard, bool persistent) {
 int Agent::step_shards(Nanos now) {
   int work = 0;
   for (ShardHost* host : order_) {
-    if (!host->dirty && !host->has_deferred()) continue;
+    if (!host->dirty && !host->has_deferred() && !host->has_held()) continue;
     host->dirty = false;
     bool ended = false;
     const int done = host->step(wall(now), now, ended);

@@ -114,11 +114,12 @@ Status Agent::begin_view(const View& view, size_t ring_size) {
 }
 
 void Agent::renew(uint64_t incarnation) {
-  views_.renew(incarnation);
+  // Before the lease is that of a member without a view: what is held back is not answered by it.
   for (ShardHost* host : order_) {
     host->leave_epoch(std::nullopt);
     stop_epoch(*host, Status::kShardStopped, 0, true);
   }
+  views_.renew(incarnation);
   transport_.renew(incarnation);
 }
 

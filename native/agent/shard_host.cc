@@ -34,6 +34,19 @@ bool is_possible(const EpochOptions& options, NodeId me) {
          options.ring_size <= kRingSizeMax;
 }
 
+// Whether an answer says what the order of the shard came to; others refuse without having looked.
+bool tells_state(Status status) {
+  switch (status) {
+    case Status::kNotAMember:
+    case Status::kNotCurrent:
+    case Status::kOverloaded:
+    case Status::kShardStopped:
+      return false;
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 Status ShardHost::set_rules(const ShardRules& rules) {
@@ -112,6 +125,7 @@ void ShardHost::begin_next() {
   if (before != nullptr && !ended_) {
     if (before->is_prepared() && are_enough(replica_->config().members.size())) {
       before->confirm(out_);
+      answer_held();
       before->take_back([this](const Change& change, Ack ack, Token token, bool large) {
         const Status status = replica_->submit(change, ack, token);
         const bool reads = is_ok(status) && padded(record_length(change)) > replica_->inline_max();
@@ -121,6 +135,7 @@ void ShardHost::begin_next() {
       });
     }
     before->stop(Status::kShardStopped, out_);
+    fail_held(Status::kShardStopped);
     for (const GrantedRegion& region : before->regions())
       context_.transport.revoke(region.writer, region.id);
   }
@@ -140,7 +155,10 @@ void ShardHost::leave_epoch(std::optional<size_t> members) {
   if (!is_prepared()) return;
   left_ = members.has_value();
   if (left_ && replica_->is_prepared()) {
-    if (are_enough(*members)) replica_->confirm(out_);
+    if (are_enough(*members)) {
+      replica_->confirm(out_);
+      answer_held();
+    }
     // The trim leaves them out everywhere: whoever asked may ask another member.
     replica_->take_back([this](const Change&, Ack ack, Token token, bool large) {
       if (large) out_.released.push_back(token);
@@ -183,6 +201,7 @@ void ShardHost::stop_epoch(Status reason) {
     context_.transport.revoke(region.writer, region.id);
   ended_ = true;
   hand_on();
+  fail_held(reason);
   fail_deferred(reason);
 }
 
@@ -295,15 +314,48 @@ int ShardHost::step(Micros wall, Nanos now, bool& ended) {
 void ShardHost::hand_on() {
   for (const RegionWrite& write : out_.writes)
     context_.transport.write(write.peer, write.region, write.offset, write.bytes, write.stable);
-  for (Completion& done : out_.completions) {
-    // The lease is looked at after the wait, and by the clock, as this thread may have stood still
-    // within the pass: only then it says that nobody went on before the wait began.
-    if (!waits_.empty() && waits_.erase(done.token) > 0 && is_ok(done.status) && !holds_lease())
-      done = {done.token, Status::kNotCurrent, 0, 0, 0, 0};
-    context_.rows.push(done);
-  }
+  answer();
   for (Token token : out_.released) context_.rows.push(make_row(RowKind::kReleased, token));
   out_.clear();
+}
+
+// The lease is looked at after the pass, and by the clock, as this thread may have stood still
+// within it: only then it says that nobody went on before what is answered now was asked.
+void ShardHost::answer() {
+  if (out_.completions.empty() && held_.empty()) return;
+  const bool is_current = holds_lease();
+  if (is_current) {
+    for (const Completion& done : held_) context_.rows.push(done);
+    held_.clear();
+  }
+  for (const Completion& done : out_.completions) {
+    const bool reads = !waits_.empty() && waits_.erase(done.token) > 0;
+    if (is_current || !tells_state(done.status)) {
+      context_.rows.push(done);
+    } else if (reads) {
+      context_.rows.push(Completion{done.token, Status::kNotCurrent, 0, 0, 0, 0});
+    } else {
+      held_.push_back(done);
+    }
+  }
+  out_.completions.clear();
+}
+
+// An installed view has what the ended epoch delivered.
+void ShardHost::answer_held() {
+  for (const Completion& done : held_) context_.rows.push(done);
+  held_.clear();
+  for (const Completion& done : out_.completions) {
+    waits_.erase(done.token);
+    context_.rows.push(done);
+  }
+  out_.completions.clear();
+}
+
+void ShardHost::fail_held(Status reason) {
+  for (const Completion& done : held_)
+    context_.rows.push(Completion{done.token, reason, 0, 0, 0, 0});
+  held_.clear();
 }
 
 }  // namespace freshet

@@ -5,7 +5,11 @@
 //  1. Every submission that was taken is answered exactly once (unless its ack is none), and every
 //     borrowed value is released exactly once.
 //  2. The memory of an ended epoch stays until the transport holds no reference to it (Retired).
-//  3. At most two epochs have memory: the one that runs or ends, and the next, which is prepared.
+//  3. What the order of the shard brought is answered while I hold a lease, or once an installed
+//  view
+//     has it: else the others may have gone on without all members of this epoch, and begun a
+//     volatile shard anew. Until then the answer is held.
+//  4. At most two epochs have memory: the one that runs or ends, and the next, which is prepared.
 #ifndef FRESHET_AGENT_SHARD_HOST_H_
 #define FRESHET_AGENT_SHARD_HOST_H_
 
@@ -122,6 +126,7 @@ class ShardHost {
   // One pass. True in `ended` if the epoch ended by itself in it (a broken peer).
   int step(Micros wall, Nanos now, bool& ended);
   bool has_deferred() const { return !deferred_.empty(); }
+  bool has_held() const { return !held_.empty(); }
 
   bool dirty = false;   // is to be stepped in this pass
   bool worked = false;  // its store may have something to clean up
@@ -145,6 +150,9 @@ class ShardHost {
   int retry_deferred(Nanos now);
   void fail_deferred(Status reason);
   void hand_on();
+  void answer();
+  void answer_held();
+  void fail_held(Status reason);
   bool holds_lease() const { return context_.now() < context_.lease_until.load(); }
 
   ShardView& view_;
@@ -157,6 +165,7 @@ class ShardHost {
   bool ended_ = false;
   bool left_ = false;                // the epoch ended for a view that has the shard elsewhere
   std::unordered_set<Token> waits_;  // for a current read
+  std::vector<Completion> held_;
   std::deque<Deferred> deferred_;
   size_t deferred_bytes_ = 0;
   Nanos lag_patience_ = 0;

@@ -118,7 +118,11 @@ int ViewHost::step(Nanos now, uint64_t loop_beat) {
     for (const ViewShard& shard : membership_->view().shards)
       if (ShardHost* host = context_.find(shard.shard)) host->dirty = true;
   }
-  if (has_view()) context_.lease_until.store(membership_->lease_until());
+  bool renewed = false;  // what shards hold back can be answered then
+  if (has_view()) {
+    const Nanos until = membership_->lease_until();
+    renewed = context_.lease_until.exchange(until) <= now && until > now;
+  }
   const bool stuck = has_view() && membership_->is_stuck();
   const uint64_t suspicion = make_suspicion(membership_->attempt(), membership_->suspects());
   if (stuck != stuck_ || membership_->leads() != leads_ || suspicion != suspicion_) {
@@ -127,7 +131,7 @@ int ViewHost::step(Nanos now, uint64_t loop_beat) {
     leads_ = membership_->leads();
     if (has_view()) publish();
   }
-  return work + (told ? 1 : 0);
+  return work + (told || renewed ? 1 : 0);
 }
 
 void ViewHost::take_events() {

@@ -51,6 +51,25 @@ test('clusters under faults keep what they promise', async () => {
   expect(totals.rawAnswered).toBeGreaterThan(1000);
 });
 
+test.each([
+  { seed: 5, gone: 4, cut: 5 },
+  { seed: 10, gone: 3, cut: 2 },
+  { seed: 10, gone: 4, cut: 5 },
+])(
+  'a shard that is begun anew has nobody who answers for the old one ($seed: $gone, $cut)',
+  async ({ seed, gone, cut }) => {
+    const script = [
+      { atMs: 5000, do: 'kill', node: gone, forMs: 3500 },
+      { atMs: 6500, do: 'isolate', node: cut, forMs: 5000 },
+    ] as const;
+    const given = { members: 5, shards: 6, seconds: 15, operations: 2000, faults: 0 };
+    const result = await run({ ...given, seed, script });
+    expect(result.violations).toBe('');
+    // The member that was killed came back without what the other one has.
+    expect(result.undone).toBeGreaterThan(0);
+  },
+);
+
 test('16 members with 64 shards come to rest after faults', async () => {
   const result = await run({
     seed: 3,
