@@ -176,8 +176,9 @@ bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
   const auto known = client.known.find(place_of(operation.shard, operation.key));
   if (known != client.known.end() && world_.random.chance(25)) {
     operation.seen.kind = Kind::kSwap;
-    operation.seen.expected = known->second.first;
-    operation.expected = known->second.second;
+    operation.seen.expected = known->second.value;
+    operation.expected = known->second.version;
+    if (world_.random.chance(50)) operation.expected_epoch = known->second.epoch;
   }
   if (client.session != 0) {
     const uint64_t request = ++client.requests;
@@ -195,6 +196,7 @@ Status WorldClients::send(WorldNode& node, const Operation& operation) {
   change.meta = std::as_bytes(std::span(&operation.seen.value, 1));
   change.value = value;
   if (operation.expected != 0) change.condition.version_of_key = operation.expected;
+  if (operation.expected_epoch != 0) change.condition.epoch = operation.expected_epoch;
   change.session = operation.stamp;
   const Ack ack = operation.persisted ? Ack::kPersisted : Ack::kDelivered;
   return node.member()->submit(operation.shard, change, ack, operation.token);
@@ -257,7 +259,7 @@ void WorldClients::on_completion(WorldNode& node, const Row& row) {
     // The completion came behind the delivery: it is in the ledger.
     acks_.push_back({operation.shard, completion, operation.seen.value, operation.persisted});
     client.known[place_of(operation.shard, operation.key)] = {operation.seen.value,
-                                                              completion.version};
+                                                              completion.version, completion.epoch};
     record(operation);
     return after_answer(nth, true);
   }
@@ -290,10 +292,11 @@ void WorldClients::finish_read(size_t nth, const Operation& given) {
   const bool absent = found.status == Status::kNotFound || found.removed;
   if (!absent && found.record == nullptr) return after_answer(nth, false);
   if (!absent) {
-    const Bytes meta = RecordView(found.record).meta();
+    const RecordView record(found.record);
+    const Bytes meta = record.meta();
     std::memcpy(&operation.seen.value, meta.data(), sizeof operation.seen.value);
-    clients_[nth].known[place_of(operation.shard, operation.key)] = {operation.seen.value,
-                                                                     found.version};
+    clients_[nth].known[place_of(operation.shard, operation.key)] = {
+        operation.seen.value, found.version, record.header().epoch};
   }
   operation.seen.returned = world_.events.now();
   const Version shown =
@@ -323,6 +326,8 @@ void WorldClients::record(const Operation& operation) {
     // It began before a total restart, and may be in what that left or not.
     if (!writes) return;
     seen.returned = kNeverReturned;
+    // Without an epoch it takes another value at the same version for the one that it expects.
+    if (operation.expected_epoch == 0) seen.kind = Kind::kWrite;
   }
   if (seen.returned != kNeverReturned) last_answers_[operation.shard] = seen.returned;
   shard.history[operation.key].push_back(seen);
@@ -370,9 +375,25 @@ void WorldClients::check_shard(ShardId id, Shard& shard) {
       checked_ += history.size();
       continue;
     }
+    if (verdict == Linearizability::kNo) tell(up_to_contradiction(history, shard.initial[key]));
     world_.ledger.violation(
         "the history of " + name_of(key) + " of shard " + std::to_string(id) +
         (verdict == Linearizability::kNo ? " is not linearizable" : " takes too long to check"));
+  }
+}
+
+// The last of it: what cannot be, and what came shortly before.
+void WorldClients::tell(const std::vector<RegisterOperation>& history) {
+  constexpr size_t kTold = 40;
+  constexpr const char* kNames[] = {"read", "write", "swap", "swap-fail"};
+  const size_t first = history.size() - std::min(history.size(), kTold);
+  for (size_t nth = first; nth < history.size(); nth++) {
+    const RegisterOperation& one = history[nth];
+    const auto ms = [](Nanos time) { return std::to_string(static_cast<double>(time) / kMilli); };
+    world_.note(std::string(kNames[static_cast<size_t>(one.kind)]) + " " +
+                std::to_string(one.value) + " expecting " + std::to_string(one.expected) +
+                " from " + ms(one.invoked) + " to " +
+                (one.returned == kNeverReturned ? "?" : ms(one.returned)));
   }
 }
 

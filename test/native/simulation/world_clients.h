@@ -70,17 +70,24 @@ class WorldClients {
     bool makes_pool = false;  // no operation on a key
     // Of a put, so that it can be sent again.
     size_t size = 0;
-    Version expected = 0;  // 0: whatever there is
+    Version expected = 0;      // 0: whatever there is
+    Epoch expected_epoch = 0;  // 0: of any history
     SessionStamp stamp;
     WorldLedger::Floor floor{};
+  };
+  // The newest value that a client has seen of a register.
+  struct Known {
+    uint64_t value = 0;
+    Version version = 0;
+    Epoch epoch = 0;
   };
   struct Client {
     Operation now;         // token 0: none
     uint64_t session = 0;  // 0: none
     uint64_t requests = 0;
     NodeId node = 0;
-    uint64_t turn = 0;  // only the newest of those that were planned comes
-    std::unordered_map<uint64_t, std::pair<uint64_t, Version>> known;  // newest value by register
+    uint64_t turn = 0;                          // only the newest of those that were planned comes
+    std::unordered_map<uint64_t, Known> known;  // by register
   };
   struct Delivered {
     uint32_t key;
@@ -123,6 +130,7 @@ class WorldClients {
   void record(const Operation& operation);
   void after_answer(size_t client, bool ok);
   void check_shard(ShardId id, Shard& shard);
+  void tell(const std::vector<RegisterOperation>& history);
   static std::string name_of(uint32_t key) { return "key/" + std::to_string(key); }
   static uint64_t place_of(ShardId shard, uint32_t key) { return uint64_t{shard} << 32 | key; }
 

@@ -194,4 +194,27 @@ Linearizability check_register(std::vector<RegisterOperation> history, uint64_t 
   return RegisterCheck(history, initial).run(steps_max);
 }
 
+std::vector<RegisterOperation> up_to_contradiction(std::vector<RegisterOperation> history,
+                                                   uint64_t initial) {
+  std::vector<Nanos> answers;
+  for (const RegisterOperation& one : history)
+    if (one.returned != kNeverReturned) answers.push_back(one.returned);
+  std::ranges::sort(answers);
+  std::ranges::sort(history, {}, &RegisterOperation::invoked);
+  const auto known_at = [&](Nanos now) {
+    std::vector<RegisterOperation> known;
+    for (RegisterOperation one : history) {
+      if (one.invoked > now) break;
+      if (one.returned > now) one.returned = kNeverReturned;
+      known.push_back(one);
+    }
+    return known;
+  };
+  // What a linearizable history began with is linearizable.
+  const auto first = std::ranges::partition_point(answers, [&](Nanos now) {
+    return check_register(known_at(now), initial) == Linearizability::kYes;
+  });
+  return first == answers.end() ? history : known_at(*first);
+}
+
 }  // namespace freshet::test

@@ -38,6 +38,11 @@ enum class Linearizability : uint8_t { kYes, kNo, kUnknown };
 Linearizability check_register(std::vector<RegisterOperation> history, uint64_t initial,
                                uint64_t steps_max = 20'000'000);
 
+// The operations of a history that is not linearizable that had been invoked when the first answer
+// came that cannot be, in the order of their invocations; those that had no answer yet have none.
+std::vector<RegisterOperation> up_to_contradiction(std::vector<RegisterOperation> history,
+                                                   uint64_t initial);
+
 }  // namespace freshet::test
 
 #endif  // FRESHET_TEST_NATIVE_SUPPORT_LINEARIZABILITY_H_
