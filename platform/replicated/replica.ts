@@ -73,13 +73,15 @@ export class Replica {
     if (this.#state.outcomeOf(call.id) !== null || this.#closed) {
       return applied;
     }
+    // That it is applied here is not enough: a copy that is cut off applies what the others never see.
     const written = this.#options.log
       .append(encodeCall(call), timeoutMs)
       .catch((caught: unknown) => {
         waiting.abort();
         throw caught;
       });
-    return Promise.race([applied, written.then(() => applied)]);
+    const [outcome] = await Promise.all([applied, written]);
+    return outcome;
   }
 
   /** What a call came to, once it is applied here; never, once given up. Rejects CLOSED. */

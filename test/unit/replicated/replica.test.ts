@@ -23,6 +23,8 @@ class MemoryLog {
   #calls: number | null = null;
   epoch = 1;
   lossy = 0;
+  /** Calls are answered no sooner. */
+  answers: Promise<void> = Promise.resolve();
   keepsCalls = Infinity;
 
   constructor(clock: ManualClock, seed = 1) {
@@ -46,6 +48,7 @@ class MemoryLog {
         const place = { version, epoch, time: version };
         this.#push({ kind: 'call', place, previous: this.#calls, bytes });
         this.#calls = version;
+        await this.answers;
         if (this.#random.chance(this.lossy / 2)) throw lost();
       },
       readSnapshot: () => Promise.resolve(this.#snapshots.at(-1) ?? null),
@@ -207,6 +210,26 @@ test('what was applied of another history is undone', async () => {
   log.entries.length = 0;
   copy.replica.onView();
   expect(copy.replica.state.count).toBe(0);
+});
+
+test('a call that is applied here is answered once it has its place in the log', async () => {
+  const clock = new ManualClock();
+  const log = new MemoryLog(clock);
+  let release = (): void => undefined;
+  log.answers = new Promise((resolve) => {
+    release = resolve;
+  });
+  const { replica, call } = await copyOf(log, clock, 1);
+  let isAnswered = false;
+  const answer = call('add', 5).finally(() => {
+    isAnswered = true;
+  });
+  await settled();
+  clock.advance(100);
+  await settled();
+  expect([replica.state.count, isAnswered]).toEqual([1, false]);
+  release();
+  expect(decodeValue((await answer).value)).toBe(5);
 });
 
 test('closing rejects who waits, and final errors are not tried again', async () => {
