@@ -10,7 +10,7 @@ import {
  * The views of one member as native/core/view keeps them, in short: rows are read at once as long
  * as a connection is up, and leases and trims are left out. Who has failed is removed by a
  * majority; what stands in a row that is trusted is taken before anything new; a commit needs
- * everyone who is trusted.
+ * everyone who is trusted, and of each epoch that ends one that has its history.
  */
 export interface CoreHost {
   /** The core of a member that is connected; null: it is not. */
@@ -197,8 +197,30 @@ export class WorldCore {
       views.every((view) => view !== pending?.view || seatsOf(view).includes(member.seat));
     return (
       suspects.has(this.seat) ||
+      this.#waitsForHistory() ||
       views.some((view) => 2 * view.members.filter(kept).length <= view.members.length)
     );
+  }
+
+  /** An epoch ends whose members I suspect, and one of them is here: it has what joiners lack. */
+  #waitsForHistory(): boolean {
+    const members = this.installed?.members ?? [];
+    const kept = seatsOf(this.pending?.view ?? { members });
+    return this.#ending().some((seats) => {
+      const isLost = seats.every((seat) => this.suspects.has(seat) || !kept.includes(seat));
+      const isHere = (seat: number): boolean =>
+        members.some((member) => member.seat === seat && this.#at(member) !== null);
+      return isLost && seats.some((seat) => this.suspects.has(seat) && isHere(seat));
+    });
+  }
+
+  /** The members of each epoch that ends and goes on in the next view. */
+  #ending(): (readonly number[])[] {
+    return (this.installed?.shards ?? []).flatMap((before) => {
+      const after = this.pending?.view.shards.find(({ shard }) => shard === before.shard);
+      const goesOn = after !== undefined && !after.closed && after.epoch !== before.epoch;
+      return goesOn ? [before.members] : [];
+    });
   }
 
   #considerAttempt(nowMs: number): void {
@@ -380,7 +402,14 @@ export class WorldCore {
     const majority = [installed, pending.view].every(
       ({ members }) => 2 * members.filter(isReady).length > members.length,
     );
-    if (this.leads && majority && trusted.every(isReady)) {
+    const seats = seatsOf(pending.view);
+    const ready = seatsOf({ members: pending.view.members.filter(isReady) });
+    // Of those that had an epoch and are kept, one has to have its history.
+    const isKnown = this.#ending().every((before) => {
+      const kept = before.filter((seat) => seats.includes(seat));
+      return kept.length === 0 || kept.some((seat) => ready.includes(seat));
+    });
+    if (this.leads && majority && isKnown && trusted.every(isReady)) {
       this.#become(pending.view, pending.identity);
     }
   }
@@ -410,7 +439,7 @@ export function identityOf(view: CoreView): string {
   return encodeView(view).toString('base64');
 }
 
-function seatsOf({ members }: CoreView): number[] {
+function seatsOf({ members }: Pick<CoreView, 'members'>): number[] {
   return members.map(({ seat }) => seat);
 }
 
