@@ -134,7 +134,7 @@ class Member {
   Status read_sound(ShardId shard, LogPosition after, size_t size_max, Token token);
   // A log that failed is cut back to what was synced before, and the shard opened from it; one that
   // has not failed stays as it is. May be called again until it is kOk. kInvalidArgument: the shard
-  // runs, or is subscribed to.
+  // runs, or is subscribed to. kOverloaded: another such call is under way.
   Status reopen_log(ShardId shard, Token token);
 
   Status subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,
@@ -160,6 +160,7 @@ class Member {
   // `recovery`: what is to be cut.
   void recover(StoreConfig store, RecoveryConfig recovery, Token token);
   void begin_reopen(ShardId shard, Token token);
+  void end_reopen(ShardId shard, Token token);
   void bring_back(ShardId shard, uint64_t segment);
   // The log of a shard as it is when a job looks at it.
   struct LogAtHand {
@@ -191,7 +192,8 @@ class Member {
     RecoveryConfig recovery;
   };
   std::unordered_map<ShardId, Reopening> reopening_;
-  bool is_bringing_back_ = false;  // one segment at a time
+  std::unordered_map<ShardId, Token> reopens_;  // agent's thread: the call that is under way
+  bool is_bringing_back_ = false;               // one segment at a time
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Agent> agent_;

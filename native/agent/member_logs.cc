@@ -89,11 +89,18 @@ void Member::begin_reopen(ShardId shard, Token token) {
   ShardHost* host = agent_->find(shard);
   if (host == nullptr || !host->view().persistent())
     return agent_->answer(token, Status::kNotAMember);
+  // A log that was cut twice would lose what was written to it in between.
+  if (reopens_.try_emplace(shard, token).first->second != token)
+    return agent_->answer(token, Status::kOverloaded);
   if (!reopening_.contains(shard)) {
+    const auto answer = [this, shard, token](Status status) {
+      end_reopen(shard, token);
+      agent_->answer(token, status);
+    };
     const ShardLog* log = agent_->log_of(shard);
-    if (log == nullptr || is_ok(log->failed())) return agent_->answer(token, Status::kOk);
+    if (log == nullptr || is_ok(log->failed())) return answer(Status::kOk);
     if (host->is_prepared() || host->next() != nullptr || host->subscriptions > 0)
-      return agent_->answer(token, Status::kInvalidArgument);
+      return answer(Status::kInvalidArgument);
     if (!log->is_settled()) return mail([this, shard, token] { begin_reopen(shard, token); });
     Reopening& begun = reopening_[shard];
     begun.store = host->store()->config();
@@ -102,6 +109,12 @@ void Member::begin_reopen(ShardId shard, Token token) {
   }
   const Reopening begun = reopening_[shard];
   forget_log(shard, [=, this] { recover(begun.store, begun.recovery, token); });
+}
+
+// From the agent's thread, of whatever read the log anew.
+void Member::end_reopen(ShardId shard, Token token) {
+  const auto found = reopens_.find(shard);
+  if (found != reopens_.end() && found->second == token) reopens_.erase(found);
 }
 
 // How far the log is synced is asked at the agent; the job runs unless the store was made anew

@@ -72,6 +72,7 @@ void Member::recover(StoreConfig config, RecoveryConfig recovery, Token token) {
     const RecoveryResult result = recover_log(*files_, recovery, *store);
     mail([this, shard, store, result, token] {
       AgentCounters::add(shared_.counters.recoveredRecords, result.records);
+      end_reopen(shard, token);
       ShardHost& host = *agent_->find(shard);
       if (result.status == Status::kLogCorrupt)
         agent_->report_damage(shard, result.status, result.segment, result.offset);
@@ -81,7 +82,9 @@ void Member::recover(StoreConfig config, RecoveryConfig recovery, Token token) {
       agent_->answer(token, describe_shard(host));
     });
   });
-  if (!is_ok(posted)) agent_->answer(token, posted);
+  if (is_ok(posted)) return;
+  end_reopen(shard, token);
+  agent_->answer(token, posted);
 }
 
 Status Member::set_rules(ShardId shard, const ShardRules& rules, Token token) {

@@ -324,7 +324,8 @@ export interface NativeAddon {
    *  applied up to there, now and at every 1024th version (the newest 256). */
   checkpoints(member: MemberHandle, shard: number, token: number): number;
   /** A log that failed is cut back to what was synced before, and opened again; to be called until
-   *  it is OK. INVALID_ARGUMENT: the shard runs here, or is subscribed to. */
+   *  it is OK. INVALID_ARGUMENT: the shard runs here, or is subscribed to. OVERLOADED: another such
+   *  call for it is under way. */
   reopenLog(member: MemberHandle, shard: number, token: number): number;
 
   // --- put.cc

@@ -1,12 +1,16 @@
 // A real member whose log can no longer be written, or is cut.
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <thread>
 
+#include "native/core/log_format.h"
 #include "test/native/support/member_group.h"
 #include "test/native/support/test.h"
 
@@ -71,9 +75,10 @@ class AloneMember {
     const Token token = member.next_token();
     return member.finish(member.member().reopen_log(kGroupShard, token), token);
   }
-  std::string segment(const char* name) const {
+  std::string segment(const std::string& name) const {
     return folder_ + "/1/shard-" + std::to_string(kGroupShard) + "/" + name;
   }
+  std::string beside() const { return folder_ + "/beside"; }
 
  private:
   static std::string make_folder() {
@@ -85,6 +90,38 @@ class AloneMember {
 
  public:
   TestMember member;
+};
+
+// The member's job thread stands still until it is released: it opens a pipe that nobody writes.
+class HeldJobs {
+ public:
+  explicit HeldJobs(AloneMember& alone)
+      : alone_(alone), pipe_(alone.segment(segment_name(kSegment))) {
+    EXPECT(mkfifo(pipe_.c_str(), 0600) == 0);
+    TestMember& member = alone_.member;
+    read_ = member.next_token();
+    EXPECT(is_ok(member.member().read_cold(kGroupShard, kSegment, 0, 64, read_)));
+  }
+  HeldJobs(const HeldJobs&) = delete;
+  HeldJobs& operator=(const HeldJobs&) = delete;
+
+  // Whoever reads the log next does not find the pipe.
+  void release() {
+    std::filesystem::rename(pipe_, alone_.beside());
+    while (!alone_.member.results.contains(read_)) {
+      const int written = ::open(alone_.beside().c_str(), O_WRONLY | O_NONBLOCK);
+      if (written >= 0) ::close(written);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      (void)alone_.member.drain();
+    }
+  }
+
+ private:
+  static constexpr uint64_t kSegment = 900;
+
+  AloneMember& alone_;
+  const std::string pipe_;
+  Token read_ = 0;
 };
 
 }  // namespace
@@ -129,6 +166,47 @@ TEST(a_log_that_failed_is_opened_again_with_what_was_synced) {
   member.close();
   alone.open();
   EXPECT_EQ(member.state().digest, state.digest);
+  EXPECT(member.newest("/after") == "v");
+}
+
+// Cut once more, it would lose what was written after the first time.
+TEST(a_log_that_is_being_opened_again_is_not_cut_twice) {
+  AloneMember alone;
+  TestMember& member = alone.member;
+  EXPECT(is_ok(alone.put("/synced", "v")));
+  {
+    const NoRoom full;
+    EXPECT(!is_ok(alone.put("/lost", "v")));
+    EXPECT(member.until([&] { return !member.stopped.empty(); }));
+  }
+  HeldJobs held(alone);
+  const Token first = member.next_token();
+  EXPECT(is_ok(member.member().reopen_log(kGroupShard, first)));
+  EXPECT_EQ(status_name(alone.reopen()), status_name(Status::kOverloaded));
+  EXPECT(!member.results.contains(first));
+  held.release();
+  EXPECT(is_ok(member.finish(Status::kOk, first)));
+  EXPECT(is_ok(alone.reopen()));  // it is open
+  alone.begin(2);
+  EXPECT(is_ok(alone.put("/after", "v")));
+  EXPECT(member.newest("/synced") == "v");
+  EXPECT(member.newest("/after") == "v");
+  // A call that is over, however it ended, is not in the way of the next one.
+  alone.end_epoch();
+  EXPECT(is_ok(alone.reopen()));
+  alone.begin(3);
+  {
+    const NoRoom full;
+    EXPECT(!is_ok(alone.put("/lost", "v")));
+    EXPECT(member.until([&] { return member.stopped.size() == 2; }));
+  }
+  const std::string segment = alone.segment("00000000.log");
+  std::filesystem::rename(segment, alone.beside());
+  std::filesystem::create_directory(segment);
+  EXPECT_EQ(status_name(alone.reopen()), status_name(Status::kDiskFailed));
+  std::filesystem::remove(segment);
+  std::filesystem::rename(alone.beside(), segment);
+  EXPECT(is_ok(alone.reopen()));
   EXPECT(member.newest("/after") == "v");
 }
 

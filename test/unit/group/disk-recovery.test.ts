@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
-import { ManualClock, silentLogger } from '../../../platform/base/mod.ts';
+import { FreshetError, ManualClock, silentLogger } from '../../../platform/base/mod.ts';
 import { DiskRecovery } from '../../../platform/group/disk-recovery.ts';
 import { groupLimits } from '../../../platform/group/group-limits.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
+
+const openingOf = (shard: number) => `Opening the log of shard ${String(shard)} again`;
 
 /** A disk that fails or not, and what its member does about it. */
 function rig() {
@@ -11,6 +13,7 @@ function rig() {
   const tried: number[] = [];
   const reopened: string[] = [];
   let wells = 0;
+  const busy = new Set<string>();
   let onTry: () => void = () => undefined;
   const answer = (): Promise<never[] | null> =>
     disk.fails ? Promise.reject(new Error('it fails')) : Promise.resolve(null);
@@ -18,7 +21,7 @@ function rig() {
     endSubscriptions: () => undefined,
     call: (what: string) => {
       reopened.push(what);
-      return answer();
+      return busy.has(what) ? Promise.reject(new FreshetError('OVERLOADED', what)) : answer();
     },
   };
   const recovery = new DiskRecovery({
@@ -48,7 +51,7 @@ function rig() {
     }
   };
   return {
-    ...{ clock, disk, tried, reopened, recovery, advance },
+    ...{ clock, disk, tried, reopened, recovery, advance, busy },
     wells: () => wells,
     onTry: (act: () => void) => {
       onTry = act;
@@ -67,9 +70,20 @@ test('tries again with longer pauses, and says once that all can be written', as
   await advance(10_000);
   expect(tried).toEqual([1000, 3000, 7000, 15_000]);
   expect(wells()).toBe(1);
-  expect(reopened).toEqual(
-    [1, 3].map((shard) => `Opening the log of shard ${String(shard)} again`),
-  );
+  expect(reopened).toEqual([1, 3].map(openingOf));
+});
+
+test('waits for a log that is being opened again', async () => {
+  const { disk, tried, reopened, recovery, advance, wells, busy } = rig();
+  disk.fails = false;
+  busy.add(openingOf(3));
+  recovery.begin();
+  await advance(2000);
+  expect([tried, wells()]).toEqual([[1000], 0]);
+  busy.clear();
+  await advance(1000);
+  expect([tried, wells()]).toEqual([[1000, 3000], 1]);
+  expect(reopened).toEqual([1, 3, 1, 3].map(openingOf));
 });
 
 test('waits longer for one that was well for a moment alone', async () => {
