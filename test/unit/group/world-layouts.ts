@@ -7,6 +7,7 @@ import {
 import type { SubgroupOptions } from '../../../platform/group/layout-options.ts';
 import { Layout } from '../../../platform/group/layout.ts';
 import { World } from './group-world.ts';
+import { Violation } from './world-checks.ts';
 import { inflict, rest, writeNowAndThen } from './world-faults.ts';
 
 const second = 1000;
@@ -33,6 +34,20 @@ export function runLayouts(seed: number, changes = 8): World {
   }
   rest(world);
   return world;
+}
+
+/** With some seed a checker says this, of a rule that is left out. */
+export function isNoticed(text: string): boolean {
+  const seeds = Array.from({ length: 60 }, (_, nth) => nth + 1);
+  return seeds.some((seed) => {
+    try {
+      runLayouts(seed);
+      return false;
+    } catch (caught) {
+      if (!(caught instanceof Violation)) throw caught;
+      return caught.message.includes(text);
+    }
+  });
 }
 
 /** The power goes and comes back, so that nobody has a view but on its disk. */
