@@ -14,8 +14,6 @@ using namespace freshet::test;
 
 namespace {
 
-std::string path_of_segment(uint64_t segment) { return "/data/shard-3/" + segment_name(segment); }
-
 StoreConfig store_of(size_t memory_max) {
   StoreConfig config = rig_store();
   config.memory_max = memory_max;
@@ -35,16 +33,6 @@ void fill_mixed(SimulatedFileSystem& disk, int count) {
   }
   rig.turn();
   rig.turn(true);
-}
-
-std::vector<std::byte> bytes_of_segment(SimulatedFileSystem& disk, uint64_t segment) {
-  std::unique_ptr<File> file;
-  uint64_t size = 0;
-  EXPECT(is_ok(disk.open(path_of_segment(segment), FileSystem::Mode::kRead, file)));
-  EXPECT(is_ok(file->size(size)));
-  std::vector<std::byte> bytes(size);
-  EXPECT(is_ok(file->read_at(0, bytes)));
-  return bytes;
 }
 
 void zero_from(SimulatedFileSystem& disk, uint64_t segment, size_t offset) {

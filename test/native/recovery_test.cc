@@ -91,21 +91,9 @@ void fill(SimulatedFileSystem& disk, int count, bool idle) {
   if (idle) rig.turn(true);
 }
 
-std::string path_of(uint64_t segment) { return "/data/shard-3/" + segment_name(segment); }
-
-std::vector<std::byte> content_of(SimulatedFileSystem& disk, uint64_t segment) {
-  std::unique_ptr<File> file;
-  uint64_t size = 0;
-  EXPECT(is_ok(disk.open(path_of(segment), FileSystem::Mode::kRead, file)));
-  EXPECT(is_ok(file->size(size)));
-  std::vector<std::byte> bytes(size);
-  EXPECT(is_ok(file->read_at(0, bytes)));
-  return bytes;
-}
-
 void replace_content(SimulatedFileSystem& disk, uint64_t segment, Bytes bytes) {
   std::unique_ptr<File> file;
-  EXPECT(is_ok(disk.open(path_of(segment), FileSystem::Mode::kCreate, file)));
+  EXPECT(is_ok(disk.open(path_of_segment(segment), FileSystem::Mode::kCreate, file)));
   EXPECT(is_ok(file->truncate(0)));
   EXPECT(is_ok(file->write_at(0, bytes)));
   EXPECT(is_ok(file->sync_data()));
@@ -156,7 +144,7 @@ TEST(a_flipped_bit_below_a_mark_is_named_and_not_cut) {
        {uint64_t{16}, uint64_t{4096 + 8}, uint64_t{9000}, uint64_t{20'000}}) {
     SimulatedFileSystem disk;
     fill(disk, 400, true);
-    EXPECT(disk.flip_bit(path_of(1), offset, 3));
+    EXPECT(disk.flip_bit(path_of_segment(1), offset, 3));
     LogRig rig(disk);
     const RecoveryResult result = rig.open();
     EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));
@@ -164,7 +152,7 @@ TEST(a_flipped_bit_below_a_mark_is_named_and_not_cut) {
     EXPECT(result.offset <= offset && offset < result.offset + 512);
     EXPECT_EQ(result.cut_bytes, uint64_t{0});
     // Put right again it opens: nothing was touched.
-    EXPECT(disk.flip_bit(path_of(1), offset, 3));
+    EXPECT(disk.flip_bit(path_of_segment(1), offset, 3));
     LogRig again(disk);
     EXPECT(is_ok(again.open().status));
     EXPECT_EQ(again.store->newest_version(), Version{400});
@@ -178,7 +166,7 @@ TEST(a_flipped_bit_in_a_tail_that_no_mark_covers_is_cut) {
   const RecoveryResult whole = clean.open();
   EXPECT(is_ok(whole.status));
   // The last batch: its five records and their mark.
-  EXPECT(disk.flip_bit(path_of(whole.segment), whole.offset - 64 - 2 * 320 + 100, 0));
+  EXPECT(disk.flip_bit(path_of_segment(whole.segment), whole.offset - 64 - 2 * 320 + 100, 0));
   LogRig rig(disk);
   const RecoveryResult result = rig.open();
   EXPECT(is_ok(result.status));
@@ -191,7 +179,7 @@ TEST(an_idle_log_covers_its_last_batch) {
   fill(disk, 395, true);
   LogRig clean(disk);
   const RecoveryResult whole = clean.open();
-  EXPECT(disk.flip_bit(path_of(whole.segment), whole.offset - 64 - 64 - 2 * 320 + 100, 0));
+  EXPECT(disk.flip_bit(path_of_segment(whole.segment), whole.offset - 64 - 64 - 2 * 320 + 100, 0));
   LogRig rig(disk);
   EXPECT_EQ(status_name(rig.open().status), status_name(Status::kLogCorrupt));
 }
@@ -199,7 +187,7 @@ TEST(an_idle_log_covers_its_last_batch) {
 TEST(a_missing_segment_is_damage) {
   SimulatedFileSystem disk;
   fill(disk, 400, true);
-  EXPECT(is_ok(disk.remove(path_of(1))));
+  EXPECT(is_ok(disk.remove(path_of_segment(1))));
   LogRig rig(disk);
   const RecoveryResult result = rig.open();
   EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));
@@ -219,8 +207,8 @@ TEST(an_index_without_its_mark_is_a_torn_tail) {
     (void)rig.feed->put("/large", std::string(kRigSegment - 4000, 'v'));  // begins the next segment
     rig.turn();
   }
-  EXPECT(is_ok(disk.remove(path_of(1))));
-  const std::vector<std::byte> sealed = content_of(disk, 0);
+  EXPECT(is_ok(disk.remove(path_of_segment(1))));
+  const std::vector<std::byte> sealed = bytes_of_segment(disk, 0);
   replace_content(disk, 0, Bytes(sealed).first(sealed.size() - sizeof(RecordHeader)));
   for (Version newest = 1; newest < 8; newest++) {
     LogRig rig(disk);
@@ -248,7 +236,7 @@ TEST(a_sound_segment_of_another_history_is_damage_and_not_a_torn_tail) {
     }
   }
   // Its first record only, so that no mark in it says that anything was synced.
-  const std::vector<std::byte> foreign = content_of(other, last);
+  const std::vector<std::byte> foreign = bytes_of_segment(other, last);
   const RecordView first(foreign.data() + kDiskHeaderSize);
   replace_content(disk, last, Bytes(foreign).first(kDiskHeaderSize + first.size()));
   LogRig rig(disk);
@@ -262,7 +250,7 @@ TEST(a_file_larger_than_any_segment_is_damage) {
   SimulatedFileSystem disk;
   fill(disk, 400, true);
   std::unique_ptr<File> file;
-  EXPECT(is_ok(disk.open(path_of(1), FileSystem::Mode::kReadWrite, file)));
+  EXPECT(is_ok(disk.open(path_of_segment(1), FileSystem::Mode::kReadWrite, file)));
   EXPECT(is_ok(file->truncate(uint64_t{1} << 28)));
   LogRig rig(disk);
   const RecoveryResult result = rig.open();
@@ -284,7 +272,7 @@ TEST(any_damage_to_a_file_is_reported_or_cut_and_never_read_as_data) {
     const uint64_t last = clean.open().segment;
     EXPECT_EQ(clean.store->newest_version(), count);
     const uint64_t segment = random() % (last + 1);
-    std::vector<std::byte> bytes = content_of(disk, segment);
+    std::vector<std::byte> bytes = bytes_of_segment(disk, segment);
     const size_t at = random() % bytes.size();
     const size_t size = 1 + random() % std::min<size_t>(bytes.size() - at, 2000);
     const auto from = bytes.begin() + static_cast<ptrdiff_t>(at);
@@ -294,7 +282,7 @@ TEST(any_damage_to_a_file_is_reported_or_cut_and_never_read_as_data) {
     if (what == 2) std::fill_n(from, size, static_cast<std::byte>(random()));
     if (what == 3) *from ^= static_cast<std::byte>(1 << random() % 8);
     if (what == 4) {  // what lies elsewhere, at another place
-      const std::vector<std::byte> other = content_of(disk, random() % (last + 1));
+      const std::vector<std::byte> other = bytes_of_segment(disk, random() % (last + 1));
       const size_t begin = other.size() < size ? 0 : random() % (other.size() - size + 1);
       const size_t aligned = begin / 64 * 64;
       const size_t to = at / 64 * 64;
@@ -320,7 +308,7 @@ TEST(any_damage_to_a_file_is_reported_or_cut_and_never_read_as_data) {
       reported++;
       EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));
       EXPECT_EQ(result.cut_bytes, uint64_t{0});
-      EXPECT(content_of(disk, segment) == bytes);
+      EXPECT(bytes_of_segment(disk, segment) == bytes);
       continue;
     }
     cut += newest < count ? 1 : 0;
@@ -358,10 +346,10 @@ TEST(other_clusters_and_newer_formats_are_refused) {
   Store other(rig_store());
   EXPECT(recover_log(disk, {"/data", kCluster + 1, kDisk, {}}, other).status ==
          Status::kWrongCluster);
-  EXPECT(disk.flip_bit(path_of(0), 8, 4));  // format 1 -> 17
+  EXPECT(disk.flip_bit(path_of_segment(0), 8, 4));  // format 1 -> 17
   Store damaged(rig_store());
   EXPECT(recover_log(disk, {"/data", kCluster, kDisk, {}}, damaged).status == Status::kLogCorrupt);
-  EXPECT(disk.flip_bit(path_of(0), 12, 0));  // and another checksum
+  EXPECT(disk.flip_bit(path_of_segment(0), 12, 0));  // and another checksum
   Store newer(rig_store());
   EXPECT(recover_log(disk, {"/data", kCluster, kDisk, {}}, newer).status == Status::kNewerFormat);
 }
@@ -411,7 +399,7 @@ TEST(cold_records_are_read_from_their_files) {
   }
   EXPECT_EQ(copy.digest(), store.digest());
 
-  EXPECT(disk.flip_bit(path_of(cold.cold_segment), cold.cold_offset + 70, 1));
+  EXPECT(disk.flip_bit(path_of_segment(cold.cold_segment), cold.cold_offset + 70, 1));
   EXPECT(reader.read(cold.cold_segment, cold.cold_offset, cold.cold_length, bytes) ==
          Status::kLogCorrupt);
 }
@@ -425,7 +413,7 @@ TEST(zeros_in_the_middle_of_a_cold_segment_are_damage_and_not_its_end) {
   EXPECT(is_ok(recover_log(disk, {"/data", kCluster, kDisk, {}}, store).status));
   const Found cold = store.get("/k30", {});
   EXPECT(cold.status == Status::kCold);
-  std::vector<std::byte> bytes = content_of(disk, cold.cold_segment);
+  std::vector<std::byte> bytes = bytes_of_segment(disk, cold.cold_segment);
   std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(cold.cold_offset), 512, std::byte{0});
   replace_content(disk, cold.cold_segment, bytes);
   for (const size_t room : {size_t{1000}, size_t{20'000}, size_t{1} << 20}) {

@@ -8,9 +8,11 @@
 
 #include "native/agent/log_recovery.h"
 #include "native/agent/log_writer.h"
+#include "native/core/log_format.h"
 #include "native/core/store/store.h"
 #include "native/io/simulated_file.h"
 #include "test/native/support/records.h"
+#include "test/native/support/test.h"
 
 namespace freshet::test {
 
@@ -20,6 +22,21 @@ inline constexpr size_t kRigSegment = size_t{32} << 10;
 
 inline StoreConfig rig_store() {
   return {.shard = 3, .persistent = true, .segment_size = kRigSegment};
+}
+
+// Of the rig's shard.
+inline std::string path_of_segment(uint64_t segment) {
+  return "/data/shard-3/" + segment_name(segment);
+}
+
+inline std::vector<std::byte> bytes_of_segment(SimulatedFileSystem& disk, uint64_t segment) {
+  std::unique_ptr<File> file;
+  uint64_t size = 0;
+  EXPECT(is_ok(disk.open(path_of_segment(segment), FileSystem::Mode::kRead, file)));
+  EXPECT(is_ok(file->size(size)));
+  std::vector<std::byte> bytes(size);
+  EXPECT(is_ok(file->read_at(0, bytes)));
+  return bytes;
 }
 
 class LogRig {
