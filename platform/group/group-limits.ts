@@ -85,6 +85,7 @@ const table = {
   closeWaitMs: 1000,
   /** How long a member that leaves waits for its changes, and then for the view without it. */
   leaveWaitMs: 4000,
+  /** How often it looks whether its changes are answered. */
   leavePollMs: 5,
   /** How long it listens whether others leave as well: a cluster that ends keeps its view. */
   leaveListenMs: 150,

@@ -367,6 +367,7 @@ export class Group {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#leave?.end();
     this.#cancelTick?.();
     this.#closing.end();
     this.#leftLogs?.end();
@@ -428,6 +429,7 @@ export class Group {
       }
     } finally {
       this.#entered = false;
+      this.#leave?.look();
       this.#tickLater();
     }
   }
