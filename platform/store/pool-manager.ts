@@ -5,7 +5,7 @@
  * A record that got lost (its sender died, or a volatile shard began anew) is sent again by whoever
  * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.
  */
-import { type Expectation, FreshetError, isFreshetError, limits } from '../base/mod.ts';
+import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
 import type { Group } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import {
@@ -75,7 +75,7 @@ export class PoolManager {
     }
     await this.#catalog.remove(PoolDirectory.keyOf(name));
     for (const shard of pool.shards) {
-      await this.#sweep(this.#access(shard), pool, 'all', call);
+      await this.#sweep(this.#access(shard), pool, pool.id, call);
     }
     await this.#sendRules(pool, true, call);
   }
@@ -155,7 +155,7 @@ export class PoolManager {
     // Keys that a removed pool of this name left behind would show themselves again.
     for (const shard of pool.shards) {
       await this.#sendRulesTo(shard, pool, false, call);
-      await this.#sweep(this.#access(shard), pool, 'left behind', call);
+      await this.#sweep(this.#access(shard), pool, pool.id - 1, call);
     }
     return pool;
   }
@@ -174,13 +174,13 @@ export class PoolManager {
   }
 
   /**
-   * Removes keys of the pool's name. `left behind`: those of another pool alone, for members write
-   * into the new one as soon as the catalog has it.
+   * Removes keys of the pool's name that pools with ids up to `newest` have left. Members write into
+   * the next pool of the name as soon as the catalog has it: what is of that stays.
    */
   async #sweep(
     shard: ShardAccess,
     pool: PoolInfo,
-    which: 'all' | 'left behind',
+    newest: number,
     call: ShardCallLimits,
   ): Promise<void> {
     if (pool.kind === 'trigger') {
@@ -191,15 +191,11 @@ export class PoolManager {
     let resume: Uint8Array | null = null;
     do {
       const page: ScanPage = await shard.scan(scan, resume, call);
-      const swept =
-        which === 'all' ? page.records : page.records.filter(({ head }) => head.pool !== pool.id);
+      const swept = page.records.filter(({ head }) => head.pool <= newest);
       for (let at = 0; at < swept.length; at += storeLimits.sweepInFlight) {
         const some = swept.slice(at, at + storeLimits.sweepInFlight);
         await Promise.all(
-          some.map(({ key, head }) => {
-            const expect = which === 'all' ? null : { versionOfKey: head.version };
-            return removeKey(shard, pool.id, key, expect, call);
-          }),
+          some.map(({ key, head }) => removeKey(shard, pool.id, key, head.version, call)),
         );
       }
       resume = page.resume;
@@ -207,14 +203,15 @@ export class PoolManager {
   }
 }
 
-/** Not where it is no longer what is expected. */
+/** Not where it has another version by now. */
 async function removeKey(
   shard: ShardAccess,
   pool: number,
   key: string,
-  expect: Expectation | null,
+  versionOfKey: number,
   call: ShardCallLimits,
 ): Promise<void> {
+  const expect = { versionOfKey };
   const common = { value: null, meta: null, expect, eventTime: null, session: null };
   try {
     await shard.put({ kind: 'remove', pool, key, ack: 'delivered', ...common }, call);

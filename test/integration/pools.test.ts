@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { limits } from '../../platform/base/mod.ts';
 import type { ObjectStore } from '../../platform/store/mod.ts';
 import { bytes, startTestCluster, type TestCluster, text } from '../support/cluster.ts';
-import { makeTempFolder, type TemporaryFolder } from '../support/mod.ts';
+import { makeTempFolder, type TemporaryFolder, until } from '../support/mod.ts';
 
 let folder: TemporaryFolder;
 let cluster: TestCluster;
@@ -74,6 +74,25 @@ describe('creating and removing pools', () => {
       await Promise.all(puts);
       const found = await Promise.all(keys.map((key) => store(1).get({ key })));
       expect(found.map((object) => object?.key)).toEqual(keys);
+    }
+  });
+
+  test('what is put into a pool while the one before it is still removed stays', async () => {
+    const pool = { name: '/next', kind: 'persistent' } as const;
+    const keys = Array.from({ length: 2000 }, (_, nth) => `/next/${String(nth)}`);
+    const isThere = (): boolean => store(2).directory.get('/next') !== null;
+    for (let round = 0; round < 5; round++) {
+      await store(1).createPool(pool);
+      await store(1).putMany(keys.map((key) => ({ key, value: bytes('old') })));
+      const removed = store(1).removePool('/next');
+      await until(() => !isThere());
+      const created = store(2).createPool(pool);
+      await until(isThere);
+      await store(2).putMany(keys.map((key) => ({ key, value: bytes('new') })));
+      await Promise.all([removed, created]);
+      const found = await Promise.all(keys.map((key) => store(3).get({ key })));
+      expect(found.flatMap((object) => text(object?.value) ?? [])).toEqual(keys.map(() => 'new'));
+      await store(3).removePool('/next');
     }
   });
 
