@@ -22,6 +22,8 @@ import type { WorkItem, WorkOutcome } from './worker-protocol.ts';
 export interface StageItem extends QueuedItem, WorkItem {
   attempts: number;
   isAlone: boolean;
+  /** Where its end is noted: the shard may have been lost and read anew since. */
+  readonly water: LowWater | null;
 }
 
 export interface StageOptions {
@@ -303,7 +305,7 @@ export class Stage {
       if (version <= input.done.seen) continue;
       if (!this.#isToDo(input, arrival.key, version)) {
         input.done.pass(version);
-      } else if (this.#push(arrival)) {
+      } else if (this.#push(arrival, input.done)) {
         input.done.begin(version);
       } else {
         // No room: leave the rest in the log and come back for it.
@@ -348,20 +350,22 @@ export class Stage {
     return Number(this.#options.source.hash(key) % BigInt(size));
   }
 
-  #push(arrival: Arrival): boolean {
-    if (!this.#queue.push(this.#itemOf(arrival), this.#options.clock.monotonicMs())) return false;
+  #push(arrival: Arrival, water: LowWater | null = null): boolean {
+    if (!this.#queue.push(this.#itemOf(arrival, water), this.#options.clock.monotonicMs()))
+      return false;
     this.metrics.arrived++;
     if (arrival.version === null) this.#pump();
     return true;
   }
 
-  #itemOf(arrival: Arrival): StageItem {
+  #itemOf(arrival: Arrival, water: LowWater | null = null): StageItem {
     return {
       ...arrival,
       name: arrival.key.slice(this.node.prefix.length + 1),
       orderKey: this.#orderKey(arrival),
       isAlone: false,
       attempts: 0,
+      water,
     };
   }
 
@@ -481,9 +485,8 @@ export class Stage {
     await this.#options.deadLetters.write(this.#options.pipeline, this.node, item, error);
   }
 
-  #finishVersion({ shard, version }: StageItem): void {
-    const input = this.#inputs.get(shard);
-    if (version !== null) input?.done.finish(version);
+  #finishVersion({ version, water }: StageItem): void {
+    if (version !== null) water?.finish(version);
   }
 }
 

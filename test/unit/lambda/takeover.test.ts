@@ -61,10 +61,14 @@ class Member {
   readonly reaches = new Reaches();
   readonly stage: Stage;
   hangs = false;
+  letters = 0;
+  /** What its worker waits for before it ends anything. */
+  held: Promise<void> | null = null;
 
   constructor(node: number, log: Shard, start = 0) {
     const run = async (items: readonly WorkItem[]): Promise<readonly WorkOutcome[]> => {
       if (this.hangs) await new Promise(() => undefined);
+      await this.held;
       for (const { version } of items) this.ran.push(version ?? 0);
       return items.map(() => ({ error: null, emits: [] }));
     };
@@ -78,7 +82,7 @@ class Member {
       } as never,
       source: log.sourceAt(node),
       door: {} as never,
-      deadLetters: {} as never,
+      deadLetters: { write: () => Promise.resolve(this.letters++) } as never,
       clock: new ManualClock(),
       log: silentLogger(),
       startOf: () => ({ epoch: 1, version: start }),
@@ -211,4 +215,29 @@ test('versions under way stay so while they are looked at again', () => {
   expect(water.done).toBe(2);
   water.finish(3);
   expect(water.done).toBe(4);
+});
+
+test('what was under way when the shard was lost ends after the shard is back', async () => {
+  const log = new Shard();
+  log.members = [1];
+  const member = new Member(1, log);
+  let release = (): void => undefined;
+  member.held = new Promise((resolve) => {
+    release = resolve;
+  });
+  member.stage.attach();
+  log.put(3);
+  await settle();
+  log.members = [];
+  member.stage.attach();
+  log.members = [1];
+  member.stage.attach();
+  await settle();
+  release();
+  await settle();
+  log.put(2);
+  await settle();
+  expect([...new Set(member.ran)]).toEqual(all(5));
+  expect(member.letters).toBe(0);
+  expect(member.stage.cursors().get(shard)).toBe(5);
 });
