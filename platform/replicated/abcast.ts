@@ -89,7 +89,10 @@ export class Abcast {
       },
       (error) => {
         if (this.#closed) return;
-        log.warn({ channel: name, error: error.toJSON() }, 'abcasts are followed anew');
+        // Until the shard is back there is nothing to follow, and nothing to tell.
+        if (error.code !== 'NOT_A_MEMBER') {
+          log.warn({ channel: name, error: error.toJSON() }, 'abcasts are followed anew');
+        }
         if (error.code === 'COMPACTED') {
           this.#newest = store.arrivals.newest(shard).version;
           onGap();

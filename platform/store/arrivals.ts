@@ -100,12 +100,14 @@ export class StoreArrivals {
     return bytes.byteLength === 0 ? null : readRecord(bytes, 0).head.epoch;
   }
 
+  /** Ends with NOT_A_MEMBER where the shard is not held here, as when it leaves later. */
   subscribe(
     request: ArrivalRequest,
     onArrivals: (arrivals: readonly StoredArrival[]) => void,
     onEnd: (error: FreshetError) => void,
   ): { close(): void } {
     const layout = this.#heldShard(request.shard);
+    if (layout === null) return endSoon(notHeld(request.shard), onEnd);
     const feed = new LocalFeed(this.#core, layout, {
       prefix: `${request.prefix}/`,
       from: request.from,
@@ -147,13 +149,28 @@ export class StoreArrivals {
     return this.#store.placement.hash(key);
   }
 
-  #heldShard(shard: number): ShardLayout {
-    const layout = this.#group.layout.shard(shard);
-    if (!this.#group.holders(shard).includes(this.#core.nodeId)) {
-      throw new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
-    }
-    return layout;
+  #heldShard(shard: number): ShardLayout | null {
+    const { layout } = this.#group;
+    const isHeld = this.#group.holders(shard).includes(this.#core.nodeId);
+    return isHeld && layout.has(shard) ? layout.shard(shard) : null;
   }
+}
+
+/** Not before who subscribes has what it can close. */
+function endSoon(error: FreshetError, onEnd: (error: FreshetError) => void): { close(): void } {
+  const state = { open: true };
+  queueMicrotask(() => {
+    if (state.open) onEnd(error);
+  });
+  return {
+    close: () => {
+      state.open = false;
+    },
+  };
+}
+
+function notHeld(shard: number): FreshetError {
+  return new FreshetError('NOT_A_MEMBER', `This member does not hold shard ${String(shard)}`);
 }
 
 /** It may have been closed while something was awaited. */

@@ -254,6 +254,18 @@ describe('bad input is a coded error that says what and where', () => {
   });
 });
 
+test('whoever follows a shard that is not held here is told so, as when it leaves', async () => {
+  const { shards } = await store(1).createPool({ name: '/away', kind: 'volatile' });
+  const { arrivals } = cluster.member(1).store;
+  const held = arrivals.places('/away').map(({ shard }) => shard);
+  const [away = 0] = shards.filter((shard) => !held.includes(shard));
+  const request = { shard: away, prefix: '/away', from: 1, eager: true, share: null };
+  const ended = new Promise<unknown>((resolve) => {
+    arrivals.subscribe(request, () => undefined, resolve);
+  });
+  expect(await ended).toMatchObject({ code: 'NOT_A_MEMBER', details: {} });
+});
+
 test('a volatile pool keeps the newest versions of a key', async () => {
   await store(1).createPool({ name: '/short', kind: 'volatile', history: 3 });
   const versions: number[] = [];
