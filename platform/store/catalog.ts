@@ -72,7 +72,6 @@ export class Catalog {
   #applied: Position = { epoch: 0, version: 0 };
   #feed: ShardFeed | null = null;
   #following: Promise<void> = Promise.resolve();
-  #catchingUp: Promise<void> | null = null;
   #closed = false;
 
   private constructor(shard: ShardAccess, level: Level<string, Uint8Array>, options: Options) {
@@ -145,7 +144,10 @@ export class Catalog {
     };
   }
 
-  /** Resolves to the entry's version once it is durable everywhere and applied here. */
+  /**
+   * Resolves to the entry's version once it is durable everywhere and applied here. TIMEOUT: it may
+   * have been made.
+   */
   async write(key: string, value: Uint8Array, expectVersion: number | null): Promise<number> {
     if (value.byteLength > storeLimits.catalogValueBytes) {
       const most = String(storeLimits.catalogValueBytes);
@@ -164,17 +166,23 @@ export class Catalog {
     }
   }
 
-  /** Everything that was durable when this was called is applied here when it resolves. */
+  /**
+   * Everything that was durable when this was called is applied here when it resolves. So none
+   * joins one that is under way: that may have looked before. Rejects TIMEOUT.
+   */
   async catchUp(timeoutMs: number): Promise<void> {
-    const running = this.#catchingUp ?? this.#catchUpNow(timeoutMs);
-    this.#catchingUp = running;
-    try {
-      await running;
-    } finally {
-      if (this.#catchingUp === running) {
-        this.#catchingUp = null;
-      }
-    }
+    const deadline = this.#clock.monotonicMs() + timeoutMs;
+    const read = {
+      key: `${prefix}none`,
+      read: 'linearizable',
+      version: null,
+      exact: false,
+      at: null,
+      wantValue: false,
+    } as const;
+    await this.#shard.read(read, { timeoutMs, signal: null });
+    const { persisted } = await this.#shard.frontier();
+    await this.#untilApplied(persisted, deadline - this.#clock.monotonicMs());
   }
 
   /** Begins to apply what is new. */
@@ -223,7 +231,7 @@ export class Catalog {
     } as const;
     const call = { timeoutMs: changeTimeoutMs, signal: null };
     const { version } = await this.#withRules(() => this.#shard.put(change, call));
-    await this.#untilApplied(version);
+    await this.#untilApplied(version, changeTimeoutMs);
     return version;
   }
 
@@ -241,28 +249,20 @@ export class Catalog {
     return run();
   }
 
-  async #catchUpNow(timeoutMs: number): Promise<void> {
-    const read = {
-      key: `${prefix}none`,
-      read: 'linearizable',
-      version: null,
-      exact: false,
-      at: null,
-      wantValue: false,
-    } as const;
-    await this.#shard.read(read, { timeoutMs, signal: null });
-    const { persisted } = await this.#shard.frontier();
-    await this.#untilApplied(persisted);
-  }
-
-  #untilApplied(version: number): Promise<void> {
+  #untilApplied(version: number, timeoutMs: number): Promise<void> {
     if (this.#applied.version >= version || this.#closed) {
       return Promise.resolve();
     }
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(Math.max(1, timeoutMs), () => {
+        this.#waiters.delete(waiter);
+        const text = `Version ${String(version)} of the catalog was not applied here in time`;
+        reject(new FreshetError('TIMEOUT', text));
+      });
       const waiter = {
         version,
         resolve: () => {
+          cancel();
           this.#waiters.delete(waiter);
           resolve();
         },
