@@ -73,7 +73,7 @@ export class Replica {
     if (this.#state.outcomeOf(call.id) !== null || this.#closed) {
       return applied;
     }
-    // That it is applied here is not enough: a copy that is cut off applies what the others never see.
+    // That it is applied here is not enough: who is cut off applies what the others never see.
     const written = this.#options.log
       .append(encodeCall(call), timeoutMs)
       .catch((caught: unknown) => {
