@@ -32,17 +32,17 @@ import type { Group, MemberCore } from '../group/mod.ts';
 import type { Catalog } from './catalog.ts';
 import { mergeKeys } from './listing.ts';
 import { encodeMeta } from './meta.ts';
+import { openFeeds } from './open-feeds.ts';
 import { Placement } from './placement.ts';
 import type { PoolInfo, PoolOptions } from './pool.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import { PoolManager } from './pool-manager.ts';
-import { decodeToken, type Position } from './resume-token.ts';
+import { decodeToken } from './resume-token.ts';
 import {
   plainScan,
   type ShardAccess,
   type ShardCallLimits,
   type ShardChange,
-  type ShardFeed,
   type ShardScan,
 } from './shard-access.ts';
 import type { TriggerRouter } from './trigger-router.ts';
@@ -220,23 +220,12 @@ export class ObjectStore {
     }
     const only = all.length === 1 ? pools[0] : undefined;
     const bytes = only?.name === prefix ? `${prefix}/` : prefix;
-    const positions = from === undefined || from === 'start' ? new Map() : decodeToken(from);
-    const feeds = new Map<number, ShardFeed>();
-    for (const shard of this.#shardsOf(pools)) {
-      const position = positions.get(shard.shard) as Position | undefined;
-      const frontier = request.frontier ?? 'persisted';
-      const first = from === 'start' ? 1 : null;
-      const start = position === undefined ? first : position.version + 1;
-      feeds.set(shard.shard, shard.feed({ prefix: bytes, from: start, frontier }));
-      await checkPosition(shard, position);
-    }
-    for (const [shard, feed] of feeds) {
-      await feed.start();
-      if (!positions.has(shard)) {
-        // An epoch of 0 says: whatever history this version belongs to.
-        positions.set(shard, { epoch: 0, version: Math.max(0, feed.position - 1) });
-      }
-    }
+    const positions = decodeToken(from === undefined || from === 'start' ? '' : from);
+    const feeds = await openFeeds(this.#shardsOf(pools), positions, {
+      prefix: bytes,
+      frontier: request.frontier ?? 'persisted',
+      isFromStart: from === 'start',
+    });
     const wants = (key: string): boolean => isUnder(key, pools);
     return new Watch({ feeds, positions, wants, signal: signal ?? null });
   }
@@ -458,24 +447,6 @@ function checkBatch(requests: readonly PutRequest[]): void {
         mend: `Send up to ${String(limits.batchPuts)} puts and ${String(limits.batchBytes)} bytes`,
       },
     );
-  }
-}
-
-/** The position's version must be of the history that the shard has now. */
-async function checkPosition(shard: ShardAccess, position: Position | undefined): Promise<void> {
-  if (position === undefined || position.version === 0 || position.epoch === 0) {
-    return;
-  }
-  const epoch = await shard.epochOf(position.version);
-  if (epoch !== position.epoch) {
-    const where = `version ${String(position.version)} of shard ${String(shard.shard)}`;
-    const message =
-      epoch === null
-        ? `${where} is no longer kept`
-        : `${where} belongs to epoch ${String(epoch)}, the token to ${String(position.epoch)}`;
-    throw new FreshetError('COMPACTED', message, {
-      details: { shard: shard.shard, version: position.version },
-    });
   }
 }
 

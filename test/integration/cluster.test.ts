@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ObjectStore, WatchEvent } from '../../platform/store/mod.ts';
+import { RoamingShard } from '../../platform/store/roaming-shard.ts';
+import type { ShardFeed } from '../../platform/store/shard-access.ts';
 import { bytes, startTestCluster, type TestCluster, text } from '../support/cluster.ts';
 import { makeTempFolder, type TemporaryFolder } from '../support/mod.ts';
 
@@ -259,14 +261,19 @@ describe('watching', () => {
     expect(await store(1).get({ key: '/herd/t/x' })).toBeNull();
   });
 
-  test('a token of another history is refused', async () => {
+  test('a token of another history is refused, and nothing of the watch stays', async () => {
     await expect(store(1).openWatch({ prefix: '/milk', from: 'zz.1.1' })).resolves.toBeDefined();
     const shard = (await store(1).pool('/milk')).shards[0] ?? 0;
     await store(1).put({ key: '/milk/history', value: bytes('') });
     const token = `${shard.toString(36)}.zz.1`;
+    const opened = vi.spyOn(RoamingShard.prototype, 'feed');
+    onTestFinished(() => opened.mockRestore());
     await expect(store(1).openWatch({ prefix: '/milk', from: token })).rejects.toMatchObject({
       code: 'COMPACTED',
     });
+    const feeds = opened.mock.results.map(({ value }) => value as ShardFeed);
+    expect(feeds).toHaveLength(1);
+    await expect(feeds[0]?.next(1)).rejects.toMatchObject({ code: 'CLOSED' });
   });
 });
 
