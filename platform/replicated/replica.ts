@@ -108,11 +108,7 @@ export class Replica {
 
   /** The view changed: what was applied may be of a history that did not go on. */
   onView(): void {
-    if (this.#follower !== null && !this.#options.log.holds(this.#state.last)) {
-      this.#options.logger.warn({ object: this.#options.name }, 'the copy is of another history');
-      this.#state.clear();
-      this.#beginAgain();
-    }
+    if (this.#leaveOtherHistory() && this.#follower !== null) this.#beginAgain();
   }
 
   /** Resolves once a snapshot of the state as it is now is in the log. */
@@ -146,8 +142,24 @@ export class Replica {
     }
   }
 
+  /** True: what was applied is of a history that did not go on, and is undone. */
+  #leaveOtherHistory(): boolean {
+    const { log, logger, name } = this.#options;
+    if (log.holds(this.#state.last)) return false;
+    logger.warn({ object: name }, 'the copy is of another history');
+    this.#state.clear();
+    this.#snapshotCount = 0;
+    this.#notBefore = 0;
+    return true;
+  }
+
   #follow(): void {
     if (this.#closed) return;
+    // The snapshot that it begins with may have been read before a view that came meanwhile.
+    if (this.#leaveOtherHistory()) {
+      this.#beginAgain();
+      return;
+    }
     const from = this.#state.last.version + 1;
     const follower = this.#options.log.follow(
       from,

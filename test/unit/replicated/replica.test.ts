@@ -10,6 +10,7 @@ import { type CopyAccess, OrderedCaller } from '../../../platform/replicated/ord
 import { Replica } from '../../../platform/replicated/replica.ts';
 import type { LogEntry, ReplicaLog } from '../../../platform/replicated/replica-log.ts';
 import { ReplicaState } from '../../../platform/replicated/replica-state.ts';
+import { replicatedLimits } from '../../../platform/replicated/replicated-limits.ts';
 import { Counter } from './counter.ts';
 
 /** A log in memory that loses answers, and, if it forgets, calls before the newest snapshot. */
@@ -17,7 +18,7 @@ class MemoryLog {
   readonly entries: LogEntry[] = [];
   readonly #clock: ManualClock;
   readonly #random: SeededRandom;
-  readonly #followers = new Set<(entries: readonly LogEntry[]) => void>();
+  readonly #followers = new Map<(entries: readonly LogEntry[]) => void, (error: Error) => void>();
   readonly #snapshots: { bytes: Uint8Array; count: number }[] = [];
   #version = 0;
   #calls: number | null = null;
@@ -58,7 +59,7 @@ class MemoryLog {
         this.#snapshots.push({ bytes, count });
         this.#push({ kind: 'snapshot', count });
       },
-      follow: (from, onEntries) => {
+      follow: (from, onEntries, onEnd) => {
         let next = from;
         const follower = (entries: readonly LogEntry[]): void => {
           const fresh = entries.filter((entry) => {
@@ -70,7 +71,7 @@ class MemoryLog {
         };
         queueMicrotask(() => {
           follower(this.entries.slice(-this.keepsCalls));
-          this.#followers.add(follower);
+          this.#followers.set(follower, onEnd);
         });
         return { close: () => this.#followers.delete(follower) };
       },
@@ -78,11 +79,27 @@ class MemoryLog {
     };
   }
 
+  /** Nobody follows any more, as when the shard is read anew from disk. */
+  end(): void {
+    const ends = [...this.#followers.values()];
+    this.#followers.clear();
+    for (const end of ends) end(lost());
+  }
+
+  /** As when nobody is left of those that had the one there was. */
+  beginHistory(): void {
+    this.epoch++;
+    this.entries.length = 0;
+    this.#snapshots.length = 0;
+    this.#version = 0;
+    this.#calls = null;
+  }
+
   #push(entry: LogEntry): void {
     this.entries.push(entry);
     // Later than an answer that is lost: the call is sent again before it is seen.
     this.#clock.after(50, () => {
-      for (const follow of this.#followers) follow([entry]);
+      for (const follow of this.#followers.keys()) follow([entry]);
     });
   }
 }
@@ -211,6 +228,29 @@ test('what was applied of another history is undone', async () => {
   copy.replica.onView();
   expect(copy.replica.state.count).toBe(0);
 });
+
+test.each(['while it is not followed', 'while the snapshot to begin with is read'])(
+  'what was applied of another history is undone: a view %s',
+  async (when) => {
+    const clock = new ManualClock();
+    const log = new MemoryLog(clock);
+    const copy = await copyOf(log, clock, 1);
+    for (let nth = 0; nth < 12; nth++) await passing(clock, copy.call('add', 5));
+    log.end();
+    if (when.endsWith('read')) clock.advance(replicatedLimits.retryPauseMs);
+    log.beginHistory();
+    copy.replica.onView();
+    const other = await copyOf(log, clock, 2);
+    await passing(clock, other.call('add', 1));
+    for (let nth = 0; nth < 5; nth++) {
+      clock.advance(1000);
+      await settled();
+    }
+    expect(copy.replica.state.snapshot()).toEqual(other.replica.state.snapshot());
+    expect(copy.replica.state.count).toBe(1);
+    expect(clock.timerCount).toBe(0);
+  },
+);
 
 test('a call that is applied here is answered once it has its place in the log', async () => {
   const clock = new ManualClock();
