@@ -1,3 +1,4 @@
+import type { FreshetError } from '../base/mod.ts';
 import type { CallPlace } from './replica-state.ts';
 
 /**
@@ -11,12 +12,16 @@ export type LogEntry =
       readonly previous: number | null;
       readonly bytes: Uint8Array;
     }
-  | { readonly kind: 'snapshot'; readonly count: number };
+  | { readonly kind: 'snapshot'; readonly count: number }
+  /** The calls before are gone, with the pool: the object begins anew. */
+  | { readonly kind: 'removed'; readonly place: CallPlace };
 
 /** The order of one shard, as a replicated object uses it. Every rejection is a FreshetError. */
 export interface ReplicaLog {
   /** Whether calls before the newest snapshot may be gone. */
   readonly forgets: boolean;
+  /** Why nothing can be called now: the pool was removed. */
+  refusal(): FreshetError | null;
   /** Resolves once the call has its place in the log, as durable as its pool makes it. */
   append(call: Uint8Array, timeoutMs: number): Promise<void>;
   /** null: there is none. */

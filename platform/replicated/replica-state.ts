@@ -44,7 +44,7 @@ export class ReplicaState {
     this.#callers = new CallerTable(replicatedLimits.retryWindowCalls);
   }
 
-  /** Of the newest call that was applied; version 0: none. */
+  /** Of the newest call that was applied, or removed; version 0: none. */
   get last(): CallPlace {
     return this.#last;
   }
@@ -123,12 +123,12 @@ export class ReplicaState {
     this.#last = { version: version as number, epoch: epoch as number, time: time as number };
   }
 
-  /** As if nothing had been applied. */
-  clear(): void {
+  /** As if nothing had been applied. `place`: up to where there is nothing to apply. */
+  clear(place: CallPlace = noPlace): void {
     this.#object = new this.#class();
     this.#callers = new CallerTable(replicatedLimits.retryWindowCalls);
     this.#count = 0;
-    this.#last = noPlace;
+    this.#last = place;
   }
 
   #run({ id, method, args }: CallRecord, place: CallPlace): Outcome {

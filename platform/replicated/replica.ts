@@ -17,7 +17,7 @@ import {
   type Outcome,
 } from './call-record.ts';
 import type { LogEntry, ReplicaLog } from './replica-log.ts';
-import type { ReplicaState } from './replica-state.ts';
+import type { CallPlace, ReplicaState } from './replica-state.ts';
 import { replicatedLimits } from './replicated-limits.ts';
 
 export interface ReplicaOptions {
@@ -46,6 +46,9 @@ export class Replica {
   /** Calls in the newest snapshot known, and from which count on the next one is due. */
   #snapshotCount = 0;
   #notBefore = 0;
+  #pauseMs = replicatedLimits.retryPauseMs;
+  /** What was said of why nothing can be followed, since the last call that came. */
+  readonly #told = new Set<string>();
   #writing: Promise<void> | null = null;
   #closed = false;
 
@@ -119,6 +122,13 @@ export class Replica {
     return this.#writing;
   }
 
+  /** A p2p method, on what is applied here. Rejects UNKNOWN_POOL: the object was removed. */
+  async read(method: string, args: Uint8Array): Promise<Outcome> {
+    const refusal = this.#options.log.refusal();
+    if (refusal !== null) throw refusal;
+    return this.#state.read(method, args);
+  }
+
   close(): void {
     this.#closed = true;
     this.#follower?.close();
@@ -147,10 +157,14 @@ export class Replica {
     const { log, logger, name } = this.#options;
     if (log.holds(this.#state.last)) return false;
     logger.warn({ object: name }, 'the copy is of another history');
-    this.#state.clear();
+    this.#clear();
+    return true;
+  }
+
+  #clear(place?: CallPlace): void {
+    this.#state.clear(place);
     this.#snapshotCount = 0;
     this.#notBefore = 0;
-    return true;
   }
 
   #follow(): void {
@@ -175,17 +189,24 @@ export class Replica {
 
   #onEnd(error: FreshetError): void {
     this.#follower = null;
-    if (error.code !== 'COMPACTED') {
-      const { logger, name } = this.#options;
-      logger.warn({ object: name, error: error.toJSON() }, 'following the log again');
-    }
+    if (error.code !== 'COMPACTED') this.#tell(error, 'following the log again');
     this.#beginAgain();
+  }
+
+  /** Once, however often it is met, until calls come again. */
+  #tell(error: FreshetError, event: string): void {
+    const { logger, name } = this.#options;
+    const told = `${event}: ${error.code}`;
+    if (!this.#told.has(told)) logger.warn({ object: name, error: error.toJSON() }, event);
+    this.#told.add(told);
   }
 
   #onEntries(entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       if (entry.kind === 'snapshot') {
         this.#snapshotCount = Math.max(this.#snapshotCount, entry.count);
+      } else if (entry.kind === 'removed') {
+        this.#clear(entry.place);
       } else if (this.#isGap(entry.previous)) {
         this.#beginAgain();
         return;
@@ -204,6 +225,8 @@ export class Replica {
   }
 
   #apply({ place, bytes }: Extract<LogEntry, { kind: 'call' }>): void {
+    this.#pauseMs = replicatedLimits.retryPauseMs;
+    this.#told.clear();
     let call: CallRecord;
     try {
       call = decodeCall(bytes);
@@ -238,8 +261,10 @@ export class Replica {
   #beginAgain(): void {
     this.#follower?.close();
     this.#follower = null;
-    const { clock, logger, name, askSnapshot, log } = this.#options;
-    clock.after(replicatedLimits.retryPauseMs, () => {
+    const { clock, askSnapshot, log } = this.#options;
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = Math.min(2 * pauseMs, replicatedLimits.followPauseMsMax);
+    clock.after(pauseMs, () => {
       const again = async (): Promise<void> => {
         if (this.#closed || this.#follower !== null) return;
         try {
@@ -247,7 +272,7 @@ export class Replica {
           await this.#load();
           this.#follow();
         } catch (caught) {
-          logger.warn({ object: name, error: toFreshetError(caught).toJSON() }, 'no snapshot yet');
+          this.#tell(toFreshetError(caught), 'no snapshot yet');
           this.#beginAgain();
         }
       };

@@ -249,7 +249,7 @@ export class ReplicatedHost {
     );
     on(methods.outcome, (replica, [id]) => replica.whenApplied(id as CallId));
     on(methods.p2p, (replica, [method, args]) =>
-      replica.state.read(method as string, args as Uint8Array),
+      replica.read(method as string, args as Uint8Array),
     );
     on(methods.snapshot, async (replica) => {
       await replica.writeSnapshot();

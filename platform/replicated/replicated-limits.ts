@@ -15,6 +15,8 @@ const table = {
   retryWindowCalls: 65_536,
   /** Pause before a call, a follower or a message is tried again. */
   retryPauseMs: 20,
+  /** To which the pause of a follower grows that fails again and again. */
+  followPauseMsMax: 1000,
   callTimeoutMsDefault: 10_000,
   /** Arguments of one call. */
   argumentBytes: 16 * 1024 * 1024,

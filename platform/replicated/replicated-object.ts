@@ -27,7 +27,7 @@ export class ReplicatedObject<Class extends ReplicatedClass> {
    * Run by every member of the shard in one order, each once. Resolves with the result of the copy
    * here, or, where the shard is not held, of one at a member that holds it. Rejects what the
    * method threw (CALL_FAILED unless it was coded), TIMEOUT (it may be applied later),
-   * SESSION_EXPIRED, VALUE_TOO_LARGE, OVERLOADED.
+   * SESSION_EXPIRED, VALUE_TOO_LARGE, OVERLOADED, UNKNOWN_POOL (the object's pool was removed).
    */
   readonly ordered: OrderedCalls<Class>;
   /** As `ordered`, with what every member of the view made of it. */
@@ -60,7 +60,10 @@ export class ReplicatedObject<Class extends ReplicatedClass> {
     return this.p2p(this.#nodeId);
   }
 
-  /** Run by one member. Rejects UNREACHABLE, NOT_A_MEMBER where it is not open, TIMEOUT. */
+  /**
+   * Run by one member. Rejects UNREACHABLE, NOT_A_MEMBER where it is not open, UNKNOWN_POOL,
+   * TIMEOUT.
+   */
   p2p(node: number): P2pCalls<Class> {
     return proxy(this.#class, 'p2p', async (method, args) => {
       const bytes = encodeValue(args, `The arguments of ${method}`);

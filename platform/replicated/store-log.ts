@@ -6,7 +6,7 @@
  * A persistent pool keeps all calls as history; a volatile one the newest, more than ever lie
  * between two snapshots.
  */
-import { FreshetError, isFreshetError, joinKey } from '../base/mod.ts';
+import { FreshetError, isFreshetError, joinKey, type ObjectRecord } from '../base/mod.ts';
 import type { MemberStore, PoolInfo, StoredArrival } from '../store/mod.ts';
 import type { LogEntry, ReplicaLog } from './replica-log.ts';
 import type { CallPlace } from './replica-state.ts';
@@ -55,17 +55,32 @@ export class StoreLog implements ReplicaLog {
     return new StoreLog(store, pool, index);
   }
 
+  refusal(): FreshetError | null {
+    const { directory } = this.#store.objects;
+    return directory.get(this.#name) === null ? directory.unknown(this.#name) : null;
+  }
+
   async append(call: Uint8Array, timeoutMs: number): Promise<void> {
     await this.#store.objects.put({ key: this.#calls, value: call, timeoutMs });
   }
 
   async readSnapshot(): Promise<{ readonly bytes: Uint8Array; readonly count: number } | null> {
-    const found = await this.#store.objects.get({ key: this.#snapshot, read: 'local' });
-    if (found?.value === null || found === null) {
+    const found = await this.#readOwn();
+    if (found === null || found.value === null) {
       return null;
     }
     this.#snapshotVersion = found.version;
     return { bytes: found.value, count: countOf(found.meta) };
+  }
+
+  /** null as well when the pool was removed. */
+  async #readOwn(): Promise<ObjectRecord | null> {
+    try {
+      return await this.#store.objects.get({ key: this.#snapshot, read: 'local' });
+    } catch (caught) {
+      if (isFreshetError(caught, 'UNKNOWN_POOL')) return null;
+      throw caught;
+    }
   }
 
   async writeSnapshot(bytes: Uint8Array, count: number): Promise<void> {
@@ -108,6 +123,9 @@ export class StoreLog implements ReplicaLog {
     }
     if (key !== this.#calls) {
       return null;
+    }
+    if (arrival.kind === 'remove') {
+      return { kind: 'removed', place: { version, epoch, time } };
     }
     if (bytes === null) {
       throw new FreshetError('INTERNAL', `Version ${String(version)} of ${key} came without value`);

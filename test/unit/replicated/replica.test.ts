@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  createLogger,
   FreshetError,
   ManualClock,
   SeededRandom,
@@ -24,6 +25,9 @@ class MemoryLog {
   #calls: number | null = null;
   epoch = 1;
   lossy = 0;
+  /** Of its snapshots: how often they were asked for, and whether none can be read. */
+  reads = 0;
+  isUnreadable = false;
   /** Calls are answered no sooner. */
   answers: Promise<void> = Promise.resolve();
   keepsCalls = Infinity;
@@ -40,6 +44,7 @@ class MemoryLog {
   at(): ReplicaLog {
     return {
       forgets: this.keepsCalls < Infinity,
+      refusal: () => null,
       append: async (bytes) => {
         await Promise.resolve();
         // Lost on the way there, or on the way back.
@@ -52,7 +57,11 @@ class MemoryLog {
         await this.answers;
         if (this.#random.chance(this.lossy / 2)) throw lost();
       },
-      readSnapshot: () => Promise.resolve(this.#snapshots.at(-1) ?? null),
+      readSnapshot: async () => {
+        this.reads++;
+        if (this.isUnreadable) throw lost();
+        return Promise.resolve(this.#snapshots.at(-1) ?? null);
+      },
       writeSnapshot: async (bytes, count) => {
         await Promise.resolve();
         this.#version++;
@@ -119,13 +128,14 @@ async function copyOf(
   clock: ManualClock,
   node: number,
   leads = node === 1,
+  logger = silentLogger(),
 ): Promise<Copy> {
   const replica = new Replica({
     name: '/counter',
     state: new ReplicaState(Counter),
     log: log.at(),
     clock,
-    logger: silentLogger(),
+    logger,
     snapshotCalls: 10,
     leads: () => leads,
     askSnapshot: () => Promise.resolve(),
@@ -251,6 +261,36 @@ test.each(['while it is not followed', 'while the snapshot to begin with is read
     expect(clock.timerCount).toBe(0);
   },
 );
+
+test('a copy that cannot go on tries less and less often, and says so once', async () => {
+  const clock = new ManualClock();
+  const log = new MemoryLog(clock);
+  const lines: string[] = [];
+  const logger = createLogger({
+    level: 'warn',
+    destination: { write: (line) => lines.push(line) },
+  });
+  const copy = await copyOf(log, clock, 2, false, logger);
+  log.isUnreadable = true;
+  log.reads = 0;
+  log.end();
+  const { followPauseMsMax, retryPauseMs } = replicatedLimits;
+  for (let ms = 0; ms < 20 * followPauseMsMax; ms += retryPauseMs) {
+    clock.advance(retryPauseMs);
+    await settled();
+  }
+  expect(log.reads).toBeGreaterThan(20);
+  expect(log.reads).toBeLessThan(30);
+  const saidNow = (): unknown[] => lines.map((line) => (JSON.parse(line) as { msg: unknown }).msg);
+  expect(saidNow()).toEqual(['following the log again', 'no snapshot yet']);
+  log.isUnreadable = false;
+  clock.advance(followPauseMsMax);
+  await settled();
+  await passing(clock, copy.call('add', 1));
+  expect(copy.replica.state.count).toBe(1);
+  log.end();
+  expect(saidNow()).toHaveLength(3);
+});
 
 test('a call that is applied here is answered once it has its place in the log', async () => {
   const clock = new ManualClock();
