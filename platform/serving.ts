@@ -1,6 +1,6 @@
 /** What a member serves: its lambdas and its doors, as one part of it. */
 import path from 'node:path';
-import { isFreshetError, toFreshetError } from './base/mod.ts';
+import { isFreshetError, SystemRandom, toFreshetError } from './base/mod.ts';
 import { frontierColumns, frontierWidth } from './bridge/mod.ts';
 import {
   type Backend,
@@ -54,6 +54,7 @@ export function servingPart(
       catalog: member.store.catalog,
       door,
       clock: member.clock,
+      random: new SystemRandom(),
       log: member.log,
       folder: path.join(member.folder.path, 'lambdas'),
       workerEntry: entry.path,

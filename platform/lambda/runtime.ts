@@ -5,6 +5,7 @@ import {
   FreshetError,
   isFreshetError,
   type Logger,
+  type Random,
   toFreshetError,
 } from '../base/mod.ts';
 import { Database, type Door } from '../client/mod.ts';
@@ -13,6 +14,7 @@ import { catalogKeys, deadLetterPool, type LambdaCatalog } from './catalog.ts';
 import { CursorStore } from './cursor-store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { deployedForm, ensurePools, type PreparedPipeline } from './deploy.ts';
+import { Emitter } from './emit.ts';
 import type { DeployedPipeline, LambdaNode } from './pipeline.ts';
 import { Reaches, type StageReach } from './reaches.ts';
 import { Stage } from './stage.ts';
@@ -25,6 +27,7 @@ export interface RuntimeOptions {
   readonly catalog: LambdaCatalog;
   readonly door: Door;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   /** For bundles, assets and cursors. */
   readonly folder: string;
@@ -70,6 +73,7 @@ export class LambdaRuntime {
   readonly #options: RuntimeOptions;
   readonly #cursors: CursorStore;
   readonly #deadLetters: DeadLetters;
+  readonly #emitter: Emitter;
   readonly #turns: StartTurns;
   readonly #running = new Map<string, Running>();
   /** What each shard was last told to have been taken in. */
@@ -89,7 +93,8 @@ export class LambdaRuntime {
   private constructor(options: RuntimeOptions, cursors: CursorStore) {
     this.#options = options;
     this.#cursors = cursors;
-    const { door, node, clock, log } = options;
+    const { door, node, clock, random, log } = options;
+    this.#emitter = new Emitter(door, clock, random);
     this.#turns = new StartTurns(clock);
     this.#deadLetters = new DeadLetters(new Database(door), node, clock, log);
   }
@@ -335,7 +340,7 @@ export class LambdaRuntime {
       pipeline: pipeline.name,
       node,
       source,
-      door,
+      emitter: this.#emitter,
       clock,
       log,
       deadLetters: this.#deadLetters,

@@ -1,5 +1,4 @@
 import { type Clock, FreshetError, limits, type Logger, toFreshetError } from '../base/mod.ts';
-import type { Door } from '../client/mod.ts';
 import type {
   Arrival,
   ArrivalSource,
@@ -8,7 +7,7 @@ import type {
   ShardPlace,
 } from './arrivals.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import { sendEmits } from './emit.ts';
+import type { Emitter } from './emit.ts';
 import { type Batch, KeyQueue, type QueuedItem } from './key-queue.ts';
 import { LowWater } from './low-water.ts';
 import type { LambdaNode } from './pipeline.ts';
@@ -30,7 +29,7 @@ export interface StageOptions {
   readonly pipeline: string;
   readonly node: LambdaNode;
   readonly source: ArrivalSource;
-  readonly door: Door;
+  readonly emitter: Emitter;
   readonly deadLetters: DeadLetters;
   readonly clock: Clock;
   readonly log: Logger;
@@ -441,7 +440,7 @@ export class Stage {
       if (outcome === undefined)
         throw new FreshetError('INTERNAL', 'A worker answered too few outcomes');
       if (outcome.error !== null) throw new FreshetError(outcome.error.code, outcome.error.message);
-      await sendEmits(this.#options.door, this.node, outcome.emits, item);
+      await this.#options.emitter.send(this.node, outcome.emits, item);
       this.metrics.succeeded++;
     } catch (error) {
       await this.#bury(item, toFreshetError(error, 'LAMBDA_FAILED'));

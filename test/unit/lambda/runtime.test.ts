@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { silentLogger, SystemClock } from '../../../platform/base/mod.ts';
+import { SeededRandom, silentLogger, SystemClock } from '../../../platform/base/mod.ts';
 import { type Arrival, LambdaRuntime } from '../../../platform/lambda/mod.ts';
 import { tempFolder } from '../../support/mod.ts';
 
@@ -23,6 +23,7 @@ it('takes no trigger before it knows its lambdas: nobody would run it', async ()
     catalog: catalog as never,
     door: {} as never,
     clock: new SystemClock(),
+    random: new SeededRandom(1),
     log: silentLogger(),
     folder: await tempFolder(),
     workerEntry: '',
