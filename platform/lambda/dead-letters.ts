@@ -55,34 +55,36 @@ export class DeadLetters {
     this.#log = log;
   }
 
+  /** False: it was not written before the end, and is still to be. */
   async write(
     pipeline: string,
     node: LambdaNode,
     item: WorkItem,
     error: FreshetError,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const letter = this.#letter(pipeline, node, item, error);
     this.#log.warn(
       { pipeline, lambda: node.lambda, key: item.key, error: letter.error },
       'dead letter',
     );
     // A lambda on the letters that fails would write one for each, without end.
-    if (item.key.startsWith(`${deadLetterPool}/`)) return;
+    if (item.key.startsWith(`${deadLetterPool}/`)) return true;
     const name = `${pipeline}/${node.lambda.replaceAll('/', '.')}/${identity(item)}`;
     while (!this.#closed) {
       try {
         await this.#pool.put(name, letter);
-        return;
+        return true;
       } catch (failure) {
         if (isFreshetError(failure) && !failure.retryable) {
           this.#log.error({ name, error: messageOf(failure) }, 'dead letter not written');
-          return;
+          return failure.code !== 'CLOSED';
         }
         await new Promise<void>((resolve) => {
           this.#clock.after(retryMs, resolve);
         });
       }
     }
+    return false;
   }
 
   close(): void {

@@ -443,7 +443,7 @@ export class Stage {
       await this.#options.emitter.send(this.node, outcome.emits, item);
       this.metrics.succeeded++;
     } catch (error) {
-      await this.#bury(item, toFreshetError(error, 'LAMBDA_FAILED'));
+      if (!(await this.#bury(item, toFreshetError(error, 'LAMBDA_FAILED')))) return;
     }
     this.#finishVersion(item);
   }
@@ -465,8 +465,7 @@ export class Stage {
       (item.attempts > this.node.retries.max ? over : again).push(item);
     }
     for (const item of over) {
-      await this.#bury(item, error);
-      this.#finishVersion(item);
+      if (await this.#bury(item, error)) this.#finishVersion(item);
     }
     this.#queue.finish(over);
     if (again.length > 0)
@@ -479,9 +478,10 @@ export class Stage {
     return Math.min(longest, first * 2 ** Math.min(attempts, 16));
   }
 
-  async #bury(item: StageItem, error: FreshetError): Promise<void> {
+  /** False: the member stops first; the event is run again when it is back. */
+  async #bury(item: StageItem, error: FreshetError): Promise<boolean> {
     this.metrics.failed++;
-    await this.#options.deadLetters.write(this.#options.pipeline, this.node, item, error);
+    return this.#options.deadLetters.write(this.#options.pipeline, this.node, item, error);
   }
 
   #finishVersion({ version, water }: StageItem): void {

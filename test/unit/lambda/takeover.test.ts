@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ManualClock, silentLogger } from '../../../platform/base/mod.ts';
+import { FreshetError, ManualClock, silentLogger } from '../../../platform/base/mod.ts';
 import type { Arrival, ArrivalSource } from '../../../platform/lambda/arrivals.ts';
 import { LowWater } from '../../../platform/lambda/low-water.ts';
 import { Reaches } from '../../../platform/lambda/reaches.ts';
@@ -62,6 +62,8 @@ class Member {
   readonly stage: Stage;
   hangs = false;
   letters = 0;
+  fails = false;
+  isLetterKept = true;
   /** What its worker waits for before it ends anything. */
   held: Promise<void> | null = null;
 
@@ -70,7 +72,8 @@ class Member {
       if (this.hangs) await new Promise(() => undefined);
       await this.held;
       for (const { version } of items) this.ran.push(version ?? 0);
-      return items.map(() => ({ error: null, emits: [] }));
+      const error = this.fails ? new FreshetError('LAMBDA_FAILED', 'It failed').toJSON() : null;
+      return items.map(() => ({ error, emits: [] }));
     };
     const worker = { isIdle: true, run, stop: () => Promise.resolve() };
     this.stage = new Stage({
@@ -82,7 +85,12 @@ class Member {
       } as never,
       source: log.sourceAt(node),
       emitter: { send: () => Promise.resolve() } as never,
-      deadLetters: { write: () => Promise.resolve(this.letters++) } as never,
+      deadLetters: {
+        write: () => {
+          this.letters++;
+          return Promise.resolve(this.isLetterKept);
+        },
+      } as never,
       clock: new ManualClock(),
       log: silentLogger(),
       startOf: () => ({ epoch: 1, version: start }),
@@ -241,3 +249,18 @@ test('what was under way when the shard was lost ends after the shard is back', 
   expect(member.letters).toBe(0);
   expect(member.stage.cursors().get(shard)).toBe(5);
 });
+
+test.each([true, false])(
+  'a cursor passes what failed once its letter is kept (%s)',
+  async (isKept) => {
+    const log = new Shard();
+    log.members = [1];
+    const member = new Member(1, log);
+    Object.assign(member, { fails: true, isLetterKept: isKept });
+    member.stage.attach();
+    log.put(3);
+    await settle();
+    expect(member.letters).toBe(3);
+    expect(member.stage.cursors().get(shard)).toBe(isKept ? 3 : 0);
+  },
+);
