@@ -15,6 +15,7 @@ import {
   RequestStamps,
   type SessionStamp,
   type ShardFrontier,
+  toFreshetError,
 } from '../base/mod.ts';
 import type { Group, PeerMessages, ShardLayout } from '../group/mod.ts';
 import type {
@@ -51,6 +52,10 @@ const shortCall: ShardCallLimits = Object.freeze({ timeoutMs: 10_000, signal: nu
 /** The holder was lost, or holds the shard no more. */
 const sentAgain: ReadonlySet<string> = new Set(['UNREACHABLE', 'SHARD_STOPPED', 'NOT_A_MEMBER']);
 
+function isSentAgain(outcome: unknown): boolean {
+  return isFreshetError(outcome) && sentAgain.has(outcome.code);
+}
+
 export class RemoteShard implements ShardAccess {
   readonly shard: number;
   readonly #messages: PeerMessages;
@@ -84,14 +89,7 @@ export class RemoteShard implements ShardAccess {
     changes: readonly ShardChange[],
     call: ShardCallLimits,
   ): Promise<readonly PutOutcome[]> {
-    const outcomes = await this.#stamped(changes, (stamped) =>
-      this.#insist('putMany', (timeoutMs) => [stamped, timeoutMs], call),
-    );
-    return (outcomes as unknown[]).map((outcome) =>
-      typeof outcome === 'object' && outcome !== null && 'code' in outcome
-        ? errorFromObject(outcome)
-        : (outcome as PutResult),
-    );
+    return this.#stamped(changes, (stamped) => this.#insistMany(stamped, call));
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
@@ -164,9 +162,46 @@ export class RemoteShard implements ShardAccess {
         return await this.#call(method, argument(timeoutMs), { ...call, timeoutMs });
       } catch (caught) {
         const isOver = this.#clock.monotonicMs() >= deadline || call.signal?.aborted === true;
-        if (isOver || !isFreshetError(caught) || !sentAgain.has(caught.code)) throw caught;
+        if (isOver || !isSentAgain(caught)) throw caught;
         await this.#pause();
       }
+    }
+  }
+
+  /** What the holder of then did not make is sent again like a change of its own. */
+  async #insistMany(
+    changes: readonly ShardChange[],
+    call: ShardCallLimits,
+  ): Promise<readonly PutOutcome[]> {
+    const deadline = this.#clock.monotonicMs() + call.timeoutMs;
+    const outcomes = new Map<ShardChange, PutOutcome>();
+    let left = changes;
+    for (;;) {
+      const timeoutMs = Math.max(1, deadline - this.#clock.monotonicMs());
+      const answers = await this.#sendMany(left, { ...call, timeoutMs });
+      left.forEach((change, nth) => outcomes.set(change, answers[nth] as PutOutcome));
+      left = left.filter((change) => isSentAgain(outcomes.get(change)));
+      const isOver = this.#clock.monotonicMs() >= deadline || call.signal?.aborted === true;
+      if (left.length === 0 || isOver) break;
+      await this.#pause();
+    }
+    return changes.map((change) => outcomes.get(change) as PutOutcome);
+  }
+
+  async #sendMany(
+    changes: readonly ShardChange[],
+    call: ShardCallLimits,
+  ): Promise<readonly PutOutcome[]> {
+    try {
+      const answers = await this.#insist('putMany', (timeoutMs) => [changes, timeoutMs], call);
+      return (answers as unknown[]).map((answer) =>
+        typeof answer === 'object' && answer !== null && 'code' in answer
+          ? errorFromObject(answer)
+          : (answer as PutResult),
+      );
+    } catch (caught) {
+      const error = toFreshetError(caught);
+      return changes.map(() => error);
     }
   }
 
