@@ -12,7 +12,7 @@ import { ChannelListener } from './channel-listener.ts';
 import { PeerOutbox } from './peer-outbox.ts';
 import type { HostOptions } from './replicated-host.ts';
 import { replicatedLimits } from './replicated-limits.ts';
-import { watchViews } from './view-events.ts';
+import { type ViewEvent, watchViews } from './view-events.ts';
 
 /** Alike at all members, but for the timeout and the handler. */
 export interface ChannelSettings<Message> {
@@ -36,6 +36,8 @@ interface HeldChannel {
   readonly listener: ChannelListener<unknown>;
   readonly shard: number;
   isOpen: boolean;
+  /** Null: its pool is not there yet. */
+  views: ReturnType<typeof watchViews> | null;
 }
 
 export class ChannelHost {
@@ -83,7 +85,7 @@ export class ChannelHost {
       await channel.flush();
     } catch (caught) {
       this.#channels.delete(name);
-      channel.close();
+      end(held);
       throw caught;
     }
     return channel;
@@ -118,20 +120,22 @@ export class ChannelHost {
       machine: new CastMachine(nodeId),
       onEvent: (event) => listener.onEvent(event),
       send: (to, message) => {
-        const outbox = outboxes.get(to) ?? this.#outbox(name, shard, to);
+        const isCurrent = (): boolean => this.#channels.get(name) === held;
+        const outbox = outboxes.get(to) ?? this.#outbox(name, shard, to, isCurrent);
         outboxes.set(to, outbox);
         outbox.push(message);
       },
     });
-    const held: HeldChannel = { channel, listener, shard, isOpen: false };
+    const held: HeldChannel = { channel, listener, shard, isOpen: false, views: null };
     this.#channels.set(name, held);
     return held;
   }
 
   /** Once its pool is there. */
-  #begin({ channel, listener, shard }: HeldChannel): void {
+  #begin(held: HeldChannel): void {
+    const { channel, listener, shard } = held;
     if (channel.hasBegun) return;
-    const { nodeId, store, clock, log } = this.#options;
+    const { nodeId, group, store, clock, log } = this.#options;
     const abcast = new Abcast({
       name: channel.name,
       shard,
@@ -144,29 +148,22 @@ export class ChannelHost {
       onGap: () => listener.onEvent({ type: 'gap' }),
     });
     channel.begin(abcast);
-    if (this.#closed) channel.close();
-    void this.#followViews(channel, shard);
+    held.views = watchViews(group, nodeId, shard);
+    if (this.#closed) end(held);
+    void followViews(channel, held.views);
   }
 
   close(): void {
     this.#closed = true;
-    for (const { channel } of this.#channels.values()) channel.close();
+    for (const held of this.#channels.values()) end(held);
   }
 
-  async #followViews(channel: Channel<unknown>, shard: number): Promise<void> {
-    const { group, nodeId } = this.#options;
-    for await (const { number, members } of watchViews(group, nodeId, shard)) {
-      if (this.#closed) return;
-      channel.onView(number, members);
-    }
-  }
-
-  #outbox(name: string, shard: number, to: number): PeerOutbox {
+  #outbox(name: string, shard: number, to: number, isCurrent: () => boolean): PeerOutbox {
     const { messages, group, clock } = this.#options;
     return new PeerOutbox({
       clock,
       send: (some) => messages.call(to, method, [name, some], { timeoutMs: null, signal: null }),
-      isWanted: () => !this.#closed && group.holders(shard).includes(to),
+      isWanted: () => !this.#closed && isCurrent() && group.holders(shard).includes(to),
     });
   }
 
@@ -194,4 +191,17 @@ export class ChannelHost {
     }
     return shard.shard;
   }
+}
+
+/** Takes no part in views from now on, and hears of none. */
+function end({ channel, views }: HeldChannel): void {
+  channel.close();
+  void views?.return?.();
+}
+
+async function followViews(
+  channel: Channel<unknown>,
+  views: AsyncIterable<ViewEvent>,
+): Promise<void> {
+  for await (const { number, members } of views) channel.onView(number, members);
 }
