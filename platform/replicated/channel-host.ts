@@ -3,7 +3,7 @@
  *
  * Thread: event loop.
  */
-import { checkPoolName, FreshetError, joinKey } from '../base/mod.ts';
+import { checkPoolName, FreshetError, joinKey, toFreshetError } from '../base/mod.ts';
 import { Abcast } from './abcast.ts';
 import { CastMachine } from './cast-machine.ts';
 import type { CastMessage } from './cast-messages.ts';
@@ -24,7 +24,10 @@ export interface ChannelSettings<Message> {
   readonly shard?: number;
   /** Of everything that waits for other members. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Takes events in, one at a time: delivered means that it has returned. */
+  /**
+   * Takes events in, one at a time: delivered means that it has returned, or thrown (which is
+   * logged).
+   */
   readonly onEvent: (event: ChannelEvent<Message>) => void;
 }
 
@@ -109,9 +112,11 @@ export class ChannelHost {
   }
 
   #hold(name: string, shard: number): HeldChannel {
-    const { nodeId, clock } = this.#options;
+    const { nodeId, clock, log } = this.#options;
     const outboxes = new Map<number, PeerOutbox>();
-    const listener = new ChannelListener<unknown>();
+    const listener = new ChannelListener<unknown>((caught) => {
+      log.error({ channel: name, error: toFreshetError(caught).toJSON() }, 'onEvent threw');
+    });
     const channel = new Channel<unknown>({
       name,
       nodeId,

@@ -8,11 +8,17 @@ type ViewOfChannel = Extract<ChannelEvent<never>, { type: 'view' }>;
  * the first, and of messages that belong to views hears none of an earlier one.
  *
  * Thread: event loop.
+ * Invariant: what the program throws stays here: the channel goes on, and the event is delivered.
  */
 export class ChannelListener<Message> {
+  readonly #onThrown: (caught: unknown) => void;
   #onEvent: ((event: ChannelEvent<Message>) => void) | null = null;
   #view: ViewOfChannel | null = null;
   #hasView = false;
+
+  constructor(onThrown: (caught: unknown) => void) {
+    this.#onThrown = onThrown;
+  }
 
   /** `isLate`: the member was in views of the channel before. */
   begin(onEvent: (event: ChannelEvent<Message>) => void, isLate: boolean): void {
@@ -30,12 +36,20 @@ export class ChannelListener<Message> {
       }
     }
     const isOfView = event.type === 'message' && event.order !== 'abcast';
-    if (this.#hasView || !isOfView) this.#onEvent?.(event);
+    if (this.#hasView || !isOfView) this.#tell(event);
   }
 
   #tellFirst(view: ViewOfChannel): void {
     if (this.#onEvent === null) return;
     this.#hasView = true;
-    this.#onEvent({ ...view, joined: view.members, left: [], continuous: false });
+    this.#tell({ ...view, joined: view.members, left: [], continuous: false });
+  }
+
+  #tell(event: ChannelEvent<Message>): void {
+    try {
+      this.#onEvent?.(event);
+    } catch (caught) {
+      this.#onThrown(caught);
+    }
   }
 }

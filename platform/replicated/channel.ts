@@ -39,6 +39,7 @@ export interface ChannelOptions<Message> {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly machine: CastMachine;
+  /** Throws nothing. */
   readonly onEvent: (event: ChannelEvent<Message>) => void;
   readonly send: (to: number, message: CastMessage) => void;
 }

@@ -28,11 +28,12 @@ const asFirst = (number: number) => ({
 
 function listen() {
   const heard: ChannelEvent<string>[] = [];
-  const listener = new ChannelListener<string>();
+  const thrown: unknown[] = [];
+  const listener = new ChannelListener<string>((caught) => thrown.push(caught));
   const begin = (isLate: boolean) => {
     listener.begin((event) => heard.push(event), isLate);
   };
-  return { listener, heard, begin };
+  return { listener, heard, begin, thrown };
 }
 
 test('who opens a channel at its beginning hears everything as it is', () => {
@@ -60,4 +61,19 @@ test('who opens it before a view is there hears nothing of an earlier one', () =
   listener.onEvent(message('ordered', 'abcast'));
   listener.onEvent(view(5));
   expect(heard).toEqual([message('ordered', 'abcast'), asFirst(5)]);
+});
+
+test('what the program throws ends neither the event nor what comes behind it', () => {
+  const { listener, thrown } = listen();
+  listener.onEvent(view(1));
+  const heard: ChannelEvent<string>[] = [];
+  const failure = new Error('not today');
+  listener.begin((event) => {
+    heard.push(event);
+    throw failure;
+  }, true);
+  listener.onEvent(message('a'));
+  listener.onEvent(view(2));
+  expect(heard).toEqual([asFirst(1), message('a'), view(2)]);
+  expect(thrown).toEqual([failure, failure, failure]);
 });

@@ -3,6 +3,7 @@ import { ManualClock } from '../../../platform/base/mod.ts';
 import { CastMachine } from '../../../platform/replicated/cast-machine.ts';
 import type { CastMessage } from '../../../platform/replicated/cast-messages.ts';
 import { Channel, type ChannelEvent } from '../../../platform/replicated/channel.ts';
+import { ChannelListener } from '../../../platform/replicated/channel-listener.ts';
 import { PeerOutbox } from '../../../platform/replicated/peer-outbox.ts';
 import { replicatedLimits } from '../../../platform/replicated/replicated-limits.ts';
 
@@ -12,17 +13,29 @@ interface Station {
 }
 
 /** Members of one channel whose messages arrive at once, but those to `deaf` ones. */
-function stations(clock: ManualClock, nodes: readonly number[], deaf: readonly number[] = []) {
+function stations(
+  clock: ManualClock,
+  nodes: readonly number[],
+  deaf: readonly number[] = [],
+  throwing: readonly number[] = [],
+) {
   const all = new Map<number, Station>();
   for (const nodeId of nodes) {
     const events: ChannelEvent<string>[] = [];
+    const listener = new ChannelListener<string>(() => undefined);
+    listener.begin((event) => {
+      events.push(event);
+      if (throwing.includes(nodeId)) throw new Error('not today');
+    }, false);
     const channel = new Channel<string>({
       name: '/radio',
       nodeId,
       timeoutMs: 1000,
       clock,
       machine: new CastMachine(nodeId),
-      onEvent: (event) => events.push(event),
+      onEvent: (event) => {
+        listener.onEvent(event);
+      },
       send: (to, message) => {
         clock.after(1, () => {
           if (!deaf.includes(to)) all.get(to)?.channel.onMessage(nodeId, message);
@@ -71,6 +84,17 @@ test('waiting ends with whom it waited for', async () => {
   });
   clock.advance(1000);
   await refused;
+});
+
+test('a program that throws holds nobody up', async () => {
+  const clock = new ManualClock();
+  const { all, at } = stations(clock, [1, 2], [], [1, 2]);
+  const sent = [at(1).channel.fbcast('one'), at(2).channel.cbcast('two'), at(1).channel.flush()];
+  for (const { channel } of all.values()) channel.onView(1, [1, 2]);
+  clock.advance(100);
+  await Promise.all(sent);
+  for (const node of [1, 2]) expect(heard(at(node)).sort()).toEqual(['one', 'two']);
+  expect(clock.timerCount).toBe(0);
 });
 
 test('who was left out is told that what it sent may be lost', async () => {
