@@ -82,12 +82,12 @@ export function addListingRoutes(app: FastifyInstance, door: Door): void {
     { schema: { summary: 'Changes as Server-Sent Events', querystring: WatchQuery } },
     async (request, reply) => {
       const { prefix, from, values = true } = request.query as Static<typeof WatchQuery>;
+      const signal = abortedWith(reply);
       await checkWatched(door, prefix);
       const resumed = request.headers['last-event-id'];
       const start = typeof resumed === 'string' && resumed !== '' ? resumed : from;
       // Refused with a status too, else a reader would come back with it again and again.
       if (start !== undefined && start !== 'start') decodeToken(start);
-      const signal = abortedWith(reply);
       const events = door.watch({
         prefix,
         signal,
@@ -179,7 +179,10 @@ function objectJson({ value, ...rest }: ObjectRecord, values: boolean): unknown 
   return { ...rest, valueBase64: bytes.toString('base64') };
 }
 
-/** Aborts when the answer is sent or nobody is there any more; a request ends with its body. */
+/**
+ * Aborts when the answer is sent or nobody is there any more; a request ends with its body. To be
+ * made before anything is awaited: who goes away meanwhile is not heard of later.
+ */
 function abortedWith(reply: FastifyReply): AbortSignal {
   const abort = new AbortController();
   reply.raw.once('close', () => {
