@@ -64,9 +64,7 @@ export class MemberStore {
     const shards = new Map<number, RoamingShard>();
     const access = makeAccess(options, shards);
     void followViews(group, shards);
-    serveShards(messages, onlyLocal(access, group), (delayMs, run) => {
-      clock.after(delayMs, run);
-    });
+    serveShards(messages, onlyLocal(access, group), clock);
     const [shard] = group.layout.subgroup(catalogSubgroup).shards;
     const catalog = await Catalog.open(
       access(shard?.shard ?? 0),

@@ -317,12 +317,12 @@ class RemoteFeed implements ShardFeed {
 export function serveShards(
   messages: PeerMessages,
   local: (shard: number) => ShardAccess,
-  after: (delayMs: number, run: () => void) => void,
+  clock: Clock,
 ): void {
   for (const method of methods) {
     messages.handle(`shard.${method}`, async (_from, argument) => {
       const [shard, ...rest] = argument as [number, ...unknown[]];
-      return serve(local(shard), method, rest, after);
+      return serve(local(shard), method, rest, clock);
     });
   }
 }
@@ -331,7 +331,7 @@ async function serve(
   shard: ShardAccess,
   method: Method,
   argument: readonly unknown[],
-  after: (delayMs: number, run: () => void) => void,
+  clock: Clock,
 ): Promise<unknown> {
   // Arguments were made by RemoteShard of another member, which is authenticated.
   const given = argument as readonly never[];
@@ -353,7 +353,7 @@ async function serve(
     case 'feedStart':
       return startOf(shard.feed(at(0)));
     case 'feed':
-      return pollFeed(shard.feed(at(0)), at(1), after);
+      return pollFeed(shard.feed(at(0)), at(1), clock);
     case 'frontier':
       return shard.frontier();
     case 'epochOf':
@@ -370,13 +370,10 @@ async function startOf(feed: ShardFeed): Promise<number> {
   return position;
 }
 
-async function pollFeed(
-  feed: ShardFeed,
-  max: number,
-  after: (delayMs: number, run: () => void) => void,
-): Promise<unknown> {
+async function pollFeed(feed: ShardFeed, max: number, clock: Clock): Promise<unknown> {
+  let cancel = (): void => undefined;
   const timedOut = new Promise<readonly FeedEvent[]>((resolve) => {
-    after(storeLimits.remoteFeedWaitMs / 2, () => {
+    cancel = clock.after(storeLimits.remoteFeedWaitMs / 2, () => {
       resolve([]);
     });
   });
@@ -389,6 +386,7 @@ async function pollFeed(
     const last = events.at(-1);
     return { events, position: last === undefined ? start : last.object.version + 1 };
   } finally {
+    cancel();
     feed.close();
   }
 }

@@ -5,8 +5,9 @@ import {
   ManualClock,
   SeededRandom,
 } from '../../../platform/base/mod.ts';
-import { RemoteShard } from '../../../platform/store/remote-shard.ts';
-import type { ShardChange } from '../../../platform/store/shard-access.ts';
+import { RemoteShard, serveShards } from '../../../platform/store/remote-shard.ts';
+import type { ShardAccess, ShardChange } from '../../../platform/store/shard-access.ts';
+import { storeLimits } from '../../../platform/store/store-limits.ts';
 
 const result = (version: number) => ({ version, epoch: 1, time: 1, previousVersionOfKey: null });
 const refused = (code: ErrorCode) => new FreshetError(code, 'It was not made').toJSON();
@@ -79,5 +80,43 @@ describe('of many changes', () => {
     const [one, two] = await passing(shard.putMany([changeOf('/a'), changeOf('/b')], call));
     expect(one).toEqual(result(1));
     expect(two).toMatchObject({ code: 'UNREACHABLE' });
+  });
+});
+
+describe('a feed that another member reads', () => {
+  /** One step of it, at a shard whose next records come when they are asked for, or never. */
+  function poll(events: readonly unknown[]) {
+    const clock = new ManualClock();
+    const state = { isClosed: false };
+    const feed = {
+      position: 4,
+      next: () => (events.length > 0 ? Promise.resolve(events) : new Promise(() => undefined)),
+      close: () => {
+        state.isClosed = true;
+      },
+    };
+    const handlers = new Map<string, (from: number, argument: unknown) => Promise<unknown>>();
+    const messages = {
+      handle: (name: string, run: (from: number, argument: unknown) => Promise<unknown>) =>
+        handlers.set(name, run),
+    };
+    const shard = { feed: () => feed } as unknown as ShardAccess;
+    serveShards(messages as never, () => shard, clock);
+    const answer = handlers.get('shard.feed')?.(2, [7, {}, 10]);
+    return { clock, state, answer };
+  }
+
+  test('is answered as soon as there is something, and leaves no timer', async () => {
+    const events = [{ kind: 'put', object: { version: 6 } }];
+    const { clock, state, answer } = poll(events);
+    expect(await answer).toEqual({ events, position: 7 });
+    expect([state.isClosed, clock.timerCount]).toEqual([true, 0]);
+  });
+
+  test('is answered with nothing after a while', async () => {
+    const { clock, state, answer } = poll([]);
+    clock.advance(storeLimits.remoteFeedWaitMs);
+    expect(await answer).toEqual({ events: [], position: 4 });
+    expect([state.isClosed, clock.timerCount]).toEqual([true, 0]);
   });
 });
