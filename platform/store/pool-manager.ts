@@ -53,7 +53,8 @@ export class PoolManager {
       const present = this.#present(record);
       if (present !== null) {
         await this.#sendRules(present, false, call);
-        return present;
+        if (await this.#isKept(present, present.shards, call)) return present;
+        continue;
       }
       const version = await this.#tryWrite(record);
       if (version !== null) {
@@ -87,12 +88,19 @@ export class PoolManager {
       throw this.#directory.unknown(pool.name);
     }
     await this.#sendRulesTo(shard, pool, false, call);
+    if (!(await this.#isKept(pool, [shard], call))) throw this.#directory.unknown(pool.name);
+  }
+
+  /** Once it was opened: one that was removed meanwhile is closed again, and false. */
+  async #isKept(
+    pool: PoolInfo,
+    shards: readonly number[],
+    call: ShardCallLimits,
+  ): Promise<boolean> {
     await this.#catalog.catchUp(call.timeoutMs);
-    if (!this.#isStillThere(pool)) {
-      // Removed meanwhile: what was opened again is closed again.
-      await this.#sendRulesTo(shard, pool, true, call);
-      throw this.#directory.unknown(pool.name);
-    }
+    if (this.#isStillThere(pool)) return true;
+    await Promise.all(shards.map((shard) => this.#sendRulesTo(shard, pool, true, call)));
+    return false;
   }
 
   #isStillThere(pool: PoolInfo): boolean {
@@ -152,10 +160,14 @@ export class PoolManager {
     if (pool === null) {
       throw this.#directory.unknown(name);
     }
-    // Keys that a removed pool of this name left behind would show themselves again.
-    for (const shard of pool.shards) {
-      await this.#sendRulesTo(shard, pool, false, call);
-      await this.#sweep(this.#access(shard), pool, pool.id - 1, call);
+    try {
+      // Keys that a removed pool of this name left behind would show themselves again.
+      for (const shard of pool.shards) {
+        await this.#sendRulesTo(shard, pool, false, call);
+        await this.#sweep(this.#access(shard), pool, pool.id - 1, call);
+      }
+    } finally {
+      await this.#isKept(pool, pool.shards, call);
     }
     return pool;
   }

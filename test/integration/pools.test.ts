@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { limits } from '../../platform/base/mod.ts';
-import type { ObjectStore } from '../../platform/store/mod.ts';
+import type { ObjectStore, PoolInfo } from '../../platform/store/mod.ts';
+import { RoamingShard } from '../../platform/store/roaming-shard.ts';
+import type { ShardChange } from '../../platform/store/shard-access.ts';
 import { bytes, startTestCluster, type TestCluster, text } from '../support/cluster.ts';
 import { makeTempFolder, type TemporaryFolder, until } from '../support/mod.ts';
 
@@ -95,6 +97,38 @@ describe('creating and removing pools', () => {
       await store(3).removePool('/next');
     }
   });
+
+  test.each(['made', 'found'])(
+    'what is removed while it is %s is not opened again',
+    async (how) => {
+      const name = `/late/${how}`;
+      const pool = { name, kind: 'volatile' } as const;
+      if (how === 'found') await store(1).createPool(pool);
+      const send = Reflect.get<RoamingShard, 'put'>(RoamingShard.prototype, 'put');
+      const put = vi.spyOn(RoamingShard.prototype, 'put');
+      onTestFinished(() => put.mockRestore());
+      let old: PoolInfo | null = null;
+      const shards: RoamingShard[] = [];
+      put.mockImplementation(async function late(this: RoamingShard, change, call) {
+        if (old === null && change.kind === 'control') {
+          shards.push(this);
+          old = await store(2).pool(name);
+          await store(2).removePool(name);
+        }
+        return send.call(this, change, call);
+      });
+      const created = await store(1).createPool(pool);
+      expect(created.id === (old as PoolInfo | null)?.id).toBe(how === 'made');
+      put.mockRestore();
+      const rest = { meta: null, ack: 'delivered', expect: null, eventTime: null, session: null };
+      const change = { kind: 'put', key: `${name}/x`, value: bytes('x'), ...rest } as ShardChange;
+      const id = (old as PoolInfo | null)?.id ?? 0;
+      const call = { timeoutMs: 10_000, signal: null };
+      await expect(shards[0]?.put({ ...change, pool: id }, call)).rejects.toMatchObject({
+        code: 'UNKNOWN_POOL',
+      });
+    },
+  );
 
   test('the catalog has its own names', async () => {
     await expect(
