@@ -20,9 +20,10 @@ async function start(): Promise<TestCluster> {
   return cluster;
 }
 
-/** What lambdas of a member would get. */
-function hear(running: TestCluster, id: number): StoredArrival[] {
+/** What lambdas of a member would get, once it knows of the pool. */
+async function hear(running: TestCluster, id: number): Promise<StoredArrival[]> {
   const { arrivals } = running.member(id).store;
+  await until(() => arrivals.places('/bell').length > 0);
   const [place] = arrivals.places('/bell');
   const heard: StoredArrival[] = [];
   const from = arrivals.newest(place?.shard ?? 0).version + 1;
@@ -38,7 +39,7 @@ function hear(running: TestCluster, id: number): StoredArrival[] {
 
 test('what a member sends comes to all in its order, once, and without a version', async () => {
   const running = await start();
-  const heard = new Map(running.ids.map((id) => [id, hear(running, id)]));
+  const heard = await Promise.all(running.ids.map((id) => hear(running, id)));
   const count = 100;
   const results = await Promise.all(
     running.ids.flatMap((id) =>
@@ -51,7 +52,7 @@ test('what a member sends comes to all in its order, once, and without a version
   );
   expect(new Set(results.map(({ version }) => version))).toEqual(new Set([0]));
   const inOrder = Array.from({ length: count }, (_, nth) => String(nth));
-  for (const all of heard.values()) {
+  for (const all of heard) {
     await until(() => all.length >= 3 * count);
     expect(all.every(({ raw }) => raw)).toBe(true);
     for (const id of running.ids) {
@@ -67,13 +68,13 @@ test('a member that comes back hears what is sent from then on', async () => {
     const key = `/bell/${String(id)}`;
     await running.member(id).store.objects.put({ key, value: bytes(String(nth)), store: false });
   };
-  const stays = hear(running, 1);
+  const stays = await hear(running, 1);
   for (let nth = 0; nth < 50; nth++) await Promise.all([1, 2, 3].map((id) => ring(id, nth)));
   await running.stop(3);
   await ring(2, 50);
   await running.start(3);
   await running.whenRunning();
-  const comesBack = hear(running, 3);
+  const comesBack = await hear(running, 3);
   await Promise.all([1, 2, 3].map((id) => ring(id, 99)));
   await until(() => comesBack.length >= 3 && stays.length >= 154);
   expect(comesBack.map((arrival) => text(arrival.bytes))).toEqual(['99', '99', '99']);
