@@ -1,4 +1,5 @@
 // What a crash may take and what it may not, and how damage is told from a torn tail.
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -337,6 +338,33 @@ TEST(a_log_can_be_cut_after_a_position_and_stays_cut) {
   LogRig again(disk);
   EXPECT(is_ok(again.open().status));
   EXPECT_EQ(again.store->newest_version(), Version{150});
+  EXPECT_EQ(again.store->digest(), rig.store->digest());
+}
+
+// The room of a large record that was refused is used again, with what lies in it.
+TEST(a_large_record_behind_a_larger_one_that_was_refused_is_sound) {
+  const StoreConfig config{.shard = 3, .persistent = true};
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  (void)rig.open({}, config);
+  (void)rig.feed->pool(1);
+  const auto give = [&](size_t size, Version expected) {
+    const std::string value(size, 'v');
+    Change change = put_of(1, "/large", value);
+    change.condition.version = expected;
+    const auto bytes = encode(change, config.shard, rig.feed->epoch);
+    const size_t length = RecordView(bytes.data()).header().length;
+    const MutableBytes room = rig.store->reserve_large(0, length);
+    std::copy_n(bytes.begin(), length, room.begin());
+    return rig.store->apply_large(0, rig.feed->epoch, rig.feed->sequence++).status;
+  };
+  EXPECT(give(size_t{5} << 20, 77) == Status::kConditionFailed);
+  EXPECT(is_ok(give((size_t{3} << 20) + 1, 0)));
+  rig.turn();
+  rig.turn(true);
+  LogRig again(disk);
+  const RecoveryResult result = again.open({}, config);
+  EXPECT_EQ(status_name(result.status), status_name(Status::kOk));
   EXPECT_EQ(again.store->digest(), rig.store->digest());
 }
 

@@ -262,10 +262,10 @@ RecordHeader& Store::Impl::place(const RecordView& record, Large* large, Locatio
     large->staged = {};
   } else {
     Segment& segment = room_for(size);
-    std::byte* to = segment.memory + segment.used;
-    std::memcpy(to, record.start(), incoming.length);
-    std::memset(to + incoming.length, 0, size - incoming.length);
+    std::memcpy(segment.memory + segment.used, record.start(), incoming.length);
   }
+  // Memory that was used before is not zero.
+  std::memset(head_->memory + head_->used + incoming.length, 0, size - incoming.length);
   location = Location(head_->id, head_->used, size, removed);
   auto* header = reinterpret_cast<RecordHeader*>(head_->memory + head_->used);
   head_->used += size;
