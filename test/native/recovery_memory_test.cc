@@ -200,3 +200,30 @@ TEST(a_damaged_segment_does_not_come_back) {
     EXPECT(disk.flip_bit(path_of_segment(0), at, 2));
   }
 }
+
+// What readers hold back is as good as gone: it is not made up for by the rest.
+TEST(no_more_leaves_memory_than_has_to_while_somebody_reads) {
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  (void)rig.open({}, store_of(8 * kRigSegment));
+  (void)rig.feed->pool(1);
+  Store& store = *rig.store;
+  const auto fill_segments = [&](uint64_t last) {
+    while (store.synced_end().segment < last) {
+      (void)rig.feed->put("/k", std::string(900, 'v'));
+      rig.turn();
+    }
+  };
+  fill_segments(7);
+  EXPECT(store.get_version(1).status == Status::kOk);
+  Store::Reader reader(store);
+  {
+    const Store::ReadGuard guard(reader);
+    fill_segments(8);
+    EXPECT(store.get_version(1).status == Status::kCold);
+    EXPECT(store.get_version(store.newest_version() / 2).status == Status::kOk);
+  }
+  (void)store.maintain(1);
+  EXPECT(store.get_version(store.newest_version() / 2).status == Status::kOk);
+  EXPECT(store.stats().resident_bytes <= 8 * kRigSegment);
+}

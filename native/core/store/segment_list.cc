@@ -111,6 +111,7 @@ void SegmentList::enlarge(Segment& segment, size_t payload) {
 void SegmentList::retire_memory(Segment& segment, bool frees_id) {
   auto release = std::make_unique<Release>();
   *release = {&segment, segment.memory, segment.capacity, frees_id};
+  leaving_ += segment.capacity;
   segment.memory = nullptr;
   bases_[segment.id].store(nullptr, std::memory_order_release);
   reclaimer_.retire(&SegmentList::on_grace_over, this, release.release());
@@ -136,6 +137,7 @@ void SegmentList::release(Segment& segment) {
   // Readers may still hold a location in it: the base stays until they have left.
   auto release = std::make_unique<Release>();
   *release = {&segment, segment.memory, segment.capacity, true};
+  leaving_ += segment.capacity;
   segment.memory = nullptr;
   reclaimer_.retire(&SegmentList::on_grace_over, this, release.release());
 }
@@ -149,6 +151,7 @@ void SegmentList::on_grace_over(void* owner, void* object) {
     list->segments_[id].reset();
     list->free_ids_.push_back(id);
   }
+  list->leaving_ -= item->capacity;
   list->give_memory(item->memory, item->capacity);
 }
 

@@ -78,6 +78,8 @@ class SegmentList {
   }
 
   uint64_t resident_bytes() const { return resident_.load(std::memory_order_relaxed); }
+  // Without what goes as soon as readers have left.
+  uint64_t staying_bytes() const { return resident_bytes() - leaving_; }
   size_t start() const { return start_; }
 
  private:
@@ -105,6 +107,7 @@ class SegmentList {
   std::vector<uint32_t> free_ids_;
   std::vector<std::byte*> spare_;
   size_t opened_ = 0;
+  uint64_t leaving_ = 0;  // retired, not given back yet
   std::atomic<uint64_t> resident_{0};
 };
 

@@ -144,7 +144,7 @@ void Store::Impl::on_batch_synced(const LogBatch& batch) {
 }
 
 void Store::Impl::drop_cold_memory() {
-  while (segments_.resident_bytes() > config.memory_max && resident_from_ < segments_.count()) {
+  while (segments_.staying_bytes() > config.memory_max && resident_from_ < segments_.count()) {
     Segment& segment = segments_.at(resident_from_);
     if (!segment.sealed || segment.synced < segment.used) return;
     if (segment.memory != nullptr) segments_.drop_memory(segment);
