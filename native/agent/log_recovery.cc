@@ -109,6 +109,8 @@ class Restorer final : public LogTaker {
            RecoveryResult& result)
       : config_(config), store_(store), resident_from_(resident_from), result_(result) {}
 
+  bool has_stopped() const { return has_stopped_; }
+
   MutableBytes room(uint64_t segment, uint64_t file_size) override {
     return store_.restore_room(segment, file_size, segment >= resident_from_);
   }
@@ -117,10 +119,12 @@ class Restorer final : public LogTaker {
 
   Verdict take(const RecordView& record, uint64_t segment, uint64_t offset) override {
     const RecordHeader& header = record.header();
-    if (config_.cut_after && position_of(header) > *config_.cut_after) return Verdict::kStop;
-    if (config_.cut_at &&
-        LogPlace{segment, offset} >= LogPlace{config_.cut_at->segment, config_.cut_at->offset})
-      return Verdict::kStop;
+    const bool is_behind =
+        (config_.cut_after && position_of(header) > *config_.cut_after) ||
+        (config_.cut_at &&
+         LogPlace{segment, offset} >= LogPlace{config_.cut_at->segment, config_.cut_at->offset});
+    has_stopped_ = has_stopped_ || is_behind;
+    if (is_behind) return Verdict::kStop;
     const Status status = store_.restore(record, Store::DurableAt{segment, offset});
     if (!is_ok(status)) return Verdict::kDamaged;
     result_.bytes += record.size();
@@ -133,7 +137,16 @@ class Restorer final : public LogTaker {
   Store& store_;
   const uint64_t resident_from_;
   RecoveryResult& result_;
+  bool has_stopped_ = false;
 };
+
+// Does the log end below what was synced, without having been cut there?
+bool lacks_synced(const RecoveryConfig& config, const LogWalk& walk, const Restorer& restorer) {
+  if (restorer.has_stopped() || !config.cut_at || config.cut_at->offset <= kDiskHeaderSize)
+    return false;
+  const LogPlace end{walk.segment(), walk.offset()};
+  return end < LogPlace{config.cut_at->segment, config.cut_at->offset};
+}
 
 // The first segment that memory has room for, with all behind it; at least the last one.
 Status find_resident(FileSystem& files, const std::string& folder,
@@ -189,6 +202,8 @@ RecoveryResult recover_log(FileSystem& files, const RecoveryConfig& config, Stor
   result.segment = walk.segment();
   result.offset = walk.offset();
   result.last = store.last_position();
+  if (is_ok(result.status) && lacks_synced(config, walk, restorer))
+    result.status = Status::kLogCorrupt;
   if (is_ok(result.status) && walk.segment() < resident_from && walk.offset() > kDiskHeaderSize)
     result.status = fill_head(files, folder, walk, store);
   if (!is_ok(result.status)) return result;

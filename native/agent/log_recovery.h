@@ -44,7 +44,8 @@ struct RecoveryConfig {
   uint64_t disk = 0;
   // Drop what comes after: a tail that the group did not keep.
   std::optional<LogPosition> cut_after;
-  // Drop what lies from here on: its sync failed, so what is read of it may not be on disk.
+  // Drop what lies from here on: its sync failed, so what is read of it may not be on disk. What
+  // lies below was synced: a log that ends before it is damaged.
   std::optional<Store::DurableAt> cut_at = {};
   // Of the log's end so many bytes are kept in memory, at most what the store may have.
   uint64_t resident_max = UINT64_MAX;

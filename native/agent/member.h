@@ -134,7 +134,8 @@ class Member {
   Status read_sound(ShardId shard, LogPosition after, size_t size_max, Token token);
   // A log that failed is cut back to what was synced before, and the shard opened from it; one that
   // has not failed stays as it is. May be called again until it is kOk. kInvalidArgument: the shard
-  // runs, or is subscribed to. kOverloaded: another such call is under way.
+  // runs, or is subscribed to. kOverloaded: another such call is under way. kLogCorrupt: it ends
+  // below what was synced, or is damaged otherwise.
   Status reopen_log(ShardId shard, Token token);
 
   Status subscribe(ShardId shard, uint64_t id, std::string prefix, Version from,

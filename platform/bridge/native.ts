@@ -325,7 +325,7 @@ export interface NativeAddon {
   checkpoints(member: MemberHandle, shard: number, token: number): number;
   /** A log that failed is cut back to what was synced before, and opened again; to be called until
    *  it is OK. INVALID_ARGUMENT: the shard runs here, or is subscribed to. OVERLOADED: another such
-   *  call for it is under way. */
+   *  call for it is under way. LOG_CORRUPT: it ends below what was synced, or is damaged. */
   reopenLog(member: MemberHandle, shard: number, token: number): number;
 
   // --- put.cc

@@ -210,6 +210,23 @@ TEST(a_log_that_is_being_opened_again_is_not_cut_twice) {
   EXPECT(member.newest("/after") == "v");
 }
 
+TEST(a_log_of_which_what_was_synced_is_gone_is_not_opened_again) {
+  AloneMember alone;
+  TestMember& member = alone.member;
+  EXPECT(is_ok(alone.put("/synced", "v")));
+  {
+    const NoRoom full;
+    EXPECT(!is_ok(alone.put("/lost", "v")));
+    EXPECT(member.until([&] { return !member.stopped.empty(); }));
+  }
+  const std::string segment = alone.segment("00000000.log");
+  std::filesystem::rename(segment, alone.beside());
+  EXPECT_EQ(status_name(alone.reopen()), status_name(Status::kLogCorrupt));
+  std::filesystem::rename(alone.beside(), segment);
+  EXPECT(is_ok(alone.reopen()));
+  EXPECT(member.newest("/synced") == "v");
+}
+
 TEST(a_log_that_was_cut_goes_on_in_files_that_are_there) {
   AloneMember alone;
   TestMember& member = alone.member;
