@@ -160,6 +160,7 @@ class Member {
   void mail(AgentTask task);
   // `recovery`: what is to be cut.
   void recover(StoreConfig store, RecoveryConfig recovery, Token token);
+  void let_go(ShardHost& host);
   void begin_reopen(ShardId shard, Token token);
   void end_reopen(ShardId shard, Token token);
   void bring_back(ShardId shard, uint64_t segment);
@@ -187,12 +188,10 @@ class Member {
   AgentShared shared_;
   std::shared_ptr<FileSystem> files_;
   std::unique_ptr<DataFolder> folder_;
-  // Agent's thread: logs that failed and are not open again, cut where they were synced.
-  struct Reopening {
-    StoreConfig store;
-    RecoveryConfig recovery;
-  };
-  std::unordered_map<ShardId, Reopening> reopening_;
+  // Agent's thread: logs that failed, up to where they were synced, until they are open again; and
+  // those that reopen_log() opens.
+  std::unordered_map<ShardId, Store::DurableAt> failed_at_;
+  std::unordered_map<ShardId, StoreConfig> reopening_;
   std::unordered_map<ShardId, Token> reopens_;  // agent's thread: the call that is under way
   bool is_bringing_back_ = false;               // one segment at a time
   std::unique_ptr<LogWriter> log_;

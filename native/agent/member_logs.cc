@@ -102,13 +102,11 @@ void Member::begin_reopen(ShardId shard, Token token) {
     if (host->is_prepared() || host->next() != nullptr || host->subscriptions > 0)
       return answer(Status::kInvalidArgument);
     if (!log->is_settled()) return mail([this, shard, token] { begin_reopen(shard, token); });
-    Reopening& begun = reopening_[shard];
-    begun.store = host->store()->config();
-    begun.recovery.cut_at = host->store()->synced_end();
-    agent_->close_shard(*host);
+    reopening_[shard] = host->store()->config();
+    let_go(*host);
   }
-  const Reopening begun = reopening_[shard];
-  forget_log(shard, [=, this] { recover(begun.store, begun.recovery, token); });
+  const StoreConfig config = reopening_[shard];
+  forget_log(shard, [=, this] { recover(config, {}, token); });
 }
 
 // From the agent's thread, of whatever read the log anew.

@@ -67,6 +67,8 @@ void Member::recover(StoreConfig config, RecoveryConfig recovery, Token token) {
   recovery.cluster = folder_cluster();
   recovery.disk = folder_->disk();
   recovery.resident_max = kRecoveredResidentMax;
+  if (const auto found = failed_at_.find(shard); found != failed_at_.end())
+    recovery.cut_at = found->second;
   const Status posted = jobs_->post([this, shard, config, recovery, token] {
     auto store = std::make_shared<Store>(config);
     const RecoveryResult result = recover_log(*files_, recovery, *store);
@@ -78,6 +80,7 @@ void Member::recover(StoreConfig config, RecoveryConfig recovery, Token token) {
         agent_->report_damage(shard, result.status, result.segment, result.offset);
       if (!is_ok(result.status)) return agent_->answer(token, result.status);
       reopening_.erase(shard);
+      failed_at_.erase(shard);
       agent_->open_shard(host, store);
       agent_->answer(token, describe_shard(host));
     });
@@ -98,6 +101,13 @@ Status Member::close_shard(ShardId shard, Token token) {
   return call([this, shard, token](Agent&) { begin_close(shard, token); });
 }
 
+// From the agent's thread. Whatever opens a log that failed takes what was synced, and no more.
+void Member::let_go(ShardHost& host) {
+  const ShardLog* log = agent_->log_of(host.id());
+  if (log != nullptr && !is_ok(log->failed())) failed_at_[host.id()] = host.store()->synced_end();
+  agent_->close_shard(host);
+}
+
 // From the agent's thread.
 void Member::begin_close(ShardId shard, Token token) {
   ShardHost* host = agent_->find(shard);
@@ -108,7 +118,7 @@ void Member::begin_close(ShardId shard, Token token) {
   const ShardLog* log = agent_->log_of(shard);
   if (log != nullptr && !log->is_settled())
     return mail([this, shard, token] { begin_close(shard, token); });
-  agent_->close_shard(*host);
+  let_go(*host);
   if (log == nullptr) return agent_->answer(token, Status::kOk);
   forget_log(shard, [this, token] { agent_->answer(token, Status::kOk); });
 }
@@ -184,6 +194,7 @@ void Member::begin_cut(ShardId shard, LogPosition position, Token token) {
     agent_->open_shard(*host, std::make_shared<Store>(config));
     return agent_->answer(token, describe_shard(*host));
   }
+  if (!is_ok(log->failed())) return agent_->answer(token, log->failed());
   // What is at the log thread has to come back first.
   if (!log->is_settled())
     return mail([this, shard, position, token] { begin_cut(shard, position, token); });

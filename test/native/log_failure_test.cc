@@ -75,6 +75,14 @@ class AloneMember {
     const Token token = member.next_token();
     return member.finish(member.member().reopen_log(kGroupShard, token), token);
   }
+  Status cut_back(LogPosition position) {
+    const Token token = member.next_token();
+    return member.finish(member.member().cut_back(kGroupShard, position, token), token);
+  }
+  Status close_shard() {
+    const Token token = member.next_token();
+    return member.finish(member.member().close_shard(kGroupShard, token), token);
+  }
   std::string segment(const std::string& name) const {
     return folder_ + "/1/shard-" + std::to_string(kGroupShard) + "/" + name;
   }
@@ -208,6 +216,43 @@ TEST(a_log_that_is_being_opened_again_is_not_cut_twice) {
   std::filesystem::rename(alone.beside(), segment);
   EXPECT(is_ok(alone.reopen()));
   EXPECT(member.newest("/after") == "v");
+}
+
+// What a sync that failed may have left in the cache is not taken by another way.
+TEST(a_log_that_failed_is_opened_with_what_was_synced_by_whatever_opens_it) {
+  enum class Way { kAfterAFailedReopen, kClosed };
+  for (const Way way : {Way::kAfterAFailedReopen, Way::kClosed}) {
+    AloneMember alone;
+    TestMember& member = alone.member;
+    EXPECT(is_ok(alone.put("/synced", "v")));
+    const LogPosition synced = member.state().last;
+    for (const char* value : {"1", "2", "3"}) EXPECT(is_ok(alone.put("/lost", value)));
+    const LogPosition last = member.state().last;
+    const std::string segment = alone.segment("00000000.log");
+    alone.end_epoch();
+    EXPECT(is_ok(alone.cut_back(last)));
+    std::filesystem::copy_file(segment, alone.beside());
+    EXPECT(is_ok(alone.cut_back(synced)));
+    alone.begin(2);
+    {
+      const NoRoom full;
+      EXPECT(!is_ok(alone.put("/refused", "v")));
+      EXPECT(member.until([&] { return !member.stopped.empty(); }));
+    }
+    EXPECT_EQ(status_name(alone.cut_back(last)), status_name(Status::kDiskFailed));
+    if (way == Way::kAfterAFailedReopen) {
+      std::filesystem::remove(segment);
+      std::filesystem::create_directory(segment);
+      EXPECT_EQ(status_name(alone.reopen()), status_name(Status::kDiskFailed));
+      std::filesystem::remove(segment);
+    }
+    std::filesystem::copy_file(alone.beside(), segment,
+                               std::filesystem::copy_options::overwrite_existing);
+    if (way == Way::kClosed) EXPECT(is_ok(alone.close_shard()));
+    EXPECT(is_ok(member.open_shard(true)));
+    EXPECT(member.newest("/synced") == "v");
+    EXPECT(member.newest("/lost") != "3");
+  }
 }
 
 TEST(a_log_of_which_what_was_synced_is_gone_is_not_opened_again) {
