@@ -70,6 +70,7 @@ void Member::recover(StoreConfig config, RecoveryConfig recovery, Token token) {
   if (const auto found = failed_at_.find(shard); found != failed_at_.end())
     recovery.cut_at = found->second;
   const Status posted = jobs_->post([this, shard, config, recovery, token] {
+    query_->forget(shard);
     auto store = std::make_shared<Store>(config);
     const RecoveryResult result = recover_log(*files_, recovery, *store);
     mail([this, shard, store, result, token] {

@@ -65,6 +65,8 @@ class QueryRunner {
   LogPlace damage(ShardId shard) const;
   // A segment of which the calls since this was asked have read records from disk.
   std::optional<uint64_t> take_segment(ShardId shard);
+  // Lets go of a shard's files: they are about to be cut, and others may get their names.
+  void forget(ShardId shard) { logs_.erase(shard); }
   std::optional<Store::DurableAt> place_of(const ShardView& view, Version version);
 
  private:

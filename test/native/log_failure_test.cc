@@ -12,6 +12,7 @@
 
 #include "native/core/log_format.h"
 #include "test/native/support/member_group.h"
+#include "test/native/support/records.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -82,6 +83,24 @@ class AloneMember {
   Status close_shard() {
     const Token token = member.next_token();
     return member.finish(member.member().close_shard(kGroupShard, token), token);
+  }
+  // The value of a version of the second segment, which is not in memory; empty: it is not so.
+  std::string read_cold(Version version) {
+    ShardReaders readers;
+    Found found;
+    {
+      const auto access = readers.access(*member.member().find_shard(kGroupShard));
+      const Store::ReadGuard guard(*access.reader);
+      found = access.store->get_version(version);
+    }
+    EXPECT(found.status == Status::kCold);
+    EXPECT_EQ(found.cold_segment, uint64_t{1});
+    const Token token = member.next_token();
+    const Status called = member.member().read_cold(kGroupShard, found.cold_segment,
+                                                    found.cold_offset, found.cold_length, token);
+    if (!is_ok(member.finish(called, token))) return "";
+    const auto bytes = member.member().take_result(token);
+    return bytes ? text_of(RecordView(bytes->data()).value()) : "";
   }
   std::string segment(const std::string& name) const {
     return folder_ + "/1/shard-" + std::to_string(kGroupShard) + "/" + name;
@@ -270,6 +289,27 @@ TEST(a_log_of_which_what_was_synced_is_gone_is_not_opened_again) {
   std::filesystem::rename(alone.beside(), segment);
   EXPECT(is_ok(alone.reopen()));
   EXPECT(member.newest("/synced") == "v");
+}
+
+// Files that were read before it are not the ones that it goes on in.
+TEST(a_log_that_was_cut_is_read_from_its_new_files) {
+  AloneMember alone;
+  TestMember& member = alone.member;
+  const auto fill = [&](char byte) {
+    for (int i = 0; i < 125; i++) EXPECT(is_ok(alone.put("/k", std::string(300'000, byte))));
+  };
+  EXPECT(is_ok(alone.put("/kept", "v")));
+  const LogPosition kept = member.state().last;
+  fill('a');
+  alone.end_epoch();
+  EXPECT(is_ok(alone.cut_back(member.state().last)));  // all but the last segment is on disk alone
+  EXPECT(alone.read_cold(70) == std::string(300'000, 'a'));
+  EXPECT(is_ok(alone.cut_back(kept)));
+  alone.begin(2);
+  fill('b');
+  alone.end_epoch();
+  EXPECT(is_ok(alone.cut_back(member.state().last)));
+  EXPECT(alone.read_cold(70) == std::string(300'000, 'b'));
 }
 
 TEST(a_log_that_was_cut_goes_on_in_files_that_are_there) {
