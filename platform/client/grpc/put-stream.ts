@@ -71,6 +71,10 @@ export class PutStream {
 
   close(): void {
     this.#isClosed = true;
+    // There is no way any more for those that wait to be sent.
+    const unsent = this.#queue;
+    this.#queue = [];
+    for (const { answer } of unsent) answer(this.#lost());
     this.#stream?.end();
   }
 
