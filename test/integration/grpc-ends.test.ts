@@ -21,3 +21,12 @@ test('a put that waits to be sent is answered when its door is closed', async ()
   const put = door.put({ key: '/barn/notes/a', value: bytes('14.2') });
   await Promise.all([expect(put).rejects.toMatchObject({ code: 'CLOSED' }), door.close()]);
 });
+
+test('an error as long as a request leaves the connection as it is', async () => {
+  const door = openDoor();
+  await expect(door.removePipeline('x'.repeat(200_000))).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
+  expect(await door.members()).toMatchObject({ me: 1 });
+  await door.close();
+});
