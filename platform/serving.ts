@@ -87,22 +87,29 @@ export function servingPart(
       log: member.log,
     };
     const { host, allowedHosts, dashboardFolder } = options;
-    const grpc = await searching(options, options.grpcPort, async (port) =>
-      startGrpcServer(backend, { host, port }),
-    );
-    const http = await searching(options, options.httpPort, async (port) =>
-      startHttpServer(backend, { host, port, allowedHosts, dashboardFolder }),
-    );
-    Object.assign(ports, { grpc: grpc.port, http: http.port });
-    onOpen({ grpc: grpc.port, http: http.port });
-    return {
-      close: async () => {
-        member.store.onTrigger(null);
-        await Promise.all([grpc.close(), http.close()]);
-        await lambdas.close();
-        entry.dispose();
-      },
+    const doors: { close(): Promise<void> }[] = [];
+    const close = async () => {
+      member.store.onTrigger(null);
+      await Promise.all(doors.map(async (one) => one.close()));
+      await lambdas.close();
+      entry.dispose();
     };
+    try {
+      const grpc = await searching(options, options.grpcPort, async (port) =>
+        startGrpcServer(backend, { host, port }),
+      );
+      doors.push(grpc);
+      const http = await searching(options, options.httpPort, async (port) =>
+        startHttpServer(backend, { host, port, allowedHosts, dashboardFolder }),
+      );
+      doors.push(http);
+      Object.assign(ports, { grpc: grpc.port, http: http.port });
+      onOpen({ grpc: grpc.port, http: http.port });
+    } catch (caught) {
+      await close();
+      throw caught;
+    }
+    return { close };
   };
 }
 
