@@ -86,8 +86,7 @@ export function servingPart(
       changeLayout: async (request) => member.group.changeLayout(request),
       log: member.log,
     };
-    const { host, allowedHosts, dashboardFolder } = options;
-    const doors: { close(): Promise<void> }[] = [];
+    const doors: Door[] = [];
     const close = async () => {
       member.store.onTrigger(null);
       await Promise.all(doors.map(async (one) => one.close()));
@@ -95,22 +94,37 @@ export function servingPart(
       entry.dispose();
     };
     try {
-      const grpc = await searching(options, options.grpcPort, async (port) =>
-        startGrpcServer(backend, { host, port }),
-      );
-      doors.push(grpc);
-      const http = await searching(options, options.httpPort, async (port) =>
-        startHttpServer(backend, { host, port, allowedHosts, dashboardFolder }),
-      );
-      doors.push(http);
-      Object.assign(ports, { grpc: grpc.port, http: http.port });
-      onOpen({ grpc: grpc.port, http: http.port });
+      const open = await openDoors(backend, options, doors);
+      Object.assign(ports, open);
+      onOpen(open);
     } catch (caught) {
       await close();
       throw caught;
     }
     return { close };
   };
+}
+
+interface Door {
+  close(): Promise<void>;
+}
+
+/** Each one that opens is put to `doors`, whether the next one opens or not. */
+async function openDoors(
+  backend: Backend,
+  options: ServingOptions,
+  doors: Door[],
+): Promise<ServingPorts> {
+  const { host, allowedHosts, dashboardFolder, grpcPort, httpPort } = options;
+  const grpc = await searching(options, grpcPort, async (port) =>
+    startGrpcServer(backend, { host, port }),
+  );
+  doors.push(grpc);
+  const http = await searching(options, httpPort, async (port) =>
+    startHttpServer(backend, { host, port, allowedHosts, dashboardFolder }),
+  );
+  doors.push(http);
+  return { grpc: grpc.port, http: http.port };
 }
 
 /** What members ask and tell each other of their lambdas. */
