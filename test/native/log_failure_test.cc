@@ -72,6 +72,13 @@ class AloneMember {
     EXPECT(member.until([&] { return member.is_answered(token); }));
     return member.answers[token].status;
   }
+  // A put that the disk has no room for stops the shard.
+  void fail(const std::string& key) {
+    const size_t stops = member.stopped.size();
+    const NoRoom full;
+    EXPECT(!is_ok(put(key, "v")));
+    EXPECT(member.until([&] { return member.stopped.size() > stops; }));
+  }
   Status reopen() {
     const Token token = member.next_token();
     return member.finish(member.member().reopen_log(kGroupShard, token), token);
@@ -179,11 +186,7 @@ TEST(a_log_that_failed_is_opened_again_with_what_was_synced) {
   EXPECT(is_ok(alone.put("/synced", "v")));
   EXPECT(is_ok(alone.reopen()));  // it has not failed
   EXPECT(member.newest("/synced") == "v");
-  {
-    const NoRoom full;
-    EXPECT(!is_ok(alone.put("/lost", "v")));
-    EXPECT(member.until([&] { return !member.stopped.empty(); }));
-  }
+  alone.fail("/lost");
   EXPECT(is_ok(alone.reopen()));
   EXPECT(member.newest("/synced") == "v");
   EXPECT(member.newest("/lost").empty());
@@ -201,11 +204,7 @@ TEST(a_log_that_is_being_opened_again_is_not_cut_twice) {
   AloneMember alone;
   TestMember& member = alone.member;
   EXPECT(is_ok(alone.put("/synced", "v")));
-  {
-    const NoRoom full;
-    EXPECT(!is_ok(alone.put("/lost", "v")));
-    EXPECT(member.until([&] { return !member.stopped.empty(); }));
-  }
+  alone.fail("/lost");
   HeldJobs held(alone);
   const Token first = member.next_token();
   EXPECT(is_ok(member.member().reopen_log(kGroupShard, first)));
@@ -222,11 +221,7 @@ TEST(a_log_that_is_being_opened_again_is_not_cut_twice) {
   alone.end_epoch();
   EXPECT(is_ok(alone.reopen()));
   alone.begin(3);
-  {
-    const NoRoom full;
-    EXPECT(!is_ok(alone.put("/lost", "v")));
-    EXPECT(member.until([&] { return member.stopped.size() == 2; }));
-  }
+  alone.fail("/lost");
   const std::string segment = alone.segment("00000000.log");
   std::filesystem::rename(segment, alone.beside());
   std::filesystem::create_directory(segment);
@@ -253,11 +248,7 @@ TEST(a_log_that_failed_is_opened_with_what_was_synced_by_whatever_opens_it) {
     std::filesystem::copy_file(segment, alone.beside());
     EXPECT(is_ok(alone.cut_back(synced)));
     alone.begin(2);
-    {
-      const NoRoom full;
-      EXPECT(!is_ok(alone.put("/refused", "v")));
-      EXPECT(member.until([&] { return !member.stopped.empty(); }));
-    }
+    alone.fail("/refused");
     EXPECT_EQ(status_name(alone.cut_back(last)), status_name(Status::kDiskFailed));
     if (way == Way::kAfterAFailedReopen) {
       std::filesystem::remove(segment);
@@ -278,11 +269,7 @@ TEST(a_log_of_which_what_was_synced_is_gone_is_not_opened_again) {
   AloneMember alone;
   TestMember& member = alone.member;
   EXPECT(is_ok(alone.put("/synced", "v")));
-  {
-    const NoRoom full;
-    EXPECT(!is_ok(alone.put("/lost", "v")));
-    EXPECT(member.until([&] { return !member.stopped.empty(); }));
-  }
+  alone.fail("/lost");
   const std::string segment = alone.segment("00000000.log");
   std::filesystem::rename(segment, alone.beside());
   EXPECT_EQ(status_name(alone.reopen()), status_name(Status::kLogCorrupt));
