@@ -136,3 +136,14 @@ export const errorCodeNames: readonly ErrorCode[] = Object.freeze(
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(errorCodes, text);
 }
+
+/**
+ * The shard changes hands, or the member that was asked is lost or not ready: a moment later, or by
+ * another member, the same call may be answered.
+ */
+export const outageCodes: ReadonlySet<ErrorCode> = new Set([
+  'SHARD_STOPPED',
+  'NOT_A_MEMBER',
+  'NOT_CURRENT',
+  'UNREACHABLE',
+]);

@@ -6,7 +6,7 @@ export type { ConfigProblem, Frozen, ParseConfigOptions } from './config.ts';
 export { describeProblems, findProblems, parseConfig } from './config.ts';
 export { editDistance, nearestName } from './edit-distance.ts';
 export type { ErrorCode, ErrorCodeEntry } from './error-codes.ts';
-export { errorCodeNames, errorCodes, isErrorCode } from './error-codes.ts';
+export { errorCodeNames, errorCodes, isErrorCode, outageCodes } from './error-codes.ts';
 export type { ErrorDetails, ErrorObject, FreshetErrorOptions } from './errors.ts';
 export {
   errorFromObject,

@@ -1,5 +1,5 @@
 /** When a call is tried again, and what is said when it is not: pure, for `SessionDoor`. */
-import { type ErrorCode, FreshetError } from '../base/mod.ts';
+import { type ErrorCode, FreshetError, outageCodes } from '../base/mod.ts';
 
 /** One member is waited for so long, if there are others to ask. */
 const attemptMsMax = 3000;
@@ -7,19 +7,10 @@ const attemptMsMax = 3000;
 const pauseMsMin = 50;
 const pauseMsMax = 1000;
 
-/**
- * The member is gone, is going, or does not hold what was asked: another one may answer, or this
- * one a moment later. TIMEOUT is of the try, whose time may be less than the call's.
- */
-const goneCodes: ReadonlySet<ErrorCode> = new Set([
-  'UNREACHABLE',
-  'CLOSED',
-  'NOT_A_MEMBER',
-  'NOT_CURRENT',
-  'SHARD_STOPPED',
-  'TIMEOUT',
-]);
+/** CLOSED: the member is going. TIMEOUT is of the try, whose time may be less than the call's. */
+const goneCodes: ReadonlySet<ErrorCode> = new Set([...outageCodes, 'CLOSED', 'TIMEOUT']);
 
+/** Another member may answer, or this one a moment later. */
 export function isGone(code: ErrorCode): boolean {
   return goneCodes.has(code);
 }

@@ -1,6 +1,6 @@
 /**
- * Sends what events emit. A view that changes under an emit, or a member that is lost, is no reason
- * to give its event up: it is sent again, until the emit's time is over.
+ * Sends what events emit. A view that changes under an emit, a member that is lost or a lambda whose
+ * queue is full is no reason to give its event up: it is sent again, until the emit's time is over.
  *
  * Thread: event loop.
  * Invariant: a put has one stamp for all its tries, so it is made once however often it is sent. A
@@ -8,7 +8,9 @@
  */
 import {
   type Clock,
+  type ErrorCode,
   FreshetError,
+  outageCodes,
   type Random,
   RequestStamps,
   toFreshetError,
@@ -19,15 +21,12 @@ import type { EmittedBytes } from './worker-protocol.ts';
 
 /** How long one emit may be refused for what passes, before its event fails. */
 const emitTimeoutMs = 30_000;
-const pauseMs = 50;
+/** Between two tries, growing from the first to the second: many emits may wait for one lambda. */
+const pauseMsMin = 50;
+const pauseMsMax = 1000;
 
-/** The shard changes hands, or the member asked is lost or not ready. */
-const sentAgain: ReadonlySet<string> = new Set([
-  'SHARD_STOPPED',
-  'NOT_A_MEMBER',
-  'NOT_CURRENT',
-  'UNREACHABLE',
-]);
+/** OVERLOADED: the lambda behind the edge has no room at the moment. */
+const sentAgain: ReadonlySet<ErrorCode> = new Set([...outageCodes, 'OVERLOADED']);
 
 export class Emitter {
   readonly #door: Door;
@@ -79,7 +78,7 @@ export class Emitter {
 
   async #insist(send: (timeoutMs: number) => Promise<unknown>): Promise<void> {
     const deadline = this.#clock.monotonicMs() + emitTimeoutMs;
-    for (;;) {
+    for (let pauseMs = pauseMsMin; ; pauseMs = Math.min(2 * pauseMs, pauseMsMax)) {
       try {
         await send(Math.max(1, deadline - this.#clock.monotonicMs()));
         return;

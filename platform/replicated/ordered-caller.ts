@@ -4,7 +4,13 @@
  *
  * Thread: event loop.
  */
-import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
+import {
+  type Clock,
+  type ErrorCode,
+  FreshetError,
+  outageCodes,
+  toFreshetError,
+} from '../base/mod.ts';
 import { type CallId, encodeValue, type Outcome, type CallRecord } from './call-record.ts';
 import { replicatedLimits } from './replicated-limits.ts';
 
@@ -106,13 +112,6 @@ export class OrderedCaller {
 }
 
 /** What a change of the view may bring about. */
-const sentAgain: ReadonlySet<string> = new Set([
-  'TIMEOUT',
-  'OVERLOADED',
-  'SHARD_STOPPED',
-  'NOT_CURRENT',
-  'NOT_A_MEMBER',
-  'UNREACHABLE',
-]);
+const sentAgain: ReadonlySet<ErrorCode> = new Set([...outageCodes, 'TIMEOUT', 'OVERLOADED']);
 
 const stillApplied = 'It may be applied later: read the state before calling again';

@@ -81,6 +81,8 @@ function lambdaOf(body: string, options = ''): string {
 }
 
 const gates = 'gates';
+/** More triggers than a lambda's queue takes, and a part of them, as one event may emit. */
+const flood = { triggers: 12_000, each: 1000 };
 const echo = `event.emit.out(event.name, event.bytes);`;
 const bytes = (text: string) => Buffer.from(text);
 const pool = (name: string) => cluster.db.pool(name, raw());
@@ -96,6 +98,18 @@ async function collect(prefix: string, count: number): Promise<{ key: string; te
   }
   abort.abort();
   return found;
+}
+
+/** Has any member refused triggers of this pipeline for want of room? */
+async function anyRefused(pipeline: string): Promise<boolean> {
+  const texts = await Promise.all(
+    cluster.ports.map(async ({ http }) => {
+      const answer = await fetch(`http://127.0.0.1:${String(http)}/metrics`);
+      return answer.text();
+    }),
+  );
+  const sample = new RegExp(`refused_total\\{[^}]*"/${pipeline}/in"[^}]*\\} [1-9]`);
+  return texts.some((text) => sample.test(text));
 }
 
 async function deadLetterOf(pipeline: string): Promise<DeadLetter> {
@@ -313,7 +327,7 @@ describe('a lambda that fails', () => {
       timeoutMs: 60_000,
     });
     const results = await Promise.allSettled(
-      Array.from({ length: 12_000 }, async (_, n) =>
+      Array.from({ length: flood.triggers }, async (_, n) =>
         cluster.members[0]?.store.objects.triggerPut({
           key: `/${name}/in/one`,
           value: bytes(String(n)),
@@ -332,6 +346,34 @@ describe('a lambda that fails', () => {
     const accepted = results.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
     const found = await collect(`/${name}/out`, accepted.length);
     expect(new Set(found.map(({ text }) => Number(text)))).toEqual(new Set(accepted));
+  });
+
+  it('by the emits of another: those without room are sent again, none is lost', async () => {
+    const body = `
+      const gate = ctx.db.pool('/${gates}');
+      while ((await gate.get('later')) === null) await new Promise((done) => setTimeout(done, 20));
+      ${echo}`;
+    await cluster.door.createPool({ name: `/${gates}`, kind: 'volatile' });
+    const flooded = await deploy('trigger', {
+      code: lambdaOf(body, `on: 'trigger', order: 'none', batch: { maxSize: 1024 },`),
+      timeoutMs: 60_000,
+    });
+    const flooding = `
+      for (let n = 0; n < ${String(flood.each)}; n++) {
+        event.emit.out(event.name, new TextEncoder().encode([event.version, n].join()));
+      }`;
+    const name = await deploy('volatile', {
+      code: lambdaOf(flooding, `retries: { max: 0 },`),
+      edges: { out: [{ to: `/${flooded}/in`, by: 'triggerPut' }] },
+    });
+    // Of one key, so that one member runs them all.
+    for (let n = 0; n < flood.triggers / flood.each; n++) {
+      await pool(`/${name}/in`).put('one', bytes('go'));
+    }
+    while (!(await anyRefused(flooded))) await new Promise((done) => setTimeout(done, 10));
+    await cluster.db.pool(`/${gates}`).put('later', true);
+    const found = await collect(`/${flooded}/out`, flood.triggers);
+    expect(new Set(found.map(({ text }) => text)).size).toBe(flood.triggers);
   });
 });
 
