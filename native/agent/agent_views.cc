@@ -98,6 +98,7 @@ void Agent::forget_peer(NodeId node) {
 }
 
 Status Agent::begin_view(const View& view, size_t ring_size) {
+  if (!views_.can_begin(view)) return Status::kInvalidArgument;
   for (const ViewShard& shard : view.shards) {
     ShardHost* host = find(shard.shard);
     const Seat seat = view.seat_of({config_.node, views_.incarnation()});
@@ -106,6 +107,7 @@ Status Agent::begin_view(const View& view, size_t ring_size) {
     if (host == nullptr || !host->is_prepared() || host->epoch() != shard.epoch)
       return Status::kShardStopped;
   }
+  views_.need_lease();
   for (const ViewShard& shard : view.shards) {
     ShardHost* host = find(shard.shard);
     if (host != nullptr && host->is_prepared()) (void)host->start_epoch(shard.epoch);

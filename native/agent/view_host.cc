@@ -70,9 +70,16 @@ void ViewHost::on_event(const PeerEvent& event, Nanos now) {
   }
 }
 
+bool ViewHost::can_begin(const View& view) const {
+  return !has_view() && *view.fault() == '\0' && view.seat_of(membership_->me()) != kNoSeat;
+}
+
+void ViewHost::need_lease() {
+  if (context_.lease_until.load() == INT64_MAX) context_.lease_until.store(INT64_MIN);
+}
+
 Status ViewHost::begin(const View& view, size_t ring_size, Nanos now) {
-  const bool possible = *view.fault() == '\0' && view.seat_of(membership_->me()) != kNoSeat;
-  if (!possible || has_view()) return Status::kInvalidArgument;
+  if (!can_begin(view)) return Status::kInvalidArgument;
   ring_size_ = ring_size;
   membership_->begin(view, now);
   for (const ViewShard& shard : view.shards) {
@@ -212,6 +219,7 @@ void ViewHost::on_disk_failed() {
 }
 
 void ViewHost::on_installed() {
+  need_lease();
   const View& view = membership_->view();
   for (const ViewShard& shard : view.shards) {
     ShardHost* host = context_.find(shard.shard);

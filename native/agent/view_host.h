@@ -92,6 +92,10 @@ class ViewHost {
   void on_event(const PeerEvent& event, Nanos now);
   void set_congested(NodeId peer, bool congested) { membership_->set_congested(peer, congested); }
 
+  bool can_begin(const View& view) const;
+  // From now on what shards hold is answered as current under the lease of a view alone, which no
+  // member has when its first view begins.
+  void need_lease();
   // The view is installed at all its members: their epochs run, or are begun now. Rings have
   // `ring_size` bytes from now on. kInvalidArgument: not a possible view of mine.
   Status begin(const View& view, size_t ring_size, Nanos now);
