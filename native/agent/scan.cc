@@ -30,12 +30,11 @@ Status Scan::prepare() {
   }
   batch_bytes_ = std::clamp<size_t>(request_.batch_bytes, 1, kScanBytesMax);
   if (request_.resume.empty()) {
-    const EpochView* epoch = source_.view.epoch();
     cut_ = source_.store.newest_version();
-    if (request_.stable && epoch != nullptr) {
-      const Frontiers& frontiers = epoch->frontiers;
-      cut_ = source_.view.persistent() ? frontiers.persisted_version.load()
-                                       : frontiers.delivered_version.load();
+    if (request_.stable) {
+      const std::optional<Version> stable = source_.view.stable_version();
+      if (!stable) return Status::kNotCurrent;
+      cut_ = *stable;
     }
     cut_ = std::min(cut_, request_.to_version);
     return Status::kOk;

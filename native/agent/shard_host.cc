@@ -145,8 +145,7 @@ void ShardHost::begin_next() {
   left_ = false;
   started_ = true;
   replica_->begin();
-  view_.begin_epoch(epoch());
-  view_.mirror(replica_->frontiers());
+  view_.begin_epoch(epoch(), replica_->frontiers());
   dirty = true;
 }
 
@@ -187,8 +186,7 @@ Status ShardHost::start_epoch(Epoch wanted) {
   left_ = false;
   started_ = true;
   replica_->begin();
-  view_.begin_epoch(wanted);
-  view_.mirror(replica_->frontiers());
+  view_.begin_epoch(wanted, replica_->frontiers());
   dirty = true;
   return Status::kOk;
 }

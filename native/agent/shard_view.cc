@@ -7,17 +7,26 @@ std::shared_ptr<Store> ShardView::store() const {
   return store_;
 }
 
+std::optional<Version> ShardView::stable_version() const {
+  const EpochView* started = epoch();
+  if (started == nullptr) return std::nullopt;
+  const Frontiers& frontiers = started->frontiers;
+  return persistent_ ? frontiers.persisted_version.load(std::memory_order_acquire)
+                     : frontiers.delivered_version.load(std::memory_order_acquire);
+}
+
 void ShardView::set_store(std::shared_ptr<Store> store) {
   const std::lock_guard lock(mutex_);
   store_ = std::move(store);
   generation_.fetch_add(1, std::memory_order_release);
 }
 
-void ShardView::begin_epoch(Epoch epoch) {
-  auto next = std::make_unique<EpochView>();
-  next->epoch = epoch;
-  epoch_.store(next.get(), std::memory_order_release);
-  epochs_.push_back(std::move(next));
+void ShardView::begin_epoch(Epoch epoch, const Frontiers& frontiers) {
+  epochs_.push_back(std::make_unique<EpochView>());
+  EpochView& next = *epochs_.back();
+  next.epoch = epoch;
+  mirror(frontiers);
+  epoch_.store(&next, std::memory_order_release);
 }
 
 void ShardView::mirror(const Frontiers& from) {

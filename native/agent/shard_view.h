@@ -12,6 +12,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -33,13 +34,17 @@ class ShardView {
   bool persistent() const { return persistent_; }
   // Null until the first epoch started.
   const EpochView* epoch() const { return epoch_.load(std::memory_order_acquire); }
+  // Up to there every member has it, on disk where the shard is persistent. None until the first
+  // epoch started: what the log alone holds may be cut by the restart.
+  std::optional<Version> stable_version() const;
   // Null until the shard is open.
   std::shared_ptr<Store> store() const;
   uint64_t store_generation() const { return generation_.load(std::memory_order_acquire); }
 
   // Agent.
   void set_store(std::shared_ptr<Store> store);
-  void begin_epoch(Epoch epoch);
+  // Not seen before it shows what the shard has: a reader would find the shard empty.
+  void begin_epoch(Epoch epoch, const Frontiers& frontiers);
   void mirror(const Frontiers& frontiers);
 
  private:

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "native/binding/handle.h"
 
@@ -33,15 +34,6 @@ Target find_target(Handle& handle, const Member* member, uint64_t shard) {
     target.status = Status::kOverloaded;
   }
   return target;
-}
-
-// What a read with this floor may show: everything, or what every member has.
-Version newest_shown(const ShardView& view, bool stable) {
-  const EpochView* epoch = view.epoch();
-  if (!stable || epoch == nullptr) return UINT64_MAX;
-  const Frontiers& frontiers = epoch->frontiers;
-  return view.persistent() ? frontiers.persisted_version.load(std::memory_order_acquire)
-                           : frontiers.delivered_version.load(std::memory_order_acquire);
 }
 
 void fill_head(const Found& found, double* head) {
@@ -101,7 +93,15 @@ napi_value get(napi_env env, napi_callback_info info) {
     fill_head(found, head.data());
     return make_null(env);
   }
-  point.newest_max = newest_shown(*target.view, floor == 1);
+  if (floor == 1) {
+    const std::optional<Version> stable = target.view->stable_version();
+    if (!stable) {
+      found.status = Status::kNotCurrent;
+      fill_head(found, head.data());
+      return make_null(env);
+    }
+    point.newest_max = *stable;
+  }
   const Store::ReadGuard guard(*target.access.reader);
   found = target.access.store->get({key, key_size}, point);
   fill_head(found, head.data());

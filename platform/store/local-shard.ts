@@ -84,6 +84,7 @@ export class LocalShard implements ShardAccess {
   readonly #group: Group;
   readonly #clock: Clock;
   readonly #writer: ShardWriter;
+  #hasBegun = false;
 
   constructor(layout: ShardLayout, core: MemberCore, group: Group, clock: Clock) {
     this.shard = layout.shard;
@@ -154,9 +155,7 @@ export class LocalShard implements ShardAccess {
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
-    if (read.read === 'linearizable') {
-      await this.#becomeCurrent(call);
-    }
+    await this.#beReady(read.read, call);
     return this.#readNow(read);
   }
 
@@ -181,9 +180,7 @@ export class LocalShard implements ShardAccess {
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
     const batchBytes = storeLimits.scanBatchBytes;
     const { withPrevious, read, ...asked } = scan;
-    if (read === 'linearizable') {
-      await this.#becomeCurrent(call);
-    }
+    await this.#beReady(read, call);
     const floor = this.#floorOf(read);
     const bytes = await this.#core.scan({ ...asked, floor, shard: this.shard, batchBytes, resume });
     if (bytes === null) {
@@ -363,6 +360,14 @@ export class LocalShard implements ShardAccess {
       { timeoutMs: 0, signal: null },
     );
     return page.records[0] ?? null;
+  }
+
+  /** What is stable is known once an epoch began here: a restart may cut what the log holds. */
+  async #beReady(read: ReadLevel, call: ShardCallLimits): Promise<void> {
+    if (read === 'linearizable' || (read === 'stable' && !this.#hasBegun)) {
+      await this.#becomeCurrent(call);
+      this.#hasBegun = true;
+    }
   }
 
   /** Waits until what was received here is shown; retries while the shard stands still. */

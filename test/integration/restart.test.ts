@@ -101,6 +101,27 @@ describe('kill -9', () => {
     expect(text(kept?.value)).toBe('in memory');
   });
 
+  test('of all: what is stable is not told before it is known again', async () => {
+    const folder = await tempFolder('stable');
+    const running = await startProcessCluster(folder);
+    cluster = running;
+    await cluster.call(1, 'createPool', milk);
+    await cluster.call(1, 'put', { key: '/milk/one', value: bytes('1') });
+    await Promise.all([1, 2, 3].map((id) => running.kill(id)));
+    await running.start(1);
+    const get = async (read: string) => {
+      const call = running.call(1, 'get', { key: '/milk/one', read, timeoutMs: 500 });
+      return (await call) as ObjectRecord | null;
+    };
+    expect(text((await get('local'))?.value)).toBe('1');
+    // The others may have less on disk, and a majority of them would cut what is here.
+    await expect(get('stable')).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
+    await running.start(2);
+    await running.start(3);
+    await running.whenRunning();
+    expect(text((await get('stable'))?.value)).toBe('1');
+  });
+
   test('of the leader and a follower, one after the other', async () => {
     const folder = await tempFolder('leader');
     cluster = await startProcessCluster(folder);
