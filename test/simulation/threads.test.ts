@@ -3,38 +3,10 @@
  * whole members: by the number of the thread. test/README.md says which ones are shown elsewhere.
  */
 import { expect, test } from 'vitest';
-import { type Act, seedDefaults, Simulation } from './world.ts';
-import type { WorldResult, WorldStep } from './world-addon.ts';
+import { everyone, expectClean, kill } from './scripted.ts';
+import type { Act } from './world.ts';
 
-const simulation = new Simulation();
 const second = 1000;
-
-interface Scenario {
-  readonly members: number;
-  readonly script: readonly Act[];
-  readonly shards?: number;
-  readonly operations?: number;
-}
-
-/** What every checker of the simulation says nothing about; two seeds. */
-async function expectClean(given: Scenario): Promise<readonly WorldResult[]> {
-  const results: WorldResult[] = [];
-  for (const seed of [1, 2]) {
-    const options = { ...seedDefaults, seconds: 15, operations: 600, faults: 0, ...given, seed };
-    const result = await simulation.run({ ...options, shards: given.shards ?? 4 });
-    expect(result.violations, `seed ${String(seed)}`).toBe('');
-    results.push(result);
-  }
-  return results;
-}
-
-function kill(atMs: number, node: Act['node'], forMs: number, step?: WorldStep): Act {
-  return { atMs, do: 'kill', node, forMs, ...(step === undefined ? {} : { step }) };
-}
-
-function everyone(members: number, act: (node: number) => Act): Act[] {
-  return Array.from({ length: members }, (_, at) => act(at + 1));
-}
 
 test('thread 11: more members join at once than there are', async () => {
   const gone = [5, 4, 3].map((node, nth) => kill(5000 + nth * 2 * second, node, 8 * second));

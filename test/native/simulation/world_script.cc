@@ -89,11 +89,10 @@ void WorldScript::act(const WorldAct& what, WorldNode& node) {
       return;
     case WorldAct::Kind::kClock:
       return node.step_wall(what.time / 1000);
-    case WorldAct::Kind::kBehead: {
-      const View& view = node.membership()->view();
-      return world_.lose(world_.at(view.members.front().id.node), WorldNode::Death::kKill,
-                         what.time);
-    }
+    case WorldAct::Kind::kBehead:
+      if (WorldNode* leader = leader_of(node))
+        return world_.lose(*leader, WorldNode::Death::kKill, what.time);
+      return world_.ledger.violation("nobody leads who could be killed");
     case WorldAct::Kind::kExpectWithout:
       return expect_without(node.node(), what.time);
     case WorldAct::Kind::kDeafen:
@@ -106,6 +105,19 @@ void WorldScript::act(const WorldAct& what, WorldNode& node) {
         if (node.life() == life) node.fail_disk(false);
       });
   }
+}
+
+// Of its view; one that has none yet joins the view of another.
+WorldNode* WorldScript::leader_of(const WorldNode& node) {
+  const auto view_of = [](const WorldNode& one) -> const View* {
+    const Membership* membership = one.membership();
+    const bool none = membership == nullptr || membership->view().members.empty();
+    return none ? nullptr : &membership->view();
+  };
+  const View* view = view_of(node);
+  for (NodeId other = 1; view == nullptr && other <= world_.config.nodes; other++)
+    view = view_of(world_.at(other));
+  return view == nullptr ? nullptr : &world_.at(view->members.front().id.node);
 }
 
 void WorldScript::cut(NodeId from, NodeId to, Nanos time) {

@@ -43,6 +43,7 @@ class WorldScript {
 
  private:
   void act(const WorldAct& what, WorldNode& node);
+  WorldNode* leader_of(const WorldNode& node);  // null: nobody has a view
   void cut(NodeId from, NodeId to, Nanos time);
   void expect_without(NodeId node, Nanos time);
   bool is_meant(const WorldAct& what, const WorldNode& node) const;
