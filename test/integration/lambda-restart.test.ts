@@ -53,7 +53,7 @@ async function outputs(
   return seen;
 }
 
-it('goes on after a restart of all members, on a new volatile history and on the kept log', async () => {
+it('thread 121: goes on after a restart of all members, on a new volatile history and on the kept log', async () => {
   const folder = await tempFolder();
   const data = join(folder, 'data');
   const before = ['a', 'b', 'c', 'd', 'e'];

@@ -150,7 +150,7 @@ test.each(['volatile', 'persistent'] as const)(
   },
 );
 
-test('a member without a copy calls through others, each call once though one is killed', async () => {
+test('thread 143: a member without a copy calls through others, each call once though one is killed', async () => {
   const bank = await start(await tempFolder('replicated'), 4);
   await open(bank, bank.ids);
   const holders = await holdersOf(bank);

@@ -337,7 +337,7 @@ void fill_from_longest(MemberGroup& group) {
 
 }  // namespace
 
-TEST(a_member_closed_under_load_loses_nothing_acknowledged) {
+TEST(thread_81_a_member_closed_under_load_loses_nothing_acknowledged) {
   MemberGroup group(true);
   group.open();
   group.start(1);

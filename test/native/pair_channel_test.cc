@@ -103,7 +103,7 @@ TEST(an_empty_message_is_a_message) {
   EXPECT(false);
 }
 
-TEST(messages_larger_than_the_ring_arrive_whole) {
+TEST(thread_63_messages_larger_than_the_ring_arrive_whole) {
   Pair pair(test::seed(2));
   const std::vector<size_t> sizes = {10, kSmallRing / 4, kSmallRing, 5 * kSmallRing + 3,
                                      1,  1'000'000,      77};

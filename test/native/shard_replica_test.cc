@@ -102,7 +102,7 @@ TEST(sixteen_members_agree) {
   for (size_t m = 1; m < 16; m++) EXPECT_EQ(group.store(m).digest(), group.store(0).digest());
 }
 
-TEST(a_large_value_keeps_its_place_between_small_ones) {
+TEST(thread_78_a_large_value_keeps_its_place_between_small_ones) {
   DirectGroup group({});
   group.set_rules(0);
   const auto small = value_of(50);

@@ -69,7 +69,7 @@ TEST(alone_the_minimum_is_mine) {
   EXPECT_EQ(table.least_received_seq(), 3u);
 }
 
-TEST(a_cell_that_goes_back_names_its_member) {
+TEST(thread_288_a_cell_that_goes_back_names_its_member) {
   ShardTable table(3, 3, 0);
   const RowLayout& layout = table.layout();
   for (const size_t index :
