@@ -14,6 +14,7 @@ const replicated = 'test/integration/replicated.test.ts';
 const examples = 'test/integration/examples.test.ts';
 const scenarios = 'test/interaction/scenarios.test.ts';
 const worlds = 'test/unit/group/group-machine.test.ts';
+const simulated = 'test/simulation';
 
 export const decidedByTests: readonly Check[] = [
   testsCheck('views', 'tests-views', [
@@ -25,10 +26,56 @@ export const decidedByTests: readonly Check[] = [
     { name: 'of all, of a majority, of the leader', file: restart, tests: /kill -9/ },
     { name: 'a wiped disk is filled by the others', file: restart, tests: /wiped/ },
     { name: 'a retry under a session is applied once', file: restart, tests: /retry under/ },
+    { name: 'what is stable is not told too early', file: restart, tests: /what is stable/ },
   ]),
   testsCheck('repair', 'tests-repair', [
     { name: 'damage at open, on read, by the scrub', file: repair, tests: /damaged/ },
     { name: 'a history that differs stops that shard alone', file: repair, tests: /differs/ },
+  ]),
+  testsCheck('simulation', 'tests-simulation', [
+    {
+      name: 'the same seed, the same trace; a shard begun anew',
+      file: `${simulated}/world.test.ts`,
+      tests: null,
+    },
+    {
+      name: 'a broken rule is missed by the checkers',
+      file: `${simulated}/canaries.test.ts`,
+      tests: null,
+    },
+    { name: 'power cuts, torn and lost writes', file: `${simulated}/disks.test.ts`, tests: null },
+    {
+      name: "the threads of Derecho's repository",
+      file: `${simulated}/threads.test.ts`,
+      tests: null,
+    },
+    {
+      name: 'a loop that stands still, a donor that dies',
+      file: `${simulated}/scripted.test.ts`,
+      tests: null,
+    },
+  ]),
+  testsCheck('join', 'tests-join', [
+    { name: 'host names and IPv6', file: 'test/integration/addresses.test.ts', tests: null },
+    { name: 'graceful leave', file: 'test/integration/leave.test.ts', tests: null },
+    {
+      name: 'the tail alone is fetched',
+      file: 'test/unit/group/shard-filler.test.ts',
+      tests: null,
+    },
+    {
+      name: 'spares promoted, shards moved under load',
+      file: 'test/integration/spares.test.ts',
+      tests: null,
+    },
+  ]),
+  testsCheck('sessions', 'tests-sessions', [
+    {
+      name: 'a retry through another member',
+      file: 'test/integration/client-sessions.test.ts',
+      tests: null,
+    },
+    { name: 'of every door', file: 'test/integration/doors-sessions.test.ts', tests: null },
   ]),
   testsCheck('layout', 'tests-layout', [
     { name: 'typed configuration and its refusals', file: layout, tests: null },
@@ -62,6 +109,7 @@ export const decidedByTests: readonly Check[] = [
   testsCheck('replicated', 'tests-replicated', [
     { name: 'ordered and p2p calls, snapshot, restore', file: replicated, tests: null },
     { name: 'mcast, fbcast, cbcast, abcast, flush', file: channel, tests: null },
+    { name: 'raw delivery', file: 'test/integration/raw-delivery.test.ts', tests: null },
     {
       name: 'causal order and virtual synchrony from seeds, with canaries',
       file: 'test/unit/replicated/cast-machine.test.ts',

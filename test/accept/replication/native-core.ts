@@ -15,5 +15,10 @@ export const nativeCore: Check = {
       ['one order and nothing lost under simulated faults', 'simulation_test'],
       ['damage found and mended, power cuts while mending', 'log_repair_test'],
       ['the bytes of views and their record', 'view_test'],
+      ['who is taken for silent', 'failure_detector_test'],
+      ['a first view begins without a lease', 'view_lease_test'],
+      ['raw delivery under faults', 'raw_delivery_test'],
+      ['strangers, secrets, clusters, versions, replayed handshakes', 'tcp_transport_test'],
+      ['who is away is dialled again', 'tcp_dialling_test'],
     ]),
 };
