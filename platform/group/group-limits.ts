@@ -31,8 +31,10 @@ const table = {
   endedPollMs: 10,
   /** How long a member that lacks the end of an epoch asks one donor before the next. */
   endedWaitMs: 2000,
-  /** Records fetched for the end of a segment, and for any hole of a log. */
-  repairBytes: 20 * MiB,
+  /** A segment of a log, unless one record is larger; kSegmentSize of the native side. */
+  segmentBytes: 16 * MiB,
+  /** Records fetched for the end of a segment, without larger ones, and for any hole of a log. */
+  repairBytes: 36 * MiB,
   repairBytesMax: 144 * MiB,
   /** Checked in one step of a scrub; how long it pauses for other work. */
   scrubStepBytes: MiB,
@@ -113,5 +115,9 @@ check(
   'the number of tokens is a power of two',
 );
 check(groupLimits.messagePartBytes <= groupLimits.messageBytes, 'a part fits a message');
+check(
+  groupLimits.repairBytes > 2 * groupLimits.segmentBytes,
+  'a segment is fetched with the record before it and one behind it',
+);
 check(groupLimits.messageBytes * 2 <= groupLimits.outboxBytes, 'two messages fit the outbox');
 check(groupLimits.ringSizeMin <= groupLimits.ringSizeMax, 'ring sizes are in order');

@@ -163,17 +163,20 @@ export class ShardRepair {
   /** From the record before the hole to the one behind it, as `donor` has them; null: it has not. */
   async #fetch(shard: number, donor: number, hole: LogHole): Promise<Buffer | null> {
     const { before, behind } = hole;
-    // More than any segment takes, so that one without an end is filled to its end.
+    // More than any segment takes behind what lies before it, so that one without an end is filled
+    // to its end.
     const enough = hole.end === 0 ? groupLimits.repairBytes : Infinity;
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let shared = 0;
     let place: LogPosition | null = before === null ? beforeAll : [before[0], before[1] - 1];
     try {
-      while (place !== null && bytes <= enough && bytes <= groupLimits.repairBytesMax) {
+      while (place !== null && shared <= enough && bytes <= groupLimits.repairBytesMax) {
         const chunk = await this.#read(shard, donor, place);
         const taken = takeUntil(chunk, behind);
         chunks.push(taken.bytes);
         bytes += taken.bytes.byteLength;
+        shared += taken.shared;
         place = taken.next;
       }
       return Buffer.concat(chunks, bytes);
@@ -209,20 +212,27 @@ export class ShardRepair {
   }
 }
 
-/** Records up to the one at `last`; `next`: where to go on; null: that was all. */
-function takeUntil(
-  chunk: Buffer,
-  last: LogPosition | null,
-): { readonly bytes: Buffer; readonly next: LogPosition | null } {
+interface Taken {
+  readonly bytes: Buffer;
+  /** Of them those of records that share their segments with others. */
+  readonly shared: number;
+  /** Where to go on; null: that was all. */
+  readonly next: LogPosition | null;
+}
+
+/** Records up to the one at `last`. */
+function takeUntil(chunk: Buffer, last: LogPosition | null): Taken {
   let next: LogPosition | null = null;
+  let shared = 0;
   let at = 0;
   while (at < chunk.byteLength) {
     const { epoch, sequence, length } = readHead(chunk, at);
     at += paddedLength(length);
+    if (length <= groupLimits.segmentBytes) shared += paddedLength(length);
     next = [epoch, sequence];
     if (last !== null && (epoch > last[0] || (epoch === last[0] && sequence >= last[1]))) {
-      return { bytes: chunk.subarray(0, at), next: null };
+      return { bytes: chunk.subarray(0, at), shared, next: null };
     }
   }
-  return { bytes: chunk, next };
+  return { bytes: chunk, shared, next };
 }

@@ -106,6 +106,33 @@ describe('a log damaged while its member was away', () => {
     await expectAllAt(3);
   });
 
+  test.each([2, 3])('segment %d, amid large values, is made again', async (segment) => {
+    const folder = await tempFolder('large');
+    const subgroups = [{ name: 'persistent', kind: 'persistent', shards: 1, replicas: 3 }];
+    cluster = await startTestCluster({ folder, config: { subgroups } });
+    const { objects } = cluster.member(1).store;
+    const { shards } = await objects.createPool({ ...milk });
+    // Each large value has a segment to itself, which ends the one before.
+    const sizes = [1, 40 * MiB, MiB, 40 * MiB, 40 * MiB];
+    for (const [nth, size] of sizes.entries()) {
+      const key = `/milk/${String(nth)}`;
+      await objects.put({ key, value: Buffer.alloc(size, nth), timeoutMs: 30_000 });
+    }
+    await cluster.stop(3);
+    const file = fileOf(folder, 3, shards[0] as number).replace('0.log', `${String(segment)}.log`);
+    const content = await readFile(file);
+    expect(content.byteLength > 20 * MiB).toBe(segment === 3);
+    await writeFile(file, content.fill(0, 4096));
+    await cluster.start(3);
+    await cluster.whenRunning();
+    expect(cluster.member(3).group.care.counts).toMatchObject({ damaged: 0, repaired: 1 });
+    for (const [nth, size] of sizes.entries()) {
+      const key = `/milk/${String(nth)}`;
+      const found = await cluster.member(3).store.objects.get({ key, read: 'local' });
+      expect(Buffer.from(found?.value ?? []).equals(Buffer.alloc(size, nth))).toBe(true);
+    }
+  });
+
   test('at two members in different places, each has what the other lacks', async () => {
     const folder = await tempFolder('both');
     const shard = await fillCluster(folder, { subgroups: twoReplicas });
