@@ -24,6 +24,8 @@ const table = {
   callTimeoutMs: 10_000,
   /** Bytes of log in one step of filling a member that is behind. */
   fillChunkBytes: 4 * MiB,
+  /** At most so much, for a single record that is larger, and what has to come with it. */
+  logReadBytes: 72 * MiB - 256 * KiB,
   fillTimeoutMs: 30_000,
   /** Of what one round found, at most so much for another while the donor goes on. */
   fillShrink: 0.9,
@@ -115,6 +117,10 @@ check(
   'the number of tokens is a power of two',
 );
 check(groupLimits.messagePartBytes <= groupLimits.messageBytes, 'a part fits a message');
+check(
+  groupLimits.logReadBytes + groupLimits.messagePartBytes <= groupLimits.messageBytes,
+  'what is read of a log fits a message with what is around it',
+);
 check(
   groupLimits.repairBytes > 2 * groupLimits.segmentBytes,
   'a segment is fetched with the record before it and one behind it',

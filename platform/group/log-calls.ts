@@ -142,12 +142,12 @@ export async function readAnySound(
   shard: number,
   [epoch, sequence]: LogPosition,
 ): Promise<Buffer | null> {
-  const { fillChunkBytes, messageBytes, messagePartBytes } = groupLimits;
+  const { fillChunkBytes, logReadBytes } = groupLimits;
   try {
     return await core.readLog(shard, epoch, sequence, fillChunkBytes);
   } catch (caught) {
     if (isFreshetError(caught, 'OVERLOADED')) {
-      return core.readLog(shard, epoch, sequence, messageBytes - messagePartBytes);
+      return core.readLog(shard, epoch, sequence, logReadBytes);
     }
     if (!isFreshetError(caught, 'LOG_CORRUPT') && !isFreshetError(caught, 'NOT_A_MEMBER')) {
       throw caught;

@@ -9,10 +9,12 @@
  *  1. The parts of one message to a peer are not mixed with others of its channel.
  *  2. What a lost connection left half sent or half received is dropped on both sides.
  *  3. What is malformed is counted and ignored; it never throws into the drain loop.
+ *  4. What the other side would not take, being too long, is refused where it is sent.
  */
 import { decode, encode } from '@msgpack/msgpack';
 import {
   type CancelTimer,
+  check,
   type Clock,
   errorFromObject,
   FreshetError,
@@ -75,6 +77,8 @@ export class PeerMessages {
     this.#clock = clock;
     this.#log = log;
     this.#overloaded = core.addon.statusNames.indexOf('OVERLOADED');
+    const logBytes = core.addon.limits['scanBytesMax'] ?? Infinity;
+    check(logBytes <= groupLimits.logReadBytes, 'a message has room for any record', { logBytes });
     core.listen({
       onPeer: (node, state) => {
         if (state === 'up') {
@@ -110,13 +114,16 @@ export class PeerMessages {
   }
 
   sendGroup(node: number, message: unknown): void {
-    const sent = this.#send(node, channels.group, encode(message, encoding));
-    if (!sent) {
-      this.#log.warn({ node }, 'the way to a member is full; a group message was dropped');
+    const refusal = this.#send(node, channels.group, encode(message, encoding));
+    if (refusal !== null) {
+      this.#log.warn({ node, error: refusal.message }, 'a group message was dropped');
     }
   }
 
-  /** Calls a method of another member. Rejects UNREACHABLE, OVERLOADED, TIMEOUT, or as it did. */
+  /**
+   * Calls a method of another member. Rejects UNREACHABLE, OVERLOADED, TIMEOUT, or as it did;
+   * VALUE_TOO_LARGE: argument or result is longer than a message.
+   */
   call(node: number, method: string, argument: unknown, options: CallOptions): Promise<unknown> {
     if (this.#closed) {
       return Promise.reject(new FreshetError('CLOSED', `${method} of a closed member`));
@@ -168,9 +175,8 @@ export class PeerMessages {
         return;
       }
       signal?.addEventListener('abort', onAbort, { once: true });
-      if (!this.#send(node, channels.call, encode([id, method, argument], encoding))) {
-        giveUp(new FreshetError('OVERLOADED', `The way to member ${String(node)} is full`));
-      }
+      const refusal = this.#send(node, channels.call, encode([id, method, argument], encoding));
+      if (refusal !== null) giveUp(refusal);
     });
   }
 
@@ -191,10 +197,14 @@ export class PeerMessages {
     return handler(this.#core.nodeId, argument);
   }
 
-  #send(node: number, channel: number, bytes: Uint8Array): boolean {
+  /** null: it is on its way; else why nothing of it is. */
+  #send(node: number, channel: number, bytes: Uint8Array): FreshetError | null {
     const outbox = this.#outboxOf(node);
+    if (bytes.byteLength > groupLimits.messageBytes) return tooLong(node, bytes.byteLength);
     if (outbox.bytes + bytes.byteLength > groupLimits.outboxBytes) {
-      return false;
+      const most = String(groupLimits.outboxBytes);
+      const text = `The way to member ${String(node)} is full: ${most} bytes may wait for it`;
+      return new FreshetError('OVERLOADED', text);
     }
     const size = groupLimits.messagePartBytes - partHead;
     for (let start = 0; start === 0 || start < bytes.byteLength; start += size) {
@@ -207,7 +217,7 @@ export class PeerMessages {
       outbox.bytes += part.byteLength;
     }
     this.#flush(node, outbox);
-    return true;
+    return null;
   }
 
   #flush(node: number, outbox: Outbox): void {
@@ -296,11 +306,15 @@ export class PeerMessages {
       }
     }
     if (!this.#closed && this.#up.has(from)) {
-      const sent = this.#send(from, channels.answer, encode(answer, encoding));
-      if (!sent) {
-        this.#log.warn({ from, method }, 'the way back is full; an answer was dropped');
-      }
+      const refusal = this.#send(from, channels.answer, encode(answer, encoding));
+      if (refusal !== null) this.#refuse(from, id, method, refusal);
     }
+  }
+
+  /** Whoever called hears why there is no answer, which is short, if that can be sent. */
+  #refuse(from: number, id: number, method: unknown, refusal: FreshetError): void {
+    this.#log.warn({ from, method, error: refusal.message }, 'an answer was dropped');
+    this.#send(from, channels.answer, encode([id, refusal.toJSON(), null], encoding));
   }
 
   #onAnswer(from: number, id: number, error: unknown, result: unknown): void {
@@ -345,6 +359,15 @@ export class PeerMessages {
 
 const encoding = { ignoreUndefined: true, initialBufferSize: 512 };
 const decoding = { maxStrLength: 1 << 20, maxBinLength: groupLimits.messageBytes };
+
+function tooLong(node: number, bytes: number): FreshetError {
+  const limit = groupLimits.messageBytes;
+  const text = `A message of ${String(bytes)} bytes to member ${String(node)} is too long`;
+  return new FreshetError('VALUE_TOO_LARGE', `${text}: ${String(limit)} are allowed`, {
+    mend: 'Put or ask for less at once',
+    details: { node, bytes, limit },
+  });
+}
 
 function unreachable(node: number, method: string): FreshetError {
   return new FreshetError('UNREACHABLE', `Member ${String(node)} is not connected, for ${method}`, {

@@ -33,8 +33,6 @@ const markBytes = 64 * 1024;
 const start: Place = { epoch: 0, sequence: -1 };
 const readLogCall = 'group.readLog';
 const markCall = 'group.mark';
-/** A record is at most this long: the largest value, key and meta. */
-const recordBytesMax = groupLimits.messageBytes - groupLimits.messagePartBytes;
 
 export class ShardFiller {
   readonly #core: MemberCore;
@@ -269,7 +267,7 @@ export class ShardFiller {
       return await this.#core.readLog(shard, epoch, sequence, bytes);
     } catch (caught) {
       if (isFreshetError(caught, 'OVERLOADED')) {
-        return this.#core.readLog(shard, epoch, sequence, recordBytesMax);
+        return this.#core.readLog(shard, epoch, sequence, groupLimits.logReadBytes);
       }
       throw caught;
     }
