@@ -88,7 +88,8 @@ class Member {
   // not open is no error. Subscriptions end without a word. kInvalidArgument: it runs.
   Status close_shard(ShardId shard, Token token);
   Status shard_state(ShardId shard, Token token);
-  Status read_log(ShardId shard, LogPosition after, size_t size_max, Token token);
+  Status read_log(ShardId shard, LogPosition after, Store::SessionsRead sessions, size_t size_max,
+                  Token token);
   Status append_log(ShardId shard, Bytes records, Token token);
   Status cut_back(ShardId shard, LogPosition position, Token token);
   // Digests of what was applied here: JSON {end, checkpoints: [{epoch, sequence, version,

@@ -138,19 +138,21 @@ Status Member::shard_state(ShardId shard, Token token) {
   });
 }
 
-Status Member::read_log(ShardId shard, LogPosition after, size_t size_max, Token token) {
-  const size_t size = std::clamp(size_max, size_t{1}, kScanBytesMax);
-  return call([this, shard, after, size, token](Agent& agent) {
+Status Member::read_log(ShardId shard, LogPosition after, Store::SessionsRead sessions,
+                        size_t size_max, Token token) {
+  const size_t size = std::clamp(size_max, size_t{1}, kLogBytesMax);
+  return call([this, shard, after, sessions, size, token](Agent& agent) {
     ShardHost* host = agent.find(shard);
     if (host == nullptr || !host->is_open()) return agent.answer(token, Status::kNotAMember);
     // A slice at a time: the agent has other things to do. One record may be larger than a slice.
     ResultBytes bytes(std::min(size, kCopySlice));
     size_t used = 0;
     LogPosition last;
-    Status status = host->store()->read_log(after, bytes, used, last);
+    Store::SessionsRead next = sessions;
+    Status status = host->store()->read_log(after, bytes, used, last, &next);
     if (status == Status::kOverloaded && size > kCopySlice) {
       bytes.resize(size);
-      status = host->store()->read_log(after, bytes, used, last);
+      status = host->store()->read_log(after, bytes, used, last, &next);
     }
     if (status == Status::kCold) {
       const Status posted = jobs_->post([this, shard, after, size, token] {

@@ -47,6 +47,8 @@ struct ScanRequest {
 
 // batch_bytes is at most this: the largest record fits
 inline constexpr size_t kScanBytesMax = padded(kRecordSizeMax);
+// Of one reading of a log: the last record of a volatile shard goes with the end of its sessions.
+inline constexpr size_t kLogBytesMax = kScanBytesMax + kSessionsSizeMin;
 inline constexpr size_t kScanKeysMax = size_t{1} << 20;  // of one listing in reverse order
 
 class QueryRunner {

@@ -34,6 +34,7 @@ constexpr Limit kLimits[] = {
     {"outstandingMax", kOutstandingMax},
     {"jobsMax", kJobsMax},
     {"scanBytesMax", kScanBytesMax},
+    {"logBytesMax", kLogBytesMax},
 };
 
 }  // namespace

@@ -46,15 +46,18 @@ napi_value shard_state(napi_env env, napi_callback_info info) {
 }
 
 napi_value read_log(napi_env env, napi_callback_info info) {
-  const Arguments<6> arguments(env, info);
+  const Arguments<9> arguments(env, info);
   ShardCall call;
   LogPosition after;
+  Store::SessionsRead sessions;
   uint64_t size_max;
-  if (!read_shard_call(env, arguments.values, 5, "readLog", call) ||
+  if (!read_shard_call(env, arguments.values, 8, "readLog", call) ||
       !read_position(env, arguments.values, 2, "readLog", after) ||
-      !read_integer(env, arguments[4], "readLog: maxBytes", kSafeIntegerMax, size_max))
+      !read_position(env, arguments.values, 4, "readLog: sessions", sessions.position) ||
+      !read_integer(env, arguments[6], "readLog: entries", kSafeIntegerMax, sessions.entries) ||
+      !read_integer(env, arguments[7], "readLog: maxBytes", kSafeIntegerMax, size_max))
     return nullptr;
-  return run_call(env, call, &Member::read_log, after, size_max);
+  return run_call(env, call, &Member::read_log, after, sessions, size_max);
 }
 
 napi_value append_log(napi_env env, napi_callback_info info) {

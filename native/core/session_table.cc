@@ -178,11 +178,8 @@ void SessionTable::note_evicted(uint64_t id) {
   evicted_->insert(id, 0);
 }
 
-std::vector<uint64_t> SessionTable::evicted() const {
-  std::vector<uint64_t> ids;
-  for (size_t i = evicted_count_ - evicted_ring_.size(); i < evicted_count_; i++)
-    ids.push_back(evicted_ring_[i % evicted_max_]);
-  return ids;
+uint64_t SessionTable::evicted(size_t nth) const {
+  return evicted_ring_[(evicted_count_ - evicted_ring_.size() + nth) % evicted_max_];
 }
 
 void SessionTable::unlink(uint32_t index) {
@@ -214,16 +211,24 @@ uint64_t SessionTable::digest() const {
       add((uint64_t{answer.epoch} << 8) | static_cast<uint64_t>(answer.status));
     }
   }
-  for (const uint64_t id : evicted()) add(id);
+  for (size_t n = 0; n < evicted_ring_.size(); n++) add(evicted(n));
   return sum;
 }
 
-// u64 words: count of sessions, then each from the one used longest ago on (id, floor, count of
-// answers, the answers), then count of evicted ids and these, in the order of their eviction.
-std::vector<std::byte> SessionTable::encode() const {
-  std::vector<uint64_t> words{count_};
-  for (uint32_t i = oldest_; i != kNone; i = sessions_[i].newer) {
-    const Session& session = sessions_[i];
+// u64 words: entries before it, count of sessions, then each from the one used longest ago on (id,
+// floor, count of answers, the answers), then count of evicted ids and these, in the order of their
+// eviction.
+std::vector<std::byte> SessionTable::encode(size_t& entries, size_t size_max) const {
+  FRESHET_CHECK(entries <= this->entries() && size_max >= kPieceMin);
+  std::vector<uint64_t> words{entries, 0};
+  size_t room = (size_max - kPieceMin) / sizeof(uint64_t);
+  uint32_t index = oldest_;
+  for (size_t n = 0; n < entries && index != kNone; n++) index = sessions_[index].newer;
+  for (; index != kNone; index = sessions_[index].newer) {
+    const Session& session = sessions_[index];
+    const size_t size = kSessionWords + kAnswerWords * session.kept();
+    if (size > room) break;
+    room -= size;
     words.insert(words.end(), {session.id, session.floor, session.kept()});
     for (size_t n = session.first; n < session.answers.size(); n++) {
       const SessionAnswer& answer = session.answers[n];
@@ -231,27 +236,40 @@ std::vector<std::byte> SessionTable::encode() const {
                    {answer.request, answer.version, static_cast<uint64_t>(answer.time),
                     uint64_t{answer.epoch} << 8 | static_cast<uint64_t>(answer.status)});
     }
+    words[1]++;
   }
-  const std::vector<uint64_t> ids = evicted();
-  words.push_back(ids.size());
-  words.insert(words.end(), ids.begin(), ids.end());
+  entries += words[1];
+  const size_t ids = index == kNone ? std::min(this->entries() - entries, room) : 0;
+  words.push_back(ids);
+  for (size_t n = 0; n < ids; n++, entries++) words.push_back(evicted(entries - count_));
   const Bytes bytes = std::as_bytes(std::span(words));
   return {bytes.begin(), bytes.end()};
 }
 
-bool SessionTable::decode(Bytes bytes) {
-  std::vector<uint64_t> words(bytes.size() / sizeof(uint64_t));
-  if (bytes.size() % sizeof(uint64_t) != 0 || !measure(bytes, words)) return false;
-  size_t at = 0;
-  SessionTable fresh(sessions_max_, evicted_max_);
-  for (uint64_t left = words[at++]; left > 0; left--) {
-    const uint32_t index = fresh.make_session(words[at]);
-    fresh.link_newest(index);
-    Session& session = fresh.sessions_[index];
+bool SessionTable::begins(Bytes piece) {
+  uint64_t before = UINT64_MAX;
+  if (piece.size() >= sizeof before) std::memcpy(&before, piece.data(), sizeof before);
+  return before == 0;
+}
+
+bool SessionTable::add(Bytes piece) {
+  std::vector<uint64_t> words(piece.size() / sizeof(uint64_t));
+  if (piece.size() % sizeof(uint64_t) != 0 || piece.size() < kPieceMin) return false;
+  std::memcpy(words.data(), piece.data(), piece.size());
+  if (words[0] != entries()) return false;
+  size_t at = 2;
+  const auto has = [&](size_t more) { return words.size() - at >= more; };
+  for (uint64_t left = words[1]; left > 0; left--) {
+    if (count_ == sessions_max_ || !evicted_ring_.empty() || !has(kSessionWords)) return false;
+    const uint32_t index = make_session(words[at]);
+    link_newest(index);
+    Session& session = sessions_[index];
     session.floor = words[at + 1];
-    const size_t answers = words[at + 2];
-    at += 3;
-    for (size_t n = 0; n < answers; n++, at += 4) {
+    const uint64_t answers = words[at + 2];
+    at += kSessionWords;
+    if (answers > kSessionWindow || !has(kAnswerWords * answers)) return false;
+    session.answers.reserve(answers);
+    for (uint64_t n = 0; n < answers; n++, at += kAnswerWords) {
       session.answers.push_back({.request = words[at],
                                  .version = words[at + 1],
                                  .time = static_cast<Micros>(words[at + 2]),
@@ -259,27 +277,11 @@ bool SessionTable::decode(Bytes bytes) {
                                  .status = static_cast<Status>(words[at + 3] & 0xFF)});
     }
   }
-  const size_t ids = words[at++];
-  for (size_t n = 0; n < ids; n++) fresh.note_evicted(words[at + n]);
-  take(std::move(fresh));
+  if (!has(1)) return false;
+  const uint64_t ids = words[at++];
+  if (ids > evicted_max_ - evicted_ring_.size() || words.size() - at != ids) return false;
+  for (; at < words.size(); at++) note_evicted(words[at]);
   return true;
-}
-
-// Copies the words, and walks over them once: every count within its limit, nothing left over.
-bool SessionTable::measure(Bytes bytes, std::vector<uint64_t>& words) const {
-  if (!words.empty()) std::memcpy(words.data(), bytes.data(), bytes.size());
-  size_t at = 0;
-  const auto has = [&](size_t more) { return words.size() - at >= more; };
-  if (!has(1) || words[at] > sessions_max_) return false;
-  for (uint64_t left = words[at++]; left > 0; left--) {
-    if (!has(3) || words[at + 2] > kSessionWindow) return false;
-    const size_t answers = words[at + 2];
-    at += 3;
-    if (!has(4 * answers)) return false;
-    at += 4 * answers;
-  }
-  if (!has(1) || words[at] > evicted_max_) return false;
-  return words.size() == at + 1 + words[at];
 }
 
 void SessionTable::take(SessionTable&& other) {

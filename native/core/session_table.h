@@ -49,10 +49,22 @@ class SessionTable {
   bool empty() const { return count_ == 0; }
   uint64_t digest() const;  // of everything that look_up() depends on
 
-  // All of it, for a member whose history does not hold every request (native/README.md).
-  std::vector<std::byte> encode() const;
-  // In place of what is here. False: not the encoding of a table of this size; nothing changed.
-  bool decode(Bytes bytes);
+  static constexpr size_t kSessionWords = 3;  // of u64, without its answers
+  static constexpr size_t kAnswerWords = 4;
+  static constexpr size_t kPieceMin = 3 * sizeof(uint64_t);  // bytes of a piece without entries
+  static constexpr size_t kEntryMax =
+      (kSessionWords + kAnswerWords * kSessionWindow) * sizeof(uint64_t);
+  // Sessions and evicted ids, one after the other.
+  size_t entries() const { return count_ + evicted_ring_.size(); }
+  // A piece for a member whose history does not hold every request (native/README.md): what
+  // follows the first `entries` of them, whole ones, in at most `size_max` bytes. `entries` is then
+  // how many there are up to its end.
+  std::vector<std::byte> encode(size_t& entries, size_t size_max) const;
+  static bool begins(Bytes piece);  // is it the first?
+  // Adds a piece to a table that is made of them. False: it is none, or does not go on from the one
+  // before; this table is of no use then.
+  bool add(Bytes piece);
+  void take(SessionTable&& other);  // in place of what is here
 
  private:
   struct Session;
@@ -61,10 +73,8 @@ class SessionTable {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   uint32_t make_session(uint64_t id);
-  bool measure(Bytes bytes, std::vector<uint64_t>& words) const;
-  void take(SessionTable&& other);
   void note_evicted(uint64_t id);
-  std::vector<uint64_t> evicted() const;  // in the order of their eviction
+  uint64_t evicted(size_t nth) const;  // in the order of their eviction
   void unlink(uint32_t index);
   void link_newest(uint32_t index);
 

@@ -250,12 +250,20 @@ export interface NativeAddon {
    */
   closeShard(member: MemberHandle, shard: number, token: number): number;
   shardState(member: MemberHandle, shard: number, token: number): number;
-  /** Packed records after (epoch, sequence); empty: that was all. */
+  /**
+   * Packed records after (epoch, sequence); empty: that was all. A volatile shard's last record
+   * comes with the end of its sessions. Pieces of them that do not fit beside it come before it,
+   * each a result of its own: controls whose version says how many `entries` there are up to their
+   * end. Who has such a piece goes on with its place and `entries`; 0, −1, 0: there is none yet.
+   */
   readLog(
     member: MemberHandle,
     shard: number,
     epoch: number,
     sequence: number,
+    sessionsEpoch: number,
+    sessionsSequence: number,
+    entries: number,
     maxBytes: number,
     token: number,
   ): number;

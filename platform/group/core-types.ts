@@ -43,6 +43,11 @@ export interface CoreListener {
   onDamage?(shard: number, status: number, segment: number, offset: number): void;
 }
 
+/** Epoch, sequence and entries of the sessions of a volatile shard (see `NativeAddon.readLog`). */
+export type SessionsRead = readonly [epoch: number, sequence: number, entries: number];
+
+export const noSessions: SessionsRead = [0, -1, 0];
+
 /** Which keys a subscriber acts on: those with hash % size === rank (see `NativeAddon.subscribe`). */
 export interface EventShare {
   readonly rank: number;

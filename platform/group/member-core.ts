@@ -22,13 +22,15 @@ import {
 } from '../bridge/mod.ts';
 import { coreError, thrownCoreError } from './core-error.ts';
 import { CoreSubscriptions } from './core-subscriptions.ts';
-import type {
-  Completion,
-  CoreChange,
-  CoreListener,
-  CoreResult,
-  EventShare,
-  SubscriptionHandler,
+import {
+  type Completion,
+  type CoreChange,
+  type CoreListener,
+  type CoreResult,
+  type EventShare,
+  noSessions,
+  type SessionsRead,
+  type SubscriptionHandler,
 } from './core-types.ts';
 import { groupLimits } from './group-limits.ts';
 import { lagIn } from './slow-members.ts';
@@ -225,9 +227,10 @@ export class MemberCore {
     epoch: number,
     sequence: number,
     maxBytes: number,
+    sessions: SessionsRead = noSessions,
   ): Promise<Buffer | null> {
     return this.call(`Reading the log of shard ${String(shard)}`, (token) =>
-      this.addon.readLog(this.#member, shard, epoch, sequence, maxBytes, token),
+      this.addon.readLog(this.#member, shard, epoch, sequence, ...sessions, maxBytes, token),
     );
   }
 

@@ -141,15 +141,18 @@ export class ObserverFeed {
     const [epoch = 0, sequence = -1] = Array.isArray(there) ? (there as number[]) : [];
     // It is in an epoch that is not known here yet.
     const isBeyond = epoch > place.epoch;
+    // Looked at anew before each chunk: a view may have come.
+    const mayGoOn = (): boolean => {
+      const goesOn = this.#followed.has(shard) && !core.closed;
+      return goesOn && this.#donorOf(shard)?.epoch === place.epoch;
+    };
     for (let chunk = 0; chunk < groupLimits.observeChunks; chunk++) {
       const mine = await position(shard);
       const isThere = mine.epoch === epoch ? mine.sequence >= sequence : mine.epoch > epoch;
       if (isThere) return true;
-      // Looked at anew before each: a view may have come.
-      const goesOn = this.#followed.has(shard) && !core.closed;
-      if (!goesOn || this.#donorOf(shard)?.epoch !== place.epoch) return false;
-      const { donor } = place;
-      if (!(await filler.follow({ shard, donor }, mine, place.epoch, signal))) return !isBeyond;
+      if (!mayGoOn()) return false;
+      const fill = { shard, donor: place.donor };
+      if (!(await filler.follow(fill, mine, place.epoch, signal, mayGoOn))) return !isBeyond;
     }
     return false;
   }

@@ -77,7 +77,7 @@ export class PeerMessages {
     this.#clock = clock;
     this.#log = log;
     this.#overloaded = core.addon.statusNames.indexOf('OVERLOADED');
-    const logBytes = core.addon.limits['scanBytesMax'] ?? Infinity;
+    const logBytes = core.addon.limits['logBytesMax'] ?? Infinity;
     check(logBytes <= groupLimits.logReadBytes, 'a message has room for any record', { logBytes });
     core.listen({
       onPeer: (node, state) => {

@@ -32,6 +32,7 @@ export interface PackedRecord {
 
 export const recordAlignment = 64;
 const headerSize = 64;
+const controlKind = 4;
 const offsets = {
   crc: 0,
   length: 8,
@@ -110,6 +111,11 @@ export function lastHead(bytes: Buffer): RecordHead | null {
     at += paddedLength(length);
   }
   return last === -1 ? null : readHead(bytes, last);
+}
+
+/** Is it a piece of the sessions of a volatile shard, before others and the last record? */
+export function isSessionsPiece({ kind, version }: RecordHead): boolean {
+  return kind === controlKind && version > 0;
 }
 
 /** Records back to back, up to the first of a later epoch. */

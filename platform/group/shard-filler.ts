@@ -8,18 +8,24 @@
  *  2. What lies before the common point is never touched.
  */
 import { FreshetError, isFreshetError } from '../base/mod.ts';
+import { noSessions, type SessionsRead } from './core-types.ts';
 import type { WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { MemberCore } from './member-core.ts';
 import { positionCall } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
-import { lastHead, readHead, recordsThrough } from './record.ts';
+import { isSessionsPiece, lastHead, readHead, recordsThrough } from './record.ts';
 
 /** A place in a log: after the record of this epoch and sequence. */
 interface Place {
   readonly epoch: number;
   readonly sequence: number;
+}
+
+/** Where a reader of a log stands, amid the sessions that go with a volatile shard's last record. */
+interface Reader extends Place {
+  readonly sessions: SessionsRead;
 }
 
 /** A record by its place and checksum. */
@@ -28,6 +34,7 @@ interface Mark extends Place {
 }
 
 const beyondEverySequence = 2 ** 52;
+const allEntries = 2 ** 52;
 /** Enough for most records; only the first one's head is wanted. */
 const markBytes = 64 * 1024;
 const start: Place = { epoch: 0, sequence: -1 };
@@ -53,9 +60,10 @@ export class ShardFiller {
     this.#core = core;
     this.#messages = messages;
     messages.handle(readLogCall, (_from, argument) => {
-      const [shard, epoch, sequence] = numbers(argument, 3);
+      const [shard, epoch, sequence, ...sessions] = numbers(argument, 6);
       const place = { epoch: epoch as number, sequence: sequence as number };
-      return this.#readMine(shard as number, place, groupLimits.fillChunkBytes);
+      const reader = { ...place, sessions: sessions as unknown as SessionsRead };
+      return this.#readMine(shard as number, reader, groupLimits.fillChunkBytes);
     });
     messages.handle(markCall, (_from, argument) => {
       const [shard, epoch, sequence] = numbers(argument, 3);
@@ -74,18 +82,27 @@ export class ShardFiller {
     this.#trusted = shards;
   }
 
-  /** Fetches one chunk, up to the end of an epoch; false: the donor has no more up to there. */
+  /**
+   * Fetches one chunk, up to the end of an epoch; false: the donor has no more up to there. All
+   * pieces of sessions are one chunk, unless it `mayGoOn` no longer or the donor has gone on.
+   */
   async follow(
     { shard, donor }: Fill,
     mine: Place,
     epochMax: number,
     signal: AbortSignal,
+    mayGoOn: () => boolean,
   ): Promise<boolean> {
     this.#requireRoom(shard);
-    const chunk = await this.#readDonor(shard, donor, mine, signal);
-    const records = recordsThrough(chunk, epochMax);
-    if (records.byteLength > 0) await this.#core.appendLog(shard, records);
-    return records.byteLength > 0;
+    const local: WhileLocal = (work) => work;
+    let at = readerAt(mine);
+    let next = await this.#fetchChunk(shard, donor, at, signal, local, epochMax);
+    if (next === null) return false;
+    while (next !== null && isAmid(next) && !hasBegunAnew(at, next) && mayGoOn()) {
+      at = next;
+      next = await this.#fetchChunk(shard, donor, at, signal, local, epochMax);
+    }
+    return true;
   }
 
   /**
@@ -115,10 +132,10 @@ export class ShardFiller {
     const isOpenEnded = through === Infinity;
     let end = isOpenEnded ? await this.#donorEnd(shard, donor, signal) : null;
     let left = Infinity;
-    for (let place: Place | null = common; place !== null;) {
+    for (let at: Reader | null = readerAt(common); at !== null;) {
       this.#requireRoom(shard);
-      place = await this.#fetchChunk(shard, donor, place, signal, local, through);
-      if (place === null || end === null || isBefore(place, end)) continue;
+      at = await this.#fetchChunk(shard, donor, at, signal, local, through);
+      if (at === null || end === null || isBefore(reached(at), end)) continue;
       const now = await this.#donorEnd(shard, donor, signal);
       const more = now.epoch === end.epoch ? now.sequence - end.sequence : now.sequence + 1;
       if (more > left * groupLimits.fillShrink) return;
@@ -146,36 +163,39 @@ export class ShardFiller {
    */
   async fillEnd({ shard, donor }: Fill, mine: Place, signal: AbortSignal): Promise<void> {
     const { epoch } = mine;
-    for (let place: Place | null = mine; place !== null;) {
-      place = await this.#fetchChunk(shard, donor, place, signal, (work) => work, epoch);
+    for (let at: Reader | null = readerAt(mine); at !== null;) {
+      at = await this.#fetchChunk(shard, donor, at, signal, (work) => work, epoch);
     }
   }
 
-  /** Returns where the chunk ended; null: the donor has no more, up to the epoch `through`. */
+  /** Returns where to go on; null: the donor has no more, up to the epoch `through`. */
   async #fetchChunk(
     shard: number,
     donor: number,
-    place: Place,
+    at: Reader,
     signal: AbortSignal,
     local: WhileLocal,
     through = Infinity,
-  ): Promise<Place | null> {
-    const chunk = recordsThrough(await this.#readDonor(shard, donor, place, signal), through);
+  ): Promise<Reader | null> {
+    const chunk = recordsThrough(await this.#readDonor(shard, donor, at, signal), through);
     const last = lastHead(chunk);
     if (last === null) {
       return null;
     }
     await local(this.#core.appendLog(shard, chunk));
-    return { epoch: last.epoch, sequence: last.sequence };
+    const { epoch, sequence, version } = last;
+    return isSessionsPiece(last)
+      ? { ...at, sessions: [epoch, sequence, version] }
+      : readerAt({ epoch, sequence });
   }
 
   async #readDonor(
     shard: number,
     donor: number,
-    { epoch, sequence }: Place,
+    { epoch, sequence, sessions }: Reader,
     signal: AbortSignal,
   ): Promise<Buffer> {
-    const argument = [shard, epoch, sequence];
+    const argument = [shard, epoch, sequence, ...sessions];
     const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
     const chunk = await this.#messages.call(donor, readLogCall, argument, options);
     if (chunk === null) {
@@ -252,26 +272,53 @@ export class ShardFiller {
   }
 
   async #myMark(shard: number, place: Place): Promise<Mark | null> {
-    const bytes = await this.#readMine(shard, place, markBytes);
+    const at = readerAt(place);
+    let bytes = await this.#readMine(shard, at, markBytes);
     if (bytes === null || bytes.byteLength === 0) {
       return null;
     }
-    const head = readHead(bytes, 0);
+    let head = readHead(bytes, 0);
+    if (isSessionsPiece(head)) {
+      // It stands before the record that is asked for.
+      const sessions: SessionsRead = [head.epoch, head.sequence, allEntries];
+      bytes = await this.#readMine(shard, { ...at, sessions }, markBytes);
+      if (bytes === null || bytes.byteLength === 0) return null;
+      head = readHead(bytes, 0);
+    }
     return { epoch: head.epoch, sequence: head.sequence, crc: head.crc };
   }
 
   /** Whole records after a place; a single one may be larger than what is asked for. */
-  async #readMine(shard: number, place: Place, bytes: number): Promise<Buffer | null> {
-    const { epoch, sequence } = place;
+  async #readMine(shard: number, at: Reader, bytes: number): Promise<Buffer | null> {
+    const { epoch, sequence, sessions } = at;
     try {
-      return await this.#core.readLog(shard, epoch, sequence, bytes);
+      return await this.#core.readLog(shard, epoch, sequence, bytes, sessions);
     } catch (caught) {
       if (isFreshetError(caught, 'OVERLOADED')) {
-        return this.#core.readLog(shard, epoch, sequence, groupLimits.logReadBytes);
+        return this.#core.readLog(shard, epoch, sequence, groupLimits.logReadBytes, sessions);
       }
       throw caught;
     }
   }
+}
+
+function readerAt({ epoch, sequence }: Place): Reader {
+  return { epoch, sequence, sessions: noSessions };
+}
+
+function isAmid({ sessions }: Reader): boolean {
+  return sessions[2] > 0;
+}
+
+/** The donor's last record, to which the sessions belong, is another one than it was. */
+function hasBegunAnew(from: Reader, to: Reader): boolean {
+  const [epoch, sequence] = from.sessions;
+  return isAmid(from) && (to.sessions[0] !== epoch || to.sessions[1] !== sequence);
+}
+
+/** Who has come to the sessions lacks but the last record of what the donor had then. */
+function reached({ epoch, sequence, sessions }: Reader): Place {
+  return sessions[2] > 0 ? { epoch: sessions[0], sequence: sessions[1] } : { epoch, sequence };
 }
 
 function isBefore(a: Place, b: Place): boolean {

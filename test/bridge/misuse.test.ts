@@ -67,7 +67,10 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
     [misuse('get', handle, 1, 'k', 4), 'get: point must be a whole number from 0 to 3'],
     [misuse('scan', handle, { shard: 1, kind: 'all' }, 1), "scan: options.kind must be 'versions'"],
     [misuse('crc32c', 'text'), 'crc32c: bytes must be a Uint8Array'],
-    [misuse('readLog', handle, 1, 1, NaN, 100, 1), 'readLog: sequence must be a whole number'],
+    [
+      misuse('readLog', handle, 1, 1, NaN, 0, -1, 0, 100, 1),
+      'readLog: sequence must be a whole number',
+    ],
     [misuse('cutBack', handle, 1, 1, 0.5, 1), 'cutBack: sequence must be a whole number'],
   ])('%#', (call, message) => {
     expect(call).toThrow(TypeError);

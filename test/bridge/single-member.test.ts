@@ -280,7 +280,7 @@ describe('a persistent shard of one member', () => {
     open.push(second);
     await second.openShard(1, true);
     const records = await first.result((token) =>
-      first.addon.readLog(first.handle, 1, 0, -1, 1 << 20, token),
+      first.addon.readLog(first.handle, 1, 0, -1, 0, -1, 0, 1 << 20, token),
     );
     expect(records?.length).toBeGreaterThan(20 * 64);
     await second.result((token) =>

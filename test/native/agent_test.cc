@@ -324,7 +324,8 @@ void fill_from_longest(MemberGroup& group) {
          at = group[i].state().last) {
       const Token read = group[longest].next_token();
       Member& from = group[longest].member();
-      EXPECT(is_ok(group[longest].finish(from.read_log(kGroupShard, at, 1 << 20, read), read)));
+      const Status asked = from.read_log(kGroupShard, at, {}, 1 << 20, read);
+      EXPECT(is_ok(group[longest].finish(asked, read)));
       const auto records = from.take_result(read);
       EXPECT(records.has_value() && !records->empty());
       if (!records || records->empty()) return;

@@ -1,5 +1,6 @@
 #include "native/core/session_table.h"
 
+#include <utility>
 #include <vector>
 
 #include "test/native/support/test.h"
@@ -19,6 +20,20 @@ Seen look(const SessionTable& table, uint64_t session, uint64_t request,
 
 void record(SessionTable& table, uint64_t session, uint64_t request, uint64_t lowest = 1) {
   table.record({session, request, lowest}, {.version = session * 1000 + request});
+}
+
+// Gives `to`, which is empty, all of a table. Returns how many pieces that took.
+size_t copy_in_pieces(const SessionTable& table, size_t size_max, SessionTable& to) {
+  size_t pieces = 0;
+  for (size_t entries = 0; pieces == 0 || entries < table.entries(); pieces++) {
+    const size_t before = entries;
+    const std::vector<std::byte> piece = table.encode(entries, size_max);
+    EXPECT(piece.size() <= size_max);
+    EXPECT(entries > before || table.entries() == 0);
+    EXPECT_EQ(SessionTable::begins(piece), pieces == 0);
+    EXPECT(to.add(piece));
+  }
+  return pieces;
 }
 
 TEST(a_table_grows_with_its_sessions_and_keeps_them_apart) {
@@ -109,8 +124,9 @@ TEST(a_table_is_read_back_as_it_was) {
   }
   SessionTable copy(3, 4);
   record(copy, 77, 1);
-  const std::vector<std::byte> bytes = table.encode();
-  EXPECT(copy.decode(bytes));
+  SessionTable fresh(3, 4);
+  EXPECT_EQ(copy_in_pieces(table, SIZE_MAX, fresh), size_t{1});
+  copy.take(std::move(fresh));
   EXPECT_EQ(copy.digest(), table.digest());
   for (SessionTable* one : {&table, &copy}) {
     EXPECT(look(*one, 8, 8) == Seen::kRepeat);
@@ -121,19 +137,56 @@ TEST(a_table_is_read_back_as_it_was) {
     record(*one, 7, 20);
   }
   EXPECT_EQ(copy.digest(), table.digest());
-  EXPECT(SessionTable(3, 4).decode(SessionTable(3, 4).encode()));
+  SessionTable none(3, 4);
+  EXPECT_EQ(copy_in_pieces(SessionTable(3, 4), SIZE_MAX, none), size_t{1});
+  EXPECT(none.empty());
 }
 
-TEST(what_is_no_table_is_refused_and_changes_nothing) {
+TEST(a_table_goes_in_pieces_of_any_size) {
   SessionTable table(3, 4);
   for (uint64_t session = 1; session <= 9; session++) record(table, session, session);
-  const uint64_t before = table.digest();
-  std::vector<std::byte> bytes = table.encode();
-  for (size_t size = 0; size < bytes.size(); size++)
-    EXPECT(!table.decode(Bytes(bytes).first(size)));
-  EXPECT(!SessionTable(2, 4).decode(bytes));
-  EXPECT(!SessionTable(3, 2).decode(bytes));
-  bytes[16 + 8] = std::byte{0xFF};  // more answers than there are
-  EXPECT(!table.decode(bytes));
-  EXPECT_EQ(table.digest(), before);
+  record(table, 9, 20);
+  size_t entries = 0;
+  const size_t none = table.encode(entries, SessionTable::kPieceMin).size();
+  EXPECT_EQ(none, SessionTable::kPieceMin);
+  EXPECT_EQ(entries, size_t{0});
+  const size_t largest = 8 * (SessionTable::kSessionWords + 2 * SessionTable::kAnswerWords);
+  for (size_t size = none + largest; size < 60 * 8; size++) {
+    SessionTable copy(3, 4);
+    (void)copy_in_pieces(table, size, copy);
+    EXPECT_EQ(copy.digest(), table.digest());
+  }
+}
+
+TEST(what_is_no_piece_is_refused) {
+  SessionTable table(3, 4);
+  for (uint64_t session = 1; session <= 9; session++) record(table, session, session);
+  size_t entries = 0;
+  std::vector<std::byte> bytes = table.encode(entries, SIZE_MAX);
+  EXPECT_EQ(entries, table.entries());
+  const auto takes = [](Bytes piece, size_t sessions_max = 3, size_t evicted_max = 4) {
+    return SessionTable(sessions_max, evicted_max).add(piece);
+  };
+  EXPECT(takes(bytes));
+  for (size_t size = 0; size < bytes.size(); size++) EXPECT(!takes(Bytes(bytes).first(size)));
+  EXPECT(!takes(bytes, 2, 4));
+  EXPECT(!takes(bytes, 3, 2));
+  SessionTable twice(9, 9);
+  EXPECT(twice.add(bytes));
+  EXPECT(!twice.add(bytes));       // does not go on from it
+  bytes[4 * 8] = std::byte{0xFF};  // more answers than there are
+  EXPECT(!takes(bytes));
+}
+
+TEST(a_table_as_large_as_it_gets_goes_in_bounded_pieces) {
+  SessionTable table;
+  for (uint64_t session = 1; session <= kSessionsMax; session++) {
+    for (uint64_t request = 1; request <= kSessionWindow; request++)
+      record(table, session, request);
+  }
+  const size_t pieces_min = kSessionsMax * kSessionWindow * 32 / kCopySlice;
+  SessionTable copy;
+  const size_t pieces = copy_in_pieces(table, kCopySlice, copy);
+  EXPECT_EQ(copy.digest(), table.digest());
+  EXPECT(pieces >= pieces_min && pieces < 2 * pieces_min);
 }

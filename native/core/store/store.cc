@@ -65,8 +65,9 @@ Status Store::cut_back(LogPosition position) {
   return status;
 }
 
-Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last) {
-  return impl_->read_log(after, out, used, last);
+Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
+                       SessionsRead* sessions) {
+  return impl_->read_log(after, out, used, last, sessions);
 }
 
 Status Store::subscribe(uint64_t id, std::string_view prefix, Version from,

@@ -79,6 +79,9 @@ struct Checkpoint {
   uint64_t digest = 0;
 };
 
+// What the last record of a volatile store is given with takes at least this, and may take no more.
+inline constexpr size_t kSessionsSizeMin = padded(sizeof(RecordHeader) + 32);
+
 // Which version of a key a read asks for.
 struct ReadPoint {
   enum class Kind : uint8_t { kNewest, kAtVersion, kExactVersion, kAtTime };
@@ -182,10 +185,20 @@ class Store {
   // subscribes, with all of it synced. Persistent stores only. kCold: not all of it is in memory.
   // The files stay as they are: recover_log() with `cut_after` cuts both, into a fresh store.
   Status cut_back(LogPosition position);
+  // How far a reader has come with the sessions of a volatile store.
+  struct SessionsRead {
+    LogPosition position;  // of the last record, which they belong to
+    uint64_t entries = 0;
+  };
   // Copies whole records after `after` in order into `out`, up to its size, without marks. Sets
   // `used` bytes (0: nothing follows) and `last`. kCold: they must be read from disk (see
   // LogReader); kOverloaded: not even the first fits.
-  Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+  // What a volatile store gives ends with its sessions. They go with the last record or, if
+  // `sessions` is given and they do not fit, in pieces before it: `last` stays as it was then, and
+  // `sessions` moves. Who gives it back unchanged goes on from there, or, where the last record is
+  // another one by then, from the first piece.
+  Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
+                  SessionsRead* sessions = nullptr);
 
   // --- subscriptions ---------------------------------------------------------------------------
 

@@ -88,6 +88,7 @@ void Store::Impl::abandon_large(Rank sender) {
 Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large) {
   const RecordHeader& incoming = record.header();
   FRESHET_CHECK_VALUES((LogPosition{epoch, sequence} > last_position), epoch, sequence);
+  incoming_.reset();  // nobody fills it any more
 
   const SessionStamp session = record.session();
   if (session.session != 0) {

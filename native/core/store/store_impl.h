@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +35,8 @@ struct RefusedAnswer {
 };
 static_assert(sizeof(RefusedAnswer) == 16);
 
-// Of the control that carries the sessions of a volatile shard to a member that is filled.
+// Of the controls that carry the sessions of a volatile shard to a member that is filled. The
+// header of one that others follow has as `version` how many entries there are up to its end.
 inline constexpr std::string_view kSessionsKey = "sessions";
 
 class Store::Impl final : public Subscriptions::Source {
@@ -65,7 +67,8 @@ class Store::Impl final : public Subscriptions::Source {
   bool has_room_for(uint64_t segment) const;
   bool bring_back(uint64_t segment, MappedBlock block, size_t used);
   DurableAt synced_end() const { return {synced_.segment, synced_.offset}; }
-  Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+  Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
+                  SessionsRead* sessions);
 
   // store_restore.cc
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
@@ -133,10 +136,6 @@ class Store::Impl final : public Subscriptions::Source {
   RecordHeader& place(const RecordView& record, Large* large, Location& location);
   void add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
   void note_logged(const RecordHeader& header);
-  std::vector<std::byte> sessions_record() const;
-  bool give_sessions(std::vector<std::byte>& sessions, MutableBytes out, size_t& used,
-                     LogPosition& last) const;
-  Status restore_sessions(const RecordView& record);
   void append_refused(const SessionStamp& session, Status status, const KeyEntry* entry,
                       Epoch epoch, Sequence sequence, ShardId shard);
 
@@ -157,9 +156,14 @@ class Store::Impl final : public Subscriptions::Source {
   void seal_head();
   void drop_cold_memory();
   bool find_in_memory(LogPosition after, uint32_t& segment, size_t& offset) const;
-  Status read_log_volatile(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+  Status read_log_volatile(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
+                           SessionsRead* sessions);
+  bool give_end(const RecordView* end, MutableBytes out, size_t& used, LogPosition& last,
+                SessionsRead* sessions) const;
+  std::vector<std::byte> sessions_record(size_t& entries, size_t size_max, bool ends) const;
 
   // store_restore.cc
+  Status restore_sessions(const RecordView& record);
   Status restore_version(const RecordView& record, Location location);
   void begin_restored(uint32_t segment, size_t payload);
   Location place_restored(const RecordView& record, std::optional<DurableAt> durable);
@@ -220,6 +224,10 @@ class Store::Impl final : public Subscriptions::Source {
   // Rebuilding: where the next segment's records are read to, or that they are not kept.
   std::optional<uint32_t> room_of_;
   SegmentList::Staged room_;
+
+  // Rebuilding a volatile store: the pieces of the sessions at a position that are here.
+  std::unique_ptr<SessionTable> incoming_;
+  LogPosition incoming_position_;
 
   // The cleaner.
   Segment* victim_ = nullptr;

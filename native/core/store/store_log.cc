@@ -11,6 +11,9 @@ namespace freshet {
 namespace {
 
 constexpr size_t kMarkSize = sizeof(RecordHeader);
+constexpr size_t kSessionsHead = sizeof(RecordHeader) + kSessionsKey.size();
+static_assert(kSessionsHead + SessionTable::kPieceMin <= kSessionsSizeMin);
+static_assert(kSessionsSizeMin + SessionTable::kEntryMax <= kCopySlice, "one fits a slice");
 
 size_t index_size(size_t entries) {
   return padded(sizeof(RecordHeader) + entries * sizeof(IndexEntry));
@@ -195,11 +198,12 @@ bool Store::Impl::find_in_memory(LogPosition after, uint32_t& id, size_t& offset
   return true;
 }
 
-Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last) {
+Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
+                             SessionsRead* sessions) {
   used = 0;
   last = after;
   if (after >= last_position) return Status::kOk;
-  if (is_volatile()) return read_log_volatile(after, out, used, last);
+  if (is_volatile()) return read_log_volatile(after, out, used, last, sessions);
 
   uint32_t id = read_hint_segment_;
   size_t offset = read_hint_offset_;
@@ -233,20 +237,21 @@ Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, 
   return segments_.at(id).memory == nullptr ? Status::kCold : Status::kOverloaded;
 }
 
-// Volatile stores give what they retain: controls that are in force, and versions of keys. The
-// sessions go with the last of it: whoever has that is asked for nothing more. Where there are none
-// they go all the same, as they bring who is filled to the very place where this history ends.
+// Volatile stores give what they retain: controls that are in force, and versions of keys; the last
+// of it together with the end of the sessions.
 Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_t& used,
-                                      LogPosition& last) {
-  std::vector<std::byte> sessions;
+                                      LogPosition& last, SessionsRead* sessions) {
+  std::optional<RecordView> end;
   const auto give = [&](const RecordView& record) {
-    const RecordHeader& header = record.header();
-    const bool is_last = LogPosition{header.epoch, header.sequence} == last_position;
-    if (is_last && sessions.empty()) sessions = sessions_record();
-    if (used + record.size() + (is_last ? sessions.size() : 0) > out.size()) return false;
+    const LogPosition position{record.header().epoch, record.header().sequence};
+    if (position == last_position) {
+      end = record;
+      return true;
+    }
+    if (used + record.size() > out.size()) return false;
     std::memcpy(out.data() + used, record.start(), record.size());
     used += record.size();
-    last = {record.header().epoch, record.header().sequence};
+    last = position;
     return true;
   };
   auto control = controls_.begin();
@@ -268,20 +273,59 @@ Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_
   }
   for (; !full && control != controls_.end(); control++)
     full = !give(RecordView(control->bytes.data()));
-  if (!full) full = !give_sessions(sessions, out, used, last);
+  if (!full) full = !give_end(end ? &*end : nullptr, out, used, last, sessions);
   read_hint_ = last;
-  read_hint_offset_ = version;
+  // A last record that has not been given yet has the newest version, or none.
+  read_hint_offset_ = last == last_position ? version : std::min(version, newest_version());
   return full && used == 0 ? Status::kOverloaded : Status::kOk;
 }
 
-bool Store::Impl::give_sessions(std::vector<std::byte>& sessions, MutableBytes out, size_t& used,
-                                LogPosition& last) const {
-  if (sessions.empty()) sessions = sessions_record();
-  if (used + sessions.size() > out.size()) return false;
-  std::memcpy(out.data() + used, sessions.data(), sessions.size());
-  used += sessions.size();
-  last = last_position;
+// The last record, null if it is not retained, with what is left of the sessions: whoever has it is
+// asked for nothing more. Without a record they bring who is filled to where this history ends. As
+// long as both do not fit, pieces of the sessions alone.
+bool Store::Impl::give_end(const RecordView* end, MutableBytes out, size_t& used, LogPosition& last,
+                           SessionsRead* sessions) const {
+  const size_t end_size = end == nullptr ? 0 : end->size();
+  const size_t room = out.size() - used;
+  const bool goes_on = sessions != nullptr && sessions->position == last_position;
+  const size_t from = goes_on ? std::min<size_t>(sessions->entries, sessions_.entries()) : 0;
+  size_t entries = from;
+  std::vector<std::byte> piece;
+  if (room >= end_size + kSessionsSizeMin) piece = sessions_record(entries, room - end_size, true);
+  if (!piece.empty() && entries == sessions_.entries()) {
+    if (end != nullptr) std::memcpy(out.data() + used, end->start(), end_size);
+    last = last_position;
+    used += end_size;
+  } else {
+    // A reader tells a piece from records by what comes last.
+    if (sessions == nullptr || used > 0 || room < kSessionsSizeMin) return false;
+    entries = from;
+    piece = sessions_record(entries, room, false);
+    if (entries == from) return false;
+  }
+  if (sessions != nullptr) *sessions = {last_position, entries};
+  std::memcpy(out.data() + used, piece.data(), piece.size());
+  used += piece.size();
   return true;
+}
+
+// What follows the first `entries` of the sessions, which it moves on, in at most `size_max` bytes.
+std::vector<std::byte> Store::Impl::sessions_record(size_t& entries, size_t size_max,
+                                                    bool ends) const {
+  const size_t room = size_max / kRecordAlignment * kRecordAlignment - kSessionsHead;
+  const std::vector<std::byte> table = sessions_.encode(entries, room);
+  Change change;
+  change.kind = RecordKind::kControl;
+  change.key = std::as_bytes(std::span(kSessionsKey));
+  change.value = table;
+  std::vector<std::byte> record(padded(record_length(change)));
+  encode_record(change, config.shard, last_position.epoch, record.data());
+  auto& header = *reinterpret_cast<RecordHeader*>(record.data());
+  header.sequence = last_position.sequence;
+  header.version = ends ? 0 : entries;
+  header.time = time_now();
+  seal_header(header);
+  return record;
 }
 
 }  // namespace freshet

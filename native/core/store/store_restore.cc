@@ -69,31 +69,28 @@ void Store::Impl::end_restore() {
   room_of_.reset();
 }
 
-// The sessions of a volatile shard, up to its last record: what is retained does not tell them all.
-std::vector<std::byte> Store::Impl::sessions_record() const {
-  const std::vector<std::byte> table = sessions_.encode();
-  Change change;
-  change.kind = RecordKind::kControl;
-  change.key = std::as_bytes(std::span(kSessionsKey));
-  change.value = table;
-  std::vector<std::byte> record(padded(record_length(change)));
-  encode_record(change, config.shard, last_position.epoch, record.data());
-  auto& header = *reinterpret_cast<RecordHeader*>(record.data());
-  header.sequence = last_position.sequence;
-  header.time = time_now();
-  seal_header(header);
-  return record;
-}
-
-// Comes behind the last record that is given, at its place or, where that left nothing, after it.
+// The last piece comes behind the last record that is given, at its place or, where that left
+// nothing, after it; those before it change nothing yet.
 Status Store::Impl::restore_sessions(const RecordView& record) {
   const RecordHeader& header = record.header();
   const LogPosition position{header.epoch, header.sequence};
   if (config.persistent || header.shard != config.shard || position < last_position)
     return Status::kInvalidArgument;
   if (!is_well_formed({record.start(), record.size()}) || !header_crc_matches(header) ||
-      !payload_crc_matches(record) || !sessions_.decode(record.value()))
+      !payload_crc_matches(record))
     return Status::kLogCorrupt;
+  if (SessionTable::begins(record.value())) {
+    incoming_ = std::make_unique<SessionTable>();
+    incoming_position_ = position;
+  }
+  if (incoming_ == nullptr || incoming_position_ != position) return Status::kInvalidArgument;
+  if (!incoming_->add(record.value())) {
+    incoming_.reset();
+    return Status::kLogCorrupt;
+  }
+  if (header.version != 0) return Status::kOk;
+  sessions_.take(std::move(*incoming_));
+  incoming_.reset();
   last_position = position;
   session_count_.store(sessions_.count(), std::memory_order_relaxed);
   return Status::kOk;

@@ -147,9 +147,10 @@ bool ViewProcess::copy_from(ViewProcess& donor, ShardId shard, Epoch before) {
   Store& to = *host(shard).store;
   std::vector<std::byte> buffer(kFillBuffer);
   LogPosition after = to.last_position();
+  Store::SessionsRead sessions;
   for (;;) {
     size_t used = 0;
-    if (from.read_log(after, buffer, used, after) != Status::kOk) return false;
+    if (from.read_log(after, buffer, used, after, &sessions) != Status::kOk) return false;
     if (used == 0) return true;
     for (size_t at = 0; at < used;) {
       const RecordView record(buffer.data() + at);

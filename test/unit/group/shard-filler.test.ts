@@ -116,6 +116,7 @@ function history(epochs: readonly [number, number][], crc = 1): Mark[] {
 describe('following a shard', () => {
   const { signal } = new AbortController();
   const from = { shard: 1, donor: 2 };
+  const yes = (): boolean => true;
 
   test('takes what comes next, up to the end of an epoch', async () => {
     const donor = new ListLog(
@@ -127,9 +128,9 @@ describe('following a shard', () => {
     );
     const mine = new ListLog(history([[1, 2]]));
     const filler = fillerOf(mine, donor);
-    expect(await filler.follow(from, { epoch: 1, sequence: 3 }, 2, signal)).toBe(true);
+    expect(await filler.follow(from, { epoch: 1, sequence: 3 }, 2, signal, yes)).toBe(true);
     expect(mine.records).toEqual(donor.records.slice(0, 9));
-    expect(await filler.follow(from, { epoch: 2, sequence: 9 }, 2, signal)).toBe(false);
+    expect(await filler.follow(from, { epoch: 2, sequence: 9 }, 2, signal, yes)).toBe(false);
     expect(mine.records).toHaveLength(9);
   });
 
