@@ -283,5 +283,21 @@ TEST(pieces_that_do_not_follow_one_another_are_not_taken) {
   EXPECT(take(copy, bytes) == Status::kInvalidArgument);
 }
 
+TEST(a_session_that_came_back_after_it_was_forgotten_does_not_stop_who_is_filled) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1, 1);
+  Change change = put_of(1, "/first", "v");
+  change.session = {uint64_t{1} << 40, 1, 1};
+  EXPECT_EQ(feed.apply(change).version, Version{1});
+  put_in_sessions(feed, kSessionsMax + kEvictedSessionsMax + 1, 1);
+  change.key = bytes_of("/second");
+  EXPECT(feed.apply(change).version > Version{1});
+  Store copy({.shard = 1});
+  Filler filler(copy);
+  filler.take_all(store, kCopySlice);
+  EXPECT_EQ(copy.newest_version(), store.newest_version());
+}
+
 }  // namespace
 }  // namespace freshet::test

@@ -150,7 +150,10 @@ Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> d
       answer.version = refused.previous_version_of_key;
       answer.status = static_cast<Status>(refused.status);
     }
-    sessions_.record(session, answer);
+    // A volatile donor forgot a session that another change with its id is retained from.
+    SessionAnswer known;
+    if (config.persistent || sessions_.look_up(session, known) == SessionTable::Seen::kNew)
+      sessions_.record(session, answer);
     session_count_.store(sessions_.count(), std::memory_order_relaxed);
   }
   if (header.kind == RecordKind::kControl) take_control(record, control);
