@@ -134,7 +134,9 @@ Status LogWalk::walk_segment(LogTaker& taker, End& end) {
 // The log ends at (segment_, offset_), in the segment at `index`: is that where it may end?
 Status LogWalk::settle(size_t index, bool stopped) {
   const LogPlace place{segment_, offset_};
-  Status status = look_behind(offset_);
+  // Anew, without the store's room: what lies behind the end would only fill its pages.
+  Status status = open_segment(place.segment);
+  if (is_ok(status)) status = look_behind(place.offset);
   for (size_t later = index + 1; is_ok(status) && later < segments_.size(); later++) {
     has_tail_ = true;
     status = open_segment(segments_[later]);

@@ -45,14 +45,16 @@ void SimulatedContent::write(uint64_t offset, Bytes bytes) {
 }
 
 void SimulatedContent::read(uint64_t offset, MutableBytes out) const {
-  while (!out.empty()) {
-    const uint64_t in_page = offset % kPage;
-    const size_t count = std::min<size_t>(out.size(), kPage - in_page);
-    const auto found = pages_.find(offset / kPage);
-    if (found == pages_.end()) {
-      std::memset(out.data(), 0, count);
+  for (auto page = pages_.lower_bound(offset / kPage); !out.empty();) {
+    const uint64_t begin = page == pages_.end() ? UINT64_MAX : page->first * kPage;
+    const uint64_t in_page = begin <= offset ? offset - begin : 0;
+    const uint64_t rest = begin <= offset ? kPage - in_page : begin - offset;
+    const size_t count = std::min<size_t>(out.size(), rest);
+    if (begin <= offset) {
+      std::memcpy(out.data(), page->second->now.data() + in_page, count);
+      ++page;
     } else {
-      std::memcpy(out.data(), found->second->now.data() + in_page, count);
+      std::memset(out.data(), 0, count);
     }
     offset += count;
     out = out.subspan(count);
