@@ -127,11 +127,10 @@ void ShardHost::begin_next() {
       before->confirm(out_);
       answer_held();
       before->take_back([this](const Change& change, Ack ack, Token token, bool large) {
-        const Status status = replica_->submit(change, ack, token);
-        const bool reads = is_ok(status) && padded(record_length(change)) > replica_->inline_max();
-        if (large && !reads) out_.released.push_back(token);
-        if (is_ok(status) || ack == Ack::kNone) return;
-        out_.completions.push_back({token, status, 0, 0, 0, 0});
+        const Status status = give(change, ack, token, large);
+        if (is_ok(status)) return;
+        if (large) release(token);
+        if (ack != Ack::kNone) out_.completions.push_back({token, status, 0, 0, 0, 0});
       });
     }
     before->stop(Status::kShardStopped, out_);
@@ -229,13 +228,33 @@ Status ShardHost::try_submit(const SubmitCommand& command) {
   if (view_.persistent() && is_refused(command.kind, disk_room_)) return Status::kDiskFull;
   const Status admitted = store_->admission();
   if (!is_ok(admitted)) return admitted;
-  const Change change = command.change();
-  const Status status = replica_->submit(change, command.ack, command.token);
   dirty = true;
+  return give(command.change(), command.ack, command.token, command.borrows);
+}
+
+// A value that the replica reads until it releases it is kept here, unless it `stays` where it
+// lies: a command's is gone after this pass, and what an ended epoch had in its ring with that.
+Status ShardHost::give(Change change, Ack ack, Token token, bool stays) {
+  const bool reads = padded(record_length(change)) > replica_->inline_max();
+  const bool keeps = reads && !stays;
+  if (keeps) {
+    kept_.push_back({token, {change.value.begin(), change.value.end()}});
+    change.value = kept_.back().value;
+  }
+  const Status status = replica_->submit(change, ack, token);
+  if (keeps && !is_ok(status)) kept_.pop_back();
   // Of what was copied at once the replica says nothing more.
-  if (is_ok(status) && command.borrows && padded(record_length(change)) <= replica_->inline_max())
-    context_.rows.push(make_row(RowKind::kReleased, command.token));
+  if (stays && !reads && is_ok(status)) release(token);
   return status;
+}
+
+void ShardHost::release(Token token) {
+  const auto kept = std::ranges::find(kept_, token, &Kept::token);
+  if (kept == kept_.end()) {
+    context_.rows.push(make_row(RowKind::kReleased, token));
+  } else {
+    kept_.erase(kept);
+  }
 }
 
 void ShardHost::refuse(const SubmitCommand& command, Status reason) {
@@ -313,7 +332,7 @@ void ShardHost::hand_on() {
   for (const RegionWrite& write : out_.writes)
     context_.transport.write(write.peer, write.region, write.offset, write.bytes, write.stable);
   answer();
-  for (Token token : out_.released) context_.rows.push(make_row(RowKind::kReleased, token));
+  for (const Token token : out_.released) release(token);
   out_.clear();
 }
 

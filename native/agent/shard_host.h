@@ -137,6 +137,10 @@ class ShardHost {
     std::vector<std::byte> command;
     Nanos until;
   };
+  struct Kept {
+    Token token;
+    std::vector<std::byte> value;
+  };
 
   std::unique_ptr<ShardReplica> make_replica(const EpochOptions& options);
   void grant(ShardReplica& replica);
@@ -145,6 +149,8 @@ class ShardHost {
   bool is_changing() const;
   bool are_enough(size_t members) const { return members >= rules_.members_min; }
   Status try_submit(const SubmitCommand& command);
+  Status give(Change change, Ack ack, Token token, bool stays);
+  void release(Token token);
   Status not_running() const;
   void refuse(const SubmitCommand& command, Status reason);
   int retry_deferred(Nanos now);
@@ -168,6 +174,7 @@ class ShardHost {
   std::vector<Completion> held_;
   std::deque<Deferred> deferred_;
   size_t deferred_bytes_ = 0;
+  std::deque<Kept> kept_;  // values that a replica reads and nobody else keeps; oldest first
   Nanos lag_patience_ = 0;
   std::vector<Lag> lags_;
   DiskRoom disk_room_ = DiskRoom::kEnough;

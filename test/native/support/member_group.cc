@@ -150,13 +150,14 @@ Status TestMember::open_shard(bool persistent) {
   return finish(member_->open_shard(kGroupShard, persistent, size_t{256} << 20, token), token);
 }
 
-Status TestMember::prepare_epoch(Epoch epoch, const std::vector<NodeId>& members) {
+Status TestMember::prepare_epoch(Epoch epoch, const std::vector<NodeId>& members,
+                                 size_t ring_size) {
   EpochOptions options;
   options.shard = kGroupShard;
   options.epoch = epoch;
   options.members = members;
   for (Rank rank = 0; rank < members.size(); rank++) options.senders.push_back(rank);
-  options.ring_size = kGroupRing;
+  options.ring_size = ring_size;
   const Token token = next_token();
   return finish(member_->prepare_epoch(options, token), token);
 }
@@ -237,10 +238,10 @@ void MemberGroup::open() {
   for (auto& one : members_) EXPECT(is_ok(one->open_shard(persistent_)));
 }
 
-void MemberGroup::start(Epoch epoch) {
+void MemberGroup::start(Epoch epoch, size_t ring_size) {
   std::vector<NodeId> nodes;
   for (auto& one : members_) nodes.push_back(one->node());
-  for (auto& one : members_) EXPECT(is_ok(one->prepare_epoch(epoch, nodes)));
+  for (auto& one : members_) EXPECT(is_ok(one->prepare_epoch(epoch, nodes, ring_size)));
   for (auto& one : members_) {
     const Token token = one->next_token();
     EXPECT(is_ok(one->finish(one->member().start_epoch(kGroupShard, epoch, token), token)));

@@ -71,7 +71,8 @@ class TestMember {
   bool is_answered(Token token) const { return answers.contains(token); }
 
   Status open_shard(bool persistent);
-  Status prepare_epoch(Epoch epoch, const std::vector<NodeId>& members);
+  Status prepare_epoch(Epoch epoch, const std::vector<NodeId>& members,
+                       size_t ring_size = kGroupRing);
   ShardState state();
   // The newest value of a key or the record of a version, read on this thread; empty: none.
   std::string newest(const std::string& key);
@@ -112,7 +113,7 @@ class MemberGroup {
   // Opens members and shard, connects everyone.
   void open();
   // Prepares everywhere, then starts everywhere.
-  void start(Epoch epoch);
+  void start(Epoch epoch, size_t ring_size = kGroupRing);
   void make_pool();
   void close();
   TestMember& operator[](size_t index) { return *members_[index]; }
