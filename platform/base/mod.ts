@@ -56,6 +56,7 @@ export type {
 } from './request.ts';
 export { checkStamp, RequestStamps } from './request-stamps.ts';
 export type { ScannedRecord, ScanRequest, ShardRef, ShardSource } from './scan.ts';
+export { SchemaCheck } from './schema-check.ts';
 export { compareText } from './text-order.ts';
 export type { Epoch, Micros, NodeId, ShardId, Version } from './units.ts';
 export { epoch, micros, nodeId, shardId, version } from './units.ts';

@@ -1,7 +1,7 @@
 import { decode as decodeMessagePack, encode as encodeMessagePack } from '@msgpack/msgpack';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { FreshetError, type SchemaKind } from '../base/mod.ts';
+import { FreshetError, SchemaCheck, type SchemaKind } from '../base/mod.ts';
 
 /** How values of one kind become bytes and back. */
 export interface Codec<T> {
@@ -15,6 +15,11 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T;
 }
 
+interface ValueCheck {
+  readonly schema: TSchema;
+  readonly values: SchemaCheck<TSchema>;
+}
+
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -22,19 +27,20 @@ const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
 export function json<S extends TSchema>(schema: S): Codec<NoInfer<Static<S>>>;
 export function json<T = unknown>(): Codec<T>;
 export function json(schema?: TSchema): Codec<unknown> {
+  const check = schema === undefined ? null : { schema, values: new SchemaCheck(schema) };
   return {
     kind: 'json',
     contentType: 'application/json',
     schema: schema ?? null,
     encode: (value) => {
-      checkAgainst(schema, value, 'to be written');
+      checkAgainst(check, value, 'to be written');
       const text = JSON.stringify(value) as string | undefined;
       if (text === undefined) {
         throw new FreshetError('INVALID_VALUE', 'A JSON value may not be undefined');
       }
       return utf8Encoder.encode(text);
     },
-    decode: (bytes) => checkAgainst(schema, parseJson(bytes), 'read'),
+    decode: (bytes) => checkAgainst(check, parseJson(bytes), 'read'),
   };
 }
 
@@ -94,9 +100,9 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-function checkAgainst(schema: TSchema | undefined, value: unknown, when: string): unknown {
-  if (schema === undefined || Value.Check(schema, value)) return value;
-  const first = Value.Errors(schema, value)[0];
+function checkAgainst(check: ValueCheck | null, value: unknown, when: string): unknown {
+  if (check === null || check.values.accepts(value)) return value;
+  const first = Value.Errors(check.schema, value)[0];
   const where =
     first?.instancePath === undefined || first.instancePath === '' ? '/' : first.instancePath;
   throw new FreshetError(

@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
-import { isFreshetError } from '../base/mod.ts';
+import { isFreshetError, SchemaCheck } from '../base/mod.ts';
 import { decodeView } from './view-codec.ts';
 import { layoutFromText } from './view-layout.ts';
 
@@ -153,15 +152,18 @@ export type Apart = GroupMessageOf<'prepare'>['apart'][number];
 export type Hello = GroupMessageOf<'hello'>;
 export type Report = GroupMessageOf<'report'>;
 
-const schemaOfType: ReadonlyMap<unknown, (typeof GroupMessageSchema.anyOf)[number]> = new Map(
-  GroupMessageSchema.anyOf.map((schema) => [schema.properties.type.const, schema] as const),
+type MessageSchema = (typeof GroupMessageSchema.anyOf)[number];
+
+const checkOfType: ReadonlyMap<unknown, SchemaCheck<MessageSchema>> = new Map(
+  GroupMessageSchema.anyOf.map(
+    (schema) => [schema.properties.type.const, new SchemaCheck(schema)] as const,
+  ),
 );
 
 /** Checked against the one schema that it can match, not against one after the other. */
 function isGroupMessage(value: unknown): value is GroupMessage {
   if (typeof value !== 'object' || value === null || !('type' in value)) return false;
-  const schema = schemaOfType.get(value.type);
-  return schema !== undefined && Value.Check(schema, value);
+  return checkOfType.get(value.type)?.accepts(value) === true;
 }
 
 /** The message, or null when it is not one, or what it holds are no views and no layout. */

@@ -4,8 +4,7 @@
  * Thread: event loop.
  */
 import { type Static, type TSchema, Type } from 'typebox';
-import { Value } from 'typebox/value';
-import { FreshetError, isFreshetError } from '../base/mod.ts';
+import { FreshetError, isFreshetError, SchemaCheck } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import type { MemberCore } from './member-core.ts';
 
@@ -46,6 +45,10 @@ const HistorySchema = Type.Object({
   checkpoints: Type.Array(CheckpointSchema),
 });
 
+const surveyCheck = new SchemaCheck(SurveySchema);
+const scrubStepCheck = new SchemaCheck(ScrubStepSchema);
+const historyCheck = new SchemaCheck(HistorySchema);
+
 export type LogPlace = Static<typeof PlaceSchema>;
 export type LogPosition = Static<typeof positionSchema>;
 export type LogHole = Static<typeof HoleSchema>;
@@ -66,7 +69,7 @@ export async function surveyLog(
   const bytes = await core.call(`Surveying the log of shard ${String(shard)}`, (token) =>
     core.addon.surveyLog(core.handle, shard, segment, claimed[0], claimed[1], token),
   );
-  return parse(SurveySchema, bytes);
+  return parse(surveyCheck, bytes);
 }
 
 export async function repairLog(
@@ -101,7 +104,7 @@ export async function scrubStep(
     const bytes = await core.call(`Scrubbing shard ${String(shard)}`, (token) =>
       core.addon.scrubLog(core.handle, shard, from[0], from[1], scrubStepBytes, token),
     );
-    return parse(ScrubStepSchema, bytes);
+    return parse(scrubStepCheck, bytes);
   } catch (caught) {
     if (isFreshetError(caught, 'OVERLOADED')) return null;
     throw caught;
@@ -112,7 +115,7 @@ export async function readHistory(core: MemberCore, shard: number): Promise<Hist
   const bytes = await core.call(`Asking shard ${String(shard)} for its checkpoints`, (token) =>
     core.addon.checkpoints(core.handle, shard, token),
   );
-  return parse(HistorySchema, bytes);
+  return parse(historyCheck, bytes);
 }
 
 /**
@@ -129,7 +132,7 @@ export async function reopenLog(core: MemberCore, shard: number): Promise<void> 
 
 /** The history as another member told it. Throws INTERNAL when it is none. */
 export function parseHistory(value: unknown): History {
-  if (Value.Check(HistorySchema, value)) return value;
+  if (historyCheck.accepts(value)) return value;
   throw new FreshetError('INTERNAL', 'A member told no history of a shard');
 }
 
@@ -158,8 +161,11 @@ export async function readAnySound(
   );
 }
 
-function parse<Schema extends TSchema>(schema: Schema, bytes: Buffer | null): Static<Schema> {
+function parse<Schema extends TSchema>(
+  check: SchemaCheck<Schema>,
+  bytes: Buffer | null,
+): Static<Schema> {
   const value: unknown = JSON.parse((bytes ?? Buffer.alloc(0)).toString('utf8'));
-  if (Value.Check(schema, value)) return value;
+  if (check.accepts(value)) return value;
   throw new FreshetError('INTERNAL', 'The native side told of a log what cannot be read');
 }

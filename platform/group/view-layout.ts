@@ -5,8 +5,7 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
-import { FreshetError, type Frozen } from '../base/mod.ts';
+import { FreshetError, type Frozen, SchemaCheck } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import { SubgroupSchema } from './layout-options.ts';
 
@@ -24,6 +23,8 @@ const ViewLayoutSchema = Type.Object({
   nextShard: Type.Optional(count),
 });
 
+const viewLayout = new SchemaCheck(ViewLayoutSchema);
+
 export type ViewLayout = Frozen<Static<typeof ViewLayoutSchema>>;
 
 export function encodeViewLayout(layout: ViewLayout): Buffer {
@@ -33,7 +34,7 @@ export function encodeViewLayout(layout: ViewLayout): Buffer {
 /** Throws LOG_CORRUPT when the bytes are none. */
 export function decodeViewLayout(bytes: Uint8Array): ViewLayout {
   const parsed = parsedFrom(bytes);
-  if (Value.Check(ViewLayoutSchema, parsed)) return parsed;
+  if (viewLayout.accepts(parsed)) return parsed;
   throw new FreshetError('LOG_CORRUPT', 'The layout of a view is none');
 }
 
