@@ -264,6 +264,8 @@ void add_world_functions(napi_env env, napi_value exports) {
   // Large blocks of members that end go back to the system: what takes their place is zero without
   // being written.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  mallopt(M_TOP_PAD, 16 << 20);
   add_functions(env, exports);
   add_function(env, exports, "openMember", open_member);
   add_function(env, exports, "drain", drain);
