@@ -449,12 +449,10 @@ export class GroupMachine {
     }
     const holdsUp = ailing && core.installed !== null;
     const members = core.installed?.members.map(({ node }) => node) ?? [];
-    const lost = members.filter((node) => {
-      const hello = this.#state.hello(node);
-      return node !== me && hello?.view === 0;
-    });
-    const others = members.filter((node) => this.#state.hello(node)?.stuck === true);
-    const enough = 2 * new Set([...lost, ...others, me]).size > members.length;
+    const others = members.filter((node) => node !== me);
+    const lost = others.filter((node) => this.#state.hello(node)?.view === 0);
+    const alike = others.filter((node) => this.#state.hello(node)?.stuck === true);
+    const enough = 2 * new Set([...lost, ...alike, me]).size > members.length;
     const stuck = core.stuck && lost.length > 0 && enough;
     const mistaken = this.#state.isBlank && !core.changing && this.#state.isTakenForAnother();
     // The last that had a shard died after the view was agreed: nobody can be given it.

@@ -148,8 +148,15 @@ export class GroupState {
     return installed === null || found === undefined ? [] : nodesOf(installed, found);
   }
 
+  // Asked at every event, so without the rest of my hello, as the next.
   refuses(node: number, shard: number): boolean {
-    return this.hello(node)?.refused.includes(shard) === true;
+    const refused = node === this.me ? this.#refused : this.#hellos.get(node)?.refused;
+    return refused?.includes(shard) === true;
+  }
+
+  /** Whom a member says that it was made to wait for. */
+  accusationsOf(node: number): Hello['slow'] {
+    return node === this.me ? this.slow.accusations : (this.#hellos.get(node)?.slow ?? []);
   }
 
   /** May a member of the view, or a joiner, be given this shard now? */

@@ -85,12 +85,15 @@ function slowOf(
   { shard, epoch }: CoreShard,
   nodes: readonly number[],
 ): SlowVerdict[] {
+  const accusations = nodes.flatMap((other) =>
+    state
+      .accusationsOf(other)
+      .filter((one) => one.shard === shard && one.epoch === epoch)
+      .map(({ node, waitedMs }) => ({ other, node, waitedMs })),
+  );
+  if (accusations.length === 0) return [];
   const found = nodes.flatMap((node): SlowVerdict[] => {
-    const said = nodes.flatMap((other) =>
-      (state.hello(other)?.slow ?? [])
-        .filter((one) => one.shard === shard && one.epoch === epoch && one.node === node)
-        .map(({ waitedMs }) => ({ other, waitedMs })),
-    );
+    const said = accusations.filter((one) => one.node === node);
     const isMost = 2 * said.length > nodes.length - 1;
     const accusers = said.map(({ other }) => other);
     const waitedMs = Math.max(0, ...said.map((one) => one.waitedMs));

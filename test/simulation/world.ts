@@ -82,6 +82,7 @@ export class Simulation {
   readonly #canaries: CanariesAddon | null;
   readonly #event = new Float64Array(3);
   readonly #settle = microtasks();
+  readonly #silent = silentLogger();
   #slow = new SlowCounts();
 
   constructor({ withCanaries = false } = {}) {
@@ -141,7 +142,7 @@ export class Simulation {
       }
       if (kind === loopEvents.start) {
         processes++;
-        const log = options.trace ? tracing(this.#addon, node) : silentLogger();
+        const log = options.trace ? tracing(this.#addon, node) : this.#silent;
         const seed = options.seed * 1000 + processes;
         const forgetsViews = options.canary === 'forgotten-views';
         const place = { ...cluster, node, log, seed, forgetsViews, slow: this.#slow };
