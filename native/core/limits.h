@@ -7,7 +7,7 @@
 
 namespace freshet {
 
-inline constexpr uint32_t kProtocolVersion = 1;  // frames between members
+inline constexpr uint32_t kProtocolVersion = 2;  // frames between members
 inline constexpr uint32_t kDiskFormat = 1;       // segments
 
 inline constexpr size_t kMembersMax = 16;   // of one shard epoch
