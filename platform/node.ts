@@ -241,6 +241,7 @@ function tenantsOf(above: { readonly store: MemberStore | null }): Tenants {
   return {
     poolsIn: (subgroup) => above.store?.tenants.poolsIn(subgroup) ?? [],
     catchUp: async () => above.store?.tenants.catchUp(),
+    close: async (closing) => (await above.store?.tenants.close(closing)) ?? false,
   };
 }
 

@@ -1,6 +1,7 @@
 /** What the group machine (group-machine.ts) is told, and what it asks to be done. Plain data. */
 import type { Apart, Attempt, Fill, GroupMessage, ShardReport } from './group-messages.ts';
 import type { CoreState } from './group-state.ts';
+import type { Closing } from './machine-types.ts';
 import type { ShardMove } from './shard-moves.ts';
 import type { Lag, Observation } from './slow-members.ts';
 import type { CoreView } from './view-codec.ts';
@@ -48,6 +49,8 @@ export type GroupEvent =
   | { readonly type: 'move'; readonly move: ShardMove }
   /** Somebody wants the layout to become this, and it is possible (layout-change.ts). */
   | { readonly type: 'layout'; readonly layout: ViewLayout }
+  /** Outcome of close. */
+  | { readonly type: 'closed'; readonly closing: Closing; readonly done: boolean }
   /** This member is about to leave its view. */
   | { readonly type: 'leaving' }
   | { readonly type: 'tick' };
@@ -89,6 +92,8 @@ export type GroupEffect =
       readonly shards: readonly number[];
     }
   | { readonly type: 'propose'; readonly attempt: Attempt; readonly view: CoreView }
+  /** No pool is to be made any more in subgroups that are about to go. */
+  | { readonly type: 'close'; readonly closing: Closing }
   /** The view is to go on without this member, which is too slow. */
   | { readonly type: 'accuse'; readonly attempt: Attempt; readonly node: number }
   /** Follow these shards, in place of those before. */

@@ -275,10 +275,9 @@ export class GroupMachine {
         this.#onFilling(event.attempt, effects);
         break;
       case 'move':
-        this.#join.onMove(event.move);
-        break;
       case 'layout':
-        this.#join.onLayout(event.layout);
+      case 'closed':
+        this.#join.onEvent(event, nowMs);
         break;
       case 'leaving':
         this.#state.leaving = true;

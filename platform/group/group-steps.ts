@@ -24,6 +24,7 @@ import type { MemberCore } from './member-core.ts';
 import { ObserverFeed } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardFiller } from './shard-filler.ts';
+import { closeSubgroups } from './subgroup-closing.ts';
 import {
   accuseMember,
   beginView,
@@ -125,6 +126,10 @@ export class GroupSteps {
     }
     if (step.type === 'heal') {
       this.#disk.begin();
+      return;
+    }
+    if (step.type === 'close') {
+      void closeSubgroups(this.#options, step.closing, this.#enter);
       return;
     }
     if (step.type === 'readStates' || step.type === 'admit' || step.type === 'renew') {
@@ -244,7 +249,7 @@ export class GroupSteps {
   }
 
   async #runStep(
-    step: Exclude<Step, { readonly type: 'renew' | 'observe' | 'heal' }>,
+    step: Exclude<Step, { readonly type: 'renew' | 'observe' | 'heal' | 'close' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { recordFiles, care } = this.#options;

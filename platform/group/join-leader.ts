@@ -14,7 +14,7 @@
  */
 import { Absences } from './absences.ts';
 import { Admissions } from './admissions.ts';
-import type { GroupEffect } from './group-events.ts';
+import type { GroupEffect, GroupEvent } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
 import { type Attempt, type Fill, type GroupMessage, sameAttempt } from './group-messages.ts';
 import type { GroupState } from './group-state.ts';
@@ -30,6 +30,7 @@ import {
 } from './next-view.ts';
 import type { ShardMove } from './shard-moves.ts';
 import { ShardOpening } from './shard-opening.ts';
+import { closingFor, SubgroupClosing } from './subgroup-closing.ts';
 import { describeVerdict, slowVerdicts, viewDemoting } from './slow-view.ts';
 import type { CoreView } from './view-codec.ts';
 import type { ViewLayout } from './view-layout.ts';
@@ -45,6 +46,7 @@ export class JoinLeader {
   readonly #absences: Absences;
   readonly #admissions: Admissions;
   readonly #opening: ShardOpening;
+  readonly #closing = new SubgroupClosing();
   #moves: readonly ShardMove[] = [];
   /** What the layout is to become next; null: nobody wants another one. */
   #layout: ViewLayout | null = null;
@@ -103,7 +105,7 @@ export class JoinLeader {
     }
     this.#admissions.onTick(nowMs, effects);
     const isResting = nowMs < this.#retryAtMs;
-    const isAsked = this.#moves.length > 0 || this.#layout !== null;
+    const isAsked = this.#moves.length > 0 || this.#layout !== null || this.#closing.isPending;
     this.#isUnsettled = isResting || isAsked || this.#opening.isResting(nowMs);
     if (this.#proposal === null && !isResting && this.#mayPropose()) {
       this.#opening.onTick(this.#admissions.nodes, nowMs, effects);
@@ -125,6 +127,7 @@ export class JoinLeader {
     this.#proposal = null;
     this.#retryAtMs = nowMs;
     this.#opening.end(nowMs);
+    this.#closing.onView(this.#state.core.installed?.number ?? 0);
     if (this.#layout?.version !== this.#state.layouts.version + 1) this.#layout = null;
     for (const { node, shards } of this.#admissions.filled) {
       const isIn = (shard: number): boolean => this.#state.runners(shard).includes(node);
@@ -137,14 +140,22 @@ export class JoinLeader {
     });
   }
 
-  /** A move that is possible now (move-checks.ts) is to be made. */
-  onMove(move: ShardMove): void {
-    this.#moves = [...this.#moves.filter(({ shard }) => shard !== move.shard), move];
-  }
-
-  /** A layout that is possible now (layout-change.ts) is to come into force. */
-  onLayout(layout: ViewLayout): void {
-    this.#layout = layout;
+  /** Of what is wanted, all is possible now (move-checks.ts, layout-change.ts). */
+  onEvent(event: GroupEvent & { type: 'move' | 'layout' | 'closed' }, nowMs: number): void {
+    switch (event.type) {
+      case 'move': {
+        const { move } = event;
+        this.#moves = [...this.#moves.filter(({ shard }) => shard !== move.shard), move];
+        return;
+      }
+      case 'layout':
+        this.#layout = event.layout;
+        return;
+      case 'closed':
+        this.#closing.onOutcome(event.closing, event.done);
+        if (!event.done) this.#retryAtMs = nowMs + groupLimits.retryPauseMs;
+        return;
+    }
   }
 
   /** False: not for it, or stale. */
@@ -160,6 +171,7 @@ export class JoinLeader {
 
   /** Outcome of a proposal: the core has taken it, or not (so also when that failed). */
   onProposed(attempt: Attempt, taken: boolean, nowMs: number): void {
+    if (!taken) this.#closing.onRefused(attempt);
     if (this.#proposal !== null && sameAttempt(attempt, this.#proposal.attempt) && !taken) {
       this.#proposal = null;
       this.#retryAtMs = nowMs + groupLimits.retryPauseMs;
@@ -187,7 +199,10 @@ export class JoinLeader {
 
   #viewUnder(effects: GroupEffect[]): CoreView | null {
     const given = this.#layout;
-    if (given === null) return null;
+    if (given === null) {
+      this.#closing.open(effects);
+      return null;
+    }
     const layout = Layout.ofView(this.#state.layout.members, given);
     // Looked at once more: the request was some time ago.
     const refusal = tenantsRefusal(this.#state, layout.rules);
@@ -200,8 +215,11 @@ export class JoinLeader {
     if (view === null) {
       this.#layout = null;
       this.#say('the layout is not changed: members of a new shard have gone', effects);
+      return null;
     }
-    return view;
+    // Whoever makes a pool meanwhile is seen above, and nobody does from then on.
+    const closing = closingFor(view.number, this.#state.layout.rules, layout.rules);
+    return this.#closing.isClosed(closing, effects) ? view : null;
   }
 
   #viewDemoting(nowMs: number, effects: GroupEffect[]): CoreView | null {
@@ -267,6 +285,7 @@ export class JoinLeader {
 
   #propose(view: CoreView, nowMs: number, effects: GroupEffect[]): void {
     const attempt = this.#state.nextAttempt();
+    this.#closing.onPropose(attempt);
     this.#proposal = { attempt, deadlineMs: nowMs + groupLimits.fillStepTimeoutMs };
     effects.push({ type: 'propose', attempt, view });
   }

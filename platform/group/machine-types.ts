@@ -3,12 +3,24 @@ import type { Layout } from './layout.ts';
 import type { RestartPhase } from './restart-leader.ts';
 import type { ViewRecord } from './view-record.ts';
 
+/** The view with this number, the next one, may take these subgroups away. */
+export interface Closing {
+  readonly view: number;
+  /** `first`: its first shard. None: it takes none away, whatever was said before. */
+  readonly subgroups: readonly { readonly name: string; readonly first: number }[];
+}
+
 /** What lives in subgroups: the affair of the room above (store). */
 export interface Tenants {
   /** Names of the pools that live in a subgroup, as far as this member knows. */
   readonly poolsIn: (subgroup: string) => readonly string[];
   /** Resolves once every pool that was made before is known here. Rejects as a read does. */
   readonly catchUp: () => Promise<void>;
+  /**
+   * Has no pool made in these any more, until a view with that number or a later one is installed.
+   * False: a pool lives in one of them. Rejects: it may have been done, or not.
+   */
+  readonly close: (closing: Closing) => Promise<boolean>;
 }
 
 export interface MachineOptions {

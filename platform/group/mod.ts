@@ -7,7 +7,7 @@ export { EventStream } from './event-stream.ts';
 export type { GroupView, MemberState } from './group-view.ts';
 export { Group } from './group.ts';
 export { groupLimits } from './group-limits.ts';
-export type { GroupStatus, Tenants } from './machine-types.ts';
+export type { Closing, GroupStatus, Tenants } from './machine-types.ts';
 export type { GroupOptions, MemberAddress } from './group-options.ts';
 export type { LogCareConfig, LogCareCounts } from './log-care.ts';
 export type { ShardLayout, Subgroup } from './layout.ts';

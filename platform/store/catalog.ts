@@ -31,6 +31,8 @@ export const catalogFolders = {
   lambdas: '/system/lambdas/',
   assets: '/system/assets/',
   settings: '/system/settings/',
+  /** One entry; see closed-subgroups.ts. */
+  closing: '/system/closing',
 } as const;
 
 export interface CatalogEntry {

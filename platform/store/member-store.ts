@@ -9,6 +9,7 @@ import {
 } from '../group/mod.ts';
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
+import { ClosedSubgroups } from './closed-subgroups.ts';
 import { LocalShard } from './local-shard.ts';
 import { SilentShard } from './silent-shard.ts';
 import { ObjectStore } from './object-store.ts';
@@ -79,9 +80,11 @@ export class MemberStore {
   /** For the group: what lives in its subgroups. */
   get tenants(): Tenants {
     const { objects, catalog } = this;
+    const closed = new ClosedSubgroups(catalog, objects.directory);
     return {
       poolsIn: (subgroup) => objects.directory.namesIn(subgroup),
       catchUp: () => catalog.catchUp(storeLimits.tenantsWaitMs),
+      close: (closing) => closed.close(closing),
     };
   }
 

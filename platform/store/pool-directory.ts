@@ -14,8 +14,8 @@ export interface StoredPool extends PoolRecord {
 
 /**
  * The pools as the catalog has them here, and which of them a key belongs to. Pools never nest, so
- * a key has at most one. A pool that was made in the moment in which its subgroup was taken away is
- * none: what is in the catalog of it counts no more.
+ * a key has at most one. Of a pool whose subgroup was taken away nothing counts any more; there is
+ * none, but where members of an earlier version took it away.
  */
 export class PoolDirectory {
   readonly #catalog: Catalog;

@@ -8,6 +8,7 @@
 import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
 import type { Group } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
+import { ClosedSubgroups, closedRefusal } from './closed-subgroups.ts';
 import {
   compilePoolOptions,
   type PoolInfo,
@@ -28,22 +29,27 @@ import { storeLimits } from './store-limits.ts';
 export class PoolManager {
   readonly #catalog: Catalog;
   readonly #directory: PoolDirectory;
-  readonly #group: Pick<Group, 'layout'>;
+  readonly #closed: ClosedSubgroups;
+  readonly #group: Pick<Group, 'layout' | 'status'>;
   readonly #access: (shard: number) => ShardAccess;
 
   constructor(
     catalog: Catalog,
     directory: PoolDirectory,
-    group: Pick<Group, 'layout'>,
+    group: Pick<Group, 'layout' | 'status'>,
     access: (shard: number) => ShardAccess,
   ) {
     this.#catalog = catalog;
     this.#directory = directory;
+    this.#closed = new ClosedSubgroups(catalog, directory);
     this.#group = group;
     this.#access = access;
   }
 
-  /** A pool with the same options is simply returned; else POOL_EXISTS, also above and below. */
+  /**
+   * A pool with the same options is simply returned; else POOL_EXISTS, also above and below.
+   * NOT_CURRENT: its subgroup is being taken away, or this member may not know that it was.
+   */
   async create(options: PoolOptions): Promise<PoolInfo> {
     const record = compilePoolOptions(options, this.#group.layout);
     this.#checkName(record.name);
@@ -141,6 +147,8 @@ export class PoolManager {
 
   async #tryWrite(record: PoolRecord): Promise<number | null> {
     const [first] = this.#group.layout.subgroup(record.subgroup).shards;
+    const refusal = closedRefusal(this.#closed.now, this.#group.status.view, first?.shard ?? 0);
+    if (refusal !== null) throw refusal;
     const stored: StoredPool =
       first === undefined ? record : { ...record, firstShard: first.shard };
     const value = Buffer.from(JSON.stringify(stored), 'utf8');

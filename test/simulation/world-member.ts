@@ -177,7 +177,11 @@ export class WorldMember {
       ringBudgetBytes: Math.max(...[layout, ...changes].map(ringBudget)),
       replaceAfterMs,
       // A world has no catalog: no pool lives anywhere.
-      tenants: { poolsIn: () => [], catchUp: () => Promise.resolve() },
+      tenants: {
+        poolsIn: () => [],
+        catchUp: () => Promise.resolve(),
+        close: () => Promise.resolve(true),
+      },
       leftLogs: null,
       shardMemoryBytes: groupLimits.shardMemoryDefault,
       logCare: { scrubEveryMs: 20_000, compareEveryMs: 15_000, scrubBytesPerSecond: 1 << 24 },

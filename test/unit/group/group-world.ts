@@ -8,6 +8,7 @@ import type { ViewLayout } from '../../../platform/group/view-layout.ts';
 import { WorldChecks } from './world-checks.ts';
 import { WorldDisk } from './world-disk.ts';
 import { WorldMember } from './world-member.ts';
+import { WorldPools } from './world-pools.ts';
 
 interface Due {
   readonly atMs: number;
@@ -36,8 +37,7 @@ export class World {
   readonly log: string[] = [];
   nowMs = 1;
   isWriting = true;
-  /** subgroup → names, as every member's catalog has them. */
-  readonly pools = new Map<string, readonly string[]>();
+  readonly pools = new WorldPools(this);
   readonly #members = new Map<number, WorldMember>();
   readonly #disks = new Map<number, WorldDisk>();
   readonly #links = new Map<string, Link>();

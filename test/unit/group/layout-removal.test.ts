@@ -149,16 +149,17 @@ test('the change is not lost with its leader, nor made in halves', () => {
 describe('a subgroup in which pools live', () => {
   test('is kept, and the pools are named with what to do', () => {
     const world = started();
-    world.pools.set('barn', ['/barn']);
+    world.pools.add('/barn', ofBarn[0] ?? 0);
     expect(refusalOf(() => world.changeLayout({ subgroups: [milk], dryRun: true }))).toMatch(
       /INVALID_CONFIG the subgroup barn .* has the pool \/barn: Remove it .*pool rm \/barn/,
     );
     const many = Array.from({ length: 7 }, (_, nth) => `/barn/${String(nth)}`);
-    world.pools.set('barn', many);
+    for (const name of many) world.pools.add(name, ofBarn[0] ?? 0);
+    world.pools.remove('/barn');
     expect(refusalOf(() => world.changeLayout({ subgroups: [milk] }))).toMatch(
       /has the pools \/barn\/0, .*, \/barn\/4 and 2 more: Remove them .* keep .*"name":"barn"/,
     );
-    world.pools.delete('barn');
+    for (const name of many) world.pools.remove(name);
     world.changeLayout({ subgroups: [milk] });
     expectTogether(world);
     expect(numbersAt(world, 1)).toEqual({ milk: ofMilk });
@@ -172,7 +173,7 @@ describe('a subgroup in which pools live', () => {
     expect(world.runUntil(isChanging, 5 * second)).toBe(true);
     world.runFor(20);
     expect(world.changeLayout({ subgroups: [milk] })).toMatchObject({ to: 2 });
-    world.pools.set('barn', ['/barn']);
+    world.pools.add('/barn', ofBarn[0] ?? 0);
     expectTogether(world);
     expect(world.log.join('\n')).toContain(
       '1 info: the layout is not changed: the subgroup barn would be taken away, and has the pool',

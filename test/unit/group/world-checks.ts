@@ -102,6 +102,7 @@ export class WorldChecks {
       this.#checkHomes(view);
       this.#checkLayout(view);
       this.#checkGone(view);
+      this.#world.pools.checkAgainst(this.#world.layoutOf(view.layout));
       this.#newest = view;
       this.#checkHistories(view);
     }

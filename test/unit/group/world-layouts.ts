@@ -8,6 +8,7 @@ import type { SubgroupOptions } from '../../../platform/group/layout-options.ts'
 import { Layout } from '../../../platform/group/layout.ts';
 import { World } from './group-world.ts';
 import { Violation } from './world-checks.ts';
+import { makePools } from './world-pools.ts';
 import { inflict, rest, writeNowAndThen } from './world-faults.ts';
 
 const second = 1000;
@@ -36,12 +37,38 @@ export function runLayouts(seed: number, changes = 8): World {
   return world;
 }
 
+/**
+ * A subgroup that comes and goes while pools are made in it that go a moment later, and members are
+ * lost.
+ */
+export function runRemovals(seed: number, changes = 12): World {
+  const random = new SeededRandom(seed * 7919 + 5);
+  const members = [1, 2, 3, ...(random.chance(0.3) ? [4] : [])];
+  const milk: SubgroupOptions = { name: 'milk', kind: 'persistent', shards: 1, replicas: 2 };
+  const barn: SubgroupOptions = { ...milk, name: 'barn' };
+  const world = new World(new Layout(members, [milk, barn]), seed, 4000);
+  for (const node of members) world.boot(node);
+  makePools(world, random);
+  for (let nth = 0; nth < changes; nth++) {
+    world.runUntil(() => world.isSettled(), 10 * second);
+    const isThere = world.layoutNow.hasSubgroup('barn');
+    for (let attempt = 0; attempt < 5; attempt++) {
+      ask(world, isThere ? [milk] : [milk, barn]);
+      world.runFor(random.below(40));
+    }
+    if (random.chance(0.3)) inflict(world, random);
+    world.runFor(random.below(200));
+  }
+  rest(world);
+  return world;
+}
+
 /** With some seed a checker says this, of a rule that is left out. */
-export function isNoticed(text: string): boolean {
+export function isNoticed(text: string, run: (seed: number) => World = runLayouts): boolean {
   const seeds = Array.from({ length: 60 }, (_, nth) => nth + 1);
   return seeds.some((seed) => {
     try {
-      runLayouts(seed);
+      run(seed);
       return false;
     } catch (caught) {
       if (!(caught instanceof Violation)) throw caught;
@@ -61,7 +88,10 @@ function restartAll(world: World, random: Random): void {
 
 /** As people do: who is refused leaves it. */
 function tryChange(world: World, random: Random): void {
-  const subgroups = changed(world.layoutNow.options, world.layout.members.length, random);
+  ask(world, changed(world.layoutNow.options, world.layout.members.length, random));
+}
+
+function ask(world: World, subgroups: readonly SubgroupOptions[]): void {
   try {
     world.changeLayout({ subgroups });
   } catch (caught) {

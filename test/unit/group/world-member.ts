@@ -15,7 +15,7 @@ import { Violation } from './world-checks.ts';
 type Step = Generator<number, void>;
 type StepEffect = Exclude<
   GroupEffect,
-  { readonly type: 'send' | 'changed' | 'log' | 'refuse' | 'observe' | 'heal' }
+  { readonly type: 'send' | 'changed' | 'log' | 'refuse' | 'observe' | 'heal' | 'close' }
 >;
 
 const tickMs = 200;
@@ -54,7 +54,7 @@ export class WorldMember {
       record: disk.record,
       ringSize: 65_536,
       replaceAfterMs: world.replaceAfterMs,
-      poolsIn: (subgroup) => world.pools.get(subgroup) ?? [],
+      poolsIn: (subgroup) => world.pools.namesIn(this, subgroup),
       nowMs: world.nowMs,
     });
     const held = heldByRecord(this.machine.layout, disk.record, node);
@@ -172,6 +172,13 @@ export class WorldMember {
       case 'heal':
         this.#heal();
         return;
+      case 'close': {
+        const { closing } = effect;
+        this.#world.pools.close(this, closing, (done) => {
+          this.enter({ type: 'closed', closing, done });
+        });
+        return;
+      }
       case 'refuse':
         throw new Violation(`histories of one place differ: ${JSON.stringify(effect.apart)}`);
       default:
