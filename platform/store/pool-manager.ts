@@ -81,10 +81,17 @@ export class PoolManager {
       throw this.#directory.unknown(name);
     }
     await this.#catalog.remove(PoolDirectory.keyOf(name));
-    for (const shard of pool.shards) {
-      await this.#sweep(this.#access(shard), pool, pool.id, call);
+    try {
+      for (const shard of pool.shards) {
+        await this.#sweep(this.#access(shard), pool, pool.id, call);
+      }
+      await this.#sendRules(pool, true, call);
+    } catch (caught) {
+      // Its subgroup may go from now on, and all that is left with it.
+      const { layout } = this.#group;
+      const isThere = pool.shards.some((shard) => layout.has(shard));
+      if (isThere || !isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
     }
-    await this.#sendRules(pool, true, call);
   }
 
   /** Called when a shard does not know a pool that the catalog had: sends the rules again. */

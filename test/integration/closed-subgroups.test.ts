@@ -168,3 +168,15 @@ test('no pool is lost while its subgroup goes and comes', async () => {
   expect(lost).toEqual([]);
   expect(made).toBeGreaterThan(0);
 });
+
+test('a pool is removed also when its subgroup goes before all of it is swept', async () => {
+  await objects(2).createPool(hay);
+  await objects(2).put({ key: '/barn/hay/a', value: Buffer.from('here') });
+  const remove = Reflect.get<Catalog, 'remove'>(Catalog.prototype, 'remove');
+  vi.spyOn(Catalog.prototype, 'remove').mockImplementation(async function late(this: Catalog, key) {
+    await remove.call(this, key);
+    await change(1, milk);
+  });
+  await objects(2).removePool(hay.name);
+  await expect(objects(2).removePool(hay.name)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+});
