@@ -7,7 +7,6 @@
 import {
   type CallLimits,
   checkKey,
-  checkStamp,
   type Clock,
   compareText,
   FreshetError,
@@ -31,7 +30,7 @@ import {
 import type { Group, MemberCore } from '../group/mod.ts';
 import type { Catalog } from './catalog.ts';
 import { mergeKeys } from './listing.ts';
-import { encodeMeta } from './meta.ts';
+import { checkBatch, checkedEventTime, checkSize, toChange } from './object-changes.ts';
 import { openFeeds } from './open-feeds.ts';
 import { Placement } from './placement.ts';
 import type { PoolInfo, PoolOptions } from './pool.ts';
@@ -78,30 +77,27 @@ export class ObjectStore {
    */
   async put(request: PutRequest): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
-    this.#checkRaw(pool, request);
-    const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
-    return this.#change(pool, change, callLimits(request));
+    return this.#change(pool, this.#putOf(request), callLimits(request));
   }
 
   async remove(request: RemoveRequest): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
-    return this.#change(pool, toChange('remove', request, pool), callLimits(request));
+    return this.#change(pool, (now) => toChange('remove', request, now), callLimits(request));
   }
 
   /** Many puts, not atomic: outcomes in order. Rejects only for too many, or too many bytes. */
   async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
     checkBatch(requests);
     const outcomes: (PutOutcome | null)[] = requests.map(() => null);
-    const byShard = new Map<number, { pool: PoolInfo; change: ShardChange; nth: number }[]>();
+    const byShard = new Map<number, { change: ShardChange; nth: number }[]>();
     await Promise.all(
       requests.map(async (request, nth) => {
         try {
           const pool = await this.#poolOf(request.key, request);
-          this.#checkRaw(pool, request);
-          const change = toChange(request.store === false ? 'trigger' : 'put', request, pool);
+          const change = this.#putOf(request)(pool);
           const shard = this.placement.shardOf(pool, request.key);
           const group = byShard.get(shard) ?? [];
-          group.push({ pool, change, nth });
+          group.push({ change, nth });
           byShard.set(shard, group);
         } catch (caught) {
           outcomes[nth] = toFreshetError(caught);
@@ -114,10 +110,11 @@ export class ObjectStore {
         const changes = group.map(({ change }) => change);
         const answers = await this.#access(shard).putMany(changes, call);
         await Promise.all(
-          group.map(async ({ pool, change, nth }, at) => {
+          group.map(async ({ change, nth }, at) => {
             const answer = answers[at] as PutOutcome;
+            const make = this.#putOf(requests[nth] as PutRequest);
             outcomes[nth] = isFreshetError(answer, 'UNKNOWN_POOL')
-              ? await asOutcome(this.#change(pool, change, call))
+              ? await asOutcome(this.#changeAgain(change.key, make, call))
               : answer;
           }),
         );
@@ -314,7 +311,20 @@ export class ObjectStore {
     return shards.some((shard) => layout.has(shard) && layout.shard(shard).delivery === 'raw');
   }
 
-  async #change(pool: PoolInfo, change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+  /** What puts it into its pool, if that takes it. */
+  #putOf(request: PutRequest): (pool: PoolInfo) => ShardChange {
+    return (pool) => {
+      this.#checkRaw(pool, request);
+      return toChange(request.store === false ? 'trigger' : 'put', request, pool);
+    };
+  }
+
+  async #change(
+    pool: PoolInfo,
+    make: (pool: PoolInfo) => ShardChange,
+    call: ShardCallLimits,
+  ): Promise<PutResult> {
+    const change = make(pool);
     const shard = this.placement.shardOf(pool, change.key);
     try {
       return await this.#access(shard).put(change, call);
@@ -323,8 +333,21 @@ export class ObjectStore {
         throw caught;
       }
     }
+    return this.#changeAgain(change.key, make, call);
+  }
+
+  /** The shard did not know the pool: its rules were lost, or the key has another pool by now. */
+  async #changeAgain(
+    key: string,
+    make: (pool: PoolInfo) => ShardChange,
+    call: ShardCallLimits,
+  ): Promise<PutResult> {
+    await this.#options.catalog.catchUp(call.timeoutMs);
+    const pool = this.directory.find(key);
+    if (pool === null) throw this.directory.unknown(key);
+    const shard = this.placement.shardOf(pool, key);
     await this.#pools.repair(pool, shard, call);
-    return this.#access(shard).put(change, call);
+    return this.#access(shard).put(make(pool), call);
   }
 
   async *#withValues(
@@ -384,69 +407,6 @@ export class ObjectStore {
 
   #access(shard: number): ShardAccess {
     return this.#options.access(shard);
-  }
-}
-
-function toChange(
-  kind: 'put' | 'remove' | 'trigger',
-  request: RemoveRequest & { readonly value?: Uint8Array },
-  pool: PoolInfo,
-): ShardChange {
-  const { key, value, expect, eventTime, session, ack } = request;
-  if (value !== undefined) {
-    checkSize(key, value, pool);
-  }
-  if (session !== undefined) {
-    checkStamp(session);
-  }
-  if (pool.kind === 'trigger' && kind !== 'trigger') {
-    throw new FreshetError('UNSUPPORTED', `The trigger pool ${pool.name} stores nothing`, {
-      mend: 'Use triggerPut, or put with store: false',
-      details: { key },
-    });
-  }
-  return {
-    kind,
-    pool: pool.id,
-    key,
-    value: value ?? null,
-    meta: encodeMeta(request.meta),
-    ack: ack ?? (pool.kind === 'persistent' ? 'persisted' : 'delivered'),
-    expect: expect ?? null,
-    eventTime: checkedEventTime(key, eventTime),
-    session: session ?? null,
-  };
-}
-
-/** null: none was given. To the data plane NaN means none too, so it is refused here. */
-function checkedEventTime(key: string, eventTime: number | undefined): number | null {
-  if (eventTime === undefined) return null;
-  if (Number.isSafeInteger(eventTime)) return eventTime;
-  const text = `The eventTime of ${key} is ${String(eventTime)}, no whole number of microseconds`;
-  throw new FreshetError('INVALID_ARGUMENT', text, { details: { key } });
-}
-
-function checkSize(key: string, value: Uint8Array, pool: PoolInfo): void {
-  if (value.byteLength > pool.maxValueBytes) {
-    const size = value.byteLength;
-    throw new FreshetError(
-      'VALUE_TOO_LARGE',
-      `${key} has ${String(size)} bytes, pool ${pool.name} takes ${String(pool.maxValueBytes)}`,
-      { details: { key, size, limit: pool.maxValueBytes } },
-    );
-  }
-}
-
-function checkBatch(requests: readonly PutRequest[]): void {
-  const bytes = requests.reduce((sum, { value }) => sum + value.byteLength, 0);
-  if (requests.length > limits.batchPuts || bytes > limits.batchBytes) {
-    throw new FreshetError(
-      'OVERLOADED',
-      `A batch of ${String(requests.length)} puts with ${String(bytes)} bytes is too large`,
-      {
-        mend: `Send up to ${String(limits.batchPuts)} puts and ${String(limits.batchBytes)} bytes`,
-      },
-    );
   }
 }
 

@@ -94,12 +94,8 @@ export class PoolManager {
     }
   }
 
-  /** Called when a shard does not know a pool that the catalog had: sends the rules again. */
+  /** Called when a shard does not know a pool that the catalog has now: sends the rules again. */
   async repair(pool: PoolInfo, shard: number, call: ShardCallLimits): Promise<void> {
-    await this.#catalog.catchUp(call.timeoutMs);
-    if (!this.#isStillThere(pool)) {
-      throw this.#directory.unknown(pool.name);
-    }
     await this.#sendRulesTo(shard, pool, false, call);
     if (!(await this.#isKept(pool, [shard], call))) throw this.#directory.unknown(pool.name);
   }

@@ -162,6 +162,42 @@ test('what a member left behind that died while it removed a pool does not come 
   expect(text((await store(4).get({ key: '/left/a' }))?.value)).toBe('2');
 });
 
+describe('who does not know yet that a pool was made again', () => {
+  const pool = { name: '/anew', kind: 'persistent' } as const;
+  const key = '/anew/a';
+
+  /** Before the first change of the key is sent to its shard, the pool becomes another one. */
+  function remakeBefore(method: 'put' | 'putMany'): void {
+    const send = Reflect.get<RoamingShard, 'put'>(RoamingShard.prototype, method as 'put');
+    const spy = vi.spyOn(RoamingShard.prototype, method as 'put');
+    onTestFinished(() => spy.mockRestore());
+    let isOld = true;
+    spy.mockImplementation(async function late(this: RoamingShard, change, call) {
+      const isRules = [change].flat().some(({ kind }) => kind === 'control');
+      if (isOld && !isRules) {
+        isOld = false;
+        await store(2).removePool(pool.name);
+        await store(4).createPool(pool);
+      }
+      return send.call(this, change, call);
+    });
+  }
+
+  test.each(['put', 'putMany'] as const)(
+    'has what it gives to %s in the new one',
+    async (method) => {
+      await store(1).createPool(pool);
+      remakeBefore(method);
+      const request = { key, value: bytes(method) };
+      if (method === 'put') await store(3).put(request);
+      else
+        expect((await store(3).putMany([request])).map((one) => 'version' in one)).toEqual([true]);
+      expect(text((await store(1).get({ key }))?.value)).toBe(method);
+      await store(1).removePool(pool.name);
+    },
+  );
+});
+
 describe('any member takes any key', () => {
   test('also of shards that it does not hold', async () => {
     await store(1).createPool({ name: '/far', kind: 'volatile' });
