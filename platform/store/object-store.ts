@@ -108,7 +108,7 @@ export class ObjectStore {
     await Promise.all(
       [...byShard].map(async ([shard, group]) => {
         const changes = group.map(({ change }) => change);
-        const answers = await this.#access(shard).putMany(changes, call);
+        const answers = await this.#putInto(shard, changes, call);
         await Promise.all(
           group.map(async ({ change, nth }, at) => {
             const answer = answers[at] as PutOutcome;
@@ -317,6 +317,20 @@ export class ObjectStore {
       this.#checkRaw(pool, request);
       return toChange(request.store === false ? 'trigger' : 'put', request, pool);
     };
+  }
+
+  /** What happens to one shard is no matter of the others. */
+  async #putInto(
+    shard: number,
+    changes: readonly ShardChange[],
+    call: ShardCallLimits,
+  ): Promise<readonly PutOutcome[]> {
+    try {
+      return await this.#access(shard).putMany(changes, call);
+    } catch (caught) {
+      const error = toFreshetError(caught);
+      return changes.map(() => error);
+    }
   }
 
   async #change(

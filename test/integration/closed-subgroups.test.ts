@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { isFreshetError, toFreshetError } from '../../platform/base/mod.ts';
 import { parseLayoutRequest, type SubgroupOptions } from '../../platform/group/mod.ts';
 import { Catalog, catalogFolders } from '../../platform/store/mod.ts';
+import { RoamingShard } from '../../platform/store/roaming-shard.ts';
 import { startTestCluster, type TestCluster } from '../support/cluster.ts';
 import { tempFolder, until } from '../support/mod.ts';
 
@@ -179,4 +180,25 @@ test('a pool is removed also when its subgroup goes before all of it is swept', 
   });
   await objects(2).removePool(hay.name);
   await expect(objects(2).removePool(hay.name)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+});
+
+test('of many puts those into a subgroup that went are refused, and no others', async () => {
+  const pool = { name: '/milk', kind: 'persistent', subgroup: 'milk' } as const;
+  await objects(1).createPool(pool);
+  const { shards } = await objects(1).createPool(hay);
+  const send = Reflect.get<RoamingShard, 'putMany'>(RoamingShard.prototype, 'putMany');
+  const many = vi.spyOn(RoamingShard.prototype, 'putMany');
+  many.mockImplementation(async function late(this: RoamingShard, ...puts) {
+    if (shards.includes(this.shard)) {
+      await objects(1).removePool(hay.name);
+      await change(1, milk);
+    }
+    return send.apply(this, puts);
+  });
+  const keys = ['/barn/hay/a', '/milk/a', '/milk/b', '/milk/c'];
+  const value = Buffer.from('here');
+  const outcomes = await objects(2).putMany(keys.map((key) => ({ key, value })));
+  const [gone, ...others] = outcomes;
+  expect(gone).toMatchObject({ code: 'UNKNOWN_POOL' });
+  expect(others.map((outcome) => isFreshetError(outcome))).toEqual([false, false, false]);
 });
