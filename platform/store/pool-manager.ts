@@ -62,7 +62,9 @@ export class PoolManager {
         if (await this.#isKept(present, present.shards, call)) return present;
         continue;
       }
-      const version = await this.#tryWrite(record);
+      const seen = this.#catalog.applied.version;
+      await this.#sweepLeft(record, seen, call);
+      const version = await this.#tryWrite(record, seen);
       if (version !== null) {
         return this.#finish(record.name, call);
       }
@@ -83,7 +85,7 @@ export class PoolManager {
     await this.#catalog.remove(PoolDirectory.keyOf(name));
     try {
       for (const shard of pool.shards) {
-        await this.#sweep(this.#access(shard), pool, pool.id, call);
+        await this.#sweep(shard, pool, pool.id, pool.id, call);
       }
       await this.#sendRules(pool, true, call);
     } catch (caught) {
@@ -148,7 +150,7 @@ export class PoolManager {
     });
   }
 
-  async #tryWrite(record: PoolRecord): Promise<number | null> {
+  async #tryWrite(record: PoolRecord, seen: number): Promise<number | null> {
     const [first] = this.#group.layout.subgroup(record.subgroup).shards;
     const refusal = closedRefusal(this.#closed.now, this.#group.status.view, first?.shard ?? 0);
     if (refusal !== null) throw refusal;
@@ -157,7 +159,7 @@ export class PoolManager {
     const value = Buffer.from(JSON.stringify(stored), 'utf8');
     const key = PoolDirectory.keyOf(record.name);
     try {
-      return await this.#catalog.write(key, value, this.#catalog.applied.version);
+      return await this.#catalog.write(key, value, seen);
     } catch (caught) {
       if (isFreshetError(caught, 'CONDITION_FAILED')) {
         return null;
@@ -175,7 +177,7 @@ export class PoolManager {
       // Keys that a removed pool of this name left behind would show themselves again.
       for (const shard of pool.shards) {
         await this.#sendRulesTo(shard, pool, false, call);
-        await this.#sweep(this.#access(shard), pool, pool.id - 1, call);
+        await this.#sweep(shard, pool, pool.id - 1, pool.id, call);
       }
     } finally {
       await this.#isKept(pool, pool.shards, call);
@@ -197,28 +199,54 @@ export class PoolManager {
   }
 
   /**
-   * Removes keys of the pool's name that pools with ids up to `newest` have left. Members write into
-   * the next pool of the name as soon as the catalog has it: what is of that stays.
+   * Before there is a pool of the name again: whoever makes it may die before its keys are swept. A
+   * removal that was not finished has closed none of the pools that they were put under.
+   */
+  async #sweepLeft(record: PoolRecord, newest: number, call: ShardCallLimits): Promise<void> {
+    const { shards } = this.#group.layout.subgroup(record.subgroup);
+    try {
+      for (const { shard } of shards) await this.#sweep(shard, record, newest, null, call);
+    } catch (caught) {
+      // The subgroup has gone: no pool is made in it.
+      if (!isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
+    }
+  }
+
+  /**
+   * Removes keys of the pool's name that pools with ids up to `newest` have left, under the id
+   * `pool`; null: under the ids of these, where they are not closed. Members write into the next
+   * pool of the name as soon as the catalog has it: what is of that stays.
    */
   async #sweep(
-    shard: ShardAccess,
-    pool: PoolInfo,
+    shard: number,
+    { name, kind }: PoolRecord,
     newest: number,
+    pool: number | null,
     call: ShardCallLimits,
   ): Promise<void> {
-    if (pool.kind === 'trigger') {
+    if (kind === 'trigger') {
       return;
     }
-    const prefix = `${pool.name}/`;
-    const scan = { ...plainScan, kind: 'objects', prefix, read: 'local' } as const;
+    const access = this.#access(shard);
+    const scan = {
+      ...plainScan,
+      kind: 'objects',
+      prefix: `${name}/`,
+      read: 'linearizable',
+    } as const;
     let resume: Uint8Array | null = null;
     do {
-      const page: ScanPage = await shard.scan(scan, resume, call);
+      const page: ScanPage = await access.scan(scan, resume, call);
       const swept = page.records.filter(({ head }) => head.pool <= newest);
       for (let at = 0; at < swept.length; at += storeLimits.sweepInFlight) {
         const some = swept.slice(at, at + storeLimits.sweepInFlight);
         await Promise.all(
-          some.map(({ key, head }) => removeKey(shard, pool.id, key, head.version, call)),
+          some.map(async ({ key, head }) => {
+            const removed = removeKey(access, pool ?? head.pool, key, head.version, call);
+            await removed.catch((caught: unknown) => {
+              if (pool !== null || !isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
+            });
+          }),
         );
       }
       resume = page.resume;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { limits } from '../../platform/base/mod.ts';
-import type { ObjectStore, PoolInfo } from '../../platform/store/mod.ts';
+import { FreshetError, limits } from '../../platform/base/mod.ts';
+import { Catalog, type ObjectStore, type PoolInfo } from '../../platform/store/mod.ts';
 import { RoamingShard } from '../../platform/store/roaming-shard.ts';
 import type { ShardChange } from '../../platform/store/shard-access.ts';
 import { bytes, startTestCluster, type TestCluster, text } from '../support/cluster.ts';
@@ -160,6 +160,25 @@ test('what a member left behind that died while it removed a pool does not come 
   expect(await store(3).get({ key: '/left/a' })).toBeNull();
   await store(3).put({ key: '/left/a', value: bytes('2') });
   expect(text((await store(4).get({ key: '/left/a' }))?.value)).toBe('2');
+});
+
+test('what its maker dies before it sweeps is swept already', async () => {
+  const left = { name: '/halves', kind: 'persistent' } as const;
+  const keys = Array.from({ length: 20 }, (_, nth) => `/halves/${String(nth)}`);
+  await store(1).createPool(left);
+  await store(1).putMany(keys.map((key) => ({ key, value: bytes('1') })));
+  await cluster.member(1).store.catalog.remove('/system/pools/halves');
+  const write = Reflect.get<Catalog, 'write'>(Catalog.prototype, 'write');
+  const spy = vi.spyOn(Catalog.prototype, 'write');
+  onTestFinished(() => spy.mockRestore());
+  spy.mockImplementationOnce(async function dies(this: Catalog, ...entry) {
+    await write.apply(this, entry);
+    throw new FreshetError('CLOSED', 'It died');
+  });
+  await expect(store(2).createPool(left)).rejects.toMatchObject({ code: 'CLOSED' });
+  await store(3).createPool(left);
+  const found = await Promise.all(keys.map((key) => store(4).get({ key })));
+  expect(found.filter((object) => object !== null)).toEqual([]);
 });
 
 describe('who does not know yet that a pool was made again', () => {
