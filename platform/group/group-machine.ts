@@ -38,13 +38,13 @@ import {
   parseGroupMessage,
   sameAttempt,
 } from './group-messages.ts';
-import { groupLimits } from './group-limits.ts';
 import { type CoreState, GroupState } from './group-state.ts';
 import { JoinLeader } from './join-leader.ts';
 import { type Layout, sendersAmong, type ShardLayout } from './layout.ts';
 import { type LayoutRequest, planLayoutChange, type PlannedLayout } from './layout-change.ts';
 import type { LayoutInForce } from './layout-in-force.ts';
 import type { GroupStatus, MachineOptions } from './machine-types.ts';
+import { ailment, Renewal } from './renewal.ts';
 import { RestartLeader } from './restart-leader.ts';
 import { SlowChoices } from './slow-choices.ts';
 import type { Lag } from './slow-members.ts';
@@ -56,20 +56,15 @@ import type { CoreShard, CoreView } from './view-codec.ts';
 import { isSameLayout, layoutFromText } from './view-layout.ts';
 import { type Places, wantedPlaces } from './wanted-places.ts';
 
-const ailment = 'the disk of this member failed, and is tried again';
-
 export class GroupMachine {
   readonly #state: GroupState;
   readonly #member: RestartMember;
   readonly #restart: RestartLeader;
   readonly #join: JoinLeader;
   readonly #slow: SlowChoices;
+  readonly #renewal: Renewal;
   #admission: { readonly by: number; readonly attempt: Attempt } | null = null;
   #ignored = 0;
-  #hopelessSinceMs: number | null = null;
-  /** Since when a view has been on its way; null: none is. */
-  #changingSinceMs: number | null = null;
-  #hopefulSinceMs: number | null = null;
   #renewing = false;
 
   constructor(options: MachineOptions) {
@@ -78,6 +73,7 @@ export class GroupMachine {
     this.#restart = new RestartLeader(this.#state);
     this.#join = new JoinLeader(this.#state, options.replaceAfterMs);
     this.#slow = new SlowChoices(this.#state);
+    this.#renewal = new Renewal(this.#state);
   }
 
   get status(): GroupStatus {
@@ -217,8 +213,7 @@ export class GroupMachine {
     const { core, layout } = this.#state;
     const incomplete = core.installed?.members.length !== layout.members.length;
     const { slow, ailing } = this.#state;
-    const isWaited = this.#hopelessSinceMs !== null || this.#changingSinceMs !== null;
-    const waits = this.#join.isBusy || isWaited || slow.wantsTicks || ailing;
+    const waits = this.#join.isBusy || this.#renewal.isWaiting || slow.wantsTicks || ailing;
     return core.installed === null || core.stuck || incomplete || waits;
   }
 
@@ -289,7 +284,8 @@ export class GroupMachine {
     if (this.#slow.onTick(nowMs, effects)) this.#sayHello(effects);
     this.#restart.onTick(nowMs, effects);
     this.#join.onTick(nowMs, effects);
-    this.#considerRenewal(nowMs, effects);
+    const lapse = this.#renewal.due(nowMs);
+    if (lapse !== null) this.#renew(lapse, effects);
     return effects;
   }
 
@@ -318,8 +314,7 @@ export class GroupMachine {
     this.#state.layouts.expect(proposal?.layout ?? null);
     const told = this.#state.setCore(core, nowMs);
     const isNext = core.installed?.number !== before.installed?.number;
-    if (!core.changing || isNext) this.#changingSinceMs = null;
-    if (core.changing) this.#changingSinceMs ??= nowMs;
+    this.#renewal.onCore(core, isNext, nowMs);
     if (this.#state.layouts.version !== version) this.#tellLayout(effects);
     if (core.incarnation !== before.incarnation) {
       this.#renewing = false;
@@ -433,48 +428,6 @@ export class GroupMachine {
         ? { type: 'admitted', attempt, incarnation, shards: reports }
         : { type: 'failed', attempt, reason };
     effects.push({ type: 'send', to, message });
-  }
-
-  /**
-   * A view that has lost its majority for good, as members of it have come back as others, is given
-   * up once those who have none are enough for a restart with me; so is what others take me for,
-   * and what cannot go on with me, as my disk failed: at once when a view is on its way.
-   */
-  #considerRenewal(nowMs: number, effects: GroupEffect[]): void {
-    const { core, me, ailing } = this.#state;
-    if (ailing && core.changing) {
-      this.#renew(ailment, effects);
-      return;
-    }
-    const holdsUp = ailing && core.installed !== null;
-    const members = core.installed?.members.map(({ node }) => node) ?? [];
-    const others = members.filter((node) => node !== me);
-    const lost = others.filter((node) => this.#state.hello(node)?.view === 0);
-    const alike = others.filter((node) => this.#state.hello(node)?.stuck === true);
-    const enough = 2 * new Set([...lost, ...alike, me]).size > members.length;
-    const stuck = core.stuck && lost.length > 0 && enough;
-    const mistaken = this.#state.isBlank && !core.changing && this.#state.isTakenForAnother();
-    // The last that had a shard died after the view was agreed: nobody can be given it.
-    const changedForMs = nowMs - (this.#changingSinceMs ?? nowMs);
-    if (changedForMs >= groupLimits.changeStallMs && core.installed !== null && lost.length > 0) {
-      this.#renew('the next view cannot be finished', effects);
-      return;
-    }
-    if (!stuck && !mistaken && !holdsUp) {
-      // A new attempt of the core has no suspicions, for a moment.
-      this.#hopefulSinceMs ??= nowMs;
-      if (nowMs - this.#hopefulSinceMs >= groupLimits.hopeAfterMs) {
-        this.#hopelessSinceMs = null;
-      }
-      return;
-    }
-    this.#hopefulSinceMs = null;
-    this.#hopelessSinceMs ??= nowMs;
-    if (nowMs - this.#hopelessSinceMs >= groupLimits.renewAfterMs) {
-      this.#hopelessSinceMs = null;
-      const lacks = stuck ? 'too few members of the view are left' : 'the view began without it';
-      this.#renew(holdsUp ? ailment : lacks, effects);
-    }
   }
 
   #renew(why: string, effects: GroupEffect[]): void {
