@@ -34,6 +34,17 @@ Agent::Agent(AgentConfig config, AgentShared& shared, Transport& transport, LogW
   shared_.clock.observe(wall_start_ - 1);
 }
 
+void Agent::shift_wall(Micros by, bool anew) {
+  wall_start_.fetch_add(by, std::memory_order_relaxed);
+  if (!anew) return;
+  Micros newest = 0;
+  for (const ShardHost* host : order_) {
+    if (host->is_prepared()) return;
+    if (host->is_open()) newest = std::max(newest, host->store()->newest_time());
+  }
+  shared_.clock.begin_anew(newest);
+}
+
 Agent::~Agent() = default;
 
 void Agent::run(const std::atomic<bool>& stop) {

@@ -34,7 +34,7 @@ struct AgentConfig {
   Nanos silence = 1'200'000'000;
   Nanos lease = 400'000'000;
   std::function<Nanos()> now;    // monotonic, counts while the machine sleeps
-  std::function<Micros()> wall;  // hybrid clocks start from it; read once
+  std::function<Micros()> wall;  // hybrid clocks start from it; read once, then counted on
   // Writes a view record; views().recorded(vote), or not_recorded(vote), follows on this thread.
   // Null: there is no disk.
   std::function<void(std::vector<std::byte> record, uint64_t vote)> write_record;
@@ -83,6 +83,13 @@ class Agent {
   Status begin_view(const View& view, size_t ring_size);
   // Ends all epochs and forgets the view.
   void renew(uint64_t incarnation);
+  // The wall clock that stamps come from. Any thread may ask.
+  Micros wall(Nanos now) const {
+    return wall_start_.load(std::memory_order_relaxed) + (now - now_start_) / 1000;
+  }
+  // It goes on from `by` later, or earlier; times go on growing. `anew`: times that were seen on
+  // the way are forgotten too, but those in stores; not while an epoch is prepared.
+  void shift_wall(Micros by, bool anew);
   AgentShared& shared() { return shared_; }
   ShardHost* find(ShardId shard);
   // Makes the shard known, not open yet; null: too many.
@@ -138,7 +145,6 @@ class Agent {
   void look_at_backlogs();
   void drop_retired();
   void lose(NodeId node);
-  Micros wall(Nanos now) const { return wall_start_ + (now - now_start_) / 1000; }
   Nanos wait_time(Nanos now) const;
   void sleep(Nanos wait);
   void end();
@@ -166,7 +172,7 @@ class Agent {
   size_t subscriptions_ = 0;
   size_t next_collector_ = 0;
   const Nanos now_start_;
-  const Micros wall_start_;
+  std::atomic<Micros> wall_start_;
   Nanos beat_at_ = 0;
   uint64_t loop_turns_ = 0;
   Nanos loop_turned_ = 0;

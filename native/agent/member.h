@@ -119,6 +119,15 @@ class Member {
   uint64_t incarnation() const { return incarnation_; }
   bool holds_lease() const;
 
+  struct Clocks {
+    Micros wall = 0;     // that stamps come from: read at the start, then counted on
+    Micros machine = 0;  // the machine's wall clock now
+    Micros newest = 0;   // the newest time that was stamped, or seen in an order
+  };
+  Clocks clocks() const;
+  // As Agent::shift_wall().
+  Status shift_clock(Micros by, bool anew);
+
   // `change` is copied, but for a value over kBorrowThreshold.
   Status submit(ShardId shard, const Change& change, Ack ack, Token token);
   Status wait_current(ShardId shard, bool persisted, Token token);

@@ -13,6 +13,7 @@ void add_functions(napi_env env, napi_value exports) {
   init_member(env, exports);
   init_peers(env, exports);
   init_view(env, exports);
+  init_clock(env, exports);
   init_shard(env, exports);
   init_log(env, exports);
   init_put(env, exports);

@@ -103,6 +103,7 @@ void init_constants(napi_env env, napi_value exports);
 void init_member(napi_env env, napi_value exports);
 void init_peers(napi_env env, napi_value exports);
 void init_view(napi_env env, napi_value exports);
+void init_clock(napi_env env, napi_value exports);
 void init_shard(napi_env env, napi_value exports);
 void init_log(napi_env env, napi_value exports);
 void init_put(napi_env env, napi_value exports);

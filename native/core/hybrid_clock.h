@@ -26,6 +26,8 @@ class HybridClock {
     if (time > newest_.load(std::memory_order_relaxed))
       newest_.store(time, std::memory_order_release);
   }
+  // Goes back to `newest`: only while nothing is ordered by this clock.
+  void begin_anew(Micros newest) { newest_.store(newest, std::memory_order_release); }
   Micros newest() const { return newest_.load(std::memory_order_acquire); }
 
  private:

@@ -12,6 +12,8 @@ export type {
 } from './native.ts';
 export {
   acks,
+  clockColumns,
+  clockWidth,
   diskRooms,
   extraColumns,
   extraWidth,

@@ -149,6 +149,13 @@ export const frontierColumns = {
 } as const;
 export const frontierWidth = 9;
 
+/**
+ * Columns of `clocks`: the wall clock that stamps come from, read at the start and counted on; the
+ * machine's wall clock now; the newest time that was stamped here, or seen in an order.
+ */
+export const clockColumns = { wall: 0, machine: 1, newest: 2 } as const;
+export const clockWidth = 3;
+
 export const recordKinds = { put: 1, remove: 2, trigger: 3, control: 4 } as const;
 export const acks = { none: 0, delivered: 1, persisted: 2 } as const;
 export const readPoints = { newest: 0, atVersion: 1, exactVersion: 2, atTime: 3 } as const;
@@ -237,6 +244,16 @@ export interface NativeAddon {
   view(member: MemberHandle): NativeView | null;
   /** Of this member now: 16 hexadecimal digits, new with every start and `renew`. */
   incarnation(member: MemberHandle): string;
+
+  // --- clock.cc
+  /** Fills the columns of `clockColumns`, all in µs since 1970. */
+  clocks(member: MemberHandle, out: Float64Array): number;
+  /**
+   * The wall clock that stamps come from goes on from `byUs` later, or earlier; times go on growing.
+   * `anew`: times that were seen are forgotten too, but for those of stored records; not while an
+   * epoch is prepared.
+   */
+  shiftClock(member: MemberHandle, byUs: number, anew: boolean): number;
 
   // --- shard.cc (results by token; `result` bytes of openShard and shardState are JSON:
   //     {shard, epoch, sequence, version, time, digest (hex), persistent, pools: [...]})
