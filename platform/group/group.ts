@@ -28,12 +28,13 @@ import type { GroupStatus } from './machine-types.ts';
 import { type HeldRules, LogCare } from './log-care.ts';
 import type { MemberCore } from './member-core.ts';
 import { MemberDisks } from './member-disks.ts';
+import { MemberLinks } from './member-links.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { ShardClosing } from './shard-closing.ts';
 import { heldByRecord, type ShardHomes } from './shard-homes.ts';
 import type { ShardMove } from './shard-moves.ts';
 import type { Lag } from './slow-members.ts';
-import { explainStandstill, stoppedError, takenAwayError } from './standstill.ts';
+import { awaitRunning, explainStandstill, stoppedError, takenAwayError } from './standstill.ts';
 import { seeViews } from './view-calls.ts';
 import { ViewLeave } from './view-leave.ts';
 
@@ -48,6 +49,7 @@ export class Group {
   readonly #closing: ShardClosing;
   readonly #leftLogs: LeftLogs | null;
   readonly #calls: LeaderCalls;
+  readonly #links: MemberLinks;
   readonly #log: Logger;
   readonly #watchers = new Set<EventStream<GroupView>>();
   readonly #queue: GroupEvent[] = [];
@@ -103,6 +105,12 @@ export class Group {
       replaceAfterMs: options.replaceAfterMs,
       poolsIn: options.tenants.poolsIn,
       nowMs: options.clock.monotonicMs(),
+    });
+    this.#links = new MemberLinks({
+      ...options,
+      onPeer: (node, up) => {
+        this.#enter({ type: 'peer', node, up });
+      },
     });
     this.#calls = new LeaderCalls({
       machine: this.#machine,
@@ -267,19 +275,8 @@ export class Group {
 
   /** Connects with the other members and begins the start protocol. After `openShards`. */
   begin(): void {
-    const { core, members } = this.#options;
+    const { core } = this.#options;
     core.listen({
-      onPeer: (node, state, status) => {
-        if (state === 'refused') {
-          const reason = core.statusName(status);
-          // While members start, some dial before they are known: that mends itself.
-          const level = reason === 'NOT_A_MEMBER' ? 'info' : 'warn';
-          this.#log[level]({ node, reason }, 'a connection was refused');
-          return;
-        }
-        this.#log.info({ node, state }, 'member connection');
-        this.#enter({ type: 'peer', node, up: state === 'up' });
-      },
       onShardStopped: (shard, status, node) => {
         const reason = core.statusName(status);
         this.#log.warn({ shard, reason, node }, 'a shard stopped');
@@ -295,14 +292,7 @@ export class Group {
     this.#messages.onGroupMessage((from, message) => {
       this.#enter({ type: 'message', from, message });
     });
-    for (const { id, host, port } of members) {
-      if (id !== core.nodeId) {
-        const status = core.addon.addPeer(core.handle, id, host, port);
-        if (status < 0) {
-          throw core.error(status, `Connecting to member ${String(id)} at ${host}`);
-        }
-      }
-    }
+    this.#links.begin();
     this.#enter({ type: 'begin' });
     this.care.begin();
     this.#leftLogs?.begin();
@@ -313,29 +303,19 @@ export class Group {
    * LOG_CORRUPT, HISTORY_DIFFERS: a shard of this member may not go on.
    */
   async whenRunning(timeoutMs: number): Promise<void> {
-    const views = this.watchView();
-    const cancel = this.#options.clock.after(timeoutMs, () => {
-      views.end();
-    });
-    for await (const view of views) {
-      const { refusal } = this;
-      if (view.running || refusal !== null) {
-        cancel();
-        if (refusal !== null) throw refusal;
-        return;
-      }
-    }
-    if (this.#closed) {
-      throw new FreshetError('CLOSED', 'The member was closed before its shards ran');
-    }
-    throw new FreshetError('TIMEOUT', `The shards do not run yet: ${this.explain()}`, {
-      mend: 'Start the missing members, or wait longer',
+    await awaitRunning({
+      views: this.watchView(),
+      clock: this.#options.clock,
+      timeoutMs,
+      refusal: () => this.refusal,
+      isClosed: () => this.#closed,
+      explain: () => this.explain(),
     });
   }
 
   /** Why shards stand still, in words. */
   explain(): string {
-    return explainStandstill(this.status, this.refusal);
+    return explainStandstill(this.status, this.refusal, this.#links.refusals);
   }
 
   /**

@@ -1,0 +1,56 @@
+/** Members that do not let each other in say why, where somebody looks: in `whenRunning`. */
+import path from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { silentLogger } from '../../platform/base/mod.ts';
+import { freePorts } from '../../platform/local-cluster.ts';
+import { type Member, startMember } from '../../platform/node.ts';
+import { tempFolder, until } from '../support/mod.ts';
+
+const running: Member[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((member) => member.close()));
+});
+
+/** Two members of which each has another idea of its cluster. */
+async function startTwo(
+  clusters: readonly { readonly name: string; readonly secret?: string }[],
+): Promise<readonly Member[]> {
+  const folder = await tempFolder('refused');
+  const ports = await freePorts(2);
+  const members = ports.map((port, nth) => ({ id: nth + 1, host: '127.0.0.1', port }));
+  for (const [nth, cluster] of clusters.entries()) {
+    const node = nth + 1;
+    const dataFolder = path.join(folder, String(node));
+    const memory = { ringBudgetBytes: 24 * 1024 * 1024 };
+    const config = { cluster, node, members, dataFolder, memory };
+    running.push(await startMember(config, { log: silentLogger() }));
+  }
+  return running;
+}
+
+async function expectReason(members: readonly Member[], reason: string): Promise<void> {
+  for (const [nth, member] of members.entries()) {
+    const other = String(2 - nth);
+    const why = `waiting for member ${other} (refused as ${reason})`;
+    await until(() => Promise.resolve(member.group.explain() === why));
+    await expect(member.whenRunning(1)).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: `The shards do not run yet: ${why}`,
+    });
+  }
+}
+
+test('another secret', async () => {
+  const members = await startTwo([
+    { name: 'one', secret: 'alpha' },
+    { name: 'one', secret: 'beta' },
+  ]);
+  const reason = 'UNAUTHENTICATED: cluster.secret is another one there than here';
+  await expectReason(members, reason);
+});
+
+test('another cluster', async () => {
+  const members = await startTwo([{ name: 'one' }, { name: 'two' }]);
+  await expectReason(members, 'WRONG_CLUSTER: cluster.name is another one there than here');
+});
