@@ -101,7 +101,8 @@ export const MemberConfigSchema = Type.Object({
     },
     { default: {} },
   ),
-  maxClockSkewMs: Type.Integer({ minimum: 0, maximum: 3_600_000, default: 500, unit: 'ms' }),
+  /** Of members' clocks; of a time that is asked for, and this member's clock. */
+  maxClockSkewMs: Type.Integer({ minimum: 10, maximum: 3_600_000, default: 500, unit: 'ms' }),
   logLevel: Type.Union(
     logLevels.map((level) => Type.Literal(level)),
     { default: 'info' },
@@ -219,6 +220,7 @@ async function compose(
     },
     leftLogs: leftLogsOf(logs, folder),
     replaceAfterMs: config.layout.replaceAfterMs,
+    maxClockSkewMs: config.maxClockSkewMs,
     tenants: tenantsOf(above),
     clock,
     random,

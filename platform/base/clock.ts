@@ -6,12 +6,14 @@ export type CancelTimer = () => boolean;
 
 /** Time as a constructor argument. Real ones are made in composition roots only. */
 export interface Clock {
-  /** Microseconds since 1970, never going back while this clock lives. */
+  /** Microseconds since 1970, going back in `readAgain` alone. */
   wallUs(): Micros;
   /** Milliseconds since some start, fractional, never going back. */
   monotonicMs(): number;
   /** How far the wall clock of the machine has moved away from `wallUs` since the start. */
   wallStepUs(): number;
+  /** Goes on from what the machine's wall clock says now. */
+  readAgain(): void;
   /** Calls `run` once, not before `delayMs` from now. Does not keep the process alive. */
   after(delayMs: number, run: () => void): CancelTimer;
 }
@@ -34,8 +36,8 @@ const machine: TimeSource = {
  */
 export class SystemClock implements Clock {
   readonly #source: TimeSource;
-  readonly #startWallMs: number;
-  readonly #startMonotonicMs: number;
+  #startWallMs: number;
+  #startMonotonicMs: number;
 
   constructor(source: TimeSource = machine) {
     this.#source = source;
@@ -54,6 +56,11 @@ export class SystemClock implements Clock {
 
   wallStepUs(): number {
     return Math.round(this.#source.wallMs() * 1000 - this.wallUs());
+  }
+
+  readAgain(): void {
+    this.#startWallMs = this.#source.wallMs();
+    this.#startMonotonicMs = this.#source.monotonicMs();
   }
 
   after(delayMs: number, run: () => void): CancelTimer {
@@ -102,6 +109,10 @@ export class ManualClock implements Clock {
 
   wallStepUs(): number {
     return 0;
+  }
+
+  readAgain(): void {
+    // There is no other clock behind it.
   }
 
   after(delayMs: number, run: () => void): CancelTimer {

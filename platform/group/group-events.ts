@@ -1,4 +1,5 @@
 /** What the group machine (group-machine.ts) is told, and what it asks to be done. Plain data. */
+import type { ClockOffset } from './clock-offsets.ts';
 import type { Apart, Attempt, Fill, GroupMessage, ShardReport } from './group-messages.ts';
 import type { CoreState } from './group-state.ts';
 import type { Closing } from './machine-types.ts';
@@ -14,6 +15,15 @@ export type GroupEvent =
   | { readonly type: 'message'; readonly from: number; readonly message: unknown }
   /** The core's views changed. */
   | { readonly type: 'core'; readonly core: CoreState; readonly proposal: CoreView | null }
+  /** The clock of another member was compared with mine; my machine's is `stepUs` ahead of mine. */
+  | {
+      readonly type: 'clock';
+      readonly node: number;
+      readonly offset: ClockOffset;
+      readonly stepUs: number;
+    }
+  /** My clock goes on from so much later. */
+  | { readonly type: 'clockShifted'; readonly byUs: number }
   /** The shards of this member that may not go on here are others now. */
   | { readonly type: 'refused'; readonly shards: readonly number[] }
   /** This member was made to wait for another one. */

@@ -83,6 +83,14 @@ const table = {
   /** An observer asks again after a pause; so much at once it takes of a shard. */
   observePauseMs: 50,
   observeChunks: 4,
+  /** How often clocks are compared; while somebody is not let in for that. */
+  clockLookMs: 10_000,
+  clockDoubtMs: 1000,
+  /** Calls in one comparison, of which the quickest counts, and how long each may take. */
+  clockTries: 5,
+  clockTimeoutMs: 2000,
+  /** Below that a clock is not moved. */
+  clockStepUs: 10_000,
   /** How long a shard stays open at a member that left it. */
   closeAfterMs: 30_000,
   /** How long closing waits for a step that is under way. */

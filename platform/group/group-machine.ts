@@ -30,6 +30,7 @@
  *  2. A message of another attempt, sender or phase changes nothing and is counted.
  */
 import { FreshetError } from '../base/mod.ts';
+import type { GroupClocks } from './group-clocks.ts';
 import type { GroupEffect, GroupEvent } from './group-events.ts';
 import {
   type Attempt,
@@ -87,9 +88,30 @@ export class GroupMachine {
       ),
       missing,
       phase: this.#restart.phase,
-      problem: this.#state.ailing ? ailment : this.#restart.problem,
+      problem: this.#problem,
+      refused: this.#isRefused,
       ignored: this.#ignored,
     };
+  }
+
+  get #problem(): string | null {
+    const { ailing, clocks, me } = this.#state;
+    if (ailing) return ailment;
+    return this.#isRefused ? clocks.explain(me) : this.#restart.problem;
+  }
+
+  /** Others do not let this member in, as its clock is off. */
+  get #isRefused(): boolean {
+    return this.#state.isBlank && this.#state.clocks.isOff(this.#state.me);
+  }
+
+  get clocks(): GroupClocks {
+    return this.#state.clocks;
+  }
+
+  /** My clock is off, and nothing goes by it: it may be read anew. */
+  get mayReadClock(): boolean {
+    return this.#isRefused && this.#admission === null && this.#restart.phase === 'waiting';
   }
 
   /** What the cluster is to have now, as far as this member knows. */
@@ -234,6 +256,12 @@ export class GroupMachine {
       case 'core':
         this.#onCore(event.core, event.proposal, nowMs, effects);
         break;
+      case 'clock':
+        this.#onClock(this.#state.clocks.note(event.node, event.offset, event.stepUs), effects);
+        break;
+      case 'clockShifted':
+        this.#onClock(this.#state.clocks.shift(event.byUs), effects);
+        break;
       case 'refused':
         this.#state.setRefused(event.shards);
         this.#sayHello(effects);
@@ -286,6 +314,7 @@ export class GroupMachine {
     this.#join.onTick(nowMs, effects);
     const lapse = this.#renewal.due(nowMs);
     if (lapse !== null) this.#renew(lapse, effects);
+    if (event.type !== 'tick') this.#state.clocks.look(effects);
     return effects;
   }
 
@@ -436,6 +465,13 @@ export class GroupMachine {
       this.#member.giveUp();
       effects.push({ type: 'renew', why });
     }
+  }
+
+  /** `isNews`: what this member tells of clocks is another. */
+  #onClock(isNews: boolean, effects: GroupEffect[]): void {
+    if (!isNews) return;
+    effects.push({ type: 'changed' });
+    this.#sayHello(effects);
   }
 
   #sayHello(effects: GroupEffect[]): void {

@@ -57,6 +57,8 @@ const GroupMessageSchema = Type.Union([
     slow: Type.Array(Type.Object({ shard: node, epoch: node, node, waitedMs: count })),
     /** Shards that this one observes, since it was slow; whether it has kept up for a while. */
     observes: Type.Array(Type.Object({ shard: node, ready: Type.Boolean() })),
+    /** Members with whose clocks it compared its own: ahead of it by so much; 0: near enough. */
+    clocks: Type.Array(Type.Object({ node, aheadMs: Type.Integer() })),
     /** It is about to leave its view. */
     leaving: Type.Optional(Type.Boolean()),
     /** Its disk failed: it is in no view before that can be written again. */

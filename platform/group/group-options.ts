@@ -29,6 +29,8 @@ export interface GroupOptions {
   readonly leftLogs: { readonly folders: ShardFolders; readonly keepMs: number } | null;
   /** How long a lost member keeps its places before spares get them; null: for ever. */
   readonly replaceAfterMs: number | null;
+  /** Clocks of members may differ by so much. */
+  readonly maxClockSkewMs: number;
   readonly tenants: Tenants;
   readonly clock: Clock;
   readonly random: Random;

@@ -4,6 +4,7 @@
  *
  * Thread: event loop.
  */
+import { GroupClocks } from './group-clocks.ts';
 import type { Attempt, Hello } from './group-messages.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import { LayoutInForce } from './layout-in-force.ts';
@@ -38,6 +39,7 @@ export class GroupState {
   readonly run: number;
   readonly up = new Set<number>();
   readonly slow: SlowMembers;
+  readonly clocks: GroupClocks;
   readonly poolsIn: Tenants['poolsIn'];
   readonly #hellos = new Map<number, Hello>();
   #attempts = 0;
@@ -61,6 +63,7 @@ export class GroupState {
     readonly ringSize: number;
     readonly record: ViewRecord;
     readonly poolsIn: Tenants['poolsIn'];
+    readonly maxClockSkewMs: number;
     readonly nowMs: number;
   }) {
     this.#lastView = options.record.prepared ?? options.record.committed;
@@ -68,6 +71,14 @@ export class GroupState {
     this.layouts = new LayoutInForce(options.layout, options.ringSize);
     this.layouts.follow(this.#lastView?.layout ?? null);
     this.slow = new SlowMembers(options.me, () => this.layout);
+    this.clocks = new GroupClocks({
+      me: options.me,
+      maxClockSkewMs: options.maxClockSkewMs,
+      members: options.layout.members,
+      isBlank: () => this.isBlank,
+      viewMembers: () => this.#viewMembers(),
+      hellos: this.#hellos,
+    });
     this.poolsIn = options.poolsIn;
     this.run = options.run;
     this.#core = { ...blankCore, incarnation: options.incarnation };
@@ -109,6 +120,11 @@ export class GroupState {
       core.installed?.number !== before.installed?.number ||
       core.stuck !== before.stuck
     );
+  }
+
+  #viewMembers(): readonly number[] | null {
+    const { installed, stuck } = this.#core;
+    return installed === null || stuck ? null : installed.members.map(({ node }) => node);
   }
 
   /** Shards that may not go on here. */
@@ -175,6 +191,7 @@ export class GroupState {
     } else {
       this.up.delete(node);
       this.#hellos.delete(node);
+      this.clocks.forget(node);
     }
   }
 
@@ -207,6 +224,7 @@ export class GroupState {
       refused: [...this.#refused],
       slow: this.slow.accusations,
       observes: this.slow.observes,
+      clocks: [...this.clocks.told],
       ...(this.leaving ? { leaving: true } : {}),
       ...(this.ailing ? { ailing: true } : {}),
     };
@@ -217,12 +235,16 @@ export class GroupState {
     return this.layout.members.filter((node) => node !== this.me && !this.up.has(node));
   }
 
-  /** Members, me included, that are here and well, have no view and go by my layout, or can. */
+  /**
+   * Members, me included, that are here and well, whose clocks are right, that have no view and go
+   * by my layout, or can.
+   */
   blankMembers(): number[] {
     return this.layout.members.filter((node) => {
       const hello = this.hello(node);
       const isWell = hello?.ailing !== true;
-      return isWell && hello?.view === 0 && this.layouts.isAlike(hello);
+      const isBlank = isWell && hello?.view === 0 && this.layouts.isAlike(hello);
+      return isBlank && this.clocks.verdict(node) === 'well';
     });
   }
 

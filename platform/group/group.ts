@@ -13,6 +13,7 @@ import {
   messageOf,
 } from '../base/mod.ts';
 import { viewNotices } from '../bridge/mod.ts';
+import { type ClockReport, ClockWatch } from './clock-watch.ts';
 import { EventStream } from './event-stream.ts';
 import { groupLimits } from './group-limits.ts';
 import type { GroupEffect, GroupEvent } from './group-events.ts';
@@ -50,6 +51,7 @@ export class Group {
   readonly #leftLogs: LeftLogs | null;
   readonly #calls: LeaderCalls;
   readonly #links: MemberLinks;
+  readonly #clocks: ClockWatch;
   readonly #log: Logger;
   readonly #watchers = new Set<EventStream<GroupView>>();
   readonly #queue: GroupEvent[] = [];
@@ -104,12 +106,22 @@ export class Group {
       ringSize: layout.commonRingSize(options.ringBudgetBytes),
       replaceAfterMs: options.replaceAfterMs,
       poolsIn: options.tenants.poolsIn,
+      maxClockSkewMs: options.maxClockSkewMs,
       nowMs: options.clock.monotonicMs(),
     });
     this.#links = new MemberLinks({
       ...options,
       onPeer: (node, up) => {
         this.#enter({ type: 'peer', node, up });
+        this.#clocks.onPeer(node, up);
+      },
+    });
+    this.#clocks = new ClockWatch({
+      ...options,
+      clocks: () => this.#machine.clocks,
+      mayReadClock: () => this.#machine.mayReadClock,
+      enter: (event) => {
+        this.#enter(event);
       },
     });
     this.#calls = new LeaderCalls({
@@ -197,6 +209,11 @@ export class Group {
   /** Members that this one was made to wait for of late, the longest wait first. */
   get lags(): readonly Lag[] {
     return this.#machine.lags;
+  }
+
+  /** This member's clocks, and others' beside them. */
+  get clocks(): ClockReport {
+    return this.#clocks.report;
   }
 
   /** Node ids in rank order of those that run a shard, as far as this member knows. */
@@ -294,6 +311,7 @@ export class Group {
     });
     this.#links.begin();
     this.#enter({ type: 'begin' });
+    this.#clocks.begin();
     this.care.begin();
     this.#leftLogs?.begin();
   }
@@ -350,6 +368,7 @@ export class Group {
     this.#leave?.end();
     this.#cancelTick?.();
     this.#closing.end();
+    this.#clocks.close();
     this.#leftLogs?.end();
     await this.care.close();
     for (const watcher of [...this.#watchers]) {

@@ -37,6 +37,8 @@ export interface MachineOptions {
   /** How long a lost member keeps its places; null: for ever. */
   readonly replaceAfterMs: number | null;
   readonly poolsIn: Tenants['poolsIn'];
+  /** Clocks of members may differ by so much. */
+  readonly maxClockSkewMs: number;
   readonly nowMs: number;
 }
 
@@ -55,6 +57,8 @@ export interface GroupStatus {
   readonly phase: RestartPhase;
   /** Why the last attempt failed, until one succeeds. */
   readonly problem: string | null;
+  /** The others do not let this member in, whoever is there. */
+  readonly refused: boolean;
   /** Messages that belonged nowhere. */
   readonly ignored: number;
 }

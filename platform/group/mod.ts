@@ -32,6 +32,8 @@ export type {
   EventShare,
   SubscriptionHandler,
 } from './core-types.ts';
+export type { ClockReport } from './clock-watch.ts';
+export { MemberClock } from './member-clock.ts';
 export { MemberCore } from './member-core.ts';
 export type { CallHandler, CallOptions } from './peer-messages.ts';
 export { PeerMessages } from './peer-messages.ts';

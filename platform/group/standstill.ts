@@ -13,7 +13,8 @@ export function explainStandstill(
   refusal: FreshetError | null,
   unlinked: ReadonlyMap<number, string>,
 ): string {
-  const { missing, problem, leader } = status;
+  const { missing, problem, leader, refused } = status;
+  if (refused && problem !== null) return problem;
   if (missing.length > 0) {
     const named = missing.map((node) => {
       const why = unlinked.get(node);

@@ -116,12 +116,14 @@ test('thread 252: a fresh disk takes part in a total restart', async () => {
   await expectClean({ members: 3, script });
 });
 
-test('thread 289: clocks that step leave times in the order of versions', async () => {
+test('thread 289: clocks that step, and keep members out until they are right, leave times in the order of versions', async () => {
   const script: Act[] = [
     { atMs: 5000, do: 'clock', node: 1, forMs: -30_000 },
     kill(5100, 1, 400),
-    { atMs: 8000, do: 'clock', node: 2, forMs: 40_000 },
-    kill(8100, 2, 400),
+    { atMs: 7000, do: 'clock', node: 1, forMs: 30_000 },
+    { atMs: 9000, do: 'clock', node: 2, forMs: 40_000 },
+    kill(9100, 2, 400),
+    { atMs: 11_000, do: 'clock', node: 2, forMs: -40_000 },
   ];
   await expectClean({ members: 3, script });
 });

@@ -32,8 +32,8 @@ export class WorldClock implements Clock {
   readonly #addon: WorldAddon;
   readonly #node: number;
   readonly #waits: Waits;
-  readonly #startUs: number;
-  readonly #startMs: number;
+  #startUs: number;
+  #startMs: number;
 
   constructor(addon: WorldAddon, node: number, waits: Waits) {
     this.#addon = addon;
@@ -53,6 +53,11 @@ export class WorldClock implements Clock {
 
   wallStepUs(): number {
     return Math.round(this.#addon.wallOf(this.#node) - this.wallUs());
+  }
+
+  readAgain(): void {
+    this.#startUs = this.#addon.wallOf(this.#node);
+    this.#startMs = this.#addon.timeOf(this.#node);
   }
 
   after(delayMs: number, run: () => void): CancelTimer {

@@ -11,6 +11,9 @@ import { readViewRecord } from '../../platform/group/view-record.ts';
 import { type WorldAddon, worldSteps, type WorldStep } from './world-addon.ts';
 import { Waits, WorldClock, worldFiles } from './world-clock.ts';
 
+/** Of clocks that nobody stepped: by a second at most, and what they drift. */
+const worldSkewMs = 1500;
+
 export interface MemberPlace {
   readonly node: number;
   readonly layout: Layout;
@@ -176,6 +179,7 @@ export class WorldMember {
       record,
       ringBudgetBytes: Math.max(...[layout, ...changes].map(ringBudget)),
       replaceAfterMs,
+      maxClockSkewMs: worldSkewMs,
       // A world has no catalog: no pool lives anywhere.
       tenants: {
         poolsIn: () => [],

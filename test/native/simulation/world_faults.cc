@@ -159,7 +159,7 @@ bool WorldFaults::act(WorldFault fault, WorldNode& victim) {
     case WorldFault::kCorrupt:
       return corrupt(victim);
     case WorldFault::kClock:
-      victim.step_wall(world_.random.between(-60'000'000, 60'000'000));
+      step_clock(victim);
       return true;
     case WorldFault::kSlow:
       slow(victim);
@@ -168,6 +168,14 @@ bool WorldFaults::act(WorldFault fault, WorldNode& victim) {
       break;
   }
   return false;
+}
+
+// Members of the world are let in with clocks that differ by 1.5 s at most (world-member.ts): whose
+// clock is further off when it starts waits until that is set right.
+void WorldFaults::step_clock(WorldNode& victim) {
+  const Micros by = world_.random.between(-60'000'000, 60'000'000);
+  victim.step_wall(by);
+  world_.events.after(draw_time(), [&victim, by] { victim.step_wall(-by); });
 }
 
 void WorldFaults::fill_disk(WorldNode& victim) {

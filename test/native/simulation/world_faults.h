@@ -58,6 +58,7 @@ class WorldFaults {
   bool act(WorldFault fault, WorldNode& victim);
   void cut(NodeId victim);
   void cut_way(NodeId from, NodeId to, Nanos time);
+  void step_clock(WorldNode& victim);
   void fill_disk(WorldNode& victim);
   void slow(WorldNode& victim);
   bool corrupt(WorldNode& victim);

@@ -167,6 +167,7 @@ describe('a total restart', () => {
       refused: [],
       slow: [],
       observes: [],
+      clocks: [],
     };
     world.member(1)?.enter({ type: 'peer', node: 3, up: true });
     world.member(1)?.enter({ type: 'message', from: 3, message: hello });

@@ -43,6 +43,8 @@ export class World {
   readonly #links = new Map<string, Link>();
   /** When the last message or event of a pair arrives. */
   readonly #arrivals = new Map<string, number>();
+  /** How far a node's clock is ahead, µs. */
+  readonly #clocks = new Map<number, number>();
   readonly #layouts = new WeakMap<ViewLayout, Layout>();
   #heap: Due[] = [];
   #nth = 0;
@@ -163,6 +165,20 @@ export class World {
       this.member(to)?.enter({ type: 'message', from, message });
     } else {
       this.#deliver(from, to, { type: 'message', from, message }, this.#link(from, to).losses);
+    }
+  }
+
+  clockUs(node: number): number {
+    return this.#clocks.get(node) ?? 0;
+  }
+
+  /** Everybody finds it out. */
+  setClock(node: number, aheadUs: number): void {
+    this.#clocks.set(node, aheadUs);
+    for (const from of this.alive) {
+      for (const to of this.alive) {
+        if (from !== to) this.member(from)?.compareClocks(to);
+      }
     }
   }
 

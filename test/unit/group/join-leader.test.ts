@@ -25,6 +25,7 @@ class Leader {
     ringSize,
     replaceAfterMs: 10_000,
     poolsIn: () => [],
+    maxClockSkewMs: 500,
     nowMs: 0,
   });
   nowMs = 1000;
@@ -58,10 +59,18 @@ class Leader {
       refused: [],
       slow: [],
       observes: [],
+      clocks: [],
       ...given,
     };
     this.enter({ type: 'peer', node, up: true });
+    this.clock(node, 0);
     return this.enter({ type: 'message', from: node, message: hello });
+  }
+
+  /** Its clock is compared with this one's, and is so far ahead. */
+  clock(node: number, aheadUs: number): readonly GroupEffect[] {
+    const offset = { leastUs: aheadUs - 1000, mostUs: aheadUs + 1000 };
+    return this.enter({ type: 'clock', node, offset, stepUs: 0 });
   }
 
   admitted(node: number, effects: readonly GroupEffect[]): readonly GroupEffect[] {
@@ -335,6 +344,7 @@ describe('a member that is being let in', () => {
       ringSize,
       replaceAfterMs: 10_000,
       poolsIn: () => [],
+      maxClockSkewMs: 500,
       nowMs: 0,
     });
   }

@@ -10,6 +10,7 @@ const status: GroupStatus = {
   missing: [],
   phase: 'waiting',
   problem: null,
+  refused: false,
   ignored: 0,
 };
 

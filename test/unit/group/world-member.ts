@@ -19,6 +19,8 @@ type StepEffect = Exclude<
 >;
 
 const tickMs = 200;
+/** Clocks may differ by so much. */
+export const worldSkewMs = 500;
 const beatMs = 50;
 const healEveryMs = 1000;
 
@@ -55,6 +57,7 @@ export class WorldMember {
       ringSize: 65_536,
       replaceAfterMs: world.replaceAfterMs,
       poolsIn: (subgroup) => world.pools.namesIn(this, subgroup),
+      maxClockSkewMs: worldSkewMs,
       nowMs: world.nowMs,
     });
     const held = heldByRecord(this.machine.layout, disk.record, node);
@@ -69,6 +72,7 @@ export class WorldMember {
     for (const effect of this.machine.onEvent(event, this.#world.nowMs)) {
       this.#execute(effect);
     }
+    if (event.type === 'peer' && event.up) this.compareClocks(event.node);
     if (this.machine.wantsTicks && !this.#ticking) {
       this.#ticking = true;
       this.later(tickMs, () => {
@@ -76,6 +80,17 @@ export class WorldMember {
         this.enter({ type: 'tick' });
       });
     }
+  }
+
+  /** The answer says what the other's clock was at some moment in between. */
+  compareClocks(node: number): void {
+    const tookUs = 1000 * (1 + this.#world.random.below(5));
+    this.later(tookUs / 1000, () => {
+      const aheadUs = this.#world.clockUs(node) - this.#world.clockUs(this.node);
+      const offset = { leastUs: aheadUs - tookUs, mostUs: aheadUs + tookUs };
+      const isUp = this.#world.isUp(this.node, node);
+      if (isUp) this.enter({ type: 'clock', node, offset, stepUs: 0 });
+    });
   }
 
   /** Runs only if this process still does. */
