@@ -27,7 +27,7 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from '../base/mod.ts';
-import type { Group, MemberCore } from '../group/mod.ts';
+import { type Group, MemberClock, type MemberCore } from '../group/mod.ts';
 import type { Catalog } from './catalog.ts';
 import { mergeKeys } from './listing.ts';
 import { checkBatch, checkedEventTime, checkSize, toChange } from './object-changes.ts';
@@ -287,8 +287,15 @@ export class ObjectStore {
         throw new FreshetError('INVALID_ARGUMENT', `${String(number)} is no version and no time`);
       }
     }
-    const latest = this.#options.clock.wallUs() + this.#options.maxClockSkewUs;
-    if (at !== undefined && at > latest) {
+    if (at !== undefined) this.#checkTime(at);
+  }
+
+  /** What members have answered as a time is no future, whatever the clock here says. */
+  #checkTime(at: number): void {
+    const { clock, maxClockSkewUs, core } = this.#options;
+    const newestUs = new MemberClock(core).read()?.newestUs ?? 0;
+    const latest = Math.max(clock.wallUs() + maxClockSkewUs, newestUs);
+    if (at > latest) {
       throw new FreshetError('INVALID_ARGUMENT', `at: ${String(at)} lies in the future`, {
         mend: `Ask for a time up to ${String(latest)} µs`,
         details: { at, latest },

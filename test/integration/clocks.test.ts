@@ -116,3 +116,19 @@ test('a clock that runs ahead in a view is held back, and says so', async () => 
   expect(logged.get(1)).toContain('the clock of this member runs ahead: held back');
   expect(one.group.view.running).toBe(true);
 });
+
+test('a time that a put was answered is no future to a read', async () => {
+  const [alone] = await start([new ShiftedMachine(0)]);
+  if (alone === undefined) throw new Error('none');
+  await alone.whenRunning(startMs);
+  const { addon, handle } = alone.core;
+  addon.shiftClock(handle, hourUs, false);
+  const time = await put(alone, 'ahead');
+  addon.shiftClock(handle, -hourUs, false);
+  expect(time).toBeGreaterThan(Date.now() * 1000 + hourUs / 2);
+  const { objects } = alone.store;
+  expect(text((await objects.get({ key: '/pool/key', at: time }))?.value)).toBe('ahead');
+  await expect(objects.get({ key: '/pool/key', at: time + hourUs })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  });
+});
