@@ -265,6 +265,7 @@ function sampleOf(member: Member, lambdas: LambdaRuntime): MemberSample {
     }),
     waits: group.lags.map(({ shard, node, kind, waitedMs }) => ({ shard, node, kind, waitedMs })),
     logs: group.care.counts,
+    clocks: group.clocks,
     pipelines: lambdas.pipelines(),
   };
 }

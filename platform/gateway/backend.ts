@@ -31,7 +31,19 @@ export interface MemberSample {
   /** Waits for slow members, of late. */
   readonly waits: readonly WaitSample[];
   readonly logs: LogSample;
+  readonly clocks: ClockSample;
   readonly pipelines: readonly DeployedPipeline[];
+}
+
+/** The member's clock beside those of others, µs. */
+export interface ClockSample {
+  /** How far the clocks of the members that it is connected with are ahead of its own. */
+  readonly offsets: readonly { readonly node: number; readonly aheadUs: number }[];
+  /** The machine's clock is so far ahead of the one that the member goes by. */
+  readonly stepUs: number;
+  readonly heldBackUs: number;
+  /** The newest time of the cluster is so far ahead of the member's clock. */
+  readonly timeAheadUs: number;
 }
 
 /** How the member's logs are. All but `damaged` grow. */

@@ -1,5 +1,5 @@
 import { delayBucketsMicros, type Stage } from '../lambda/mod.ts';
-import type { Backend, LogSample, ShardSample, WaitSample } from './backend.ts';
+import type { Backend, ClockSample, LogSample, ShardSample, WaitSample } from './backend.ts';
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -8,7 +8,7 @@ type Labels = Readonly<Record<string, string | number>>;
  * native code, so nothing is kept twice.
  */
 export function metricsText({ sample, lambdas }: Backend): string {
-  const { node, view, counters, shards, waits, logs } = sample();
+  const { node, view, counters, shards, waits, logs, clocks } = sample();
   const text = new MetricsText({ member: node });
   text.add('freshet_view', 'gauge', 'Number of the installed view', [[{}, view]]);
   for (const [name, value] of Object.entries(counters)) {
@@ -48,6 +48,7 @@ export function metricsText({ sample, lambdas }: Backend): string {
   );
   addWaits(text, waits);
   addLogs(text, logs);
+  addClocks(text, clocks);
   addStages(text, lambdas.stages());
   return text.toString();
 }
@@ -59,6 +60,22 @@ function addWaits(text: MetricsText, waits: readonly WaitSample[]): void {
     'How long this member waited for a slow one, of late',
     waits.map(({ shard, node, kind, waitedMs }) => [{ shard, slow: node, kind }, waitedMs / 1000]),
   );
+}
+
+function addClocks(text: MetricsText, clocks: ClockSample): void {
+  const { offsets, stepUs, heldBackUs, timeAheadUs } = clocks;
+  text.add(
+    'freshet_clock_offset_seconds',
+    'gauge',
+    "How far another member's clock is ahead of this one's",
+    offsets.map(({ node, aheadUs }) => [{ other: node }, aheadUs / 1e6]),
+  );
+  const one = (name: string, help: string, us: number) => {
+    text.add(name, 'gauge', help, [[{}, us / 1e6]]);
+  };
+  one('freshet_clock_step_seconds', "The machine's clock ahead of the member's", stepUs);
+  one('freshet_clock_held_back_seconds', 'Held back, being ahead of most', heldBackUs);
+  one('freshet_clock_time_ahead_seconds', 'The newest time ahead of the clock', timeAheadUs);
 }
 
 function addLogs(text: MetricsText, logs: LogSample): void {

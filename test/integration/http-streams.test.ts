@@ -216,6 +216,10 @@ describe('the cluster', () => {
     }
     expect(typed).toContain('freshet_shard_delivered_version');
     expect(typed).toContain('freshet_log_damaged_segments');
+    expect(typed).toContain('freshet_clock_held_back_seconds');
+    expect(answer.body.toString()).toMatch(
+      /^freshet_clock_offset_seconds\{member="\d",other="\d"\} -?\d/m,
+    );
   });
 });
 
