@@ -38,13 +38,19 @@ export function plainMembers<Member extends ConfiguredMember>(
   });
 }
 
+/** Looks a host name up. Rejects when it has no address now. */
+export type LookUp = (host: string) => Promise<string>;
+
+/** By what this machine knows of names: files, name servers. */
+export const systemLookUp: LookUp = async (host) => (await lookup(host)).address;
+
 /** The address to listen at; a name is looked up. Rejects INVALID_CONFIG when it has none. */
-export async function numericHost(host: string): Promise<string> {
+export async function listenAddress(host: string, lookUp: LookUp): Promise<string> {
   if (isIP(host.split('%', 1)[0] ?? '') !== 0) {
     return host;
   }
   try {
-    return (await lookup(host)).address;
+    return await lookUp(host);
   } catch (cause) {
     const why = `The name '${host}' of this member has no address: ${messageOf(cause)}`;
     throw new FreshetError('INVALID_CONFIG', why, {

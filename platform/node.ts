@@ -31,7 +31,7 @@ import {
   type Tenants,
 } from './group/mod.ts';
 import { type ConfiguredLayout, configuredLayout, layoutSettings } from './configured-layout.ts';
-import { numericHost, plainMembers } from './member-addresses.ts';
+import { listenAddress, type LookUp, plainMembers, systemLookUp } from './member-addresses.ts';
 import { MemberStore } from './store/mod.ts';
 
 export const MemberConfigSchema = Type.Object({
@@ -138,6 +138,8 @@ export interface StartOptions {
   readonly source?: string;
   readonly log?: Logger;
   readonly addon?: NativeAddon;
+  /** How host names of members are looked up, if not as this machine does. */
+  readonly lookUp?: LookUp;
 }
 
 const defaultWaitMs = 60_000;
@@ -179,7 +181,8 @@ async function compose(
   const layout = new Layout(ids, configured.subgroups, configured.exclusive);
   // Before the folder is opened, which makes it this node's for good.
   const me = placeOf(node, members);
-  const listenHost = await numericHost(me.host);
+  const lookUp = options.lookUp ?? systemLookUp;
+  const listenHost = await listenAddress(me.host, lookUp);
   const log = (options.log ?? createLogger({ level: config.logLevel })).child({ member: node });
   tellLayout(configured, log);
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
@@ -208,6 +211,7 @@ async function compose(
     messages,
     layout,
     members,
+    lookUp,
     dataFolder: folder.path,
     recordFiles,
     record,

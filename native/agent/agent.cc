@@ -427,10 +427,6 @@ void Agent::report_damage(ShardId shard, Status status, uint64_t segment, uint64
   rows_.push(make_row(RowKind::kDamage, shard, static_cast<uint8_t>(status), segment, offset));
 }
 
-void Agent::refuse_peer(NodeId node, Status reason) {
-  rows_.push(make_row(RowKind::kPeer, node, 2, static_cast<uint8_t>(reason)));
-}
-
 void Agent::append_log(ShardId shard, ResultBytes&& records, Token token) {
   ShardHost* host = find(shard);
   if (host == nullptr || !host->is_open()) return answer(token, Status::kNotAMember);

@@ -112,7 +112,6 @@ class Agent {
   void append_log(ShardId shard, ResultBytes&& records, Token token);
   void report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset);
   void forget_peer(NodeId node);
-  void refuse_peer(NodeId node, Status reason);
 
  private:
   // Records of another member on their way into a store, a slice in each pass.

@@ -12,28 +12,14 @@ Status Member::add_peer(const PeerAddress& address) {
   const auto view = found != peers_.end() ? found->second : std::make_shared<PeerView>();
   tcp::SocketAddress numeric;
   Status status = Status::kOk;
-  if (is_ok(tcp::numeric_address(address.host, address.port, numeric))) {
-    status = call(
-        [address, view](Agent& agent) {
-          const Status added = agent.add_peer(address, view);
-          FRESHET_CHECK_VALUES(is_ok(added), static_cast<int>(added), address.node);
-        },
-        false);
-  } else {
-    // A name: looking it up blocks.
-    status = post_job(
-        [this, address = PeerAddress(address), view]() mutable {
-          if (!is_ok(tcp::look_up(std::string(address.host), address.host))) {
-            mail([this, address] { agent_->refuse_peer(address.node, Status::kPeerUnreachable); });
-            return;
-          }
-          mail([this, address, view] {
-            if (!is_ok(agent_->add_peer(address, view)))
-              agent_->refuse_peer(address.node, Status::kPeerUnreachable);
-          });
-        },
-        false);
-  }
+  if (!address.host.empty()) status = tcp::numeric_address(address.host, address.port, numeric);
+  if (!is_ok(status)) return status;
+  status = call(
+      [address, view](Agent& agent) {
+        const Status added = agent.add_peer(address, view);
+        FRESHET_CHECK_VALUES(is_ok(added), static_cast<int>(added), address.node);
+      },
+      false);
   if (is_ok(status)) peers_.emplace(address.node, view);
   return status;
 }

@@ -32,7 +32,7 @@ using Secret = std::array<uint8_t, 32>;
 
 struct PeerAddress {
   NodeId node = 0;
-  std::string host;
+  std::string host;  // numeric; empty: not known yet, so it is not dialled
   uint16_t port = 0;
 };
 
@@ -57,7 +57,8 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  // Dials and accepts until connected, again after a loss, until forgotten. Idempotent.
+  // Dials and accepts until connected, again after a loss, until forgotten. Idempotent; another
+  // address than before is the one that is dialled from now on.
   virtual Status add_peer(const PeerAddress& address) = 0;
   virtual void forget_peer(NodeId node) = 0;
   // Ends the connection now, as on suspicion; a kDown follows. It is dialled again afterwards.

@@ -214,6 +214,8 @@ export interface NativeAddon {
   counters(member: MemberHandle): Readonly<Record<string, number>>;
 
   // --- peers.cc
+  /** `host` is numeric; '': not known yet, it may connect itself. Again: it is dialled there now.
+   *  INVALID_ARGUMENT: it is a name. */
   addPeer(member: MemberHandle, nodeId: number, host: string, port: number): number;
   forgetPeer(member: MemberHandle, nodeId: number): number;
   /** Ordered, reliable while the peer stays up; up to the value limit. OVERLOADED: try later. */

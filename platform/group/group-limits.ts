@@ -83,6 +83,9 @@ const table = {
   /** An observer asks again after a pause; so much at once it takes of a shard. */
   observePauseMs: 50,
   observeChunks: 4,
+  /** How long a member's host name waits to be looked up again: the first time, and at most. */
+  lookUpMs: 250,
+  lookUpMsMax: 10_000,
   /** How often clocks are compared; while somebody is not let in for that. */
   clockLookMs: 10_000,
   clockDoubtMs: 1000,

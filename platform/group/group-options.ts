@@ -19,6 +19,8 @@ export interface GroupOptions {
   readonly messages: PeerMessages;
   readonly layout: Layout;
   readonly members: readonly MemberAddress[];
+  /** The address of a host's name; rejects when it has none. */
+  readonly lookUp: (host: string) => Promise<string>;
   readonly dataFolder: string;
   readonly recordFiles: RecordFiles;
   readonly record: ViewRecord;

@@ -333,7 +333,7 @@ export class Group {
 
   /** Why shards stand still, in words. */
   explain(): string {
-    return explainStandstill(this.status, this.refusal, this.#links.refusals);
+    return explainStandstill(this.status, this.refusal, this.#links.problems);
   }
 
   /**
@@ -369,6 +369,7 @@ export class Group {
     this.#cancelTick?.();
     this.#closing.end();
     this.#clocks.close();
+    this.#links.close();
     this.#leftLogs?.end();
     await this.care.close();
     for (const watcher of [...this.#watchers]) {

@@ -18,7 +18,7 @@ export function explainStandstill(
   if (missing.length > 0) {
     const named = missing.map((node) => {
       const why = unlinked.get(node);
-      return why === undefined ? String(node) : `${String(node)} (refused as ${why})`;
+      return why === undefined ? String(node) : `${String(node)} (${why})`;
     });
     return `waiting for member ${named.join(', ')}`;
   }

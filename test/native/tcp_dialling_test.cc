@@ -1,4 +1,8 @@
 // When the tcp transport dials: after a loss, while a peer is away or refuses, not once forgotten.
+#include <sys/socket.h>
+
+#include <cerrno>
+
 #include "native/io/tcp/socket.h"
 #include "test/native/support/tcp_nodes.h"
 
@@ -67,6 +71,48 @@ TEST(a_lost_peer_is_reported_and_dialled_again) {
   const uint64_t one = 1;
   a.transport->write(2, kRow, 0, std::as_bytes(std::span(&one, 1)), false);
   EXPECT(run({&a, &b}, [&] { return row[0] == std::byte{1}; }));
+}
+
+TEST(a_peer_without_an_address_is_not_dialled_until_it_has_one) {
+  Node a(1), b(2);
+  EXPECT(is_ok(a.transport->add_peer({2, "", 0})));
+  b.knows(1, a.transport->port());
+  const size_t ups =
+      count_in_a_second({&a, &b}, [&] { return size_t{a.saw(PeerEvent::Kind::kUp)}; });
+  EXPECT(ups == 0);
+  a.knows(2, b.transport->port());
+  EXPECT(run({&a, &b}, [&] { return a.saw(PeerEvent::Kind::kUp); }));
+}
+
+TEST(a_peer_without_an_address_may_dial) {
+  Node a(1), b(2);
+  a.knows(2, b.transport->port());
+  EXPECT(is_ok(b.transport->add_peer({1, "", 0})));
+  EXPECT(run({&a, &b}, [&] { return a.saw(PeerEvent::Kind::kUp) && b.saw(PeerEvent::Kind::kUp); }));
+}
+
+TEST(a_peer_that_moved_is_dialled_where_it_is_now) {
+  Node a(1), b(2);
+  tcp::SocketAddress address;
+  tcp::FileDescriptor elsewhere;
+  uint16_t port = 0;
+  EXPECT(is_ok(tcp::numeric_address("127.0.0.1", 0, address)));
+  EXPECT(is_ok(tcp::listen_at(address, elsewhere, port)));
+  a.knows(2, port);
+  b.knows(1, a.transport->port());
+  // Something takes the connection there, and never answers.
+  tcp::FileDescriptor taken;
+  EXPECT(run({&a}, [&] {
+    if (!taken.valid()) taken = tcp::accept_one(elsewhere.get());
+    return taken.valid();
+  }));
+  a.knows(2, b.transport->port());
+  // It has been given up, and is not waited for.
+  char bytes[512];
+  ssize_t size = 1;
+  while (size > 0) size = recv(taken.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+  EXPECT(size == 0 || errno == ECONNRESET);
+  EXPECT(run({&a, &b}, [&] { return a.saw(PeerEvent::Kind::kUp); }));
 }
 
 TEST(a_forgotten_peer_is_not_dialled_and_may_not_dial) {

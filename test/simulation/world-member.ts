@@ -174,6 +174,7 @@ export class WorldMember {
       messages,
       layout,
       members: layout.members.map((id) => ({ id, host: '127.0.0.1', port: id })),
+      lookUp: (host) => Promise.resolve(host),
       dataFolder: recordFiles.folder,
       recordFiles,
       record,

@@ -40,21 +40,6 @@ Status numeric_address(const std::string& host, uint16_t port, SocketAddress& ou
   return Status::kOk;
 }
 
-Status look_up(const std::string& name, std::string& numeric) {
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(name.c_str(), nullptr, &hints, &found) != 0 || found == nullptr)
-    return Status::kPeerUnreachable;
-  char text[NI_MAXHOST];
-  const int result =
-      getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
-  freeaddrinfo(found);
-  if (result != 0) return Status::kPeerUnreachable;
-  numeric = text;
-  return Status::kOk;
-}
-
 Status listen_at(const SocketAddress& address, FileDescriptor& out, uint16_t& port) {
   FileDescriptor fd(
       socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

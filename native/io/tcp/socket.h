@@ -36,11 +36,9 @@ struct SocketAddress {
   socklen_t length = 0;
 };
 
-// Of a numeric IPv4 or IPv6 address; names are looked up elsewhere, since that blocks.
+// Of a numeric IPv4 or IPv6 address; names are looked up elsewhere (platform/group), as that
+// blocks.
 Status numeric_address(const std::string& host, uint16_t port, SocketAddress& out);
-
-// The first numeric address of a host name. Blocks: not for the agent. kPeerUnreachable: none.
-Status look_up(const std::string& name, std::string& numeric);
 
 // kAddressInUse, kInvalidArgument (no address of this host), kPeerUnreachable (anything else).
 Status listen_at(const SocketAddress& address, FileDescriptor& out, uint16_t& port);

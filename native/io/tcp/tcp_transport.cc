@@ -70,16 +70,25 @@ const TcpTransport::Peer* TcpTransport::find_peer(NodeId node) const {
 Status TcpTransport::add_peer(const PeerAddress& address) {
   if (address.node == 0 || address.node == config_.me) return Status::kInvalidArgument;
   tcp::SocketAddress numeric;
-  const Status status = tcp::numeric_address(address.host, address.port, numeric);
-  if (!is_ok(status)) return status;
+  if (!address.host.empty()) {
+    const Status status = tcp::numeric_address(address.host, address.port, numeric);
+    if (!is_ok(status)) return status;
+  }
   Peer* peer = find_peer(address.node);
   if (peer == nullptr) {
     peers_.push_back(std::make_unique<Peer>());
     peer = peers_.back().get();
     peer->node = address.node;
-    timer_ = 0;
   }
-  peer->address = numeric;  // used when it is dialled next
+  // What is under way goes to where it was before.
+  if (peer->dialling != nullptr) {
+    peer->dialling->close();
+    bury(*peer->dialling);
+  }
+  peer->address = numeric;
+  peer->pause = tcp::kRedialMin;
+  peer->dial_at = 0;
+  timer_ = 0;
   return Status::kOk;
 }
 
@@ -269,6 +278,7 @@ void TcpTransport::run_timers(Nanos now) {
   }
   for (const auto& peer : peers_) {
     if (peer->node < config_.me || peer->up != nullptr || peer->dialling != nullptr) continue;
+    if (peer->address.length == 0) continue;
     if (now >= peer->dial_at) dial(*peer, now);
     if (peer->dialling == nullptr) timer_ = std::min(timer_, peer->dial_at);
   }

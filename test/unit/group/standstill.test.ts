@@ -16,7 +16,7 @@ const status: GroupStatus = {
 
 test('names those who are missing, and why they are not connected where that is known', () => {
   const missing = { ...status, missing: [2, 3], problem: 'something else' };
-  expect(explainStandstill(missing, null, new Map([[3, 'WRONG_CLUSTER: why']]))).toBe(
+  expect(explainStandstill(missing, null, new Map([[3, 'refused as WRONG_CLUSTER: why']]))).toBe(
     'waiting for member 2, 3 (refused as WRONG_CLUSTER: why)',
   );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { numericHost, plainMembers } from '../../../platform/member-addresses.ts';
+import { listenAddress, plainMembers, systemLookUp } from '../../../platform/member-addresses.ts';
 
 const member = (id: number, host: string, port = 7000) => ({ id, host, port });
 
@@ -23,10 +23,10 @@ describe('addresses of members', () => {
   });
 
   test('to listen at are looked up', async () => {
-    expect(await numericHost('fe80::1%eth0')).toBe('fe80::1%eth0');
-    expect(['127.0.0.1', '::1']).toContain(await numericHost('localhost'));
+    expect(await listenAddress('fe80::1%eth0', systemLookUp)).toBe('fe80::1%eth0');
+    expect(['127.0.0.1', '::1']).toContain(await listenAddress('localhost', systemLookUp));
     // Names below `invalid` are nobody's (RFC 2606).
-    await expect(numericHost('barn.invalid')).rejects.toMatchObject({
+    await expect(listenAddress('barn.invalid', systemLookUp)).rejects.toMatchObject({
       code: 'INVALID_CONFIG',
       details: { host: 'barn.invalid' },
     });
