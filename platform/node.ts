@@ -217,11 +217,7 @@ async function compose(
     record,
     ringBudgetBytes: memory.ringBudgetBytes,
     shardMemoryBytes: memory.shardBytes,
-    logCare: {
-      scrubEveryMs: logs.scrubHours * hourMs,
-      compareEveryMs: logs.compareMinutes * 60_000,
-      scrubBytesPerSecond: logs.scrubBytesPerSecond,
-    },
+    logCare: logCareOf(logs),
     leftLogs: leftLogsOf(logs, folder),
     replaceAfterMs: config.layout.replaceAfterMs,
     maxClockSkewMs: config.maxClockSkewMs,
@@ -248,6 +244,14 @@ function tenantsOf(above: { readonly store: MemberStore | null }): Tenants {
     poolsIn: (subgroup) => above.store?.tenants.poolsIn(subgroup) ?? [],
     catchUp: async () => above.store?.tenants.catchUp(),
     close: async (closing) => (await above.store?.tenants.close(closing)) ?? false,
+  };
+}
+
+function logCareOf(logs: MemberConfig['logs']): GroupOptions['logCare'] {
+  return {
+    scrubEveryMs: logs.scrubHours * hourMs,
+    compareEveryMs: logs.compareMinutes * 60_000,
+    scrubBytesPerSecond: logs.scrubBytesPerSecond,
   };
 }
 

@@ -13,9 +13,9 @@
  */
 import type { CancelTimer, Clock, Logger } from '../base/mod.ts';
 import type { ClockOffset } from './clock-offsets.ts';
-import type { GroupClocks } from './group-clocks.ts';
 import type { GroupEvent } from './group-events.ts';
 import { groupLimits } from './group-limits.ts';
+import type { GroupMachine } from './group-machine.ts';
 import { type ClockReading, MemberClock } from './member-clock.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
@@ -26,9 +26,7 @@ export interface ClockWatchOptions {
   readonly core: MemberCore;
   readonly messages: PeerMessages;
   readonly maxClockSkewMs: number;
-  readonly clocks: () => GroupClocks;
-  /** As GroupMachine.mayReadClock. */
-  readonly mayReadClock: () => boolean;
+  readonly machine: () => Pick<GroupMachine, 'clocks' | 'mayReadClock'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly enter: (event: GroupEvent) => void;
@@ -68,7 +66,7 @@ export class ClockWatch {
 
   get report(): ClockReport {
     const now = this.#clock.read() ?? { wallUs: 0, machineUs: 0, newestUs: 0 };
-    const clocks = this.#options.clocks();
+    const clocks = this.#options.machine().clocks;
     const offsets = [...this.#options.messages.up].flatMap((node) => {
       const aheadUs = clocks.aheadUs(node);
       return aheadUs === null ? [] : [{ node, aheadUs }];
@@ -97,7 +95,7 @@ export class ClockWatch {
 
   #lookLater(): void {
     if (this.#closed) return;
-    this.#isSoon = this.#options.clocks().areInDoubt;
+    this.#isSoon = this.#options.machine().clocks.areInDoubt;
     const afterMs = this.#isSoon ? groupLimits.clockDoubtMs : groupLimits.clockLookMs;
     this.#cancel?.();
     this.#cancel = this.#options.clock.after(afterMs, () => {
@@ -117,7 +115,7 @@ export class ClockWatch {
   #readAnew({ wallUs, machineUs }: ClockReading): void {
     const stepUs = machineUs - wallUs;
     const isAnother = Math.abs(stepUs) >= groupLimits.clockStepUs;
-    if (!isAnother || !this.#options.mayReadClock()) return;
+    if (!isAnother || !this.#options.machine().mayReadClock) return;
     this.#heldBackUs = 0;
     this.#options.clock.readAgain();
     this.#options.log.info({ stepUs }, "the clock is read anew from this member's machine");
@@ -168,7 +166,7 @@ export class ClockWatch {
     const stepUs = now.machineUs - now.wallUs - this.#heldBackUs;
     this.#options.enter({ type: 'clock', node, offset: best, stepUs });
     this.#holdBack();
-    if (this.#options.clocks().areInDoubt && !this.#isSoon) this.#lookLater();
+    if (this.#options.machine().clocks.areInDoubt && !this.#isSoon) this.#lookLater();
   }
 
   /** Null: my own clock was moved meanwhile. */
@@ -188,7 +186,7 @@ export class ClockWatch {
   }
 
   #holdBack(): void {
-    const excessUs = this.#options.clocks().excessUs;
+    const excessUs = this.#options.machine().clocks.excessUs;
     if (excessUs === null) return;
     const byUs = -Math.max(excessUs, -this.#heldBackUs);
     if (Math.abs(byUs) < groupLimits.clockStepUs && byUs !== this.#heldBackUs) return;

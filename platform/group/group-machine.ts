@@ -57,6 +57,11 @@ import type { CoreShard, CoreView } from './view-codec.ts';
 import { isSameLayout, layoutFromText } from './view-layout.ts';
 import { type Places, wantedPlaces } from './wanted-places.ts';
 
+type Outcome = Extract<
+  GroupEvent,
+  { readonly type: 'states' | 'done' | 'failed' | 'admitted' | 'proposed' | 'filling' }
+>;
+
 export class GroupMachine {
   readonly #state: GroupState;
   readonly #member: RestartMember;
@@ -257,10 +262,10 @@ export class GroupMachine {
         this.#onCore(event.core, event.proposal, nowMs, effects);
         break;
       case 'clock':
-        this.#onClock(this.#state.clocks.note(event.node, event.offset, event.stepUs), effects);
+        if (this.clocks.note(event.node, event.offset, event.stepUs)) this.#sayHello(effects);
         break;
       case 'clockShifted':
-        this.#onClock(this.#state.clocks.shift(event.byUs), effects);
+        if (this.clocks.shift(event.byUs)) this.#sayHello(effects);
         break;
       case 'refused':
         this.#state.setRefused(event.shards);
@@ -279,23 +284,12 @@ export class GroupMachine {
         this.#sayHello(effects);
         break;
       case 'states':
-        this.#member.onStates(event.attempt, event.shards, event.record, nowMs, effects);
-        break;
       case 'done':
-        this.#member.onDone(event.attempt, effects);
-        break;
       case 'failed':
-        this.#member.onFailed(event.attempt, event.reason, effects);
-        this.#join.onProposed(event.attempt, false, nowMs);
-        break;
       case 'admitted':
-        this.#onAdmitted(event, effects);
-        break;
       case 'proposed':
-        this.#join.onProposed(event.attempt, event.taken, nowMs);
-        break;
       case 'filling':
-        this.#onFilling(event.attempt, effects);
+        this.#onOutcome(event, nowMs, effects);
         break;
       case 'move':
       case 'layout':
@@ -314,8 +308,33 @@ export class GroupMachine {
     this.#join.onTick(nowMs, effects);
     const lapse = this.#renewal.due(nowMs);
     if (lapse !== null) this.#renew(lapse, effects);
-    if (event.type !== 'tick') this.#state.clocks.look(effects);
+    if (event.type !== 'tick') this.clocks.look(effects);
     return effects;
+  }
+
+  /** Of what took time. */
+  #onOutcome(event: Outcome, nowMs: number, effects: GroupEffect[]): void {
+    switch (event.type) {
+      case 'states':
+        this.#member.onStates(event.attempt, event.shards, event.record, nowMs, effects);
+        return;
+      case 'done':
+        this.#member.onDone(event.attempt, effects);
+        return;
+      case 'failed':
+        this.#member.onFailed(event.attempt, event.reason, effects);
+        this.#join.onProposed(event.attempt, false, nowMs);
+        return;
+      case 'admitted':
+        this.#onAdmitted(event, effects);
+        return;
+      case 'proposed':
+        this.#join.onProposed(event.attempt, event.taken, nowMs);
+        return;
+      case 'filling':
+        this.#onFilling(event.attempt, effects);
+        return;
+    }
   }
 
   #running(shard: number): CoreShard | null {
@@ -465,13 +484,6 @@ export class GroupMachine {
       this.#member.giveUp();
       effects.push({ type: 'renew', why });
     }
-  }
-
-  /** `isNews`: what this member tells of clocks is another. */
-  #onClock(isNews: boolean, effects: GroupEffect[]): void {
-    if (!isNews) return;
-    effects.push({ type: 'changed' });
-    this.#sayHello(effects);
   }
 
   #sayHello(effects: GroupEffect[]): void {

@@ -7,7 +7,7 @@
  */
 import {
   type CancelTimer,
-  FreshetError,
+  type FreshetError,
   type LayoutChange,
   type Logger,
   messageOf,
@@ -116,14 +116,7 @@ export class Group {
         this.#clocks.onPeer(node, up);
       },
     });
-    this.#clocks = new ClockWatch({
-      ...options,
-      clocks: () => this.#machine.clocks,
-      mayReadClock: () => this.#machine.mayReadClock,
-      enter: (event) => {
-        this.#enter(event);
-      },
-    });
+    this.#clocks = this.#watchClocks();
     this.#calls = new LeaderCalls({
       machine: this.#machine,
       messages,
@@ -376,7 +369,20 @@ export class Group {
       watcher.end();
     }
     // A step may wait for the native side, whose close answers it: no waiting for that here.
-    await Promise.race([this.#steps.close(), this.#pause(groupLimits.closeWaitMs)]);
+    const waited = new Promise<void>((resolve) => {
+      this.#options.clock.after(groupLimits.closeWaitMs, resolve);
+    });
+    await Promise.race([this.#steps.close(), waited]);
+  }
+
+  #watchClocks(): ClockWatch {
+    return new ClockWatch({
+      ...this.#options,
+      machine: () => this.#machine,
+      enter: (event) => {
+        this.#enter(event);
+      },
+    });
   }
 
   #makeLeftLogs(): LeftLogs | null {
@@ -393,12 +399,6 @@ export class Group {
       run: (work) => {
         this.#steps.runAside(work);
       },
-    });
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.clock.after(delayMs, resolve);
     });
   }
 

@@ -108,17 +108,20 @@ export class MemberLinks {
 
   #find(peer: Peer): void {
     this.#lookUps = this.#lookUps.then(async () => {
-      if (this.#closed || peer.up) return;
-      const address = await this.#lookUp(peer);
-      if (this.#closed) return;
+      const address = this.#isWanted(peer) ? await this.#lookUp(peer) : null;
+      if (!this.#isWanted(peer)) return;
       if (address !== null && address !== peer.address) this.#dialAt(peer, address);
       this.#findLater(peer);
     });
   }
 
+  #isWanted({ up }: Peer): boolean {
+    return !this.#closed && !up;
+  }
+
   /** An address stays what it is. */
   #findLater(peer: Peer): void {
-    if (this.#closed || peer.up || peer.address === peer.host) return;
+    if (!this.#isWanted(peer) || peer.address === peer.host) return;
     peer.cancel = this.#options.clock.after(peer.pauseMs, () => {
       this.#find(peer);
     });

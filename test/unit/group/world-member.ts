@@ -19,8 +19,6 @@ type StepEffect = Exclude<
 >;
 
 const tickMs = 200;
-/** Clocks may differ by so much. */
-export const worldSkewMs = 500;
 const beatMs = 50;
 const healEveryMs = 1000;
 
@@ -57,7 +55,7 @@ export class WorldMember {
       ringSize: 65_536,
       replaceAfterMs: world.replaceAfterMs,
       poolsIn: (subgroup) => world.pools.namesIn(this, subgroup),
-      maxClockSkewMs: worldSkewMs,
+      maxClockSkewMs: 500,
       nowMs: world.nowMs,
     });
     const held = heldByRecord(this.machine.layout, disk.record, node);
@@ -84,10 +82,10 @@ export class WorldMember {
 
   /** The answer says what the other's clock was at some moment in between. */
   compareClocks(node: number): void {
-    const tookUs = 1000 * (1 + this.#world.random.below(5));
-    this.later(tookUs / 1000, () => {
+    const tookMs = 1 + this.#world.random.below(5);
+    this.later(tookMs, () => {
       const aheadUs = this.#world.clockUs(node) - this.#world.clockUs(this.node);
-      const offset = { leastUs: aheadUs - tookUs, mostUs: aheadUs + tookUs };
+      const offset = { leastUs: aheadUs - 1000 * tookMs, mostUs: aheadUs };
       const isUp = this.#world.isUp(this.node, node);
       if (isUp) this.enter({ type: 'clock', node, offset, stepUs: 0 });
     });
