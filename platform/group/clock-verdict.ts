@@ -19,7 +19,7 @@ export interface ClockAccusation {
 
 export interface ToldByMembers {
   readonly node: number;
-  /** Of all members that are here, me included: have they a view that goes on, and what they tell. */
+  /** Of all that are here, me included: have they a view that goes on, and what do they tell. */
   readonly told: ReadonlyMap<
     number,
     { readonly runs: boolean; readonly clocks: readonly ToldClock[] }

@@ -72,7 +72,7 @@ export interface RunningOptions {
   readonly explain: () => string;
 }
 
-/** Resolves once a view tells that all runs; rejects with why a shard may not, or TIMEOUT, CLOSED. */
+/** Resolves once a view tells that all runs; rejects why a shard may not, or TIMEOUT, CLOSED. */
 export async function awaitRunning(options: RunningOptions): Promise<void> {
   const { views, clock, timeoutMs } = options;
   const cancel = clock.after(timeoutMs, () => {
