@@ -94,9 +94,7 @@ export class WorldMember {
   /** Runs only if this process still does. */
   later(delayMs: number, run: () => void): void {
     this.#world.after(delayMs, () => {
-      if (this.alive) {
-        run();
-      }
+      if (this.alive) run();
     });
   }
 
@@ -118,9 +116,7 @@ export class WorldMember {
 
   #deliver(shard: number, count: number): void {
     const waiting = this.received.get(shard) ?? [];
-    for (const place of waiting.slice(0, count)) {
-      this.log(shard).append(place);
-    }
+    for (const place of waiting.slice(0, count)) this.log(shard).append(place);
     this.received.set(shard, waiting.slice(count));
   }
 
@@ -493,9 +489,7 @@ export class WorldMember {
 
   #replace(record: Omit<ViewRecord, 'offered'>): void {
     this.disk.record = { ...record, offered: this.disk.record.offered };
-    if (record.prepared !== null) {
-      this.#world.checks.onPrepared(this.node, record.prepared);
-    }
+    if (record.prepared !== null) this.#world.checks.onPrepared(this.node, record.prepared);
   }
 
   #delay(): number {
