@@ -1,6 +1,7 @@
 /**
- * Sends what events emit. A view that changes under an emit, a member that is lost or a lambda whose
- * queue is full is no reason to give its event up: it is sent again, until the emit's time is over.
+ * Sends what events emit. A view that changes under an emit, a member that is lost or a lambda
+ * whose queue is full is no reason to give its event up: it is sent again, until the emit's time is
+ * over.
  *
  * Thread: event loop.
  * Invariant: a put has one stamp for all its tries, so it is made once however often it is sent. A
