@@ -1,7 +1,7 @@
 /**
  * Which subgroups the next view may take away. Pools and this record lie in one catalog, and are
- * written on condition that it is as it was looked at: so of a pool that is made and the record that
- * closes its subgroup one comes first, and whoever comes second sees it.
+ * written on condition that it is as it was looked at: so of a pool that is made and the record
+ * that closes its subgroup one comes first, and whoever comes second sees it.
  *
  * One record for all, of the newest view that anything was closed for; it is never removed.
  * Invariants
