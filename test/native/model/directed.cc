@@ -7,7 +7,8 @@ const std::vector<Scenario>& all() {
   static const std::vector<Scenario> scenarios = [] {
     std::vector<Scenario> list = lease_scenarios();
     for (const std::vector<Scenario>& more :
-         {takeover_scenarios(), epoch_end_scenarios(), restart_scenarios(), adoption_scenarios()})
+         {takeover_scenarios(), drop_scenarios(), epoch_end_scenarios(), restart_scenarios(),
+          adoption_scenarios()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();
@@ -59,6 +60,10 @@ std::string_view directed_for(Rule rule) {
       return "third-attempt";
     case Rule::kAttemptFencesEarlier:
       return "earlier-attempt";
+    case Rule::kDropNeedsEarlierAttempt:
+      return "early-drop";
+    case Rule::kPrepareInItsAttempt:
+      return "late-preparation";
     case Rule::kCommitWaitsForSuspectedLeaver:
       return "leaver-suspected";
     case Rule::kLeaverStopsAtPrepare:

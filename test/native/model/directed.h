@@ -18,6 +18,7 @@ std::string_view directed_for(Rule rule);
 // By what they break: reads under leases, committed views, histories after a restart.
 std::vector<Scenario> lease_scenarios();
 std::vector<Scenario> takeover_scenarios();
+std::vector<Scenario> drop_scenarios();
 std::vector<Scenario> epoch_end_scenarios();
 std::vector<Scenario> restart_scenarios();
 std::vector<Scenario> adoption_scenarios();

@@ -70,9 +70,8 @@ class Settling {
       if (!descends_from_restart(mine.installed)) return false;
       // It cannot know that the one who is away has committed the next view.
       if (!is_majority(up, state_.views[mine.installed].members)) return false;
-      // Members that a proposal removes prepare nothing, although they are well.
-      const Mask next = state_.views[mine.proposed].members;
-      if (!is_majority(up, next) || !is_majority(both(up, next), view.members)) return false;
+      if (!is_finishable(view, state_.views[mine.proposed], up) && is_undecided(view, up))
+        return false;
       if (is_starved(view, state_.views[mine.proposed])) return false;
     }
     return true;
@@ -141,6 +140,23 @@ class Settling {
         if (fits && act_({Kind::kMeet, 0, byte(set)})) return;
       }
     }
+  }
+
+  static bool is_finishable(const View& view, const View& next, Mask up) {
+    return is_majority(up, next.members) && is_majority(both(up, next.members), view.members);
+  }
+
+  // One who is away may have led enough members to commit what the others cannot finish.
+  bool is_undecided(const View& view, Mask up) const {
+    for (int leader = 0; leader < kNodes; leader++) {
+      Mask prepared = minus(view.members, up);
+      for (int node = 0; node < kNodes; node++) {
+        if (has(both(up, view.members), node) && has(row(state_, node).prepared_for, leader))
+          prepared = either(prepared, bit(node));
+      }
+      if (!has(up, leader) && is_majority(prepared, view.members)) return true;
+    }
+    return false;
   }
 
   // The view was installed while all that is left of the shard was suspected: closed until an old

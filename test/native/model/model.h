@@ -82,8 +82,11 @@ class Model {
   bool is_pending(int node, Byte proposal) const;
   bool may_take(int node, int from) const;
   bool propose(int node, Change change, int which);
+  bool can_finish(int node, Byte proposal) const;
+  bool may_drop(int node, const Row& newest) const;
+  bool is_installed_somewhere(int node, Byte proposal) const;
   bool is_blank(int node) const;
-  Byte compose(int node, Change change, int which);
+  Byte compose(int node, Change change, int which, bool drops);
   void put_forward(int node, Byte proposal, Byte ballot);
   bool acknowledge(int node);
   bool acknowledge_installed(int node);

@@ -105,6 +105,7 @@ std::string_view scenario_for(Rule rule) {
       return "any";
     case Rule::kReuseStandingTrim:
     case Rule::kTakeNewestProposal:
+    case Rule::kDropNeedsLeaders:
     case Rule::kCommitNeedsAllUnsuspectedSurvivors:
       return "takeover";
     default:

@@ -77,6 +77,7 @@ struct Row {
   Byte acked;
   Byte prepared;
   Byte prepared_ballot;
+  Mask prepared_for;  // leaders under whose ballots it prepared a successor of its view
   Byte installed;
   Byte wedged;  // the epoch in which it stopped receiving
   Byte epoch;   // the epoch that the next three belong to; 0 for none

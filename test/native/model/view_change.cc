@@ -66,15 +66,45 @@ bool Model::propose(int node, Change change, int which) {
   const Byte ballot = byte(mine.attempt * 8 + node);
   const bool is_mine = is_pending(node, mine.proposed) && mine.ballot == ballot;
   if (is_mine && on(Rule::kNoNewProposalBeforeInstalled)) return false;
-  if (newest != nullptr && !is_mine && on(Rule::kTakeNewestProposal)) {
+  const bool drops = newest != nullptr && may_drop(node, *newest) &&
+                     (change != Change::kNone || !can_finish(node, newest->proposed));
+  if (newest != nullptr && !is_mine && !drops && on(Rule::kTakeNewestProposal)) {
     const Byte stamped = on(Rule::kTakenProposalIsRestamped) ? ballot : newest->ballot;
     if (mine.acked == newest->proposed && mine.ballot == stamped) return false;
     put_forward(node, newest->proposed, stamped);
     return true;
   }
-  const Byte proposal = compose(node, change, which);
+  const Byte proposal = compose(node, change, which, drops);
   if (proposal == 0) return false;
   put_forward(node, proposal, ballot);
+  return true;
+}
+
+// Can those who are not suspected bring it about?
+bool Model::can_finish(int node, Byte proposal) const {
+  const View& now = view_of(node);
+  const View& next = view(proposal);
+  const Mask ready = minus(next.members, own(node).suspected);
+  return is_majority(ready, next.members) && is_majority(ready, now.members);
+}
+
+// A proposal of an earlier attempt is dead when nobody can have committed it. Its leaders alone
+// could: those who take part have not, and will not any more, and the others needed a majority to
+// prepare for them.
+bool Model::may_drop(int node, const Row& newest) const {
+  const Row& mine = own(node);
+  const Mask members = view_of(node).members;
+  const Mask live = minus(members, mine.suspected);
+  if (newest.ballot / 8 == mine.attempt && on(Rule::kDropNeedsEarlierAttempt)) return false;
+  for (int leader = 0; leader < kNodes; leader++) {
+    if (has(live, leader) || !on(Rule::kDropNeedsLeaders)) continue;
+    Mask prepared = minus(members, live);
+    for (int other = 0; other < kNodes; other++) {
+      if (has(live, other) && has(seen(node, other).prepared_for, leader))
+        prepared = either(prepared, bit(other));
+    }
+    if (is_majority(prepared, members)) return false;
+  }
   return true;
 }
 
@@ -88,7 +118,7 @@ bool Model::is_blank(int node) const {
 }
 
 // 0 when nothing would change or the change cannot be made.
-Byte Model::compose(int node, Change change, int which) {
+Byte Model::compose(int node, Change change, int which, bool drops) {
   const View& now = view_of(node);
   const Mask live = minus(now.members, own(node).suspected);
   Mask members = live;
@@ -115,13 +145,15 @@ Byte Model::compose(int node, Change change, int which) {
   if ((members == now.members && !ends) || state_.view_count == kViews) return 0;
   if (on(Rule::kMajority) && !is_majority(members, now.members)) return 0;
   if (change == Change::kJoinShard) state_.layout = either(state_.layout, bit(which));
+  // Two proposals for one view never give an epoch the same number.
+  const int further = drops ? own(node).attempt : 1;
   const Byte index = state_.view_count++;
   view(index) = {.number = byte(now.number + 1),
                  .parent = own(node).installed,
                  .members = members,
                  .shard = shard,
                  .epoch = ends ? index : now.epoch,
-                 .epoch_number = byte(now.epoch_number + (ends ? 1 : 0)),
+                 .epoch_number = byte(now.epoch_number + (ends ? further : 0)),
                  .is_restart = 0,
                  .base = 0,
                  .adopted_ballot = 0,
@@ -190,6 +222,11 @@ bool Model::prepare(int node) {
   const Byte proposal = row.acked;
   if (!is_pending(node, proposal) || row.proposed != proposal) return false;
   if (row.prepared == proposal && row.prepared_ballot == row.ballot) return false;
+  // Without those rules a ballot of an earlier attempt is as good as one of this.
+  const bool is_fencing = on(Rule::kPrepareInItsAttempt) && on(Rule::kAttemptFencesEarlier) &&
+                          on(Rule::kTakenProposalIsRestamped);
+  const bool is_earlier = row.installed != 0 && row.ballot / 8 != row.attempt;
+  if (is_fencing && is_earlier && !is_installed_somewhere(node, proposal)) return false;
   if (ends_epoch(proposal) && row.prepared != proposal) {
     const bool was_in = row.epoch != 0;
     const bool is_short = was_in ? m.trim_delivered != row.epoch : has(view(proposal).shard, node);
@@ -203,6 +240,7 @@ bool Model::prepare(int node) {
   m.disk.prepared_ballot = row.ballot;
   row.prepared = proposal;
   row.prepared_ballot = row.ballot;
+  row.prepared_for = either(row.prepared_for, bit(row.ballot % 8));
   view(proposal).prepared_by = either(view(proposal).prepared_by, bit(node));
   publish(node);
   return true;
@@ -288,11 +326,14 @@ bool Model::are_leavers_released(int node) const {
 // Seeing `installed` in any row is a COMMIT.
 bool Model::install(int node) {
   const Row& row = own(node);
-  if (!is_pending(node, row.prepared)) return false;
+  if (!is_pending(node, row.prepared) || !is_installed_somewhere(node, row.prepared)) return false;
+  become_installed(node, row.prepared);
+  return true;
+}
+
+bool Model::is_installed_somewhere(int node, Byte proposal) const {
   for (int other = 0; other < kNodes; other++) {
-    if (other == node || !is_ancestor(row.prepared, seen(node, other).installed)) continue;
-    become_installed(node, row.prepared);
-    return true;
+    if (other != node && is_ancestor(proposal, seen(node, other).installed)) return true;
   }
   return false;
 }
@@ -305,6 +346,7 @@ void Model::become_installed(int node, Byte proposal) {
   m.gate_from = kNever;
   row.installed = proposal;
   row.released = 0;
+  row.prepared_for = 0;
   row.suspected = both(row.suspected, view(proposal).members);
   if (ends_epoch(proposal)) {
     const bool serves = has(view(proposal).shard, node) && m.disk.incomplete != proposal;
