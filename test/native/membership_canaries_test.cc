@@ -41,6 +41,7 @@ TEST(canary_committed_without_all_survivors) { expect_found(MembershipCanary::kC
 TEST(canary_a_new_attempt_reads_no_suspects) { expect_found(MembershipCanary::kNoThaw); }
 TEST(canary_writes_to_who_is_not_prepared) { expect_found(MembershipCanary::kNoHold); }
 TEST(canary_a_late_replica_is_not_wedged) { expect_found(MembershipCanary::kLateUnwedged); }
+TEST(canary_dropped_although_committed) { expect_found(MembershipCanary::kDropAlive, 1040); }
 
 }  // namespace
 }  // namespace freshet::test

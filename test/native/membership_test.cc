@@ -56,7 +56,7 @@ TEST(every_seed_is_clean) {
       static_cast<unsigned long long>(total.outdated),
       static_cast<unsigned long long>(total.stands_still),
       static_cast<double>(total.settled_after) / 1e9);
-  EXPECT(total.stands_still <= count / 50 + 1);
+  EXPECT(total.stands_still <= count / 100 + 1);
   // Every fault meets every step of a change of view.
   for (size_t fault = 0; fault < kTabledFaults; fault++) {
     for (size_t step = 0; step < kViewSteps; step++) {

@@ -11,6 +11,7 @@ const coreRules = [
   'no-thaw',
   'no-hold',
   'late-unwedged',
+  'drop-alive',
 ] as const;
 
 /** Of what the world gives its members, and of the clients. */

@@ -22,6 +22,7 @@ enum class MembershipCanary : uint8_t {
   kNoThaw,        // a new attempt does not read the rows of former suspects
   kNoHold,        // new epochs are written to members that are not prepared
   kLateUnwedged,  // what is attached after its end was proposed is not wedged
+  kDropAlive,     // a proposal is dropped that may have been committed
 };
 
 #ifdef FRESHET_CANARIES

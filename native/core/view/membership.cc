@@ -78,6 +78,7 @@ void Membership::begin(const View& view, Nanos now) {
   table_.set(ViewRow::kAckedNumber, view.number);
   table_.set(ViewRow::kInstalled, view.number);
   table_.set(ViewRow::kInstalledAs, identity);
+  table_.set(ViewRow::kAskedBy, make_asked_by(view.number, 0));
   leases_.restart(now);
   attempt_since_ = now;
   (void)detector_.pass(now);
@@ -254,6 +255,7 @@ bool Membership::is_stuck() const {
     const SeatSet next = pending_->view.seats();
     if (!is_strict_majority(next & ~suspects(), next)) return true;
     if (waits_for_history()) return true;
+    if (!can_finish(pending_->view, prepared_seats()) && is_dead()) return true;
     live &= next;
   }
   return !is_strict_majority(live, view_.seats());

@@ -174,7 +174,9 @@ class Membership {
   void follow_installed();
   void acknowledge();
   void lead();
-  bool compose(View& next) const;
+  bool can_finish(const View& next, SeatSet ready) const;
+  bool is_dead() const;
+  bool compose(View& next, bool drops) const;
   void put_forward(const View& view, std::vector<std::byte> bytes, Ballot ballot);
   void wedge_ending();
   bool can_withdraw() const;

@@ -105,7 +105,8 @@ bool Membership::leads() const {
 }
 
 // Before anything of its own a leader puts forward what stands in a row that it trusts, even if
-// that removes it: it may have been acknowledged, or even committed.
+// that removes it: it may have been acknowledged, or even committed. What was put forward in an
+// earlier attempt, cannot be finished, and is dead, it drops.
 void Membership::lead() {
   if (!leads()) return;
   const Ballot ballot = my_ballot();
@@ -121,21 +122,62 @@ void Membership::lead() {
                                  std::tuple(newest->view.number, newest->ballot, newest->identity);
     if (better) newest = theirs;
   }
-  if (newest != nullptr) return put_forward(newest->view, newest->bytes, ballot);
-  if (pending_) {
+  const View* standing = newest != nullptr ? &newest->view : pending_ ? &pending_->view : nullptr;
+  const Ballot last = newest != nullptr ? newest->ballot : pending_ ? pending_->ballot : 0;
+  const bool earlier = attempt_of(last) < attempt();
+  const bool drops = standing != nullptr && earlier && !can_finish(*standing, 0) && is_dead();
+  if (newest != nullptr && !drops) return put_forward(newest->view, newest->bytes, ballot);
+  if (pending_ && !drops) {
     const Pending mine = *pending_;
     return put_forward(mine.view, mine.bytes, ballot);
   }
   View next;
-  if (!compose(next)) return;
+  if (!compose(next, drops)) return;
   std::vector<std::byte> bytes(encoded_size(next));
   encode_view(next, bytes);
   put_forward(next, std::move(bytes), ballot);
 }
 
-// Removes whom I suspect, and ends every epoch that somebody left for a proposal that is lost.
+// Can those whom I do not suspect, and those who are ready, bring it about?
+bool Membership::can_finish(const View& next, SeatSet ready) const {
+  const SeatSet able = next.seats() & (~suspects() | ready);
+  if (!is_strict_majority(able, next.seats()) || !is_strict_majority(able, view_.seats()))
+    return false;
+  for (size_t i = 0; i < view_.shards.size(); i++) {
+    const ViewShard& before = view_.shards[i];
+    const ViewShard& after = next.shards[i];
+    if (before.closed || after.closed || after.epoch == before.epoch) continue;
+    const SeatSet kept = before.seats() & next.seats();
+    if (kept != 0 && (kept & able) == 0) return false;
+  }
+  return true;
+}
+
+// Nothing that was put forward in an earlier attempt was committed, or will be. Its leaders alone
+// could: those who are with me in this attempt have not, and will not any more; the others would
+// have needed a majority to prepare for them.
+bool Membership::is_dead() const {
+  const SeatSet live = alive();
+  const SeatSet away = view_.seats() & ~live;
+  for (const ViewMember& leader : view_.members) {
+    SeatSet prepared = away;
+    for (const ViewMember& member : view_.members) {
+      const uint64_t asked = shown(member.seat, ViewRow::kAskedBy);
+      if (!has_seat(live, member.seat)) continue;
+      if (asked >> 32 != view_.number) return false;
+      if (has_seat(static_cast<SeatSet>(asked), leader.seat)) prepared |= seat_bit(member.seat);
+    }
+    const bool counts = has_seat(away, leader.seat) && !breaks(MembershipCanary::kDropAlive);
+    if (counts && is_strict_majority(prepared, view_.seats())) return false;
+  }
+  return true;
+}
+
+// Removes whom I suspect, and ends every epoch that somebody left for a proposal that is lost. One
+// that drops a proposal gives epochs numbers that none before it gave: what was acknowledged of
+// that one, and is still seen, is not for this one.
 // False: there is nothing to change.
-bool Membership::compose(View& next) const {
+bool Membership::compose(View& next, bool drops) const {
   bool changed = suspects() != 0;
   next = view_;
   next.number = view_.number + 1;
@@ -148,7 +190,7 @@ bool Membership::compose(View& next) const {
       ending = ending || (!shard.closed && shown(member.seat, ViewRow::kWedged + i) == shard.epoch);
     if (!ending) continue;
     changed = true;
-    shard.epoch++;
+    shard.epoch += drops ? static_cast<Epoch>(attempt()) : 1;
     const ViewShard& before = view_.shards[i];
     shard.members.clear();
     shard.senders.clear();
@@ -264,6 +306,10 @@ void Membership::withdraw(Nanos now) {
 void Membership::ask_to_prepare() {
   if (!pending_ || !pending_->acked || pending_->asked == pending_->ballot) return;
   if (pending_->view.seat_of(me_) == kNoSeat) return;
+  // In a later attempt it may have been dropped, unless it is committed.
+  const bool fenced =
+      !is_blank() && !pending_->committed && attempt_of(pending_->ballot) != attempt();
+  if (fenced) return;
   if (!is_blank()) {
     for (size_t shard = 0; shard < view_.shards.size(); shard++) {
       if (!ends(shard) || !has_seat(view_.shards[shard].seats(), seat_)) continue;
@@ -278,6 +324,12 @@ void Membership::ask_to_prepare() {
   }
   pending_->asked = pending_->ballot;
   pending_->promised = true;
+  if (!is_blank()) {
+    const Rank leader = leader_of(pending_->ballot);
+    const bool known = leader < view_.members.size();
+    const SeatSet leaders = known ? seat_bit(view_.members[leader].seat) : view_.seats();
+    table_.set(ViewRow::kAskedBy, table_.mine(ViewRow::kAskedBy) | leaders);
+  }
   events_.push_back(MembershipEvent::kPrepare);
 }
 
@@ -348,6 +400,7 @@ void Membership::become_installed() {
   pending_.reset();
   table_.set(ViewRow::kInstalled, done.view.number);
   table_.set(ViewRow::kInstalledAs, done.identity);
+  table_.set(ViewRow::kAskedBy, make_asked_by(done.view.number, 0));
   if (done.view.seat_of(me_) == kNoSeat) {
     // It led to a view without it: the others see it here.
     outdated_ = true;

@@ -26,6 +26,8 @@
 //            trim[shard]      vote for the trim in my row
 //   content  released         seats to which my promises have lapsed; of `acked`
 //            ballot, size     of the proposal
+//            asked_by         number of my view << 32 | the leaders for whom I may have prepared
+//                             what follows it, as seats: seen no later than a new attempt
 //            trims[shard]     ballot, epoch, count of each sender
 //   slot     the proposal
 //
@@ -80,6 +82,7 @@ struct ViewRow {
   static constexpr size_t kReleased = kContent;
   static constexpr size_t kBallot = kContent + 1;
   static constexpr size_t kProposalBytes = kContent + 2;
+  static constexpr size_t kAskedBy = kContent + 3;
   static constexpr size_t kTrims = kContent + 8;
   static constexpr size_t kTrimCells = 2 + kMembersMax;  // ballot, epoch, counts
   static constexpr size_t trim_of(size_t shard) { return kTrims + shard * kTrimCells; }
@@ -98,10 +101,15 @@ static_assert(ViewRow::kSlot * sizeof(uint64_t) % kRecordAlignment == 0);
 using Ballot = uint64_t;
 constexpr Ballot make_ballot(uint64_t attempt, Rank rank) { return attempt << 8 | (rank + 1); }
 constexpr uint64_t attempt_of(Ballot ballot) { return ballot >> 8; }
+constexpr Rank leader_of(Ballot ballot) { return static_cast<Rank>((ballot & 0xff) - 1); }
 
 constexpr uint64_t make_suspicion(uint64_t attempt, SeatSet seats) { return attempt << 16 | seats; }
 constexpr uint64_t attempt_in(uint64_t suspicion) { return suspicion >> 16; }
 constexpr SeatSet seats_in(uint64_t suspicion) { return suspicion & 0xffff; }
+
+constexpr uint64_t make_asked_by(uint32_t number, SeatSet leaders) {
+  return uint64_t{number} << 32 | leaders;
+}
 
 // The ragged trim of a shard, as it stands in somebody's row.
 struct Trim {

@@ -139,16 +139,41 @@ bool ViewGroup::keeps_majority(const View& view, SeatSet of, const ViewProcess* 
   return is_strict_majority(live, view.seats());
 }
 
+// Are too few left for what is proposed there, although somebody may have installed it?
+bool ViewGroup::is_lost(const ViewProcess& process, const ViewProcess* victim) const {
+  const View& view = process.membership().view();
+  const View* next = process.membership().proposal();
+  if (next == nullptr || process.is_blank()) return false;
+  const bool enough =
+      keeps_majority(*next, next->seats(), victim) && keeps_majority(view, next->seats(), victim);
+  return !enough && is_undecided(view, victim);
+}
+
+// May somebody have installed what follows this view, or be about to? A leader needs a majority
+// that has prepared for it; of those who are lost, too, nobody can ask. One that lives has not,
+// once what the victim wrote has arrived.
+bool ViewGroup::is_undecided(const View& view, const ViewProcess* victim) const {
+  for (const ViewMember& leader : view.members) {
+    const bool leads = lives(leader.id, victim);
+    if (leads && victim == nullptr) continue;
+    SeatSet prepared = 0;
+    for (const ViewMember& member : view.members) {
+      const ViewProcess* process = at(member.id.node);
+      const bool known = lives(member.id, victim) || (leads && process == victim);
+      if (!known || has_seat(process->asked_by(), leader.seat)) prepared |= seat_bit(member.seat);
+    }
+    if (is_strict_majority(prepared, view.seats())) return true;
+  }
+  return false;
+}
+
 // Would what is installed or under way be left without a majority, or a shard without its history?
 bool ViewGroup::may_lose(const ViewProcess& victim) const {
   for (const auto& process : world_.running) {
     if (process == nullptr || process->is_blank()) continue;
     const View& view = process->membership().view();
     if (!keeps_majority(view, view.seats(), &victim)) return false;
-    const View* next = process->membership().proposal();
-    if (next == nullptr) continue;
-    if (!keeps_majority(*next, next->seats(), &victim)) return false;
-    if (!keeps_majority(view, next->seats(), &victim)) return false;
+    if (is_lost(*process, &victim)) return false;
   }
   for (const ViewShard& shard : shards_) {
     const bool has = victim.replica(shard.shard) != nullptr;

@@ -169,19 +169,18 @@ bool ViewGroup::are_alike() {
   return true;
 }
 
-// A proposal that stands may need members that are lost, or histories of members that it removes:
-// ways to stand still that core/README.md names as open.
+// A proposal that may be installed somewhere stands, and may need members that are lost, or
+// histories of members that it removes: ways to stand still that core/README.md names as open.
 bool ViewGroup::may_stand_still() const {
   for (const auto& process : world_.running) {
     if (process == nullptr || process->is_blank()) continue;
     const View& view = process->membership().view();
     const View* next = process->membership().proposal();
-    if (next != nullptr && !(keeps_majority(*next, next->seats(), nullptr) &&
-                             keeps_majority(view, next->seats(), nullptr)))
-      return true;
+    if (is_lost(*process, nullptr)) return true;
     for (const ViewShard& shard : view.shards) {
       if (is_end_lost(shard.shard)) return true;
-      const SeatSet kept = next == nullptr ? view.seats() : next->seats();
+      const bool stays = next != nullptr && is_undecided(view, nullptr);
+      const SeatSet kept = stays ? next->seats() : view.seats();
       const bool held =
           shard.closed || std::ranges::any_of(shard.members, [&](Seat seat) {
             const ViewProcess* holder = world_.running[view.at(seat)->id.node - 1].get();

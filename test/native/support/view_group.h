@@ -3,7 +3,8 @@
 //
 // Faults are drawn one after the other and are, as a rule, armed: a fault happens to the first
 // process that is in a certain step of a change of view. Losses are kept within what the protocol
-// bears: of every view that is installed or under way a strict majority of incarnations lives.
+// bears: of every view that is installed a strict majority of incarnations lives, and of one that
+// is under way, unless those who live can tell that nobody has installed it.
 #ifndef FRESHET_TEST_NATIVE_SUPPORT_VIEW_GROUP_H_
 #define FRESHET_TEST_NATIVE_SUPPORT_VIEW_GROUP_H_
 
@@ -69,7 +70,7 @@ class ViewGroup {
   bool is_end_lost(ShardId shard) const;
   void finish(bool in_time);
   std::shared_ptr<ViewProcess> random_process();
-  ViewProcess* at(NodeId node) { return world_.running[node - 1].get(); }
+  ViewProcess* at(NodeId node) const { return world_.running[node - 1].get(); }
 
   // view_faults.cc
   void arm();
@@ -80,6 +81,8 @@ class ViewGroup {
   void cut(NodeId victim);
   void cut_way(NodeId from, NodeId to, Nanos time);
   bool may_lose(const ViewProcess& victim) const;
+  bool is_lost(const ViewProcess& process, const ViewProcess* victim) const;
+  bool is_undecided(const View& view, const ViewProcess* victim) const;
   bool keeps_majority(const View& view, SeatSet of, const ViewProcess* victim) const;
   bool lives(const MemberId& id, const ViewProcess* but) const;
   Nanos draw_time();

@@ -21,7 +21,13 @@ Nanos ViewProcess::owner_delay() {
 void ViewProcess::take_events() {
   for (const MembershipEvent event : membership_->take_events()) {
     events_.push_back(event);
+    if (event == MembershipEvent::kPrepare && !is_blank()) {
+      const std::vector<ViewMember>& members = membership_->view().members;
+      const Rank leader = leader_of(membership_->ballot());
+      if (leader < members.size()) asked_by_ |= seat_bit(members[leader].seat);
+    }
     if (event == MembershipEvent::kInstalled) {
+      asked_by_ = 0;
       world_.ledger.check_installed(membership_->view(), installed_, id_.node);
       installed_ = membership_->view().number;
     }
@@ -178,18 +184,20 @@ void ViewProcess::check_prepared(uint64_t vote) {
 
 // The trim covers what this member has not received.
 void ViewProcess::fill_behind() {
+  bool waits = false;
   for (auto& [shard, mine] : hosts_) {
     if (mine.replica == nullptr || mine.replica->end_phase() != EndPhase::kBehind) continue;
     const Epoch before = mine.replica->config().epoch + 1;
     ViewProcess* donor = donor_of(shard, before, installed());
     if (donor == nullptr) {
-      later(kFillAgain, [this] { fill_behind(); });
+      waits = true;
       continue;
     }
     if (!copy_from(*donor, shard, before)) world_.ledger.violation("a log cannot be copied");
     mine.replica->filled();
     world_.behind++;
   }
+  if (waits) later(kFillAgain, [this] { fill_behind(); });
   wake(0);
 }
 

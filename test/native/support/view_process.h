@@ -84,6 +84,8 @@ class ViewProcess final : public ViewEndpoint {
   bool is_leaving() const { return leaving_; }
   ViewStep step_now() const;
   uint32_t installed() const { return membership_->view().number; }
+  // The leaders for whom it was asked to prepare a view that follows its own.
+  SeatSet asked_by() const { return asked_by_; }
   // A replica that runs and has all of the shard's history; null: none.
   const ShardReplica* replica(ShardId shard) const;
   Store* store(ShardId shard);
@@ -172,6 +174,7 @@ class ViewProcess final : public ViewEndpoint {
   Nanos stalled_until_ = 0;
   uint64_t loop_beat_ = 1;
   uint32_t installed_ = 0;
+  SeatSet asked_by_ = 0;
   HybridClock hybrid_;
   std::unique_ptr<Membership> membership_;
   std::map<ShardId, Host> hosts_;
