@@ -377,7 +377,7 @@ export class LocalShard implements ShardAccess {
       return;
     }
     const deadline = this.#clock.monotonicMs() + timeoutMs;
-    for (;;) {
+    for (let stood = false; ; stood = true) {
       if (signal?.aborted === true) {
         throw new FreshetError('CANCELLED', 'The read was given up');
       }
@@ -385,7 +385,8 @@ export class LocalShard implements ShardAccess {
       if (failed === null) {
         return;
       }
-      if (!waitedFor.has(failed.code)) {
+      // The last wait may be too short for any answer: the one before it tells why.
+      if (!waitedFor.has(failed.code) && !(stood && failed.code === 'TIMEOUT')) {
         throw failed;
       }
       if (!this.#group.isHere(this.shard)) {

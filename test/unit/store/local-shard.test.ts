@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { FreshetError, ManualClock } from '../../../platform/base/mod.ts';
+import type { Group } from '../../../platform/group/group.ts';
+import type { MemberCore } from '../../../platform/group/member-core.ts';
+import type { ShardLayout } from '../../../platform/group/mod.ts';
+import { LocalShard } from '../../../platform/store/local-shard.ts';
+import { storeLimits } from '../../../platform/store/store-limits.ts';
+
+/** A member of a shard that stands still: the first wait is refused, any later one never answered. */
+function setUp(): { clock: ManualClock; shard: LocalShard } {
+  const clock = new ManualClock();
+  let waits = 0;
+  const core = {
+    handle: null,
+    addon: { isCurrent: () => false, statusNames: [] },
+    waitCurrent: (): Promise<void> =>
+      waits++ === 0
+        ? Promise.reject(new FreshetError('SHARD_STOPPED', 'It stands still'))
+        : new Promise(() => undefined),
+  };
+  const group = {
+    care: { refusalOf: () => null },
+    isHere: () => true,
+    stoppedError: (_shard: number, what: string) =>
+      new FreshetError('SHARD_STOPPED', `${what}: it waits for members 2 and 3`),
+  };
+  const layout = { shard: 1, persistent: true } as ShardLayout;
+  const asCore = core as unknown as MemberCore;
+  return { clock, shard: new LocalShard(layout, asCore, group as unknown as Group, clock) };
+}
+
+test('a read whose last wait is too short for an answer says what the one before it said', async () => {
+  const { clock, shard } = setUp();
+  const read = { key: '/k', read: 'stable', version: null, exact: false, at: null } as const;
+  const timeoutMs = storeLimits.stoppedPauseMs + 1;
+  let code = '';
+  shard.read({ ...read, wantValue: true }, { timeoutMs, signal: null }).catch((caught: unknown) => {
+    code = caught instanceof FreshetError ? caught.code : 'another error';
+  });
+  while (code === '' && clock.monotonicMs() < 2 * timeoutMs) {
+    await new Promise(setImmediate);
+    clock.advance(1);
+  }
+  expect(code).toBe('SHARD_STOPPED');
+});
