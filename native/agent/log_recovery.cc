@@ -202,13 +202,15 @@ RecoveryResult recover_log(FileSystem& files, const RecoveryConfig& config, Stor
   result.segment = walk.segment();
   result.offset = walk.offset();
   result.last = store.last_position();
+  const bool is_cut = result.status == Status::kLogCorrupt && result.last == config.cut_after;
+  if (is_cut) result.status = Status::kOk;
   if (is_ok(result.status) && lacks_synced(config, walk, restorer))
     result.status = Status::kLogCorrupt;
   if (is_ok(result.status) && walk.segment() < resident_from && walk.offset() > kDiskHeaderSize)
     result.status = fill_head(files, folder, walk, store);
   if (!is_ok(result.status)) return result;
   // What was read is not known to be on disk: a process that died may have left it in the cache.
-  if (walk.has_tail()) {
+  if (walk.has_tail() || is_cut) {
     result.status =
         cut_log(files, folder, walk.segments(), walk.segment(), walk.offset(), result.cut_bytes);
   }

@@ -42,7 +42,7 @@ struct RecoveryConfig {
   std::string data;
   uint64_t cluster = 0;
   uint64_t disk = 0;
-  // Drop what comes after: a tail that the group did not keep.
+  // Drop what comes after, damaged or not: a tail that the group did not keep.
   std::optional<LogPosition> cut_after;
   // Drop what lies from here on: its sync failed, so what is read of it may not be on disk. What
   // lies below was synced: a log that ends before it is damaged.

@@ -81,7 +81,9 @@ class Member {
   Status send_message(NodeId node, Bytes message);
   std::optional<MemberMessage> take_message() { return shared_.inbox.take(); }
 
-  Status open_shard(ShardId shard, bool persistent, size_t memory_max, Token token);
+  // `cut_after`: what the log holds behind it is dropped, damaged or not; of persistent shards.
+  Status open_shard(ShardId shard, bool persistent, size_t memory_max, Token token,
+                    std::optional<LogPosition> cut_after = std::nullopt);
   // From the layout; of a shard that was opened, or found damaged.
   Status set_rules(ShardId shard, const ShardRules& rules, Token token);
   // Of one that runs no epoch here: its memory is given back, its log stays on disk. One that is

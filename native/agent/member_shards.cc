@@ -41,20 +41,25 @@ ResultBytes describe_shard(const ShardHost& host) {
   return {bytes.begin(), bytes.end()};
 }
 
-Status Member::open_shard(ShardId shard, bool persistent, size_t memory_max, Token token) {
-  if (persistent && log_ == nullptr) return Status::kInvalidArgument;
+Status Member::open_shard(ShardId shard, bool persistent, size_t memory_max, Token token,
+                          std::optional<LogPosition> cut_after) {
+  if (persistent ? log_ == nullptr : cut_after.has_value()) return Status::kInvalidArgument;
   StoreConfig config;
   config.shard = shard;
   config.persistent = persistent;
   config.memory_max = memory_max;
-  return call([this, config, token](Agent& agent) {
+  return call([this, config, cut_after, token](Agent& agent) {
     // One that was found damaged is opened again once it is mended.
     ShardHost* host = agent.find(config.shard);
     if (host != nullptr && (host->is_open() || host->view().persistent() != config.persistent))
       return agent.answer(token, Status::kInvalidArgument);
     if (host == nullptr) host = agent.add_shard(config.shard, config.persistent);
     if (host == nullptr) return agent.answer(token, Status::kOverloaded);
-    if (config.persistent) return recover(config, {}, token);
+    if (config.persistent) {
+      RecoveryConfig recovery;
+      recovery.cut_after = cut_after;
+      return recover(config, recovery, token);
+    }
     agent.open_shard(*host, std::make_shared<Store>(config));
     agent.answer(token, describe_shard(*host));
   });

@@ -5,19 +5,45 @@
 namespace freshet::binding {
 namespace {
 
+struct OpenOptions {
+  uint64_t shard = 0;
+  bool persistent = false;
+  uint64_t memory_max = 0;
+};
+
+bool read_open(const Options& options, OpenOptions& out) {
+  return options.check() && options.integer("shard", UINT32_MAX, out.shard) &&
+         options.boolean("persistent", out.persistent) &&
+         options.integer("memoryMax", kSafeIntegerMax, out.memory_max);
+}
+
 napi_value open_shard(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "openShard");
-  const Options options(env, arguments[1], "openShard: options");
-  uint64_t shard, memory_max, token;
-  bool persistent;
-  if (handle == nullptr || !options.check() || !options.integer("shard", UINT32_MAX, shard) ||
-      !options.boolean("persistent", persistent) ||
-      !options.integer("memoryMax", kSafeIntegerMax, memory_max) ||
+  OpenOptions options;
+  uint64_t token;
+  if (handle == nullptr || !read_open({env, arguments[1], "openShard: options"}, options) ||
       !read_integer(env, arguments[2], "openShard: token", kSafeIntegerMax, token))
     return nullptr;
   return run(env, handle, [&](Member& member) {
-    return member.open_shard(static_cast<ShardId>(shard), persistent, memory_max, token);
+    return member.open_shard(static_cast<ShardId>(options.shard), options.persistent,
+                             options.memory_max, token);
+  });
+}
+
+napi_value open_shard_cut(napi_env env, napi_callback_info info) {
+  const Arguments<5> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "openShardCut");
+  OpenOptions options;
+  LogPosition position;
+  uint64_t token;
+  if (handle == nullptr || !read_open({env, arguments[1], "openShardCut: options"}, options) ||
+      !read_position(env, arguments.values, 2, "openShardCut", position) ||
+      !read_integer(env, arguments[4], "openShardCut: token", kSafeIntegerMax, token))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.open_shard(static_cast<ShardId>(options.shard), options.persistent,
+                             options.memory_max, token, position);
   });
 }
 
@@ -135,6 +161,7 @@ napi_value stop_epoch(napi_env env, napi_callback_info info) {
 
 void init_shard(napi_env env, napi_value exports) {
   add_function(env, exports, "openShard", open_shard);
+  add_function(env, exports, "openShardCut", open_shard_cut);
   add_function(env, exports, "setShardRules", set_shard_rules);
   add_function(env, exports, "closeShard", close_shard);
   add_function(env, exports, "shardState", shard_state);

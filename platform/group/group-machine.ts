@@ -220,6 +220,11 @@ export class GroupMachine {
     return this.#state.isBlank && this.#state.runningView() > 0;
   }
 
+  /** The view that is installed here has the shard run by others alone. */
+  runsWithoutMe(shard: number): boolean {
+    return this.#state.runsWithoutMe(shard);
+  }
+
   /** It is here and has not said that it leaves too. */
   stays(node: number): boolean {
     const hello = this.#state.hello(node);

@@ -164,6 +164,13 @@ export class GroupState {
     return installed === null || found === undefined ? [] : nodesOf(installed, found);
   }
 
+  /** The view that is installed here has the shard run by others alone. */
+  runsWithoutMe(shard: number): boolean {
+    const found = this.#core.installed?.shards.find((item) => item.shard === shard);
+    const runners = this.runners(shard);
+    return found?.closed === false && runners.length > 0 && !runners.includes(this.me);
+  }
+
   // Asked at every event, so without the rest of my hello, as the next.
   refuses(node: number, shard: number): boolean {
     const refused = node === this.me ? this.#refused : this.#hellos.get(node)?.refused;

@@ -74,6 +74,7 @@ export class Group {
       layoutNow: () => this.layout,
       rulesOf: (shard) => this.#rulesOf(shard),
       homes: (shard) => this.#machine.homes(shard).nodes,
+      runsWithoutMe: (shard) => this.#machine.runsWithoutMe(shard),
       onRefusals: () => {
         this.#enter({ type: 'refused', shards: this.care.refused });
         this.#publishView();
@@ -477,6 +478,7 @@ export class Group {
       this.#steps.fillProposal(view.proposal, view.vote);
     }
     this.#enter({ type: 'core', core: view.core, proposal: view.proposal });
+    this.care.seeView(this.status.view);
     this.#followRules();
     this.#closing.look();
   }

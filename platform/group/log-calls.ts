@@ -5,6 +5,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { FreshetError, isFreshetError, SchemaCheck } from '../base/mod.ts';
+import type { ShardOptions } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import type { MemberCore } from './member-core.ts';
 
@@ -59,6 +60,9 @@ export type History = Static<typeof HistorySchema>;
 
 export const logStart: LogPlace = [0, 0];
 
+/** Before the first record. */
+export const beforeAll: LogPosition = [0, -1];
+
 /** `segment` null: the whole log. `claimed`: `end` of a survey of the whole log. */
 export async function surveyLog(
   core: MemberCore,
@@ -90,6 +94,17 @@ export async function repairLog(
       records,
       token,
     ),
+  );
+}
+
+/** Opens a persistent shard; what its log holds behind `after` is dropped, damaged or not. */
+export async function openShardCut(
+  core: MemberCore,
+  options: ShardOptions,
+  [epoch, sequence]: LogPosition,
+): Promise<void> {
+  await core.call(`Cutting shard ${String(options.shard)} back`, (token) =>
+    core.addon.openShardCut(core.handle, options, epoch, sequence, token),
   );
 }
 

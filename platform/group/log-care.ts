@@ -5,7 +5,8 @@
  * Thread: event loop.
  * Invariants
  *  1. One shard is mended at a time; damage is forgotten only when a survey no longer finds it.
- *  2. A shard that was damaged at its opening is opened once its log is whole, and never before.
+ *  2. A shard that was damaged at its opening is opened once its log is whole, and never before. Of
+ *  its history is cut only what a restart of the others undid: they run the shard without it.
  *  3. A shard whose history differs from the majority's stops and stays so while this member runs.
  */
 import {
@@ -19,7 +20,16 @@ import {
 } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import { compareHistories } from './histories.ts';
-import { type History, type LogPlace, logStart, readHistory, scrubStep } from './log-calls.ts';
+import {
+  beforeAll,
+  type History,
+  type LogPlace,
+  type LogPosition,
+  logStart,
+  openShardCut,
+  readHistory,
+  scrubStep,
+} from './log-calls.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import { closeShard } from './view-calls.ts';
 import type { MemberCore } from './member-core.ts';
@@ -44,6 +54,8 @@ export interface LogCareOptions extends LogCareConfig {
   readonly rulesOf: (shard: number) => HeldRules;
   /** Node ids of those that have a place in a shard now. */
   readonly homes: (shard: number) => readonly number[];
+  /** It runs, in the view of this member, which has no part in that: its history is theirs. */
+  readonly runsWithoutMe: (shard: number) => boolean;
   readonly dataFolder: string;
   readonly shardMemoryBytes: number;
   readonly clock: Clock;
@@ -88,6 +100,7 @@ export class LogCare {
   #mending: Promise<void> = Promise.resolve();
   #scrubbing: Promise<void> | null = null;
   #hurries = false;
+  #view = 0;
   #ended = false;
 
   constructor(options: LogCareOptions) {
@@ -168,14 +181,16 @@ export class LogCare {
     this.#timers.get(`mend ${String(shard)}`)?.();
   }
 
-  async #openNow(layout: ShardLayout): Promise<void> {
+  /** `cutAfter`: what lies behind it the others have undone. */
+  async #openNow(layout: ShardLayout, cutAfter: LogPosition | null = null): Promise<void> {
     const { shard, persistent } = layout;
     const { core, shardMemoryBytes, homes } = this.#options;
     this.#closed.add(shard);
     this.#told.delete(shard);
+    const options = { shard, persistent, memoryMax: shardMemoryBytes };
     try {
       await Promise.all([
-        core.openShard({ shard, persistent, memoryMax: shardMemoryBytes }),
+        cutAfter === null ? core.openShard(options) : openShardCut(core, options, cutAfter),
         this.#tellRules(shard),
       ]);
       this.#closed.delete(shard);
@@ -214,6 +229,16 @@ export class LogCare {
       const { shard } = layout;
       if (!this.#closed.has(shard) || this.#refusals.has(shard)) continue;
       await this.#inTurn(() => this.#mendClosed(layout));
+    }
+  }
+
+  /** Another view is installed: its members may have what nobody had, or have undone it. */
+  seeView(number: number): void {
+    if (this.#view === number) return;
+    this.#view = number;
+    for (const layout of this.#held) {
+      const { shard } = layout;
+      if (this.#closed.has(shard) && this.#refusals.has(shard)) this.#mendLater(layout, 0);
     }
   }
 
@@ -294,12 +319,15 @@ export class LogCare {
   async #mendClosed(layout: ShardLayout): Promise<void> {
     const { shard } = layout;
     if (this.#ended) return;
-    const { filled, left } = await this.#repair.mend(shard, false, null);
+    const { filled, left, isLoose } = await this.#repair.mend(shard, false, null);
     this.#counts.repaired += filled;
     const [hole] = left;
+    const isUndone = isLoose && this.#options.runsWithoutMe(shard);
     if (hole === undefined) await this.#openNow(layout);
+    else if (isUndone) await this.#openNow(layout, hole.before ?? beforeAll);
     if (!this.#closed.has(shard)) {
-      this.#options.log.info({ shard, filled }, 'a log was mended and opened');
+      const cut = hole?.before ?? null;
+      this.#options.log.info({ shard, filled, cut }, 'a log was mended and opened');
       if (this.#refusals.delete(shard)) this.#options.onRefusals();
       return;
     }
@@ -309,7 +337,12 @@ export class LogCare {
       hole === undefined ? (place ?? [0, 0]) : [hole.segment, hole.begin],
     );
     this.#refuse(shard, error);
-    this.#later(`mend ${String(shard)}`, groupLimits.mendPauseMs, () => {
+    this.#mendLater(layout, groupLimits.mendPauseMs);
+  }
+
+  #mendLater(layout: ShardLayout, delayMs: number): void {
+    const { shard } = layout;
+    this.#later(`mend ${String(shard)}`, delayMs, () => {
       this.#inTurn(() => this.#mendClosed(layout)).catch((caught: unknown) => {
         this.#options.log.error({ shard, error: messageOf(caught) }, 'mending a log failed');
       });

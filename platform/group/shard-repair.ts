@@ -9,12 +9,13 @@
  *  2. Without a record behind it, a hole is filled only with what this member has in memory, or
  *  with the longest of what all other members of the shard have: what one of them lacks was never
  *  acknowledged as persisted.
- *  3. While the shard runs nothing is taken from others that is not persisted everywhere.
+ *  3. While the shard runs here nothing is taken from others that is not persisted everywhere.
  */
 import { FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
 import { frontierColumns, frontierWidth } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import {
+  beforeAll,
   type LogHole,
   type LogPlace,
   type LogPosition,
@@ -28,14 +29,21 @@ import type { PeerMessages } from './peer-messages.ts';
 import { paddedLength, readHead } from './record.ts';
 
 const readSoundCall = 'group.readSound';
-const beforeAll: LogPosition = [0, -1];
 
 export interface Mended {
   /** Holes that were filled. */
   readonly filled: number;
   /** Those that nobody could fill. */
   readonly left: readonly LogHole[];
+  /**
+   * Nothing that the others have says what was in the first of them: there is no record behind it,
+   * or they have another history there.
+   */
+  readonly isLoose: boolean;
 }
+
+/** `loose`: left, as `Mended` says. */
+type Filled = 'filled' | 'left' | 'loose';
 
 export interface ShardRepairOptions {
   readonly core: MemberCore;
@@ -66,12 +74,13 @@ export class ShardRepair {
   async mend(shard: number, isOpen: boolean, segment: number | null): Promise<Mended> {
     const survey = await surveyLog(this.#core, shard, segment, logStart);
     const segments = new Set(survey.holes.map((hole) => hole.segment));
-    const left: LogHole[] = [];
+    const left = new Map<LogHole, Filled>();
     let filled = 0;
     for (const each of segments) {
       filled += await this.#mendSegment(shard, isOpen, each, survey.end, left);
     }
-    return { filled, left };
+    const [first] = left.values();
+    return { filled, left: [...left.keys()], isLoose: first === 'loose' };
   }
 
   /** Hole by hole, as each one that is filled tells more about those behind it. */
@@ -80,7 +89,7 @@ export class ShardRepair {
     isOpen: boolean,
     segment: number,
     end: LogPlace,
-    left: LogHole[],
+    left: Map<LogHole, Filled>,
   ): Promise<number> {
     const given = new Set<number>();
     for (let filled = 0; ;) {
@@ -90,41 +99,45 @@ export class ShardRepair {
         return filled;
       }
       given.add(hole.begin);
-      if (await this.#fill(shard, isOpen, hole, end)) {
+      const done = await this.#fill(shard, isOpen, hole, end);
+      if (done === 'filled') {
         filled++;
       } else {
-        left.push(hole);
+        left.set(hole, done);
       }
     }
   }
 
-  async #fill(shard: number, isOpen: boolean, hole: LogHole, end: LogPlace): Promise<boolean> {
+  async #fill(shard: number, isOpen: boolean, hole: LogHole, end: LogPlace): Promise<Filled> {
     if (hole.begin === 0) {
-      return this.#write(shard, hole, end, new Uint8Array());
+      return (await this.#write(shard, hole, end, new Uint8Array())) ? 'filled' : 'left';
     }
-    if (isOpen && (await this.#fillFrom(shard, this.#core.nodeId, hole, end))) {
-      return true;
+    if (isOpen && (await this.#fillFrom(shard, this.#core.nodeId, hole, end)) === 'filled') {
+      return 'filled';
     }
     const others = this.#homes(shard).filter(
       (node) => node !== this.#core.nodeId && this.#messages.up.has(node),
     );
     if (isOpen && !this.#isPersisted(shard, hole)) {
-      return false;
+      return 'left';
     }
     if (hole.behind === null) {
-      return !isOpen && this.#fillOpenEnd(shard, others, hole, end);
+      const isFilled = !isOpen && (await this.#fillOpenEnd(shard, others, hole, end));
+      return isFilled ? 'filled' : 'loose';
     }
+    let done: Filled = 'left';
     for (const donor of others) {
-      if (await this.#fillFrom(shard, donor, hole, end)) {
-        return true;
-      }
+      const tried = await this.#fillFrom(shard, donor, hole, end);
+      if (tried === 'filled') return tried;
+      if (tried === 'loose') done = tried;
     }
-    return false;
+    return done;
   }
 
-  async #fillFrom(shard: number, donor: number, hole: LogHole, end: LogPlace): Promise<boolean> {
+  async #fillFrom(shard: number, donor: number, hole: LogHole, end: LogPlace): Promise<Filled> {
     const records = await this.#fetch(shard, donor, hole);
-    return records !== null && (await this.#write(shard, hole, end, records));
+    if (records === null) return 'left';
+    return (await this.#write(shard, hole, end, records)) ? 'filled' : 'loose';
   }
 
   /** The history ends in the hole: everybody has to say how it ends. */

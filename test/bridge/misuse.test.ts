@@ -72,6 +72,7 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
       'readLog: sequence must be a whole number',
     ],
     [misuse('cutBack', handle, 1, 1, 0.5, 1), 'cutBack: sequence must be a whole number'],
+    [misuse('openShardCut', handle, null, 1, 1, 1), 'openShardCut: options must be an object'],
   ])('%#', (call, message) => {
     expect(call).toThrow(TypeError);
     expect(call).toThrow(message);

@@ -92,6 +92,29 @@ describe('a log damaged while its member was away', () => {
     expect(mended.subarray(0, records).equals(whole.subarray(0, records))).toBe(true);
   });
 
+  test('amid what the others have undone is cut there, and filled by them', async () => {
+    const folder = await tempFolder('undone');
+    const file = (member: number): string => fileOf(folder, member, shard);
+    const subgroups = [{ name: 'persistent', kind: 'persistent', shards: 1, replicas: 3 }];
+    const shard = await fillCluster(folder, { subgroups });
+    await cluster?.close();
+    const kept = await Promise.all([1, 2].map((member) => readFile(file(member))));
+    cluster = await startTestCluster({ folder, config: { subgroups } });
+    const { objects } = cluster.member(1).store;
+    for (const key of keys) await objects.put({ key, value: Buffer.alloc(100, 'undone') });
+    await cluster.close();
+    // Two disks have lost what was written last; the third has it, and is damaged just before.
+    await Promise.all(kept.map((content, nth) => writeFile(file(nth + 1), content)));
+    await spoil(file(3), 2 * keys.length);
+    cluster = new TestCluster({ folder, config: { subgroups } }, await freePorts(3));
+    for (const id of cluster.ids) await cluster.start(id);
+    const { group } = cluster.member(3);
+    await expect.poll(() => group.isRunning(shard), { timeout: 20_000 }).toBe(true);
+    await expectAllAt(3);
+    expect(group.care.counts.damaged).toBe(0);
+    expect((await group.care.verify(true)).ok).toBe(true);
+  });
+
   test('a segment that is gone is made again', async () => {
     const folder = await tempFolder('gone');
     const shard = await fillCluster(folder);
