@@ -35,6 +35,15 @@ const movesToTheDeaf: Partial<SeedOptions> = {
   }),
 };
 
+/** Nothing is on disk for long after it was delivered, and then it is lost. */
+const slowDisks: Partial<SeedOptions> = {
+  operations: 2000,
+  script: [6000, 9000, 12_000, 15_000].flatMap((atMs): Act[] => [
+    { atMs, do: 'slow-disk', node: 'all', forMs: 2000 },
+    power(atMs + 1500),
+  ]),
+};
+
 /** Runs that a rarer canary may take; each is found before. */
 const canaryRuns = 60;
 
@@ -44,7 +53,7 @@ const canaryRuns = 60;
  */
 const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // One order, and one history at the start of an epoch.
-  ['prepare-early', { members: null, seed: 22 }, /begins epoch \d+ without what was delivered/],
+  ['prepare-early', { members: null, seed: 44 }, /begins epoch \d+ without what was delivered/],
   // One sequence of views.
   ['minority', partitions, /another one of this number/],
   ['forgotten-views', { script: [power(8000)] }, /view 1 at node \d+: another one of this number/],
@@ -59,6 +68,10 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
     },
     /was (acknowledged as persisted|shown)/,
   ],
+  // What was shown as stable stays.
+  ['early-stable', { ...slowDisks, seed: 14 }, /begins with version \d+, but \d+ was shown/],
+  // Values come back byte for byte.
+  ['reused-values', {}, /has bytes that nobody put/],
   // Reads are current ...
   ['no-lease', partitions, /was read after \d+ was shown/],
   ['no-gate', partitions, /was read after \d+ was shown/],

@@ -27,6 +27,18 @@ export interface WorldAddon extends NativeAddon {
   replaceFile(node: number, name: string, bytes: Uint8Array, id: number): void;
   /** What the node's event loop is doing; one of `worldSteps` by place. */
   tellStep(node: number, step: number): void;
+  /**
+   * What the read of a client found, `id` as in the event: one of `answerKinds`, the version of the
+   * key, its epoch, and its value.
+   */
+  tellRead(
+    node: number,
+    id: number,
+    kind: number,
+    version: number,
+    epoch: number,
+    value: Uint8Array | null,
+  ): void;
   /** The process could not start, or ended by itself. */
   fail(node: number, why: string): void;
   note(text: string): void;
@@ -71,7 +83,13 @@ export const loopEvents = {
   file: 5,
   move: 6,
   layout: 7,
+  read: 8,
 } as const;
+
+/** As ReadLevel of the native side. */
+export const readLevels = ['linearizable', 'stable', 'local'] as const;
+
+export const answerKinds = { found: 0, nothing: 1, refused: 2 } as const;
 
 export const worldFaults = [
   'kill',

@@ -22,6 +22,8 @@ const worldRules = [
   'forgotten-views',
   'forgotten-sessions',
   'sent-again',
+  'early-stable',
+  'reused-values',
 ] as const;
 
 export const canaries = [...coreRules, ...worldRules] as const;

@@ -1,4 +1,9 @@
-import { type Logger, messageOf, SeededRandom } from '../../platform/base/mod.ts';
+import {
+  type Logger,
+  messageOf,
+  type ObjectRecord,
+  SeededRandom,
+} from '../../platform/base/mod.ts';
 import { type MemberHandle, viewNotices } from '../../platform/bridge/mod.ts';
 import { Group } from '../../platform/group/group.ts';
 import type { GroupMessage } from '../../platform/group/group-messages.ts';
@@ -8,11 +13,17 @@ import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
 import { MemberCore } from '../../platform/group/member-core.ts';
 import { PeerMessages } from '../../platform/group/peer-messages.ts';
 import { readViewRecord } from '../../platform/group/view-record.ts';
-import { type WorldAddon, worldSteps, type WorldStep } from './world-addon.ts';
+import { LocalShard } from '../../platform/store/local-shard.ts';
+import { answerKinds, readLevels, type WorldAddon, worldSteps } from './world-addon.ts';
+import type { WorldStep } from './world-addon.ts';
+import type { Canary } from './world-canaries.ts';
 import { Waits, WorldClock, worldFiles } from './world-clock.ts';
 
 /** Of clocks that nobody stepped: by a second at most, and what they drift. */
 const worldSkewMs = 1500;
+
+/** As long as the world's clients wait. */
+const readPatienceMs = 3000;
 
 export interface MemberPlace {
   readonly node: number;
@@ -25,8 +36,7 @@ export interface MemberPlace {
   readonly log: Logger;
   /** Of this process. */
   readonly seed: number;
-  /** A canary: its view records are not written where they are looked for. */
-  readonly forgetsViews: boolean;
+  readonly canary: Canary;
   /** Of the whole cluster. */
   readonly slow: SlowCounts;
 }
@@ -87,7 +97,10 @@ export class WorldMember {
   readonly #place: MemberPlace;
   #handle: MemberHandle | null = null;
   #onWake: () => void = () => undefined;
+  #core: MemberCore | null = null;
+  #clock: WorldClock | null = null;
   #group: Group | null = null;
+  readonly #shards = new Map<number, LocalShard>();
   #step: WorldStep = 'waiting';
   #request: WorldStep = 'waiting';
   #viewed = false;
@@ -107,6 +120,8 @@ export class WorldMember {
   end(): void {
     this.waits.alive = false;
     this.#group = null;
+    this.#core = null;
+    this.#shards.clear();
     this.#onWake = () => undefined;
     if (this.#handle !== null) this.#addon.closeMember(this.#handle);
     this.#handle = null;
@@ -124,6 +139,46 @@ export class WorldMember {
   changeLayout(subgroups: readonly SubgroupOptions[]): void {
     const request = { subgroups, exclusive: null, expect: null, dryRun: false };
     this.#group?.changeLayout(request).catch(this.#onRefused);
+  }
+
+  /**
+   * As the doors of the member do for a client; `request`: shard << 6 | key << 2 | level. A canary
+   * gives what there is for what is stable.
+   */
+  read(id: number, request: number): void {
+    const { node, canary } = this.#place;
+    const level = readLevels[request % 4] ?? 'local';
+    const key = `key/${String((request >> 2) % 16)}`;
+    const read = canary === 'early-stable' && level === 'stable' ? 'local' : level;
+    const tell = (kind: keyof typeof answerKinds, found: ObjectRecord | null): void => {
+      if (!this.waits.alive) return;
+      const { version = 0, epoch = 0, value = null } = found ?? {};
+      this.#addon.tellRead(node, id, answerKinds[kind], version, epoch, value);
+    };
+    this.#shardOf(Math.floor(request / 64))
+      ?.read(
+        { key, read, version: null, exact: false, at: null, wantValue: true },
+        { timeoutMs: readPatienceMs, signal: null },
+      )
+      .then(
+        (found) => {
+          tell(found === null ? 'nothing' : 'found', found);
+        },
+        (caught: unknown) => {
+          this.#onRefused(caught);
+          tell('refused', null);
+        },
+      );
+  }
+
+  #shardOf(shard: number): LocalShard | null {
+    if (this.#core === null || this.#group === null || this.#clock === null) return null;
+    const known = this.#shards.get(shard);
+    if (known !== undefined) return known;
+    const layout = this.#place.layout.shard(shard);
+    const made = new LocalShard(layout, this.#core, this.#group, this.#clock);
+    this.#shards.set(shard, made);
+    return made;
   }
 
   readonly #onRefused = (caught: unknown): void => {
@@ -150,12 +205,14 @@ export class WorldMember {
   }
 
   async #open(): Promise<void> {
-    const { node, layout, changes, replaceAfterMs, log, seed, forgetsViews } = this.#place;
-    const recordFiles = worldFiles(this.#addon, node, this.waits, forgetsViews);
+    const { node, layout, changes, replaceAfterMs, log, seed, canary } = this.#place;
+    const recordFiles = worldFiles(this.#addon, node, this.waits, canary === 'forgotten-views');
     const record = await readViewRecord(recordFiles, (bytes) => this.#addon.crc32c(bytes));
     if (!this.#isAlive()) return;
     const clock = new WorldClock(this.#addon, node, this.waits);
     const core = new MemberCore(this.#ownAddon(), memberOptions(this.#place), log);
+    this.#clock = clock;
+    this.#core = core;
     core.listen({
       onView: (notice) => {
         this.#onNotice(notice);

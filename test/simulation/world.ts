@@ -31,6 +31,7 @@ const actKinds = [
   'without',
   'fail-disk',
   'deafen',
+  'slow-disk',
 ] as const;
 
 export interface Act {
@@ -144,8 +145,8 @@ export class Simulation {
         processes++;
         const log = options.trace ? tracing(this.#addon, node) : this.#silent;
         const seed = options.seed * 1000 + processes;
-        const forgetsViews = options.canary === 'forgotten-views';
-        const place = { ...cluster, node, log, seed, forgetsViews, slow: this.#slow };
+        const { canary } = options;
+        const place = { ...cluster, node, log, seed, canary, slow: this.#slow };
         members.set(node, new WorldMember(this.#addon, place));
       }
       const member = members.get(node);
@@ -153,6 +154,7 @@ export class Simulation {
       else if (kind === loopEvents.wake) member?.wake();
       else if (kind === loopEvents.layout) member?.changeLayout(cluster.changes[id]?.options ?? []);
       else if (kind === loopEvents.move) member?.move(id, value >> 8, value & 0xff);
+      else if (kind === loopEvents.read) member?.read(id, value);
       else member?.waits.end(id, value);
       this.#settle();
       member?.tellStep();
@@ -272,6 +274,7 @@ function settingsOf(
     options.moves ?? (options.faults === 0 || random.chance(0.5) ? 0 : 1 + random.below(4)),
     changes.length,
     options.canary === 'sent-again' ? 1 : 0,
+    options.canary === 'reused-values' ? 1 : 0,
     ...shards,
     ...options.script.flatMap(packed),
   ]);

@@ -77,7 +77,10 @@ bool World::take_row(WorldNode& node, const Row& row) {
   const bool answers = kind == RowKind::kCompletion || kind == RowKind::kReleased;
   const auto token = static_cast<Token>(row[1]);
   if (!answers || !WorldClients::is_mine(token)) return false;
-  if (kind != RowKind::kCompletion) return true;
+  if (kind != RowKind::kCompletion) {
+    clients.on_released(token);
+    return true;
+  }
   if (WorldRaw::is_mine(token)) {
     raw.on_completion(row);
   } else {

@@ -48,6 +48,7 @@ struct WorldConfig {
   bool stale_keys = false;        // a canary: reads give what a key held before, now and then
   bool forgets_sessions = false;  // a canary: what is sent again has no stamp
   bool sends_cut_off = false;     // a canary: raw messages that were cut off are sent again
+  bool reuses_values = false;     // a canary: what was lent is written over
   bool trace = false;
   std::vector<WorldAct> script;  // in place of faults by chance
 };

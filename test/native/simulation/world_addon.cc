@@ -20,7 +20,7 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 21;
+constexpr uint64_t kSettings = 22;
 constexpr uint64_t kShardWidth = 4;
 constexpr uint64_t kActWidth = 5;
 
@@ -59,6 +59,7 @@ WorldConfig config_of(std::span<const double> given) {
   config.moves = whole(18);
   config.layouts = whole(19);
   config.sends_cut_off = given[20] != 0;
+  config.reuses_values = given[21] != 0;
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
     WorldShard shard;
@@ -184,6 +185,25 @@ napi_value replace_file(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value tell_read(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  WorldNode* node;
+  uint64_t id, kind, version, epoch;
+  test::LoopAnswer answer;
+  if (!read_node(env, arguments[0], node) ||
+      !read_integer(env, arguments[1], "tellRead: id", kSafeIntegerMax, id) ||
+      !read_integer(env, arguments[2], "tellRead: kind", 2, kind) ||
+      !read_integer(env, arguments[3], "tellRead: version", kSafeIntegerMax, version) ||
+      !read_integer(env, arguments[4], "tellRead: epoch", UINT32_MAX, epoch) ||
+      !read_bytes_or_null(env, arguments[5], "tellRead: value", answer.value))
+    return nullptr;
+  answer.kind = static_cast<test::LoopAnswer::Kind>(kind);
+  answer.version = version;
+  answer.epoch = static_cast<Epoch>(epoch);
+  world()->clients.on_read(*node, id, answer);
+  return nullptr;
+}
+
 napi_value tell_step(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
   WorldNode* node;
@@ -277,6 +297,7 @@ void add_world_functions(napi_env env, napi_value exports) {
   add_function(env, exports, "after", after);
   add_function(env, exports, "readFile", read_file);
   add_function(env, exports, "replaceFile", replace_file);
+  add_function(env, exports, "tellRead", tell_read);
   add_function(env, exports, "tellStep", tell_step);
   add_function(env, exports, "fail", fail);
   add_function(env, exports, "note", note);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "test/native/simulation/world.h"
+#include "test/native/simulation/world_values.h"
 
 namespace freshet::test {
 namespace {
@@ -14,8 +15,9 @@ constexpr uint32_t kKeys = 12;  // of a shard
 constexpr PoolId kPool = 1;
 constexpr Nanos kPatience = 3'000 * kMilli;
 constexpr Nanos kFloodMax = 1'000 * kMilli;
-constexpr int64_t kFloods = 25;        // in the time of a world
-constexpr int64_t kFloodPercent = 90;  // of what is asked for
+constexpr int64_t kByLoopPercent = 15;  // of reads
+constexpr int64_t kFloods = 25;         // in the time of a world
+constexpr int64_t kFloodPercent = 90;   // of what is asked for
 
 bool may_put(ShardHost& host, NodeId node) {
   if (!host.is_running()) return false;
@@ -28,6 +30,7 @@ bool may_put(ShardHost& host, NodeId node) {
 // So that they do what is asked for in the time that is given, if nothing is in their way.
 WorldClients::WorldClients(World& world)
     : world_(world),
+      reads_random_(world.config.seed ^ 0x5EEDull << 32),
       floods_percent_(world.config.script.empty() ? kFloodPercent : 0),
       thinks_(2 * world.config.time * world.config.clients * 100 / (100 - floods_percent_) /
               static_cast<Nanos>(world.config.operations)),
@@ -172,7 +175,6 @@ bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
   operation.persisted = persistent && world_.random.chance(70);
   operation.seen.kind = Kind::kWrite;
   operation.seen.value = operation.token;
-  operation.size = world_.random.below(world_.random.chance(1) ? 30'000 : 200);
   const auto known = client.known.find(place_of(operation.shard, operation.key));
   if (known != client.known.end() && world_.random.chance(25)) {
     operation.seen.kind = Kind::kSwap;
@@ -189,23 +191,76 @@ bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
 
 Status WorldClients::send(WorldNode& node, const Operation& operation) {
   const std::string key = name_of(operation.key);
-  const std::vector<std::byte> value(operation.size, std::byte{7});
+  std::vector<std::byte> value = make_value(operation.seen.value, operation.key);
   Change change;
   change.pool = kPool;
   change.key = std::as_bytes(std::span(key));
   change.meta = std::as_bytes(std::span(&operation.seen.value, 1));
-  change.value = value;
+  change.value =
+      value.size() > kBorrowThreshold ? lend(node, operation.token, std::move(value)) : value;
   if (operation.expected != 0) change.condition.version_of_key = operation.expected;
   if (operation.expected_epoch != 0) change.condition.epoch = operation.expected_epoch;
   change.session = operation.stamp;
   const Ack ack = operation.persisted ? Ack::kPersisted : Ack::kDelivered;
-  return node.member()->submit(operation.shard, change, ack, operation.token);
+  const Status status = node.member()->submit(operation.shard, change, ack, operation.token);
+  const auto lent = lent_.find(operation.token);
+  if (lent != lent_.end() && world_.config.reuses_values) lent->second.value.back() ^= std::byte{1};
+  return status;
+}
+
+// Kept until the member lets go of it, or ends.
+const std::vector<std::byte>& WorldClients::lend(WorldNode& node, Token token,
+                                                 std::vector<std::byte> value) {
+  std::erase_if(lent_, [&](const auto& item) {
+    const Lent& lent = item.second;
+    return world_.at(lent.node).life() != lent.life;
+  });
+  return (lent_[token] = {node.node(), node.life(), std::move(value)}).value;
 }
 
 bool WorldClients::read(WorldNode& node, Operation& operation) {
   operation.seen.kind = Kind::kRead;
   operation.persisted = is_persistent(operation.shard);
+  if (reads_random_.chance(kByLoopPercent)) return read_by_loop(node, operation);
   return is_ok(node.member()->wait_current(operation.shard, operation.persisted, operation.token));
+}
+
+bool WorldClients::read_by_loop(WorldNode& node, Operation& operation) {
+  if (reads_random_.chance(50))
+    operation.level = reads_random_.chance(60) ? ReadLevel::kStable : ReadLevel::kLocal;
+  const auto level = static_cast<uint64_t>(operation.level);
+  node.ask_loop({LoopEvent::Kind::kRead, node.node(), operation.token,
+                 (uint64_t{operation.shard} << 4 | operation.key) << 2 | level});
+  return true;
+}
+
+void WorldClients::on_read(WorldNode& node, Token token, const LoopAnswer& answer) {
+  const auto found = waiting_.find(token);
+  if (found == waiting_.end()) return;  // it was given up
+  const size_t nth = found->second;
+  waiting_.erase(found);
+  Operation operation = std::exchange(clients_[nth].now, {});
+  if (answer.kind == LoopAnswer::Kind::kRefused) return after_answer(nth, false);
+  operation.seen.returned = world_.events.now();
+  if (answer.kind == LoopAnswer::Kind::kFound) {
+    uint64_t& value = operation.seen.value;
+    if (!read_value(answer.value, operation.key, value))
+      return tell_wrong_bytes(operation, answer.version);
+    if (operation.level != ReadLevel::kLocal)
+      world_.ledger.shown(operation.shard, answer.version, value, node.node());
+    if (operation.level == ReadLevel::kLinearizable)
+      clients_[nth].known[place_of(operation.shard, operation.key)] = {value, answer.version,
+                                                                       answer.epoch};
+  }
+  reads_++;
+  if (operation.level == ReadLevel::kLinearizable) record(operation);
+  after_answer(nth, true);
+}
+
+void WorldClients::tell_wrong_bytes(const Operation& operation, Version version) {
+  world_.ledger.violation("shard " + std::to_string(operation.shard) + ", version " +
+                          std::to_string(version) + " at node " + std::to_string(operation.node) +
+                          ": " + name_of(operation.key) + " has bytes that nobody put");
 }
 
 void WorldClients::on_completion(WorldNode& node, const Row& row) {
@@ -293,8 +348,8 @@ void WorldClients::finish_read(size_t nth, const Operation& given) {
   if (!absent && found.record == nullptr) return after_answer(nth, false);
   if (!absent) {
     const RecordView record(found.record);
-    const Bytes meta = record.meta();
-    std::memcpy(&operation.seen.value, meta.data(), sizeof operation.seen.value);
+    if (!read_value(record.value(), operation.key, operation.seen.value))
+      return tell_wrong_bytes(operation, found.version);
     clients_[nth].known[place_of(operation.shard, operation.key)] = {
         operation.seen.value, found.version, record.header().epoch};
   }
@@ -339,7 +394,9 @@ void WorldClients::on_delivered(ShardId id, Version version, const RecordView& r
   const std::string_view name = record.key();
   std::from_chars(name.data() + 4, name.data() + name.size(), key);
   uint64_t value = 0;
-  std::memcpy(&value, record.meta().data(), sizeof value);
+  if (record.header().kind == RecordKind::kPut && !read_value(record.value(), key, value))
+    world_.ledger.violation("shard " + std::to_string(id) + ", version " + std::to_string(version) +
+                            ": " + std::string(name) + " has bytes that nobody put");
   shard.delivered.resize(version - 1);
   shard.delivered.push_back({key, value});
 }

@@ -7,6 +7,9 @@
 // Half of them have a session: what was not answered they send again, at another member and under
 // the same stamp, until it is.
 //
+// Some of the reads go by way of the event loop of the member, through the product's own
+// `LocalShard`, and of these some ask for what is `stable` only, or for what there is.
+//
 // A put to a persistent shard that only asked for `delivered` promises nothing across a total
 // restart, and nobody else sees it before it is persisted: it counts as one that did not return.
 #ifndef FRESHET_TEST_NATIVE_SIMULATION_WORLD_CLIENTS_H_
@@ -18,10 +21,22 @@
 #include <vector>
 
 #include "native/agent/row_ring.h"
+#include "native/io/seeded_random.h"
 #include "test/native/simulation/world_ledger.h"
 #include "test/native/support/linearizability.h"
 
 namespace freshet::test {
+
+// As readLevels in world-addon.ts.
+enum class ReadLevel : uint8_t { kLinearizable, kStable, kLocal };
+
+// What the event loop answers.
+struct LoopAnswer {
+  enum class Kind : uint8_t { kFound, kNothing, kRefused } kind = Kind::kRefused;
+  Version version = 0;
+  Epoch epoch = 0;
+  Bytes value;
+};
 
 class WorldClients {
  public:
@@ -46,6 +61,9 @@ class WorldClients {
 
   static bool is_mine(Token token) { return token > kFirstToken; }
   void on_completion(WorldNode& node, const Row& row);
+  // The value that was put under the token is not read any more.
+  void on_released(Token token) { lent_.erase(token); }
+  void on_read(WorldNode& node, Token token, const LoopAnswer& answer);
   // What was answered in a pass is judged by what it delivered.
   void on_pass();
   void on_delivered(ShardId shard, Version version, const RecordView& record);
@@ -68,8 +86,8 @@ class WorldClients {
     uint64_t life = 0;
     bool persisted = false;
     bool makes_pool = false;  // no operation on a key
+    ReadLevel level = ReadLevel::kLinearizable;
     // Of a put, so that it can be sent again.
-    size_t size = 0;
     Version expected = 0;      // 0: whatever there is
     Epoch expected_epoch = 0;  // 0: of any history
     SessionStamp stamp;
@@ -99,6 +117,12 @@ class WorldClients {
     uint64_t value;  // what was put
     bool persisted;
   };
+  // A value that is read where it lies.
+  struct Lent {
+    NodeId node = 0;
+    uint64_t life = 0;
+    std::vector<std::byte> value;
+  };
   struct Shown {
     ShardId shard;
     WorldLedger::Floor floor;
@@ -125,6 +149,9 @@ class WorldClients {
   void retry_later(size_t client);
   void retry(size_t client);
   bool read(WorldNode& node, Operation& operation);
+  bool read_by_loop(WorldNode& node, Operation& operation);
+  const std::vector<std::byte>& lend(WorldNode& node, Token token, std::vector<std::byte> value);
+  void tell_wrong_bytes(const Operation& operation, Version version);
   void give_up(Client& client);
   void finish_read(size_t client, const Operation& operation);
   void record(const Operation& operation);
@@ -135,6 +162,7 @@ class WorldClients {
   static uint64_t place_of(ShardId shard, uint32_t key) { return uint64_t{shard} << 32 | key; }
 
   World& world_;
+  SeededRandom reads_random_;     // of its own, so that other draws stay what they are
   const int64_t floods_percent_;  // of what is asked for; a script wants them at it all the time
   const Nanos thinks_;            // at most
   Nanos flood_until_ = 0;
@@ -142,6 +170,7 @@ class WorldClients {
   std::vector<Client> clients_;
   std::vector<Acknowledged> acks_;
   std::vector<Shown> shown_;
+  std::unordered_map<Token, Lent> lent_;
   std::map<ShardId, Shard> shards_;
   std::vector<ShardId> ids_;  // of them
   std::map<ShardId, Nanos> last_answers_;

@@ -236,6 +236,14 @@ void WorldLedger::read(ShardId id, Floor floor, Version value, NodeId node) {
   shard.shown = std::max(shard.shown, std::min<Version>(value, shard.history.size()));
 }
 
+void WorldLedger::shown(ShardId id, Version version, Token token, NodeId node) {
+  if (!world_.clients.is_persistent(id)) return;
+  Shard& shard = shards_[id];
+  if (version > shard.history.size() || shard.history[version - 1].token != token)
+    violation(place(id, version, node) + "was shown and is not in the history");
+  shard.shown = std::max(shard.shown, version);
+}
+
 void WorldLedger::check_end(WorldNode& node, ShardId id) {
   Shard& shard = shards_[id];
   const Store& store = *node.host(id)->store();

@@ -44,6 +44,8 @@ class WorldLedger {
   };
   Floor floor(ShardId shard);
   void read(ShardId shard, Floor floor, Version value, NodeId node);
+  // Of a persistent shard, `linearizable` or `stable`: no total restart may undo it.
+  void shown(ShardId shard, Version version, Token token, NodeId node);
   uint32_t era(ShardId shard) { return shards_[shard].era; }
 
   void violation(const std::string& text);

@@ -32,6 +32,7 @@ struct LoopEvent {
     kFile = 5,    // `id` was asked for by replace_file() or read_file(); `value` is a status
     kMove = 6,    // somebody wants shard `id` moved; `value`: from node << 8 | to node
     kLayout = 7,  // somebody wants another layout: the `id`th of the seed
+    kRead = 8,    // a client reads; `value`: shard << 6 | key << 2 | ReadLevel
   } kind = Kind::kDone;
   NodeId node = 0;
   uint64_t id = 0;
@@ -92,6 +93,8 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
   Status open(std::shared_ptr<Member>& out);
   size_t drain(std::span<double> rows);
   void after(Nanos delay, uint64_t id);
+  // In one of its next turns.
+  void ask_loop(LoopEvent event) { in_loop(loop_time(), event); }
   void read_file(uint64_t id);
   std::optional<std::vector<std::byte>> content(const std::string& name);
   void replace_file(const std::string& name, std::vector<std::byte> bytes, uint64_t id);

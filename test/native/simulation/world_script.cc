@@ -99,6 +99,8 @@ void WorldScript::act(const WorldAct& what, WorldNode& node) {
       for (NodeId other = 1; other <= world_.config.nodes; other++)
         cut(other, node.node(), what.time);
       return;
+    case WorldAct::Kind::kSlowDisk:
+      return node.slow_disk(what.time);
     case WorldAct::Kind::kFailDisk:
       node.fail_disk(true);
       return world_.events.after(what.time, [&node, life = node.life()] {

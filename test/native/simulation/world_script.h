@@ -24,6 +24,7 @@ struct WorldAct {
     kExpectWithout,
     kFailDisk,  // nothing can be written for `time`
     kDeafen,    // nothing gets through to it for `time`
+    kSlowDisk,  // every operation takes long, for `time`
   } kind = Kind::kKill;
   Nanos at = 0;     // on the world's clock
   NodeId node = 0;  // 0: all; kWhoLeads: the first member of the view that it runs
