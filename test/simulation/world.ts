@@ -162,9 +162,13 @@ export class Simulation {
   }
 }
 
+/** One seed in so many has up to 16 members and 64 shards. */
+const largeEvery = 250;
+
 /** Two to five members as a rule, and a few shards of each kind, one of raw delivery with them. */
 function layoutOf(options: SeedOptions, random: SeededRandom): Layout {
-  const { members, shards, script } = options;
+  const { script } = options;
+  const { members, shards } = sizesOf(options);
   // A change of view that ends no shard of a member is rare: it takes members with few shards.
   const sparse = worldSteps[cellOf(options).step] === 'acked';
   const usual = sparse ? 5 : 3;
@@ -192,7 +196,42 @@ function layoutOf(options: SeedOptions, random: SeededRandom): Layout {
   if (script.length === 0 && random.chance(0.4)) {
     subgroups.push({ name: 'raw', kind: 'trigger', delivery: 'raw', shards: 1, replicas: null });
   }
-  return new Layout(nodes, subgroups);
+  return new Layout(nodes, script.length > 0 ? subgroups : withRules(options, nodes, subgroups));
+}
+
+/** As given; null: `layoutOf` draws it. */
+function sizesOf({
+  seed,
+  members,
+  shards,
+  script,
+}: SeedOptions): Pick<SeedOptions, 'members' | 'shards'> {
+  const extras = new SeededRandom(seed * 6421 + 1);
+  const isFree = members === null && shards === null && script.length === 0;
+  if (!isFree || extras.below(largeEvery) > 0) return { members, shards };
+  return { members: 6 + extras.below(11), shards: 5 + extras.below(60) };
+}
+
+/** Some subgroups stop with one member alone, and some of their shards are kept for members. */
+function withRules(
+  { seed }: SeedOptions,
+  nodes: readonly number[],
+  subgroups: readonly SubgroupOptions[],
+): SubgroupOptions[] {
+  // Of its own, so that it draws nothing from what else the seed decides.
+  const extras = new SeededRandom(seed * 7907 + 3);
+  return subgroups.map((subgroup) => {
+    const { shards } = subgroup;
+    const minReplicas = nodes.length > 1 && extras.chance(0.2) ? 2 : 1;
+    if (typeof shards !== 'number' || !extras.chance(0.25)) return { ...subgroup, minReplicas };
+    const kept = Array.from({ length: shards }, () => {
+      const first = extras.below(nodes.length);
+      const count = Math.min(nodes.length, 1 + extras.below(2));
+      const reserved = [...nodes, ...nodes].slice(first, first + count);
+      return extras.chance(0.5) ? { reserved } : { reserved, senders: reserved.slice(0, 1) };
+    });
+    return { ...subgroup, minReplicas, shards: kept };
+  });
 }
 
 /** What is done about who holds others up: in half of the seeds it is left out of view or shard. */
