@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "native/core/canary.h"
 #include "native/core/order.h"
 #include "native/core/shard_replica_impl.h"
 
@@ -90,7 +91,8 @@ Status ShardReplica::Impl::submit(const Change& change, Ack ack, Token token) {
 
 void ShardReplica::Impl::wait_current(Token token, bool persisted) {
   if (!end_.running()) return answers_.refuse_read(token);
-  const uint64_t received = config_.raw ? delivered_ : table_.mine(table_.layout().received_seq());
+  const bool at_once = config_.raw || breaks(CoreCanary::kReadAtOnce);
+  const uint64_t received = at_once ? delivered_ : table_.mine(table_.layout().received_seq());
   if (persisted && config_.persistent) {
     answers_.await_persisted(token, received);
   } else {
@@ -156,9 +158,10 @@ int ShardReplica::Impl::make_messages() {
                               ? least_taken_of_mine()
                               : messages_among(table_.least_delivered_seq(), my_sender_, senders));
   int work = sender_->feed();
-  const uint64_t owed = config_.raw ? 0
-                                    : messages_owed({received_.data(), senders},
-                                                    {changes_.data(), senders}, my_sender_);
+  const uint64_t owed =
+      config_.raw || breaks(CoreCanary::kNoNulls)
+          ? 0
+          : messages_owed({received_.data(), senders}, {changes_.data(), senders}, my_sender_);
   if (sender_->make_nulls(owed)) work++;
   received_[my_sender_] = sender_->messages();
   streams_[my_sender_].take_own(sender_->ring().tail(), sender_->messages());
@@ -232,6 +235,8 @@ RingFault ShardReplica::Impl::deliver_message(size_t s, const std::byte* record,
   const auto sequence = static_cast<Sequence>(delivered_);
   const RecordView view(record);
   Applied applied;
+  if (breaks(CoreCanary::kSkip) && me_ == 0 && s != my_sender_ && sequence % 97 == 13)
+    return RingFault::kNone;
   if (view.header().kind == RecordKind::kBlock) [[unlikely]] {
     bool done = false;
     const RingFault fault = assemblies_[s].deliver(store_, config_.senders[s], record,
@@ -277,7 +282,9 @@ int ShardReplica::Impl::show_persisted() {
   if (is_trimmed()) return 0;  // shown with PREPARE, answered by confirm()
   table_.set(table_.layout().persisted(), synced_);
 
-  return publish_persisted(std::min(table_.least_persisted(), delivered_));
+  const uint64_t everywhere =
+      breaks(CoreCanary::kPersistEarly) ? synced_ : table_.least_persisted();
+  return publish_persisted(std::min(everywhere, delivered_));
 }
 
 int ShardReplica::Impl::publish_persisted(uint64_t everywhere) {
@@ -303,21 +310,6 @@ int ShardReplica::Impl::answer(Outputs& out) {
   // What I sent to a raw shard is answered by its place among my messages.
   const uint64_t answered = config_.raw && is_sender() ? least_taken_of_mine() : persisted_;
   return answers_.release({delivered_, answered, visible_}, state, out);
-}
-
-bool ShardReplica::Impl::is_to_show() const {
-  if (table_.is_urgent() || show_delivered_) return true;
-  if (!table_.has_changed()) return false;
-  for (size_t s = 0; s < streams_.size(); s++) {
-    if (streams_[s].delivered_position() - shown_[s] >= config_.ring_size / kShownDivisor)
-      return true;
-  }
-  return false;
-}
-
-bool ShardReplica::Impl::show_delivered() {
-  show_delivered_ = stopped_ == Status::kOk && table_.has_changed();
-  return show_delivered_;
 }
 
 // Of a volatile shard nobody waits for a disk.
@@ -346,48 +338,6 @@ void ShardReplica::Impl::watch_lag(Nanos now, Nanos patience,
   }
 }
 
-// Ring bytes first, then the row that guards them.
-int ShardReplica::Impl::push(Outputs& out) {
-  CellRange changed;
-  if (is_to_show()) {
-    changed = table_.take_changed();
-    show_delivered_ = false;
-    for (size_t s = 0; s < streams_.size(); s++) shown_[s] = streams_[s].delivered_position();
-  }
-  const size_t before = out.writes.size();
-  const RegionId row{RegionKind::kShardRow, static_cast<uint16_t>(me_), config_.shard,
-                     config_.epoch};
-  for (Peer& peer : peers_) {
-    peer.behind.add(changed);
-    if (peer.held || peer.congested || peer.behind.empty()) continue;
-    if (is_sender() && peer.pushed < sender_->ring().tail()) {
-      const RegionId ring{RegionKind::kRing, row.owner, row.shard, row.epoch};
-      RingPiece pieces[2];
-      // A peer that claims delivery of what it was not sent yet is not waited for.
-      const int count =
-          sender_->ring().pieces(std::max(peer.pushed, sender_->ring().head()), pieces);
-      for (int i = 0; i < count; i++)
-        out.writes.push_back({peer.node, ring, pieces[i].offset, pieces[i].bytes, true});
-      peer.pushed = sender_->ring().tail();
-    }
-    push_row(peer, row, out);
-  }
-  return static_cast<int>(out.writes.size() - before);
-}
-
-// A guard goes behind what it guards: `wedged` behind `received`.
-void ShardReplica::Impl::push_row(Peer& peer, const RegionId& row, Outputs& out) {
-  const RowLayout& layout = table_.layout();
-  for (const size_t end : {layout.wedged(), layout.cells()}) {
-    const CellRange piece{peer.behind.begin, std::min(end, peer.behind.end)};
-    if (piece.empty()) continue;
-    out.writes.push_back(
-        {peer.node, row, piece.begin * sizeof(uint64_t), table_.bytes_of(piece), false});
-    peer.behind.begin = piece.end;
-  }
-  peer.behind = {};
-}
-
 void ShardReplica::Impl::on_synced(Sequence sequence) {
   if (stopped_ != Status::kOk) return;
   const auto sequences = static_cast<uint64_t>(sequence + 1);
@@ -399,27 +349,6 @@ void ShardReplica::Impl::on_synced(Sequence sequence) {
 void ShardReplica::Impl::set_dispatched(Version version) {
   dispatched_ = std::max(dispatched_, version);
   if (stopped_ == Status::kOk) table_.set(table_.layout().dispatched(), dispatched_);
-}
-
-void ShardReplica::Impl::set_congested(NodeId peer, bool congested) {
-  for (Peer& item : peers_) {
-    if (item.node == peer) item.congested = congested;
-  }
-}
-
-// Writes to it may be lost: it gets all that it may lack again.
-void ShardReplica::Impl::on_up(NodeId node) {
-  for (Peer& peer : peers_) {
-    if (peer.node != node) continue;
-    peer.behind = {0, table_.layout().cells()};
-    peer.pushed = 0;  // from the head of the ring
-  }
-}
-
-void ShardReplica::Impl::hold(NodeId node, bool held) {
-  for (Peer& peer : peers_) {
-    if (peer.node == node) peer.held = held;
-  }
 }
 
 void ShardReplica::Impl::fail(Rank member, RingFault what, Outputs& out) {

@@ -44,6 +44,18 @@ const slowDisks: Partial<SeedOptions> = {
   ]),
 };
 
+/** Whoever has it on disk before the others is away when they begin again. */
+const oneQuickDisk: Partial<SeedOptions> = {
+  operations: 2000,
+  seconds: 40,
+  script: [
+    ...[2, 3].map((node): Act => ({ atMs: 6000, do: 'slow-disk', node, forMs: 3000 })),
+    ...[1, 2, 3].map((node): Act => {
+      return { atMs: 7500, do: 'power', node, forMs: node === 1 ? 8000 : 300 };
+    }),
+  ],
+};
+
 /** Runs that a rarer canary may take; each is found before. */
 const canaryRuns = 60;
 
@@ -54,6 +66,13 @@ const canaryRuns = 60;
 const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // One order, and one history at the start of an epoch.
   ['prepare-early', { members: null, seed: 44 }, /begins epoch \d+ without what was delivered/],
+  ['skip', {}, /two records for one version/],
+  [
+    'no-trim',
+    { members: null, seed: 8 },
+    /begins epoch \d+ (after another history|without what was delivered)/,
+  ],
+  ['one-time', {}, /time stands still/],
   // One sequence of views.
   ['minority', partitions, /another one of this number/],
   ['forgotten-views', { script: [power(8000)] }, /view 1 at node \d+: another one of this number/],
@@ -68,6 +87,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
     },
     /was (acknowledged as persisted|shown)/,
   ],
+  ['persist-early', oneQuickDisk, /was (acknowledged as persisted|shown)/],
   // What was shown as stable stays.
   ['early-stable', { ...slowDisks, seed: 14 }, /begins with version \d+, but \d+ was shown/],
   // Values come back byte for byte.
@@ -75,16 +95,18 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // Reads are current ...
   ['no-lease', partitions, /was read after \d+ was shown/],
   ['no-gate', partitions, /was read after \d+ was shown/],
+  ['read-at-once', { members: null }, /was read after \d+ was shown/],
   // ... and what clients saw has one order of time.
   ['stale-keys', { faults: 0 }, /the history of key\/\d+ of shard \d+ is not linearizable/],
   // A retry is applied once.
-  ['forgotten-sessions', { members: null }, /what was put is applied twice/],
+  ['forget-sessions', { members: null }, /what was put is applied twice/],
   // What raw delivery promises.
   ['sent-again', { members: null, seed: 8 }, /comes twice/],
   // Nothing is written to who has no memory for it.
   ['no-hold', { members: null }, /stopped: length of node/],
   // Views go on, and what was asked is answered, once the faults have ended.
   ['commit-early', movesToTheDeaf, /not at rest long after the last fault/],
+  ['no-nulls', { members: null }, /not at rest long after the last fault/],
   ['forgotten-wakes', { members: null }, /not at rest long after the last fault/],
 ];
 

@@ -1,6 +1,6 @@
 /** Rules that are broken on purpose, one at a time; a checker has to notice. */
 
-/** Of the core, in a build of its own; by the numbers of MembershipCanary (core/view/canary.h). */
+/** Of the core, in a build of its own; by the numbers of CoreCanary (native/core/canary.h). */
 const coreRules = [
   'none',
   'minority',
@@ -12,6 +12,13 @@ const coreRules = [
   'no-hold',
   'late-unwedged',
   'drop-alive',
+  'no-trim',
+  'skip',
+  'persist-early',
+  'read-at-once',
+  'no-nulls',
+  'one-time',
+  'forget-sessions',
 ] as const;
 
 /** Of what the world gives its members, and of the clients. */
@@ -20,7 +27,6 @@ const worldRules = [
   'forgotten-wakes',
   'stale-keys',
   'forgotten-views',
-  'forgotten-sessions',
   'sent-again',
   'early-stable',
   'reused-values',

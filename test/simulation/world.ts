@@ -309,7 +309,6 @@ function settingsOf(
     layout.shards.length,
     options.canary === 'stale-keys' ? 1 : 0,
     options.script.length,
-    options.canary === 'forgotten-sessions' ? 1 : 0,
     options.moves ?? (options.faults === 0 || random.chance(0.5) ? 0 : 1 + random.below(4)),
     changes.length,
     options.canary === 'sent-again' ? 1 : 0,

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <span>
 
+#include "native/core/canary.h"
 #include "native/core/check.h"
 #include "native/core/ring_record.h"
 #include "native/core/store/store_impl.h"
@@ -90,7 +91,8 @@ Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence seque
   FRESHET_CHECK_VALUES((LogPosition{epoch, sequence} > last_position), epoch, sequence);
   incoming_.reset();  // nobody fills it any more
 
-  const SessionStamp session = record.session();
+  const SessionStamp session =
+      breaks(CoreCanary::kForgetSessions) ? SessionStamp{} : record.session();
   if (session.session != 0) {
     SessionAnswer answer;
     const auto seen = sessions_.look_up(session, answer);
@@ -118,7 +120,8 @@ Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence seque
     applied.previous_version_of_key = entry->newest.load(std::memory_order_relaxed);
   if (takes_version(incoming.kind)) {
     applied.version = newest_.load(std::memory_order_relaxed) + 1;
-    applied.time = std::max(time_now() + 1, incoming.time);
+    const Micros least = breaks(CoreCanary::kOneTime) ? time_now() : time_now() + 1;
+    applied.time = std::max(least, incoming.time);
   } else {
     applied.time = time_now();
   }

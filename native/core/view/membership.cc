@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "native/core/canary.h"
 #include "native/core/check.h"
-#include "native/core/view/canary.h"
 
 namespace freshet {
 namespace {
@@ -98,10 +98,10 @@ void Membership::attach(ShardReplica& replica) {
         std::ranges::find(view_.members, node, [](const auto& m) { return m.id.node; });
     if (node == me_.node || member == view_.members.end()) continue;
     if (has_seat(suspects(), member->seat)) replica.suspect(node);
-    const bool held = has_seat(late_, member->seat) && !breaks(MembershipCanary::kNoHold);
+    const bool held = has_seat(late_, member->seat) && !breaks(CoreCanary::kNoHold);
     if (held) replica.hold(node);
   }
-  if (!breaks(MembershipCanary::kLateUnwedged)) wedge_ending();
+  if (!breaks(CoreCanary::kLateUnwedged)) wedge_ending();
 }
 
 void Membership::detach(const ShardReplica& replica) {
@@ -302,7 +302,7 @@ void Membership::consider_attempt(Nanos now) {
 
 void Membership::enter_attempt(uint64_t attempt, Nanos now) {
   for (const auto& [node, peer] : peers_) {
-    if (!breaks(MembershipCanary::kNoThaw)) table_.freeze(node, false);
+    if (!breaks(CoreCanary::kNoThaw)) table_.freeze(node, false);
     for (ShardReplica* replica : replicas_of(node)) replica->trust(node);
   }
   table_.set(ViewRow::kReleased, 0);
@@ -316,8 +316,7 @@ void Membership::enter_attempt(uint64_t attempt, Nanos now) {
 bool Membership::is_agreed() const {
   const SeatSet live = alive();
   if (!has_seat(live, seat_)) return false;
-  if (!is_strict_majority(live, view_.seats()) && !breaks(MembershipCanary::kMinority))
-    return false;
+  if (!is_strict_majority(live, view_.seats()) && !breaks(CoreCanary::kMinority)) return false;
   for (const ViewMember& member : view_.members) {
     if (!has_seat(live, member.seat)) continue;
     const bool same =

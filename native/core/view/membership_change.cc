@@ -3,8 +3,8 @@
 #include <bit>
 #include <tuple>
 
+#include "native/core/canary.h"
 #include "native/core/check.h"
-#include "native/core/view/canary.h"
 #include "native/core/view/membership.h"
 
 namespace freshet {
@@ -167,7 +167,7 @@ bool Membership::is_dead() const {
       if (asked >> 32 != view_.number) return false;
       if (has_seat(static_cast<SeatSet>(asked), leader.seat)) prepared |= seat_bit(member.seat);
     }
-    const bool counts = has_seat(away, leader.seat) && !breaks(MembershipCanary::kDropAlive);
+    const bool counts = has_seat(away, leader.seat) && !breaks(CoreCanary::kDropAlive);
     if (counts && is_strict_majority(prepared, view_.seats())) return false;
   }
   return true;
@@ -314,7 +314,7 @@ void Membership::ask_to_prepare() {
     for (size_t shard = 0; shard < view_.shards.size(); shard++) {
       if (!ends(shard) || !has_seat(view_.shards[shard].seats(), seat_)) continue;
       const auto found = replicas_.find(view_.shards[shard].shard);
-      if (breaks(MembershipCanary::kPrepareEarly)) continue;
+      if (breaks(CoreCanary::kPrepareEarly)) continue;
       if (found == replicas_.end() || !found->second->is_prepared()) return;
     }
     if (view_.members.size() == 1) {
@@ -369,9 +369,9 @@ void Membership::commit() {
   if (!leads() || pending_->ballot != my_ballot()) return;
   const SeatSet next = pending_->view.seats();
   const SeatSet ready = prepared_seats();
-  if ((alive() & next & ~ready) != 0 && !breaks(MembershipCanary::kCommitEarly)) return;
+  if ((alive() & next & ~ready) != 0 && !breaks(CoreCanary::kCommitEarly)) return;
   const bool enough = is_strict_majority(ready, view_.seats()) && is_strict_majority(ready, next);
-  if (!enough && !breaks(MembershipCanary::kMinority)) return;
+  if (!enough && !breaks(CoreCanary::kMinority)) return;
   if (has_histories(ready) && are_leavers_released()) become_installed();
 }
 

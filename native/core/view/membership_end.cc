@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "native/core/canary.h"
 #include "native/core/check.h"
-#include "native/core/view/canary.h"
 #include "native/core/view/membership.h"
 
 namespace freshet {
@@ -44,7 +44,7 @@ void Membership::release(Nanos now) {
 
 bool Membership::is_gate_open(Nanos now) const {
   const SeatSet waited_for = gone();
-  if (waited_for == 0 || breaks(MembershipCanary::kNoGate)) return true;
+  if (waited_for == 0 || breaks(CoreCanary::kNoGate)) return true;
   if (pending_->gate_from != 0 && now >= pending_->gate_from + leases_.lapse()) return true;
   const SeatSet kept = view_.seats() & ~waited_for;
   for (const ViewMember& member : view_.members) {
@@ -53,7 +53,7 @@ bool Membership::is_gate_open(Nanos now) const {
     if (shown(member.seat, ViewRow::kAcked) != pending_->identity) return false;
     if ((waited_for & ~shown(member.seat, ViewRow::kReleased)) != 0) return false;
   }
-  return is_strict_majority(kept, view_.seats()) || breaks(MembershipCanary::kMinority);
+  return is_strict_majority(kept, view_.seats()) || breaks(CoreCanary::kMinority);
 }
 
 bool Membership::ends(size_t shard) const {
@@ -135,15 +135,14 @@ bool Membership::is_trim_ready(size_t shard) const {
   SeatSet shows = 0;
   for (const ViewMember& member : view_.members)
     if (shown(member.seat, ViewRow::kTrim + shard) == vote) shows |= seat_bit(member.seat);
-  const bool enough =
-      is_strict_majority(shows, view_.seats()) || breaks(MembershipCanary::kMinority);
+  const bool enough = is_strict_majority(shows, view_.seats()) || breaks(CoreCanary::kMinority);
   return (survivors(shard) & ~shows) == 0 && enough;
 }
 
 // Rows count whose acknowledged view is mine; between acknowledging and installing I need both.
 void Membership::update_lease() {
-  lease_until_ = breaks(MembershipCanary::kNoLease) ? INT64_MAX : INT64_MIN;
-  if (breaks(MembershipCanary::kNoLease)) return;
+  lease_until_ = breaks(CoreCanary::kNoLease) ? INT64_MAX : INT64_MIN;
+  if (breaks(CoreCanary::kNoLease)) return;
   const bool dropped = table_.mine(ViewRow::kLeaseDropped) == attempt();
   const bool removed = pending_ && pending_->acked && pending_->view.seat_of(me_) == kNoSeat;
   if (is_blank() || dropped || removed || has_seat(suspects(), seat_)) return;

@@ -44,11 +44,10 @@ struct WorldConfig {
   WorldStep step = WorldStep::kIdle;
   uint64_t stride = 0;       // from the cell of a fault to that of the next one; 0: those are drawn
   bool lying_disks = false;  // a canary: syncs do nothing
-  bool forgets_wakes = false;     // a canary: an agent that is woken stays asleep now and then
-  bool stale_keys = false;        // a canary: reads give what a key held before, now and then
-  bool forgets_sessions = false;  // a canary: what is sent again has no stamp
-  bool sends_cut_off = false;     // a canary: raw messages that were cut off are sent again
-  bool reuses_values = false;     // a canary: what was lent is written over
+  bool forgets_wakes = false;  // a canary: an agent that is woken stays asleep now and then
+  bool stale_keys = false;     // a canary: reads give what a key held before, now and then
+  bool sends_cut_off = false;  // a canary: raw messages that were cut off are sent again
+  bool reuses_values = false;  // a canary: what was lent is written over
   bool trace = false;
   std::vector<WorldAct> script;  // in place of faults by chance
 };

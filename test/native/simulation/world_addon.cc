@@ -20,7 +20,7 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 22;
+constexpr uint64_t kSettings = 21;
 constexpr uint64_t kShardWidth = 4;
 constexpr uint64_t kActWidth = 5;
 
@@ -55,11 +55,10 @@ WorldConfig config_of(std::span<const double> given) {
   config.forgets_wakes = given[12] != 0;
   config.trace = given[13] != 0;
   config.stale_keys = given[15] != 0;
-  config.forgets_sessions = given[17] != 0;
-  config.moves = whole(18);
-  config.layouts = whole(19);
-  config.sends_cut_off = given[20] != 0;
-  config.reuses_values = given[21] != 0;
+  config.moves = whole(17);
+  config.layouts = whole(18);
+  config.sends_cut_off = given[19] != 0;
+  config.reuses_values = given[20] != 0;
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
     WorldShard shard;

@@ -120,7 +120,6 @@ void WorldClients::retry(size_t nth) {
   client.now.token = next_token_++;
   client.now.node = client.node;
   client.now.life = node.life();
-  if (world_.config.forgets_sessions) client.now.stamp = {};
   if (!is_ok(send(node, client.now))) return retry_later(nth);
   retries_++;
   await(nth);

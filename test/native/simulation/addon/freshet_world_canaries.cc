@@ -1,6 +1,6 @@
 // The simulated world over a core in which a rule of the membership can be broken.
 #include "native/binding/handle.h"
-#include "native/core/view/canary.h"
+#include "native/core/canary.h"
 #include "test/native/simulation/world_functions.h"
 
 namespace freshet::binding {
@@ -8,10 +8,10 @@ namespace {
 
 napi_value break_rule(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
-  constexpr auto kLast = static_cast<uint64_t>(MembershipCanary::kDropAlive);
+  constexpr auto kLast = static_cast<uint64_t>(CoreCanary::kForgetSessions);
   uint64_t rule;
   if (read_integer(env, arguments[0], "breakRule: rule", kLast, rule))
-    broken_rule = static_cast<MembershipCanary>(rule);
+    broken_rule = static_cast<CoreCanary>(rule);
   return nullptr;
 }
 

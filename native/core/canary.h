@@ -1,18 +1,18 @@
-// Rules of the membership that are broken on purpose, one at a time, in a build of its own, where
+// Rules of the core that are broken on purpose, one at a time, in a build of its own, where
 // the checkers of simulations have to notice. In the product's build none can be broken, and
 // nothing of this is left in it.
 //
 // For the sources that hold these rules, which are compiled once for each build
 // (native/core/CMakeLists.txt), and for the programs of the second one; nothing else includes it,
 // so no program has both forms.
-#ifndef FRESHET_CORE_VIEW_CANARY_H_
-#define FRESHET_CORE_VIEW_CANARY_H_
+#ifndef FRESHET_CORE_CANARY_H_
+#define FRESHET_CORE_CANARY_H_
 
 #include <cstdint>
 
 namespace freshet {
 
-enum class MembershipCanary : uint8_t {
+enum class CoreCanary : uint8_t {
   kNone,
   kMinority,      // members that are no majority go on
   kNoGate,        // promises to those who are gone are not waited for
@@ -23,16 +23,24 @@ enum class MembershipCanary : uint8_t {
   kNoHold,        // new epochs are written to members that are not prepared
   kLateUnwedged,  // what is attached after its end was proposed is not wedged
   kDropAlive,     // a proposal is dropped that may have been committed
+  // Of a shard's replica and its store.
+  kNoTrim,          // at an epoch's end all is delivered that was received, whoever else has it
+  kSkip,            // one member leaves out a message now and then
+  kPersistEarly,    // what is on a member's own disk is persisted
+  kReadAtOnce,      // a read does not wait for what was received
+  kNoNulls,         // who has nothing to send holds the others up
+  kOneTime,         // a version may have the time of the one before
+  kForgetSessions,  // a request that comes again is applied again
 };
 
 #ifdef FRESHET_CANARIES
 // Of all members in the process; changed between simulations only.
-inline MembershipCanary broken_rule = MembershipCanary::kNone;
-inline bool breaks(MembershipCanary rule) { return rule == broken_rule; }
+inline CoreCanary broken_rule = CoreCanary::kNone;
+inline bool breaks(CoreCanary rule) { return rule == broken_rule; }
 #else
-constexpr bool breaks(MembershipCanary) { return false; }
+constexpr bool breaks(CoreCanary) { return false; }
 #endif
 
 }  // namespace freshet
 
-#endif  // FRESHET_CORE_VIEW_CANARY_H_
+#endif  // FRESHET_CORE_CANARY_H_

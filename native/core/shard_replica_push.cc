@@ -1,0 +1,86 @@
+// What a replica writes to the others: its ring, and its row of the shard's table.
+#include <algorithm>
+
+#include "native/core/shard_replica_impl.h"
+
+namespace freshet {
+
+bool ShardReplica::Impl::is_to_show() const {
+  if (table_.is_urgent() || show_delivered_) return true;
+  if (!table_.has_changed()) return false;
+  for (size_t s = 0; s < streams_.size(); s++) {
+    if (streams_[s].delivered_position() - shown_[s] >= config_.ring_size / kShownDivisor)
+      return true;
+  }
+  return false;
+}
+
+bool ShardReplica::Impl::show_delivered() {
+  show_delivered_ = stopped_ == Status::kOk && table_.has_changed();
+  return show_delivered_;
+}
+
+// Ring bytes first, then the row that guards them.
+int ShardReplica::Impl::push(Outputs& out) {
+  CellRange changed;
+  if (is_to_show()) {
+    changed = table_.take_changed();
+    show_delivered_ = false;
+    for (size_t s = 0; s < streams_.size(); s++) shown_[s] = streams_[s].delivered_position();
+  }
+  const size_t before = out.writes.size();
+  const RegionId row{RegionKind::kShardRow, static_cast<uint16_t>(me_), config_.shard,
+                     config_.epoch};
+  for (Peer& peer : peers_) {
+    peer.behind.add(changed);
+    if (peer.held || peer.congested || peer.behind.empty()) continue;
+    if (is_sender() && peer.pushed < sender_->ring().tail()) {
+      const RegionId ring{RegionKind::kRing, row.owner, row.shard, row.epoch};
+      RingPiece pieces[2];
+      // A peer that claims delivery of what it was not sent yet is not waited for.
+      const int count =
+          sender_->ring().pieces(std::max(peer.pushed, sender_->ring().head()), pieces);
+      for (int i = 0; i < count; i++)
+        out.writes.push_back({peer.node, ring, pieces[i].offset, pieces[i].bytes, true});
+      peer.pushed = sender_->ring().tail();
+    }
+    push_row(peer, row, out);
+  }
+  return static_cast<int>(out.writes.size() - before);
+}
+
+// A guard goes behind what it guards: `wedged` behind `received`.
+void ShardReplica::Impl::push_row(Peer& peer, const RegionId& row, Outputs& out) {
+  const RowLayout& layout = table_.layout();
+  for (const size_t end : {layout.wedged(), layout.cells()}) {
+    const CellRange piece{peer.behind.begin, std::min(end, peer.behind.end)};
+    if (piece.empty()) continue;
+    out.writes.push_back(
+        {peer.node, row, piece.begin * sizeof(uint64_t), table_.bytes_of(piece), false});
+    peer.behind.begin = piece.end;
+  }
+  peer.behind = {};
+}
+
+void ShardReplica::Impl::set_congested(NodeId peer, bool congested) {
+  for (Peer& item : peers_) {
+    if (item.node == peer) item.congested = congested;
+  }
+}
+
+// Writes to it may be lost: it gets all that it may lack again.
+void ShardReplica::Impl::on_up(NodeId node) {
+  for (Peer& peer : peers_) {
+    if (peer.node != node) continue;
+    peer.behind = {0, table_.layout().cells()};
+    peer.pushed = 0;  // from the head of the ring
+  }
+}
+
+void ShardReplica::Impl::hold(NodeId node, bool held) {
+  for (Peer& peer : peers_) {
+    if (peer.node == node) peer.held = held;
+  }
+}
+
+}  // namespace freshet
