@@ -50,7 +50,7 @@ export interface WorldResult {
   readonly violations: string;
   /** A hash of everything that arrived anywhere, and when. */
   readonly trace: string;
-  /** Operations of clients that were answered. */
+  /** Operations of clients that were answered, and not refused. */
   readonly operations: number;
   /** Of them, those in histories that were found linearizable. */
   readonly checked: number;

@@ -362,9 +362,11 @@ void WorldClients::finish_read(size_t nth, const Operation& given) {
 }
 
 void WorldClients::after_answer(size_t nth, bool ok) {
-  answered_++;
   if (flood_left_ > 0) flood_left_--;
-  if (ok) return act(nth);
+  if (ok) {
+    answered_++;
+    return act(nth);
+  }
   clients_[nth].node = 0;
   act_after(nth, world_.random.between(kMilli, 100 * kMilli));
 }

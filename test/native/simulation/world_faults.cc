@@ -122,7 +122,10 @@ void WorldFaults::strike(WorldFault fault, WorldNode& victim) {
   const WorldStep step = victim.step_now();
   world_.note("fault " + std::to_string(static_cast<int>(fault)) + " at node " +
               std::to_string(victim.node()) + " in step " + std::to_string(static_cast<int>(step)));
-  if (act(fault, victim)) table_[static_cast<size_t>(fault)][static_cast<size_t>(step)]++;
+  // Where there is nothing to corrupt: a fault in any case.
+  const WorldFault done = act(fault, victim) ? fault : WorldFault::kKill;
+  if (done != fault) (void)act(done, victim);
+  table_[static_cast<size_t>(done)][static_cast<size_t>(step)]++;
 }
 
 bool WorldFaults::act(WorldFault fault, WorldNode& victim) {
