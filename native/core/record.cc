@@ -1,5 +1,7 @@
 #include "native/core/record.h"
 
+#include <span>
+
 #include "native/core/checksum.h"
 
 namespace freshet {
@@ -13,6 +15,14 @@ size_t extension_length_of(const Change& change) {
 std::byte* put_bytes(std::byte* out, const void* from, size_t size) {
   if (size > 0) std::memcpy(out, from, size);
   return out + size;
+}
+
+// Of a longer record the payload alone keeps the processor busy.
+constexpr uint32_t kShortLength = 4096;
+
+// What header_crc covers.
+Bytes sealed_bytes(const RecordHeader& header) {
+  return std::as_bytes(std::span(&header, 1)).subspan(sizeof header.header_crc);
 }
 
 }  // namespace
@@ -54,38 +64,28 @@ void encode_record(const Change& change, ShardId shard, Epoch epoch, std::byte* 
   std::memcpy(out, &header, sizeof header);
 }
 
-bool is_well_formed(Bytes bytes) {
-  if (bytes.size() < sizeof(RecordHeader)) return false;
-  RecordHeader header;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (static_cast<uint8_t>(header.kind) > static_cast<uint8_t>(RecordKind::kIndex)) return false;
-  if (header.length < sizeof header || header.length > kRecordSizeMax) return false;
-  if (padded(header.length) > bytes.size()) return false;
-  const size_t head =
-      sizeof header + header.extension_length + size_t{header.key_length} + header.meta_length;
-  if (head > header.length) return false;
-  if (header.key_length > kKeySizeMax || header.meta_length > kMetaSizeMax) return false;
-  size_t extension = 0;
-  if (header.flags & kHasCondition) extension += sizeof(Condition);
-  if (header.flags & kHasSession) extension += sizeof(SessionStamp);
-  return header.extension_length == extension;
-}
-
 bool header_crc_matches(const RecordHeader& header) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(&header);
-  return header.header_crc ==
-         crc32c(bytes + sizeof header.header_crc, sizeof header - sizeof header.header_crc);
+  const Bytes sealed = sealed_bytes(header);
+  return header.header_crc == crc32c(sealed.data(), sealed.size());
 }
 
 void seal_header(RecordHeader& header) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(&header);
-  header.header_crc =
-      crc32c(bytes + sizeof header.header_crc, sizeof header - sizeof header.header_crc);
+  const Bytes sealed = sealed_bytes(header);
+  header.header_crc = crc32c(sealed.data(), sealed.size());
 }
 
 bool payload_crc_matches(const RecordView& record) {
   const Bytes payload = record.payload();
   return record.header().payload_crc == crc32c(payload.data(), payload.size());
+}
+
+bool both_crcs_match(const RecordView& record) {
+  const RecordHeader& header = record.header();
+  // A length that may be wrong costs little.
+  if (header.length > kShortLength)
+    return header_crc_matches(header) && payload_crc_matches(record);
+  const Crc32cPair made = crc32c_both(sealed_bytes(header), record.payload());
+  return header.header_crc == made.first && header.payload_crc == made.second;
 }
 
 }  // namespace freshet

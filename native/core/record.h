@@ -174,11 +174,27 @@ size_t record_length(const Change& change);
 void encode_record(const Change& change, ShardId shard, Epoch epoch, std::byte* out);
 
 // Is there a whole record with consistent lengths within `bytes`? Looks at no checksum.
-bool is_well_formed(Bytes bytes);
+inline bool is_well_formed(Bytes bytes) {
+  if (bytes.size() < sizeof(RecordHeader)) return false;
+  RecordHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (static_cast<uint8_t>(header.kind) > static_cast<uint8_t>(RecordKind::kIndex)) return false;
+  if (header.length < sizeof header || header.length > kRecordSizeMax) return false;
+  if (padded(header.length) > bytes.size()) return false;
+  const size_t head =
+      sizeof header + header.extension_length + size_t{header.key_length} + header.meta_length;
+  if (head > header.length) return false;
+  if (header.key_length > kKeySizeMax || header.meta_length > kMetaSizeMax) return false;
+  size_t extension = 0;
+  if (header.flags & kHasCondition) extension += sizeof(Condition);
+  if (header.flags & kHasSession) extension += sizeof(SessionStamp);
+  return header.extension_length == extension;
+}
 
 bool header_crc_matches(const RecordHeader& header);
 void seal_header(RecordHeader& header);  // makes header_crc
 bool payload_crc_matches(const RecordView& record);
+bool both_crcs_match(const RecordView& record);  // of a record that is well formed
 
 }  // namespace freshet
 

@@ -1,6 +1,7 @@
 // CRC32C against published vectors, and its implementations against each other.
 #include "native/core/checksum.h"
 
+#include <span>
 #include <vector>
 
 #include "test/native/support/test.h"
@@ -50,5 +51,17 @@ TEST(pieces_give_the_same_as_the_whole) {
   for (size_t cut : {0ul, 1ul, 63ul, 6144ul, 6145ul, 19'999ul}) {
     const uint32_t first = crc32c(bytes.data(), cut);
     EXPECT_EQ(crc32c(bytes.data() + cut, bytes.size() - cut, first), whole);
+  }
+}
+
+TEST(two_ranges_at_once_give_what_each_gives_alone) {
+  const auto bytes = noise(700);
+  const Bytes all = std::as_bytes(std::span(bytes));
+  for (size_t first = 0; first < 90; first++) {
+    for (size_t second = 0; second < 300; second++) {
+      const Crc32cPair made = crc32c_both(all.subspan(first, first), all.subspan(300, second));
+      EXPECT_EQ(made.first, crc32c(bytes.data() + first, first));
+      EXPECT_EQ(made.second, crc32c(bytes.data() + 300, second));
+    }
   }
 }

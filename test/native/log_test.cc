@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "native/agent/log_recovery.h"
+#include "native/agent/log_segment.h"
 #include "native/agent/log_writer.h"
 #include "native/core/log_format.h"
 #include "native/io/posix_file.h"
@@ -143,6 +144,22 @@ TEST(a_nearly_full_disk_is_told_before_it_is_full) {
   }
   EXPECT(rig.writer->space().room == DiskRoom::kLittle);
   EXPECT(!rig.failed);
+}
+
+TEST(a_record_of_any_length_is_sound_until_a_bit_of_it_or_its_padding_is_flipped) {
+  for (const size_t size : {0u, 1u, 5u, 8u, 20u, 51u, 59u, 60u, 61u, 68u, 100u, 4'100u}) {
+    auto bytes = encode(put_of(3, "/k", std::string(size, 'v')), 7, 2);
+    auto& header = *reinterpret_cast<RecordHeader*>(bytes.data());
+    header.version = header.sequence = 17;
+    seal_header(header);
+    EXPECT(is_sound_from(bytes, 4096, 7, 0));
+    EXPECT(!is_sound_from(bytes, 4096, 8, 0));
+    for (size_t bit = 0; bit < bytes.size() * 8; bit++) {
+      bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+      EXPECT(!is_sound_from(bytes, 4096, 7, 0));
+      bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+    }
+  }
 }
 
 TEST(what_is_no_history_of_this_shard_is_not_restored) {
