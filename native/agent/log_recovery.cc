@@ -115,24 +115,34 @@ class Restorer final : public LogTaker {
     return store_.restore_room(segment, file_size, segment >= resident_from_);
   }
 
-  void expect(std::span<const RecordView> run) override { store_.expect(run); }
-
-  Verdict take(const RecordView& record, uint64_t segment, uint64_t offset) override {
-    const RecordHeader& header = record.header();
-    const bool is_behind =
-        (config_.cut_after && position_of(header) > *config_.cut_after) ||
-        (config_.cut_at &&
-         LogPlace{segment, offset} >= LogPlace{config_.cut_at->segment, config_.cut_at->offset});
-    has_stopped_ = has_stopped_ || is_behind;
-    if (is_behind) return Verdict::kStop;
-    const Status status = store_.restore(record, Store::DurableAt{segment, offset});
+  Verdict take(std::span<const RecordView> run, uint64_t segment, uint64_t& offset) override {
+    const auto kept = run.first(count_before_cut(run, segment, offset));
+    size_t taken = 0;
+    const Status status = store_.restore_run(kept, Store::DurableAt{segment, offset}, taken);
+    for (const RecordView& record : kept.first(taken)) {
+      offset += record.size();
+      result_.bytes += record.size();
+      if (!is_log_only(record.header().kind)) result_.records++;
+    }
     if (!is_ok(status)) return Verdict::kDamaged;
-    result_.bytes += record.size();
-    if (!is_log_only(header.kind)) result_.records++;
-    return Verdict::kGoOn;
+    has_stopped_ = kept.size() < run.size();
+    return has_stopped_ ? Verdict::kStop : Verdict::kGoOn;
   }
 
  private:
+  size_t count_before_cut(std::span<const RecordView> run, uint64_t segment,
+                          uint64_t offset) const {
+    if (!config_.cut_after && !config_.cut_at) return run.size();
+    for (size_t i = 0; i < run.size(); i++) {
+      const LogPlace place{segment, offset};
+      if (config_.cut_after && position_of(run[i].header()) > *config_.cut_after) return i;
+      if (config_.cut_at && place >= LogPlace{config_.cut_at->segment, config_.cut_at->offset})
+        return i;
+      offset += run[i].size();
+    }
+    return run.size();
+  }
+
   const RecoveryConfig& config_;
   Store& store_;
   const uint64_t resident_from_;

@@ -84,27 +84,22 @@ Status LogWalk::gather() {
 
 // None: more may follow.
 std::optional<LogWalk::End> LogWalk::take_run(LogTaker& taker) {
-  taker.expect(run_);
-  for (const RecordView& record : run_) {
-    const RecordHeader& header = record.header();
-    const uint64_t next = offset_ + record.size();
-    if (header.kind == RecordKind::kIndex) {
-      // It seals its segment only together with its mark; alone it is a torn tail.
-      const Bytes rest = ahead_.subspan(record.size());
-      const bool is_marked = is_sound_from(rest, next, shard_, segment_) &&
-                             RecordView(rest.data()).header().kind == RecordKind::kMark;
-      if (!is_marked) return End::kOpen;
-    }
-    const LogTaker::Verdict verdict = taker.take(record, segment_, offset_);
-    if (verdict == LogTaker::Verdict::kStop) return End::kStopped;
-    if (verdict == LogTaker::Verdict::kDamaged) return End::kDamaged;
-    offset_ = next;
-    if (header.kind == RecordKind::kMark) {
-      note_claim(header);
-      if (ending_) return End::kSealed;
-    }
-    ending_ = header.kind == RecordKind::kIndex;
+  const RecordView first = run_.front();
+  if (first.header().kind == RecordKind::kIndex) {
+    // It seals its segment only together with its mark; alone it is a torn tail.
+    const Bytes rest = ahead_.subspan(first.size());
+    const bool is_marked = is_sound_from(rest, offset_ + first.size(), shard_, segment_) &&
+                           RecordView(rest.data()).header().kind == RecordKind::kMark;
+    if (!is_marked) return End::kOpen;
   }
+  const LogTaker::Verdict verdict = taker.take(run_, segment_, offset_);
+  if (verdict == LogTaker::Verdict::kStop) return End::kStopped;
+  if (verdict == LogTaker::Verdict::kDamaged) return End::kDamaged;
+  if (first.header().kind == RecordKind::kMark) {
+    note_claim(first.header());
+    if (ending_) return End::kSealed;
+  }
+  ending_ = first.header().kind == RecordKind::kIndex;
   return std::nullopt;
 }
 

@@ -28,9 +28,9 @@ class LogTaker {
   virtual ~LogTaker() = default;
   // Room for a segment's file that is about to be read; empty: its bytes need not stay.
   virtual MutableBytes room(uint64_t segment, uint64_t file_size) = 0;
-  // These records are taken next, one by one.
-  virtual void expect(std::span<const RecordView> run) = 0;
-  virtual Verdict take(const RecordView& record, uint64_t segment, uint64_t offset) = 0;
+  // Takes the records of `run`, which lie one behind the other from `offset` on, up to one that is
+  // not to be taken, or cannot be. Moves `offset` behind the last that was.
+  virtual Verdict take(std::span<const RecordView> run, uint64_t segment, uint64_t& offset) = 0;
 };
 
 class LogWalk {

@@ -49,12 +49,14 @@ void Store::publish_persisted(Version version) {
 Status Store::restore(const RecordView& record, std::optional<DurableAt> durable) {
   return impl_->restore(record, durable);
 }
+Status Store::restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken) {
+  return impl_->restore_run(run, first, taken);
+}
 
 MutableBytes Store::restore_room(uint64_t segment, size_t file_size, bool stays) {
   return impl_->restore_room(static_cast<uint32_t>(segment), file_size, stays);
 }
 void Store::end_restore() { impl_->end_restore(); }
-void Store::expect(std::span<const RecordView> run) { impl_->expect(run); }
 
 Status Store::cut_back(LogPosition position) {
   if (!impl_->config.persistent) return Status::kInvalidArgument;

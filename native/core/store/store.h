@@ -173,14 +173,15 @@ class Store {
   // Takes a record that already has its final header: from the log at start, or from another
   // member. In order. With `durable` its bytes are in the file at that place already.
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  // The same of records that lie one behind the other in a file, up to the first that cannot be
+  // taken; `taken` counts those before it.
+  Status restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken);
   // Room for a segment's file that is read to be restored from, each byte at its offset; a record
   // that restore() finds there already is not copied. Empty: the segment is not to stay in memory
   // (`stays`), and its records may lie anywhere. Asked for again of the last segment, it makes one
   // that was not to stay do so, and the caller fills it.
   MutableBytes restore_room(uint64_t segment, size_t file_size, bool stays);
   void end_restore();  // no room that was given is filled any more
-  // restore() of these follows, in this order: what it will look up is brought near.
-  void expect(std::span<const RecordView> run);
   // Drops everything after `position`: a tail that the group did not keep. Before anyone reads or
   // subscribes, with all of it synced. Persistent stores only. kCold: not all of it is in memory.
   // The files stay as they are: recover_log() with `cut_after` cuts both, into a fresh store.

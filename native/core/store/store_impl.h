@@ -72,9 +72,9 @@ class Store::Impl final : public Subscriptions::Source {
 
   // store_restore.cc
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  Status restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken);
   MutableBytes restore_room(uint32_t segment, size_t file_size, bool stays);
   void end_restore();
-  void expect(std::span<const RecordView> run);
   Status replay_until(LogPosition position, Impl& into);
 
   // store_clean.cc
@@ -163,10 +163,21 @@ class Store::Impl final : public Subscriptions::Source {
   std::vector<std::byte> sessions_record(size_t& entries, size_t size_max, bool ends) const;
 
   // store_restore.cc
+  struct FoundKey {
+    uint64_t hash;
+    KeyEntry* entry;  // null: not there when it was looked for
+  };
+  void look_up(std::span<const RecordView> run, std::span<FoundKey> keys) const;
+  Status restore_one(const RecordView& record, const DurableAt* durable, const FoundKey* key);
+  Status restore_other(const RecordView& record, const DurableAt* durable);
+  Status check_restored(const RecordView& record, const DurableAt* durable) const;
+  Status note_restored(const RecordView& record, const DurableAt* durable);
+  Status restore_log_only(const RecordView& record, const DurableAt& durable);
   Status restore_sessions(const RecordView& record);
-  Status restore_version(const RecordView& record, Location location);
+  Status restore_session(const RecordView& record);
+  void restore_version(const RecordView& record, const FoundKey* key, Location location);
   void begin_restored(uint32_t segment, size_t payload);
-  Location place_restored(const RecordView& record, std::optional<DurableAt> durable);
+  Location place_restored(const RecordView& record, const DurableAt* durable);
 
   // store_clean.cc
   bool choose_victim();

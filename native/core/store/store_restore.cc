@@ -9,24 +9,26 @@
 
 namespace freshet {
 
-Location Store::Impl::place_restored(const RecordView& record, std::optional<DurableAt> durable) {
-  Location location;
-  if (!durable) {
+Location Store::Impl::place_restored(const RecordView& record, const DurableAt* durable) {
+  if (durable == nullptr) {
+    Location location;
     (void)place(record, nullptr, location);
     return location;
   }
   const size_t size = record.size();
   const auto id = static_cast<uint32_t>(durable->segment);
-  const size_t payload =
-      durable->offset - segments_.start() + size + size / kIndexStep * sizeof(IndexEntry) + 1024;
-  if (head_ == nullptr || head_->id != id) begin_restored(id, payload);
+  const auto payload = [&] {
+    return durable->offset - segments_.start() + size + size / kIndexStep * sizeof(IndexEntry) +
+           1024;
+  };
+  if (head_ == nullptr || head_->id != id) begin_restored(id, payload());
   FRESHET_CHECK_VALUES(durable->offset == head_->used, durable->offset, head_->used);
   if (head_->memory != nullptr) {
-    if (head_->used + size > head_->capacity) segments_.enlarge(*head_, payload);
+    if (head_->used + size > head_->capacity) segments_.enlarge(*head_, payload());
     std::byte* to = head_->memory + head_->used;
     if (to != record.start()) std::memcpy(to, record.start(), size);
   }
-  location = Location(id, head_->used, size, record.header().kind == RecordKind::kRemove);
+  const Location location(id, head_->used, size, record.header().kind == RecordKind::kRemove);
   head_->used += size;
   head_->closed = head_->synced = head_->used;
   closing_ = id;
@@ -97,104 +99,151 @@ Status Store::Impl::restore_sessions(const RecordView& record) {
 }
 
 Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> durable) {
-  FRESHET_CHECK(!durable || config.persistent);
-  const RecordHeader& header = record.header();
-  if (header.kind == RecordKind::kControl && record.key() == kSessionsKey)
-    return restore_sessions(record);
-  if (header.kind == RecordKind::kMark || header.kind == RecordKind::kIndex) {
-    if (!durable) return Status::kInvalidArgument;
-    (void)place_restored(record, durable);
-    if (header.kind == RecordKind::kIndex) {
-      head_->ending = true;
-      // A segment made anew may have been left without a record.
-      if (head_->last.sequence < 0) head_->last = {header.epoch, header.sequence};
-    } else {
-      claimed_ = {header.version, static_cast<uint64_t>(header.time)};
-      if (head_->ending) {
-        head_->sealed = true;
-        head_ = nullptr;
-        drop_cold_memory();
-      }
-    }
-    return Status::kOk;
-  }
+  return restore_one(record, durable ? &*durable : nullptr, nullptr);
+}
 
-  const bool is_history = takes_version(header.kind) || header.kind == RecordKind::kControl ||
-                          header.kind == RecordKind::kRefused;
-  if (!is_history || header.shard != config.shard) return Status::kInvalidArgument;
-  const LogPosition position{header.epoch, header.sequence};
-  if (position <= last_position) return Status::kInvalidArgument;
-  if (!durable && (!is_well_formed({record.start(), record.size()}) ||
-                   !header_crc_matches(header) || !payload_crc_matches(record)))
-    return Status::kLogCorrupt;
-  if (takes_version(header.kind)) {
-    const Version next = newest_version() + 1;
-    if (header.version < next || (config.persistent && header.version != next) ||
-        header.time <= time_now())
-      return Status::kInvalidArgument;
-  }
-  PoolRules control;
-  if (header.kind == RecordKind::kControl && !is_ok(check_control(record, control)))
-    return Status::kInvalidArgument;
-
-  const bool is_kept = config.persistent || header.kind != RecordKind::kRefused;
-  const Location location = is_kept ? place_restored(record, durable) : Location();
-  note_logged(header);
-  if (durable) records_end_ = synced_;
-  if (const SessionStamp session = record.session(); session.session != 0) {
-    SessionAnswer answer{.version = header.version, .time = header.time, .epoch = header.epoch};
-    if (header.kind == RecordKind::kRefused) {
-      RefusedAnswer refused;
-      if (record.value().size() != sizeof refused) return Status::kInvalidArgument;
-      std::memcpy(&refused, record.value().data(), sizeof refused);
-      answer.version = refused.previous_version_of_key;
-      answer.status = static_cast<Status>(refused.status);
+Status Store::Impl::restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken) {
+  std::array<FoundKey, 32> keys;
+  for (taken = 0; taken < run.size();) {
+    const auto some = run.subspan(taken, std::min(run.size() - taken, keys.size()));
+    look_up(some, keys);
+    for (size_t i = 0; i < some.size(); i++) {
+      const Status status = restore_one(some[i], &first, &keys[i]);
+      if (!is_ok(status)) return status;
+      first.offset += some[i].size();
+      taken++;
     }
-    // A volatile donor forgot a session that another change with its id is retained from.
-    SessionAnswer known;
-    if (config.persistent || sessions_.look_up(session, known) == SessionTable::Seen::kNew)
-      sessions_.record(session, answer);
-    session_count_.store(sessions_.count(), std::memory_order_relaxed);
   }
-  if (header.kind == RecordKind::kControl) take_control(record, control);
-  if (takes_version(header.kind)) return restore_version(record, location);
   return Status::kOk;
 }
 
 // Each step of a look-up waits for memory; those of many records wait together.
-void Store::Impl::expect(std::span<const RecordView> run) {
-  std::array<uint64_t, 32> hashes;
-  for (; !run.empty(); run = run.subspan(std::min(run.size(), hashes.size()))) {
-    const size_t count = std::min(run.size(), hashes.size());
-    for (size_t i = 0; i < count; i++) {
-      hashes[i] = xxh3_64(run[i].key());
-      index_.prefetch(hashes[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-      const KeyEntry* entry = index_.peek(hashes[i]);
-      if (entry == nullptr) continue;
-      __builtin_prefetch(entry);
-      __builtin_prefetch(entry->next);
-    }
-    for (size_t i = 0; i < count; i++) {
-      const KeyEntry* entry = index_.peek(hashes[i]);
-      if (entry == nullptr) continue;
-      const VersionSlot* newest = slots.find(entry->newest.load(std::memory_order_relaxed));
-      if (newest == nullptr) continue;
-      __builtin_prefetch(newest, 1);
-      __builtin_prefetch(&newest->next_gap, 1);
-    }
+void Store::Impl::look_up(std::span<const RecordView> run, std::span<FoundKey> keys) const {
+  for (size_t i = 0; i < run.size(); i++) {
+    keys[i].hash = xxh3_64(run[i].key());
+    index_.prefetch(keys[i].hash);
+  }
+  for (size_t i = 0; i < run.size(); i++) {
+    const KeyEntry* entry = index_.peek(keys[i].hash);
+    if (entry == nullptr) continue;
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry->next);
+  }
+  for (size_t i = 0; i < run.size(); i++) {
+    KeyEntry* entry = keys[i].entry = index_.find(run[i].key(), keys[i].hash);
+    if (entry == nullptr) continue;
+    const VersionSlot* newest = slots.find(entry->newest.load(std::memory_order_relaxed));
+    if (newest == nullptr) continue;
+    __builtin_prefetch(newest, 1);
+    __builtin_prefetch(&newest->next_gap, 1);
   }
 }
 
-Status Store::Impl::restore_version(const RecordView& record, Location location) {
+Status Store::Impl::restore_one(const RecordView& record, const DurableAt* durable,
+                                const FoundKey* key) {
+  const RecordHeader& header = record.header();
+  if (!takes_version(header.kind)) return restore_other(record, durable);
+  if (const Status status = check_restored(record, durable); !is_ok(status)) return status;
+  const Version next = newest_version() + 1;
+  if (header.version < next || (config.persistent && header.version != next) ||
+      header.time <= time_now())
+    return Status::kInvalidArgument;
+  const Location location = place_restored(record, durable);
+  const Status status = note_restored(record, durable);
+  if (is_ok(status)) restore_version(record, key, location);
+  return status;
+}
+
+// Of a record that takes no version.
+Status Store::Impl::restore_other(const RecordView& record, const DurableAt* durable) {
+  const RecordHeader& header = record.header();
+  if (header.kind == RecordKind::kControl && record.key() == kSessionsKey)
+    return restore_sessions(record);
+  if (is_log_only(header.kind))
+    return durable == nullptr ? Status::kInvalidArgument : restore_log_only(record, *durable);
+  if (header.kind != RecordKind::kControl && header.kind != RecordKind::kRefused)
+    return Status::kInvalidArgument;
+  if (const Status status = check_restored(record, durable); !is_ok(status)) return status;
+  PoolRules control;
+  if (header.kind == RecordKind::kControl && !is_ok(check_control(record, control)))
+    return Status::kInvalidArgument;
+  if (config.persistent || header.kind != RecordKind::kRefused)
+    (void)place_restored(record, durable);
+  const Status status = note_restored(record, durable);
+  if (is_ok(status) && header.kind == RecordKind::kControl) take_control(record, control);
+  return status;
+}
+
+// Does it belong here, behind the last one? What comes from a file was checked there.
+Status Store::Impl::check_restored(const RecordView& record, const DurableAt* durable) const {
+  FRESHET_CHECK(durable == nullptr || config.persistent);
+  const RecordHeader& header = record.header();
+  if (header.shard != config.shard || LogPosition{header.epoch, header.sequence} <= last_position)
+    return Status::kInvalidArgument;
+  if (durable == nullptr && (!is_well_formed({record.start(), record.size()}) ||
+                             !header_crc_matches(header) || !payload_crc_matches(record)))
+    return Status::kLogCorrupt;
+  return Status::kOk;
+}
+
+// It has its place in the log: what else it says but its change.
+Status Store::Impl::note_restored(const RecordView& record, const DurableAt* durable) {
+  note_logged(record.header());
+  if (durable != nullptr) records_end_ = {durable->segment, durable->offset + record.size()};
+  return record.header().flags & kHasSession ? restore_session(record) : Status::kOk;
+}
+
+Status Store::Impl::restore_log_only(const RecordView& record, const DurableAt& durable) {
+  const RecordHeader& header = record.header();
+  (void)place_restored(record, &durable);
+  if (header.kind == RecordKind::kIndex) {
+    head_->ending = true;
+    // A segment made anew may have been left without a record.
+    if (head_->last.sequence < 0) head_->last = {header.epoch, header.sequence};
+    return Status::kOk;
+  }
+  claimed_ = {header.version, static_cast<uint64_t>(header.time)};
+  if (head_->ending) {
+    head_->sealed = true;
+    head_ = nullptr;
+    drop_cold_memory();
+  }
+  return Status::kOk;
+}
+
+Status Store::Impl::restore_session(const RecordView& record) {
+  const RecordHeader& header = record.header();
+  const SessionStamp session = record.session();
+  if (session.session == 0) return Status::kOk;
+  SessionAnswer answer{.version = header.version, .time = header.time, .epoch = header.epoch};
+  if (header.kind == RecordKind::kRefused) {
+    RefusedAnswer refused;
+    if (record.value().size() != sizeof refused) return Status::kInvalidArgument;
+    std::memcpy(&refused, record.value().data(), sizeof refused);
+    answer.version = refused.previous_version_of_key;
+    answer.status = static_cast<Status>(refused.status);
+  }
+  // A volatile donor forgot a session that another change with its id is retained from.
+  SessionAnswer known;
+  if (config.persistent || sessions_.look_up(session, known) == SessionTable::Seen::kNew)
+    sessions_.record(session, answer);
+  session_count_.store(sessions_.count(), std::memory_order_relaxed);
+  return Status::kOk;
+}
+
+void Store::Impl::restore_version(const RecordView& record, const FoundKey* key,
+                                  Location location) {
   const RecordHeader& header = record.header();
   const Version next = newest_version() + 1;
   if (header.version > next) slots.skip(next, header.version - 1, header.time);
-  const uint64_t hash = xxh3_64(record.key());
-  KeyEntry* entry = header.kind == RecordKind::kTrigger ? nullptr : index_.find(record.key(), hash);
+  const uint64_t hash = key != nullptr ? key->hash : xxh3_64(record.key());
+  KeyEntry* entry = nullptr;
+  if (header.kind != RecordKind::kTrigger) {
+    entry = key != nullptr ? key->entry : nullptr;
+    // A record before it in the run may have brought the key.
+    if (entry == nullptr) entry = index_.find(record.key(), hash);
+  }
   add_version(record, entry, hash, location);
-  return Status::kOk;
 }
 
 // Gives `into` everything up to `position`. It is on disk, where it stays.
