@@ -30,7 +30,7 @@ bool is_final(Status status) {
 
 Store::Impl::Impl(StoreConfig given)
     : config(given),
-      slots(reclaimer),
+      slots(reclaimer, !given.persistent),
       segments_(reclaimer, given.segment_size, given.persistent ? kDiskHeaderSize : 0),
       index_(reclaimer),
       transients_(kTransientsMax) {
@@ -328,10 +328,8 @@ void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_
 
   VersionSlot& slot = slots.push(version, header.time);
   slot.time = header.time;
-  slot.entry = is_trigger ? nullptr : entry;
-  slot.next_gap = 0;
   const Version previous = is_trigger || is_new ? 0 : entry->newest.load(std::memory_order_relaxed);
-  link_slot(slot, version, previous);
+  slots.link(slot, is_trigger ? nullptr : entry, version, previous);
   slot.location.store(location.bits(), std::memory_order_release);
   segments_.at(location.segment()).live += location.size();
   count_live(static_cast<int64_t>(location.size()));
@@ -360,7 +358,7 @@ void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_
   }
   newest_.store(version, std::memory_order_release);
   if (!subscriptions.empty())
-    subscriptions.on_applied(sealed.key(), slot.entry, version, header.epoch, header.time);
+    subscriptions.on_applied(sealed.key(), slot.entry(), version, header.epoch, header.time);
   release_some(4);
 }
 

@@ -6,36 +6,14 @@
 
 namespace freshet {
 
-// Jump pointers after Myers (1983): with a version's depth in the chain as its index, the jump goes
-// as far as two jumps of equal length before it went together.
-void Store::Impl::link_slot(VersionSlot& slot, Version version, Version previous) {
-  slot.previous = previous;
-  slot.jump = previous;
-  slot.depth = 1;
-  if (previous == 0) return;
-  VersionSlot* before = slots.find(previous);
-  FRESHET_CHECK(before != nullptr);
-  const Version gap = version - previous;
-  before->next_gap = gap <= UINT32_MAX ? static_cast<uint32_t>(gap) : 0;
-  slot.depth = before->depth + 1;
-  if (before->jump == 0) return;  // no two jumps to compare: the chain's end has depth 0
-  const VersionSlot* jumped = slots.find(before->jump);
-  if (jumped == nullptr) return;
-  const VersionSlot* twice = jumped->jump == 0 ? nullptr : slots.find(jumped->jump);
-  if (jumped->jump != 0 && twice == nullptr) return;
-  const uint32_t twice_depth = twice == nullptr ? 0 : twice->depth;
-  if (before->depth - jumped->depth == jumped->depth - twice_depth) slot.jump = jumped->jump;
-}
-
 // The version of the key that follows `version`.
 Version Store::Impl::next_of_key(const KeyEntry& entry, Version version) const {
-  const VersionSlot* slot = slots.find(version);
-  if (slot->next_gap != 0) return version + slot->next_gap;
+  if (const Version next = slots.next_of(version); next != 0) return next;
   Version at = entry.newest.load(std::memory_order_relaxed);
   for (;;) {
     const VersionSlot* later = slots.find(at);
-    if (later->previous == version) return at;
-    at = later->jump > version ? later->jump : later->previous;
+    if (later->previous() == version) return at;
+    at = later->jump() > version ? later->jump() : later->previous();
   }
 }
 

@@ -140,7 +140,6 @@ class Store::Impl final : public Subscriptions::Source {
                       Epoch epoch, Sequence sequence, ShardId shard);
 
   // store_history.cc
-  void link_slot(VersionSlot& slot, Version version, Version previous);
   void keep_history(KeyEntry& entry, uint32_t history);
   void hide(Version version);
   void drop(Version version);

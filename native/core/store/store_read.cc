@@ -40,10 +40,10 @@ Store::Impl::Located Store::Impl::locate(const KeyEntry& entry, const ReadPoint&
     }
     if (at <= limit && (by_event || slot->time <= time)) break;
     // Take the jump if what it leads to is still too new.
-    const VersionSlot* jumped = slot->jump == 0 ? nullptr : slots.find(slot->jump);
-    const bool too_new =
-        jumped != nullptr && (slot->jump > limit || (!by_event && jumped->time > time));
-    at = too_new ? slot->jump : slot->previous;
+    const Version jump = slot->jump();
+    const VersionSlot* jumped = jump == 0 ? nullptr : slots.find(jump);
+    const bool too_new = jumped != nullptr && (jump > limit || (!by_event && jumped->time > time));
+    at = too_new ? jump : slot->previous();
   }
   if (at == 0) return {};
   if (point.kind == ReadPoint::Kind::kExactVersion && at != point.value) return {};
@@ -81,7 +81,7 @@ Store::Impl::Located Store::Impl::locate_by_event_time(Version newest, Micros ti
       best = {Status::kOk, at, slot, location};
       best_time = event;
     }
-    at = slot->previous;
+    at = slot->previous();
   }
   if (best.slot == nullptr && incomplete) best.status = Status::kCompacted;
   return best;
@@ -92,7 +92,7 @@ Found Store::Impl::describe(const Located& located) const {
   found.status = located.status;
   found.version = located.version;
   if (located.slot == nullptr) return found;
-  found.previous_version_of_key = located.slot->previous;
+  found.previous_version_of_key = located.slot->previous();
   found.time = located.slot->time;
   found.removed = located.location.removed();
   found.epoch = epoch_of(located.version);
@@ -155,11 +155,11 @@ Subscriptions::VersionFacts Store::Impl::facts(Version version) {
   Subscriptions::VersionFacts facts;
   facts.gone = slot == nullptr;
   if (slot == nullptr) return facts;
-  facts.entry = slot->entry;
+  facts.entry = slot->entry();
   facts.time = slot->time;
   facts.epoch = epoch_of(version);
-  if (slot->entry != nullptr) {
-    facts.key = slot->entry->key();
+  if (slot->entry() != nullptr) {
+    facts.key = slot->entry()->key();
   } else {
     const Location location = slots.read(*slot);
     const std::byte* record = location.has_record() ? record_at(location) : nullptr;

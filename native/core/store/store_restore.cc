@@ -132,10 +132,7 @@ void Store::Impl::look_up(std::span<const RecordView> run, std::span<FoundKey> k
   for (size_t i = 0; i < run.size(); i++) {
     KeyEntry* entry = keys[i].entry = index_.find(run[i].key(), keys[i].hash);
     if (entry == nullptr) continue;
-    const VersionSlot* newest = slots.find(entry->newest.load(std::memory_order_relaxed));
-    if (newest == nullptr) continue;
-    __builtin_prefetch(newest, 1);
-    __builtin_prefetch(&newest->next_gap, 1);
+    __builtin_prefetch(slots.find(entry->newest.load(std::memory_order_relaxed)));
   }
 }
 

@@ -11,7 +11,23 @@ constexpr size_t kSlabSize = size_t{4} << 20;
 
 }  // namespace
 
-VersionSlots::VersionSlots(Reclaimer& reclaimer) : reclaimer_(reclaimer), folders_(kFolders) {}
+void VersionSlot::link(KeyEntry* entry, Version previous, Version jump, uint32_t level) {
+  const auto pointer = reinterpret_cast<uint64_t>(entry);
+  FRESHET_CHECK((pointer >> kEntryUnusedBits & ~kEntryMask) == 0 &&
+                pointer % (1 << kEntryUnusedBits) == 0);
+  FRESHET_CHECK_VALUES(level <= kLevelMax && jump <= previous, level, jump);
+  links_ = pointer >> kEntryUnusedBits | uint64_t{level} << kLevelShift |
+           previous >> 32 << kPreviousShift;
+  previous_low_ = static_cast<uint32_t>(previous);
+  const Version gap = previous - jump;
+  jump_gap_ = gap < kNoJump ? static_cast<uint32_t>(gap) : kNoJump;
+}
+
+VersionSlots::VersionSlots(Reclaimer& reclaimer, bool keeps_next)
+    : reclaimer_(reclaimer),
+      keeps_next_(keeps_next),
+      page_size_(keeps_next ? sizeof(PageWithNext) : sizeof(Page)),
+      folders_(kFolders) {}
 
 VersionSlots::~VersionSlots() {
   for (PageRef* folder : made_folders_)
@@ -27,8 +43,8 @@ VersionSlots::Page* VersionSlots::take_page() {
     std::byte* slab = map_memory(size, is_first ? PageUse::kPlain : PageUse::kHuge);
     slabs_.push_back(slab);
     // The first of them is taken first: memory is touched from its beginning on.
-    for (size_t n = size / sizeof(Page); n-- > 0;)
-      spare_.push_back(reinterpret_cast<Page*>(slab + n * sizeof(Page)));
+    for (size_t n = size / page_size_; n-- > 0;)
+      spare_.push_back(reinterpret_cast<Page*>(slab + n * page_size_));
   }
   Page* page = spare_.back();
   spare_.pop_back();
@@ -65,9 +81,15 @@ VersionSlots::Page& VersionSlots::make_page(PageRef& ref, Version version, Micro
 }
 
 VersionSlot& VersionSlots::push(Version version, Micros time) {
-  Page& page = make_page(make_ref(version), version, time);
+  // A page stays linked until all its slots are given.
+  if (version / kPageSlots != open_index_ || open_page_ == nullptr) {
+    open_page_ = &make_page(make_ref(version), version, time);
+    open_index_ = version / kPageSlots;
+  }
+  Page& page = *open_page_;
   page.given++;
   page.live++;
+  if (keeps_next_) static_cast<PageWithNext&>(page).next_gaps[version % kPageSlots] = 0;
   return page.slots[version % kPageSlots];
 }
 
@@ -87,12 +109,40 @@ void VersionSlots::skip(Version first, Version last, Micros time) {
       VersionSlot& slot = page.slots[version % kPageSlots];
       slot.location.store(0, std::memory_order_relaxed);
       slot.time = time;
-      slot.previous = slot.jump = 0;
-      slot.entry = nullptr;
-      slot.depth = slot.next_gap = 0;
+      slot.link(nullptr, 0, 0, 0);
       page.given++;
     }
     unlink_if_done(ref, page_last);
+  }
+}
+
+uint32_t& VersionSlots::next_gap(Version version) const {
+  Page* page = const_cast<Page*>(page_of(version));
+  FRESHET_CHECK(keeps_next_ && page != nullptr);
+  return static_cast<PageWithNext*>(page)->next_gaps[version % kPageSlots];
+}
+
+Version VersionSlots::next_of(Version version) const {
+  const uint32_t gap = next_gap(version);
+  return gap == 0 ? 0 : version + gap;
+}
+
+// Jump pointers after Myers (1983): the jump goes as far as two jumps of equal length before it
+// went together.
+void VersionSlots::link(VersionSlot& slot, KeyEntry* entry, Version version, Version previous) {
+  if (previous == 0) return slot.link(entry, 0, 0, 1);
+  const VersionSlot* before = find(previous);
+  FRESHET_CHECK(before != nullptr);
+  if (keeps_next_) {
+    const Version gap = version - previous;
+    next_gap(previous) = gap <= UINT32_MAX ? static_cast<uint32_t>(gap) : 0;
+  }
+  const VersionSlot* jumped = before->jump() == 0 ? nullptr : find(before->jump());
+  const bool are_equal = jumped != nullptr && jumped->level() == before->level();
+  if (are_equal) {
+    slot.link(entry, previous, jumped->jump(), before->level() + 1);
+  } else {
+    slot.link(entry, previous, previous, 1);
   }
 }
 

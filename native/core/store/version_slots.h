@@ -1,6 +1,7 @@
 // One slot per version, contiguous, in pages that are found in two steps.
 //
-// Memory: 48 bytes per retained version. A page of 256 slots goes when all its versions are pruned.
+// Memory: 32 bytes per retained version, and 4 where histories are pruned. A page of 256 slots goes
+// when all its versions are pruned.
 //
 // Threads: the writer; find(), read() and first_time() from readers too.
 // Invariants
@@ -23,20 +24,46 @@ namespace freshet {
 
 struct KeyEntry;
 
-struct VersionSlot {
+// A version of a key and where it stands in the chain of the key's versions. Half a cache line:
+// what a restart costs goes with the memory that slots take.
+class VersionSlot {
+ public:
   std::atomic<uint64_t> location;
   Micros time;
-  Version previous;   // of the same key; 0: none
-  Version jump;       // an older one of the same key (Myers 1983); 0: none
-  KeyEntry* entry;    // null: a trigger
-  uint32_t depth;     // versions of the key up to this one
-  uint32_t next_gap;  // writer only: next version of the key minus this; 0: none or too far
+
+  // Both are 0 where there is none; a jump that leads over 2^32 versions is not kept.
+  static constexpr int kVersionBits = 45;
+  Version previous() const { return (links_ >> kPreviousShift) << 32 | previous_low_; }
+  Version jump() const { return jump_gap_ == kNoJump ? 0 : previous() - jump_gap_; }
+  // The jump goes back by 2^level - 1 versions of the key, or to the first.
+  uint32_t level() const { return static_cast<uint32_t>(links_ >> kLevelShift) & kLevelMax; }
+  // Null: a trigger.
+  KeyEntry* entry() const {
+    return reinterpret_cast<KeyEntry*>((links_ & kEntryMask) << kEntryUnusedBits);
+  }
+
+  // Before readers see it. `jump` is `previous` or before it.
+  void link(KeyEntry* entry, Version previous, Version jump, uint32_t level);
+
+ private:
+  static constexpr int kEntryUnusedBits = 3;                 // entries are aligned to 8 bytes ...
+  static constexpr int kLevelShift = 48 - kEntryUnusedBits;  // ... below 2^48
+  static constexpr int kPreviousShift = kLevelShift + 6;
+  static_assert(kPreviousShift + kVersionBits - 32 == 64);
+  static constexpr uint64_t kEntryMask = (uint64_t{1} << kLevelShift) - 1;
+  static constexpr uint32_t kLevelMax = 63;
+  static constexpr uint32_t kNoJump = UINT32_MAX;
+
+  uint64_t links_;  // from bit 0: the entry, the level, the high bits of `previous`
+  uint32_t previous_low_;
+  uint32_t jump_gap_;  // from `previous` back
 };
-static_assert(sizeof(VersionSlot) == 48);
+static_assert(sizeof(VersionSlot) == 32);
 
 class VersionSlots {
  public:
-  explicit VersionSlots(Reclaimer& reclaimer);
+  // `keeps_next`: next_of() is asked for.
+  VersionSlots(Reclaimer& reclaimer, bool keeps_next);
   ~VersionSlots();
 
   // Null: pruned with its whole page, or never given.
@@ -54,11 +81,15 @@ class VersionSlots {
   VersionSlot& push(Version version, Micros time);
   // Versions from `first` to `last` were pruned before they came here: they get no slot of use.
   void skip(Version first, Version last, Micros time);
+  // Makes `version`, whose slot it is, the newest of its key, behind `previous` (0: there is none).
+  void link(VersionSlot& slot, KeyEntry* entry, Version version, Version previous);
+  // Writer only: the next version of the same key; 0: none, or too far.
+  Version next_of(Version version) const;
   // `version` needs no slot any more: nothing reads but its absence.
   void release(Version version);
   // Versions up to this one may have lost their slots.
   Version compacted() const { return compacted_; }
-  uint64_t page_bytes() const { return pages_ * sizeof(Page); }
+  uint64_t page_bytes() const { return pages_ * page_size_; }
 
  private:
   static constexpr size_t kPageSlots = 256;
@@ -66,11 +97,15 @@ class VersionSlots {
   static constexpr size_t kFolders = size_t{1} << 20;
   static constexpr Version kVersionsMax = Version{kPageSlots} * kFolderPages * kFolders;
 
-  struct Page {
+  struct alignas(64) Page {
     VersionSlot slots[kPageSlots];
     uint32_t live;   // writer only
     uint32_t given;  // writer only
   };
+  struct PageWithNext : Page {
+    uint32_t next_gaps[kPageSlots];  // writer only; 0: none, or too far
+  };
+  static_assert(kVersionsMax <= Version{1} << VersionSlot::kVersionBits, "a slot holds it");
   struct PageRef {
     std::atomic<Page*> page;
     std::atomic<Micros> first_time;
@@ -91,11 +126,17 @@ class VersionSlots {
   Page& make_page(PageRef& ref, Version version, Micros time);
   void unlink_if_done(PageRef& ref, Version version);
 
+  uint32_t& next_gap(Version version) const;
+
   Reclaimer& reclaimer_;
+  const bool keeps_next_;
+  const size_t page_size_;
   LazyArray<std::atomic<PageRef*>> folders_;
   std::vector<PageRef*> made_folders_;
   std::vector<std::byte*> slabs_;
   std::vector<Page*> spare_;
+  Page* open_page_ = nullptr;  // the last one that push() gave a slot of, and its place
+  uint64_t open_index_ = 0;
   size_t pages_ = 0;
   Version compacted_ = 0;
 };
