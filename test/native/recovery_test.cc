@@ -140,6 +140,27 @@ TEST(a_clean_log_comes_back_whole_and_goes_on_in_its_last_segment) {
   EXPECT_EQ(batch.offset, result.offset);
 }
 
+TEST(versions_of_a_key_that_lie_side_by_side_follow_each_other_again) {
+  constexpr Version kVersions = 100;
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  (void)rig.open();
+  (void)rig.feed->pool(1);
+  for (Version version = 1; version <= kVersions; version++)
+    (void)rig.feed->put("/k" + std::to_string(version % 7), "v");
+  rig.turn();
+  LogRig again(disk);
+  EXPECT(is_ok(again.open().status));
+  EXPECT_EQ(again.store->stats().keys, uint64_t{7});
+  EXPECT_EQ(again.store->newest_version(), kVersions);
+  for (Version version = 1; version <= kVersions; version++) {
+    const Version before = version > 7 ? version - 7 : 0;
+    EXPECT_EQ(again.store->get_version(version).previous_version_of_key, before);
+    const ReadPoint point{ReadPoint::Kind::kAtVersion, version};
+    EXPECT_EQ(again.store->get("/k" + std::to_string(version % 7), point).version, version);
+  }
+}
+
 TEST(a_flipped_bit_below_a_mark_is_named_and_not_cut) {
   for (const uint64_t offset :
        {uint64_t{16}, uint64_t{4096 + 8}, uint64_t{9000}, uint64_t{20'000}}) {
