@@ -76,8 +76,10 @@ bool Switch::run_once(int control) {
   std::vector<pollfd> waiting;
   for (const int port : ports_) waiting.push_back({port, POLLIN, 0});
   waiting.push_back({control, POLLIN, 0});
-  const int found = poll(waiting.data(), waiting.size(), wait_ms(Clock::now()));
-  if (found < 0 && errno != EINTR) fail("poll");
+  const std::optional<timespec> wait = time_to_next(Clock::now());
+  const int found =
+      ppoll(waiting.data(), waiting.size(), wait.has_value() ? &*wait : nullptr, nullptr);
+  if (found < 0 && errno != EINTR) fail("ppoll");
   for (size_t from = 0; found > 0 && from < ports_.size(); ++from) {
     if (waiting[from].revents != 0) receive(from);
   }
@@ -132,15 +134,17 @@ void Switch::send(size_t to, const std::byte* bytes, size_t size) const {
   }
 }
 
-// Until the next delayed frame is due; a millisecond late at most. -1: there is none.
-int Switch::wait_ms(Clock::time_point now) const {
+// Until the next delayed frame is due; nothing: there is none.
+std::optional<timespec> Switch::time_to_next(Clock::time_point now) const {
   auto next = Clock::time_point::max();
   for (const Line& line : lines_) {
     if (!line.under_way.empty()) next = std::min(next, line.under_way.front().due);
   }
-  if (next == Clock::time_point::max()) return -1;
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - now);
-  return std::max(0, static_cast<int>(wait.count()));
+  if (next == Clock::time_point::max()) return std::nullopt;
+  const auto wait = std::max(Clock::duration::zero(), next - now);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
+  const auto rest = std::chrono::nanoseconds(wait - seconds);
+  return timespec{static_cast<time_t>(seconds.count()), static_cast<long>(rest.count())};
 }
 
 }  // namespace freshet::network

@@ -9,11 +9,14 @@
 //  2. While a way is cut nothing of it arrives, also nothing that was under way.
 #pragma once
 
+#include <time.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -59,7 +62,7 @@ class Switch {
   void pass_on(size_t from, size_t to, const std::byte* bytes, size_t size);
   void send_due(Clock::time_point now);
   void send(size_t to, const std::byte* bytes, size_t size) const;
-  int wait_ms(Clock::time_point now) const;
+  std::optional<timespec> time_to_next(Clock::time_point now) const;
 
   std::vector<int> ports_;
   std::vector<Line> lines_;
