@@ -14,6 +14,8 @@ export interface LocalClusterOptions {
   /** Each member uses `<dataFolder>/member-<id>`. */
   readonly dataFolder: string;
   readonly host?: string;
+  /** Where members run that have hosts of their own; with it `host` says nothing. */
+  readonly places?: (node: number) => MemberPlace;
   /** Replication ports by member; default: free ones. */
   readonly ports?: readonly number[];
   /** Further settings of every member's configuration. */
@@ -31,6 +33,13 @@ export interface LocalClusterOptions {
   readonly signal?: AbortSignal;
   /** Where members' own output goes. Default: standard error of this process. */
   readonly output?: 'inherit' | 'ignore';
+}
+
+/** A host of its own for a member: a network namespace, in all that uses it. */
+export interface MemberPlace {
+  readonly host: string;
+  /** Before the command of its process; they give way to it (`nsenter --net=…`). */
+  readonly words: readonly string[];
 }
 
 /** What a member's process says to its parent. */
@@ -129,13 +138,15 @@ export class LocalCluster {
 
   /** The configuration of a member, as its process gets it. */
   configOf(id: number): Record<string, unknown> {
-    const host = this.#options.host ?? '127.0.0.1';
+    const { host = '127.0.0.1', places } = this.#options;
     return {
       cluster: { name: 'local' },
       memory: memoryOfMany,
       ...this.#options.config,
       node: id,
-      members: this.#members.map((member) => ({ id: member.id, host, port: member.port })),
+      members: this.#members.map((member) => {
+        return { id: member.id, host: places?.(member.id).host ?? host, port: member.port };
+      }),
       dataFolder: path.join(this.#options.dataFolder, `member-${String(id)}`),
     };
   }
@@ -144,7 +155,7 @@ export class LocalCluster {
   async start(id: number): Promise<void> {
     const member = this.#member(id);
     check(member.process === null, 'a member runs once', { id });
-    const child = spawnMember(this.#options);
+    const child = spawnMember(this.#options, id);
     member.process = child;
     const started = new Promise<void>((resolve, reject) => {
       child.on('message', (report: MemberReport) => {
@@ -274,12 +285,15 @@ export function memberEntry(name: string): string {
     : path.join(root, 'dist', 'platform', `${name}.js`);
 }
 
-function spawnMember(options: LocalClusterOptions): ChildProcess {
+function spawnMember(options: LocalClusterOptions, node: number): ChildProcess {
   const given = options.entry ?? memberEntry('local-member');
   const entry = given instanceof URL ? fileURLToPath(given) : given;
   const output = options.output ?? 'inherit';
+  const loader = entry.endsWith('.ts') ? ['--import', 'tsx'] : [];
+  const [program = process.execPath, ...words] = options.places?.(node).words ?? [];
   return fork(entry, [], {
-    execArgv: entry.endsWith('.ts') ? ['--import', 'tsx'] : [],
+    execPath: program,
+    execArgv: program === process.execPath ? loader : [...words, process.execPath, ...loader],
     stdio: ['ignore', output === 'inherit' ? 2 : 'ignore', output, 'ipc'],
     serialization: 'advanced',
     ...(options.env === undefined ? {} : { env: options.env }),

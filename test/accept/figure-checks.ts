@@ -1,7 +1,16 @@
 /** Figures of an issue, by the rows of the bench: each is measured beside its reference. */
 import { rows } from '../bench/rows/all.ts';
 import { type FigureSummary, runRow } from '../bench/run-rows.ts';
-import { atLeast, atMost, type Check, type CheckContext, holds, type Line } from './check.ts';
+import { enclosureProblem } from '../support/enclosure.ts';
+import {
+  atLeast,
+  atMost,
+  type Check,
+  type CheckContext,
+  holds,
+  type Line,
+  undecided,
+} from './check.ts';
 
 export interface Bar {
   /** Of the bench. */
@@ -55,6 +64,8 @@ async function measure(
 ): Promise<readonly Line[]> {
   const row = rows.find(({ name }) => name === rowName);
   if (row === undefined) throw new Error(`the bench has no row ${rowName}`);
+  const problem = row.isEnclosed === true ? enclosureProblem() : null;
+  if (problem !== null) return bars.map(({ figure }) => undecided(figure, 'measured', problem));
   const { figures: measured, failure } = await runRow(row, context.runs, context);
   return bars.map(({ figure: figureName, judge }) => {
     const figure = measured.find(({ name }) => name === figureName);

@@ -40,6 +40,8 @@ export interface Row {
   readonly name: string;
   /** How it is measured, in one or two sentences. */
   readonly method: string;
+  /** Its members have hosts of their own, so it is opened in an enclosure. */
+  readonly isEnclosed?: true;
   readonly open: (context: RowContext) => Promise<OpenRow>;
 }
 

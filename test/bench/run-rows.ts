@@ -2,6 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isEnclosed } from '../support/enclosure.ts';
+import { runEnclosed } from './enclosed/run.ts';
 import type { Figure, Row, RowContext } from './row.ts';
 import { median, type Summary, summaryOf } from './statistics.ts';
 
@@ -30,6 +32,13 @@ export async function runRow(
   context: Omit<RowContext, 'folder'>,
 ): Promise<RowResult> {
   const { name, method } = row;
+  if (row.isEnclosed === true && !isEnclosed()) {
+    try {
+      return await runEnclosed(name, runs, context);
+    } catch (error) {
+      return { name, method, figures: [], failure: reasonOf(error) };
+    }
+  }
   const folder = await mkdtemp(join(tmpdir(), 'freshet-bench-'));
   const measured: (readonly Figure[])[] = [];
   let failure: string | null = null;
@@ -44,11 +53,15 @@ export async function runRow(
       await open.close();
     }
   } catch (error) {
-    failure = error instanceof Error ? error.message : String(error);
+    failure = reasonOf(error);
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
   return { name, method, figures: summarised(name, measured), failure };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** One summary for each name that any run gave, in the order of the first run. */

@@ -1,14 +1,23 @@
-/** Members without doors that can be killed and stopped, and what they tell of their views. */
+/** Members without doors that can be killed, stopped or cut off, and what they tell of views. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type LocalCluster, startLocalCluster } from '../../platform/local-cluster.ts';
+import {
+  type LocalCluster,
+  type MemberPlace,
+  startLocalCluster,
+} from '../../platform/local-cluster.ts';
+import type { Network } from '../support/network.ts';
 import type { Stalls, ViewNews } from './member/view-member.ts';
 
 const waitMs = 60_000;
+/** Members that are not on loopback have to have a secret. */
+const cluster = { name: 'bench', secret: 'of the bench' };
 
 export interface ViewClusterOptions {
   readonly members: number;
   readonly folder: string;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Of which each member has a host of its own, by its number. */
+  readonly network?: Network;
 }
 
 export class ViewCluster {
@@ -19,20 +28,23 @@ export class ViewCluster {
     this.cluster = cluster;
   }
 
-  static async start({ members, folder, config }: ViewClusterOptions): Promise<ViewCluster> {
+  static async start(options: ViewClusterOptions): Promise<ViewCluster> {
+    const { members, folder, config, network } = options;
     const isSource = import.meta.url.endsWith('.ts');
-    const cluster = await startLocalCluster({
-      members,
-      dataFolder: folder,
-      config: { logLevel: 'error', ...config },
-      entry: new URL(`./member/view-member.${isSource ? 'ts' : 'js'}`, import.meta.url),
-    });
-    const started = new ViewCluster(cluster);
+    const started = new ViewCluster(
+      await startLocalCluster({
+        members,
+        dataFolder: folder,
+        config: { logLevel: 'error', ...(network === undefined ? {} : { cluster }), ...config },
+        ...(network === undefined ? {} : { places: (id) => placeIn(network, id) }),
+        entry: new URL(`./member/view-member.${isSource ? 'ts' : 'js'}`, import.meta.url),
+      }),
+    );
     try {
-      await cluster.whenRunning(waitMs);
-      for (const { id } of cluster.members) await started.#listen(id);
+      await started.cluster.whenRunning(waitMs);
+      for (const { id } of started.cluster.members) await started.#listen(id);
     } catch (error) {
-      await cluster.close();
+      await started.cluster.close();
       throw error;
     }
     return started;
@@ -99,6 +111,10 @@ export class ViewCluster {
     });
     await this.call(id, 'tellViews');
   }
+}
+
+function placeIn(network: Network, id: number): MemberPlace {
+  return { host: network.addressOf(id), words: network.at(id) };
 }
 
 export const wallMs = (): number => performance.timeOrigin + performance.now();

@@ -28,8 +28,10 @@ export function isEnclosed(): boolean {
 /** null: programs can be enclosed here; otherwise why not. */
 export function enclosureProblem(): string | null {
   const [command = '', ...args] = enclosing;
-  const { status, stderr } = spawnSync(command, [...args, 'true'], { encoding: 'utf8' });
-  return status === 0 ? null : `no namespaces can be made here (${stderr.trim()})`;
+  const tried = spawnSync(command, [...args, 'true'], { encoding: 'utf8' });
+  if (tried.status === 0) return null;
+  const why = tried.error?.message ?? tried.stderr.trim();
+  return `no namespaces can be made here (${why})`;
 }
 
 /** Skips a test, with the reason, where programs cannot be enclosed. */

@@ -19,6 +19,8 @@ const run = promisify(execFile);
 export const switchProgram = join(repositoryRoot, 'build', 'native', 'test', 'network_switch');
 
 const switchHost = 'switch';
+/** Frames that netem holds; what is more is lost. */
+const netemLimit = 100_000;
 
 /** What happens to the frames from one host to another. */
 export interface Way {
@@ -34,6 +36,8 @@ export class Network {
   readonly hosts: readonly number[];
   readonly #switch: ChildProcess;
   readonly #ways = new Map<string, Way>();
+  /** Hosts that netem delays. */
+  readonly #netem = new Set<number>();
   /** Who waits for the answers of the switch, in their order; null: it ended. */
   readonly #waiting: ((line: string | null) => void)[] = [];
 
@@ -89,8 +93,28 @@ export class Network {
     );
   }
 
+  /** All that goes to and comes from a host is on its way for longer; says what sees to that. */
+  async delay(host: number, delayMs: number): Promise<'netem' | 'the switch'> {
+    const netem = ['netem', 'delay', `${String(delayMs)}ms`, 'limit', String(netemLimit)];
+    const [near, far] = endsOf(host);
+    try {
+      await tc('add', near, ...netem);
+    } catch {
+      // A kernel without netem, or a machine without tc.
+      const others = this.hosts.filter((other) => other !== host);
+      await this.change([host], others, { delayMs });
+      await this.change(others, [host], { delayMs });
+      return 'the switch';
+    }
+    this.#netem.add(host);
+    await tc('add', far, ...netem);
+    return 'netem';
+  }
+
   /** All ways as they were in the beginning. */
   async heal(): Promise<void> {
+    for (const host of this.#netem) for (const end of endsOf(host)) await tc('del', end);
+    this.#netem.clear();
     await Promise.all(
       [...this.#ways.keys()].map((pair) => {
         const [from, to] = pair.split(' ').map(Number) as [number, number];
@@ -125,9 +149,30 @@ function name(host: number): string {
   return `host-${String(host)}`;
 }
 
+/** One end of a cable. */
+interface End {
+  /** null: that of this program. */
+  readonly namespace: string | null;
+  readonly device: string;
+}
+
+/** Of the cable of a host: its own, and the switch's. */
+function endsOf(host: number): readonly [End, End] {
+  return [
+    { namespace: host === 0 ? null : name(host), device: `h${String(host)}` },
+    { namespace: switchHost, device: `s${String(host)}` },
+  ];
+}
+
+/** Changes the queue of what leaves an end of a cable. */
+async function tc(verb: string, { namespace, device }: End, ...words: string[]): Promise<void> {
+  const place = namespace === null ? [] : ['-n', namespace];
+  await run('tc', [...place, 'qdisc', verb, 'dev', device, 'root', ...words]);
+}
+
 /** The cable of a host, its address, and its way to itself. */
 async function connect(host: number): Promise<void> {
-  const [near, far] = [`h${String(host)}`, `s${String(host)}`];
+  const [{ device: near }, { device: far }] = endsOf(host);
   await ip([
     `link add ${near} type veth peer name ${far}`,
     `link set ${far} netns ${switchHost}`,

@@ -9,6 +9,7 @@ import { joinState } from './join-state.ts';
 import { memberPut } from './member-put.ts';
 import { restartLog } from './restart-log.ts';
 import { slowMember } from './slow-member.ts';
+import { slowMemberDelayed } from './slow-member-delayed.ts';
 import { unaffectedShard } from './unaffected-shard.ts';
 import { viewChange } from './view-change.ts';
 
@@ -27,6 +28,7 @@ export const rows: readonly Row[] = [
   viewChange,
   unaffectedShard,
   slowMember,
+  slowMemberDelayed,
   joinState,
   restartLog,
 ];
