@@ -13,6 +13,8 @@ const bars: readonly Bar[] = [
   },
   { row: 'view-change', figure: 'view-change SIGSTOP', judge: never(2000, ' ms') },
   { row: 'view-change', figure: 'view-change back after SIGCONT', judge: never(2000, ' ms') },
+  { row: 'cut-cable', figure: 'cut-cable', judge: never(2000, ' ms') },
+  { row: 'cut-cable', figure: 'cut-cable back after healing', judge: never(2000, ' ms') },
   {
     row: 'unaffected-shard',
     figure: 'unaffected-shard longest put',

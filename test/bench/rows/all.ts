@@ -1,5 +1,6 @@
 import type { Row } from '../row.ts';
 import { coreOnePut, corePersisted, coreVolatileLarge, coreVolatileSmall } from './core-rows.ts';
+import { cutCable } from './cut-cable.ts';
 import { dairyFrames } from './dairy-frames.ts';
 import { firstLine } from './first-line.ts';
 import { grpcStream } from './grpc-stream.ts';
@@ -26,6 +27,7 @@ export const rows: readonly Row[] = [
   grpcStream,
   httpPut,
   viewChange,
+  cutCable,
   unaffectedShard,
   slowMember,
   slowMemberDelayed,
