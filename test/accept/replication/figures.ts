@@ -20,6 +20,7 @@ const bars: readonly Bar[] = [
     figure: 'unaffected-shard longest put',
     judge: ratioAtMost(1.5, ' × a control run'),
   },
+  { row: 'join-state', figure: 'join-state back after SIGCONT', judge: never(2000, ' ms') },
   { row: 'join-state', figure: 'join-state longest put', judge: never(200, ' ms') },
   {
     row: 'restart-log',
