@@ -6,12 +6,12 @@ import type { ShardCare } from '../../platform/group/verify.ts';
 import { startMember } from '../../platform/node.ts';
 import { freePorts } from '../../platform/local-cluster.ts';
 import { bytes, startTestCluster, TestCluster } from '../support/cluster.ts';
+import { forgeLog } from '../support/forged-log.ts';
 import { tempFolder } from '../support/mod.ts';
 
 const milk = { name: '/milk', kind: 'persistent' } as const;
 const keys = Array.from({ length: 300 }, (_, nth) => `/milk/${String(nth)}`);
 const recordAlignment = 64;
-const headerSize = 64;
 const MiB = 1024 * 1024;
 
 let cluster: TestCluster | null = null;
@@ -286,17 +286,6 @@ describe('a history that differs', () => {
     expect(running.member(3).group.isRunning(other?.shard ?? 0)).toBe(true);
   });
 
-  /** Another value under right checksums, as a fault in memory would have written it. */
-  async function forge(file: string, crcOf: (part: Buffer) => number): Promise<void> {
-    const content = await readFile(file);
-    const at = content.indexOf('/milk/') - headerSize;
-    const end = at + content.readUInt32LE(at + 8);
-    content[end - 1] = (content[end - 1] ?? 0) ^ 1;
-    content.writeUInt32LE(crcOf(content.subarray(at + headerSize, end)), at + 4);
-    content.writeUInt32LE(crcOf(content.subarray(at + 4, at + headerSize)), at);
-    await writeFile(file, content);
-  }
-
   /** The others go on with the shard; the one that differs says so, and runs the rest. */
   async function expectApart(started: TestCluster, shard: number): Promise<void> {
     await expect(started.member(3).whenRunning(60_000)).rejects.toMatchObject({
@@ -322,10 +311,8 @@ describe('a history that differs', () => {
   test('at the start is left out of the shard', async () => {
     const folder = await tempFolder('forged');
     const shard = await fillCluster(folder);
-    const running = cluster as TestCluster;
-    const { addon } = running.member(1).core;
-    await running.close();
-    await forge(fileOf(folder, 3, shard), (part) => addon.crc32c(part));
+    await cluster?.close();
+    await forgeLog(fileOf(folder, 3, shard), '/milk/');
     const started = new TestCluster({ folder }, await freePorts(3));
     cluster = started;
     for (const id of started.ids) await started.start(id);
@@ -336,9 +323,8 @@ describe('a history that differs', () => {
     const folder = await tempFolder('forged-alone');
     const shard = await fillCluster(folder);
     const running = cluster as TestCluster;
-    const { addon } = running.member(1).core;
     await running.stop(3);
-    await forge(fileOf(folder, 3, shard), (part) => addon.crc32c(part));
+    await forgeLog(fileOf(folder, 3, shard), '/milk/');
     await running.start(3);
     await expectApart(running, shard);
   });

@@ -59,18 +59,32 @@ export async function startServingCluster(
 /** Members with doors, each a process of its own, and a client that knows all of their doors. */
 export interface ServedProcesses {
   readonly running: LocalCluster;
+  /** Of the gRPC door of each member that runs, by its id; another one after a start. */
+  readonly addresses: ReadonlyMap<number, string>;
   readonly database: Database;
   readonly close: () => Promise<void>;
 }
 
-export async function startServedProcesses(folder: string): Promise<ServedProcesses> {
+export async function startServedProcesses(
+  folder: string,
+  options: { readonly members?: number; readonly config?: Record<string, unknown> } = {},
+): Promise<ServedProcesses> {
   const entry = memberEntry('serving-member');
-  const running = await startProcessCluster(folder, { entry, extra: () => loopbackDoors });
-  const ports = running.members.map(({ info }) => (info as ServingPorts).grpc);
-  const doors = ports.map((port) => `127.0.0.1:${String(port)}`);
+  const given = { ...options, entry, extra: () => loopbackDoors };
+  const running = await startProcessCluster(folder, given);
+  const addressesNow = (): ReadonlyMap<number, string> => {
+    const up = running.members.filter(({ process }) => process !== null);
+    return new Map(
+      up.map(({ id, info }) => [id, `127.0.0.1:${String((info as ServingPorts).grpc)}`]),
+    );
+  };
+  const doors = [...addressesNow().values()];
   const database = await connect(doors, { timeoutMs: 30_000 });
   return {
     running,
+    get addresses() {
+      return addressesNow();
+    },
     database,
     close: async () => {
       await database.close();
