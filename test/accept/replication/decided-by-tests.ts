@@ -31,6 +31,11 @@ export const decidedByTests: readonly Check[] = [
   testsCheck('repair', 'tests-repair', [
     { name: 'damage at open, on read, by the scrub', file: repair, tests: /damaged/ },
     { name: 'a history that differs stops that shard alone', file: repair, tests: /differs/ },
+    {
+      name: 'freshet verify, also with members that differ or are away',
+      file: 'test/integration/verify-command.test.ts',
+      tests: null,
+    },
   ]),
   testsCheck('simulation', 'tests-simulation', [
     {
@@ -50,7 +55,7 @@ export const decidedByTests: readonly Check[] = [
       tests: null,
     },
     {
-      name: 'a loop that stands still, a donor that dies',
+      name: 'a loop that stands still, a donor that dies, shards that go on amid a view',
       file: `${simulated}/scripted.test.ts`,
       tests: null,
     },
@@ -85,6 +90,11 @@ export const decidedByTests: readonly Check[] = [
       tests: null,
     },
     { name: 'changed online, under load and kill -9', file: layoutChange, tests: null },
+    {
+      name: 'whole shards moved and balanced, under load',
+      file: 'test/integration/layout-balance.test.ts',
+      tests: null,
+    },
     { name: 'a subgroup taken away', file: layoutRemoval, tests: null },
     { name: 'changed online, from seeds', file: layoutSeeds, tests: null },
     { name: "Cascade's layout.json", file: 'test/unit/group/cascade-layout.test.ts', tests: null },
