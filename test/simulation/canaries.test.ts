@@ -35,6 +35,18 @@ const movesToTheDeaf: Partial<SeedOptions> = {
   }),
 };
 
+/** A member is lost, and the view without it is held up by another one. */
+const heldUp: Partial<SeedOptions> = {
+  members: 6,
+  shards: 7,
+  replicas: 2,
+  script: [
+    { atMs: 6000, do: 'kill', node: 6, forMs: 9000 },
+    { atMs: 6000, do: 'pause', node: 5, forMs: 950, step: 'trimmed' },
+    { atMs: 6600, do: 'others', node: 6, forMs: 300 },
+  ],
+};
+
 /** Nothing is on disk for long after it was delivered, and then it is lost. */
 const slowDisks: Partial<SeedOptions> = {
   operations: 2000,
@@ -102,6 +114,8 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['forget-sessions', { members: null }, /what was put is applied twice/],
   // What raw delivery promises.
   ['sent-again', { members: null, seed: 8 }, /comes twice/],
+  // Shards whose members stay go on while the view changes.
+  ['wedge-all', heldUp, /shard \d+ at node \d+ answered no put until the view without node 6/],
   // Nothing is written to who has no memory for it.
   ['no-hold', { members: null }, /stopped: length of node/],
   // Views go on, and what was asked is answered, once the faults have ended.

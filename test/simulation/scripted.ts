@@ -9,6 +9,7 @@ interface Scenario {
   readonly members: number;
   readonly script: readonly Act[];
   readonly shards?: number;
+  readonly replicas?: number;
   readonly operations?: number;
   readonly seconds?: number;
 }

@@ -12,6 +12,7 @@ const coreRules = [
   'no-hold',
   'late-unwedged',
   'drop-alive',
+  'wedge-all',
   'no-trim',
   'skip',
   'persist-early',

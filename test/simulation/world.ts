@@ -17,7 +17,10 @@ import {
 import { type Canary, coreRuleOf } from './world-canaries.ts';
 import { type MemberPlace, SlowCounts, WorldMember } from './world-member.ts';
 
-/** What a script does; see world_script.h. `without`: expects the view to have lost the node. */
+/**
+ * What a script does; see world_script.h. `without`: expects the view to have lost the node.
+ * `others`: expects it to change for that node, and shards of other members to go on meanwhile.
+ */
 const actKinds = [
   'kill',
   'power',
@@ -32,6 +35,7 @@ const actKinds = [
   'fail-disk',
   'deafen',
   'slow-disk',
+  'others',
 ] as const;
 
 export interface Act {
@@ -50,6 +54,8 @@ export interface SeedOptions {
   readonly members: number | null;
   readonly shards: number | null;
   readonly faults: number | null;
+  /** Of all shards; null: drawn from the seed. */
+  readonly replicas: number | null;
   /** Of shards from one member to another. */
   readonly moves: number | null;
   readonly operations: number;
@@ -65,6 +71,7 @@ export type SeedResult = WorldResult & SlowCounts['counts'];
 export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   members: null,
   shards: null,
+  replicas: null,
   faults: null,
   moves: null,
   operations: 5000,
@@ -173,7 +180,8 @@ function layoutOf(options: SeedOptions, random: SeededRandom): Layout {
   const sparse = worldSteps[cellOf(options).step] === 'acked';
   const usual = sparse ? 5 : 3;
   const count = members ?? (random.chance(0.6) ? usual : 2 + random.below(4));
-  const replicas = (): number | null => (random.chance(0.7) ? null : Math.min(2, count));
+  const drawnReplicas = () => (random.chance(0.7) ? null : Math.min(2, count));
+  const replicas = (): number | null => options.replicas ?? drawnReplicas();
   const drawn = shards ?? 2 + random.below(3);
   const nodes = Array.from({ length: count }, (_, at) => at + 1);
   const volatile = Math.max(1, Math.floor(drawn / 2));

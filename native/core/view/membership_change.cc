@@ -275,7 +275,8 @@ void Membership::wedge_ending() {
   for (size_t shard = 0; shard < view_.shards.size(); shard++) {
     const ViewShard& now = view_.shards[shard];
     const auto found = replicas_.find(now.shard);
-    if (!ends(shard) || found == replicas_.end()) continue;
+    const bool concerned = ends(shard) || breaks(CoreCanary::kWedgeAll);
+    if (!concerned || found == replicas_.end()) continue;
     if (found->second->config().epoch != now.epoch) continue;
     found->second->wedge();
     table_.set(ViewRow::kWedged + shard, now.epoch);

@@ -23,6 +23,7 @@ World::World(WorldConfig given)
       clients(*this),
       raw(*this),
       faults(*this),
+      probes(*this),
       script(*this) {
   for (NodeId node = 1; node <= config.nodes; node++)
     nodes_.push_back(std::make_shared<WorldNode>(*this, node));
@@ -81,7 +82,9 @@ bool World::take_row(WorldNode& node, const Row& row) {
     clients.on_released(token);
     return true;
   }
-  if (WorldRaw::is_mine(token)) {
+  if (WorldProbes::is_mine(token)) {
+    probes.on_completion(row);
+  } else if (WorldRaw::is_mine(token)) {
     raw.on_completion(row);
   } else {
     clients.on_completion(node, row);

@@ -15,6 +15,7 @@
 #include "test/native/simulation/world_faults.h"
 #include "test/native/simulation/world_ledger.h"
 #include "test/native/simulation/world_node.h"
+#include "test/native/simulation/world_probes.h"
 #include "test/native/simulation/world_raw.h"
 #include "test/native/simulation/world_script.h"
 
@@ -88,6 +89,7 @@ class World {
   WorldClients clients;
   WorldRaw raw;
   WorldFaults faults;
+  WorldProbes probes;
   WorldScript script;
   uint64_t passes = 0;
   Nanos settled_after = 0;

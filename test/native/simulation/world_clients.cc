@@ -19,13 +19,13 @@ constexpr int64_t kByLoopPercent = 15;  // of reads
 constexpr int64_t kFloods = 25;         // in the time of a world
 constexpr int64_t kFloodPercent = 90;   // of what is asked for
 
-bool may_put(ShardHost& host, NodeId node) {
+}  // namespace
+
+bool WorldClients::may_put(ShardHost& host, NodeId node) {
   if (!host.is_running()) return false;
   const auto& epoch = host.replica()->config();
   return std::ranges::any_of(epoch.senders, [&](Rank rank) { return epoch.members[rank] == node; });
 }
-
-}  // namespace
 
 // So that they do what is asked for in the time that is given, if nothing is in their way.
 WorldClients::WorldClients(World& world)
@@ -186,6 +186,15 @@ bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
     operation.stamp = {client.session, request, request};
   }
   return is_ok(send(node, operation));
+}
+
+Status WorldClients::put_apart(ShardId shard, WorldNode& node, Token token) {
+  Operation operation;
+  operation.token = token;
+  operation.shard = shard;
+  operation.key = kKeys;
+  operation.seen.value = token;
+  return send(node, operation);
 }
 
 Status WorldClients::send(WorldNode& node, const Operation& operation) {

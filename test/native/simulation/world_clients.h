@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "native/agent/row_ring.h"
+#include "native/agent/shard_host.h"
 #include "native/io/seeded_random.h"
 #include "test/native/simulation/world_ledger.h"
 #include "test/native/support/linearizability.h"
@@ -69,6 +70,10 @@ class WorldClients {
   void on_delivered(ShardId shard, Version version, const RecordView& record);
   // A total restart took back what lies behind this version.
   void on_cut_back(ShardId shard, Version version);
+
+  static bool may_put(ShardHost& host, NodeId node);
+  // Under a key that no client uses; the answer is somebody else's.
+  Status put_apart(ShardId shard, WorldNode& node, Token token);
 
   // When each was answered last, by client.
   Nanos last_answer(ShardId shard) const { return last_answers_.at(shard); }

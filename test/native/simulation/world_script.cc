@@ -95,6 +95,8 @@ void WorldScript::act(const WorldAct& what, WorldNode& node) {
       return world_.ledger.violation("nobody leads who could be killed");
     case WorldAct::Kind::kExpectWithout:
       return expect_without(node.node(), what.time);
+    case WorldAct::Kind::kExpectOthers:
+      return world_.probes.expect_others(node.node(), what.time);
     case WorldAct::Kind::kDeafen:
       for (NodeId other = 1; other <= world_.config.nodes; other++)
         cut(other, node.node(), what.time);

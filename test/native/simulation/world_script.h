@@ -22,9 +22,10 @@ struct WorldAct {
     // Not a fault: the view that runs has not got the node, and every shard was answered within
     // the last `time`.
     kExpectWithout,
-    kFailDisk,  // nothing can be written for `time`
-    kDeafen,    // nothing gets through to it for `time`
-    kSlowDisk,  // every operation takes long, for `time`
+    kFailDisk,      // nothing can be written for `time`
+    kDeafen,        // nothing gets through to it for `time`
+    kSlowDisk,      // every operation takes long, for `time`
+    kExpectOthers,  // not a fault: WorldProbes::expect_others
   } kind = Kind::kKill;
   Nanos at = 0;     // on the world's clock
   NodeId node = 0;  // 0: all; kWhoLeads: the first member of the view that it runs
