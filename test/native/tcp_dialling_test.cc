@@ -47,6 +47,30 @@ TEST(a_peer_that_takes_no_connection_is_dialled_ten_times_a_second) {
   EXPECT(dials >= 8 && dials <= 11);
 }
 
+TEST(a_host_that_does_not_answer_is_dialled_once_a_second) {
+  Node a(1);
+  tcp::SocketAddress address;
+  tcp::FileDescriptor listener;
+  uint16_t port = 0;
+  EXPECT(is_ok(tcp::numeric_address("127.0.0.1", 0, address)));
+  EXPECT(is_ok(tcp::listen_at(address, listener, port)));
+  // Room for one that waits to be taken: what else comes is dropped.
+  EXPECT_EQ(listen(listener.get(), 0), 0);
+  tcp::FileDescriptor waiting;
+  EXPECT(is_ok(tcp::numeric_address("127.0.0.1", port, address)));
+  EXPECT(is_ok(tcp::begin_connect(address, waiting)));
+  a.knows(2, port);
+  // Each dial draws a nonce.
+  size_t dials = 0;
+  uint64_t drawn = a.random_state;
+  const size_t later = count_in_a_second({&a}, [&] {
+    if (a.random_state != drawn) dials++;
+    drawn = a.random_state;
+    return dials;
+  });
+  EXPECT(later >= 1 && later <= 2);
+}
+
 TEST(a_peer_that_keeps_refusing_is_dialled_once_a_second) {
   Node a(1, 1), b(2, 9);
   a.knows(2, b.transport->port());

@@ -8,13 +8,14 @@
 namespace freshet::tcp {
 
 Connection::Connection(FileDescriptor fd, const Identity& mine, const Secret& secret,
-                       ConnectionOwner& owner, TransportCounters& counters, Nanos deadline)
+                       ConnectionOwner& owner, TransportCounters& counters, Nanos now)
     : fd_(std::move(fd)),
       mine_(mine),
       secret_(secret),
       owner_(owner),
       counters_(counters),
-      deadline_(deadline),
+      connect_deadline_(now + kConnectTimeout),
+      deadline_(now + kHandshakeTimeout),
       dialled_(mine.to != 0),
       state_(dialled_ ? State::kConnecting : State::kAwaitsHello),
       reader_(*this) {}

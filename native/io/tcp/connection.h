@@ -45,7 +45,7 @@ class Connection final : public FrameSink {
 
   // `mine` has a fresh nonce; its `to` is the node dialled, 0 for an accepted connection.
   Connection(FileDescriptor fd, const Identity& mine, const Secret& secret, ConnectionOwner& owner,
-             TransportCounters& counters, Nanos deadline);
+             TransportCounters& counters, Nanos now);
 
   State state() const { return state_; }
   bool is_up() const { return state_ == State::kUp; }
@@ -54,7 +54,8 @@ class Connection final : public FrameSink {
   // The node dialled, or the one that an accepted connection claims (0: nothing said yet).
   NodeId peer() const { return dialled_ ? mine_.to : theirs_.node; }
   uint64_t incarnation() const { return theirs_.incarnation; }
-  Nanos deadline() const { return deadline_; }  // of the handshake or the refusal
+  // Of the connecting, the handshake or the refusal.
+  Nanos deadline() const { return state_ == State::kConnecting ? connect_deadline_ : deadline_; }
   SendQueue& queue() { return queue_; }
   FrameReader& reader() { return reader_; }
 
@@ -87,6 +88,7 @@ class Connection final : public FrameSink {
   const Secret& secret_;
   ConnectionOwner& owner_;
   TransportCounters& counters_;
+  const Nanos connect_deadline_;
   Nanos deadline_;
   const bool dialled_;
   State state_;

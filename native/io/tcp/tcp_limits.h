@@ -26,6 +26,9 @@ inline constexpr size_t kCopiedMax = size_t{256} << 20;
 
 inline constexpr size_t kHalfOpenMax = 64;  // connections that have not proved anything yet
 inline constexpr size_t kAcceptsPerPoll = 16;
+// For a host to answer at all; then it is tried anew. Kernels try less and less often by
+// themselves, and a cable that was cut is to be found whole again within two seconds.
+inline constexpr Nanos kConnectTimeout = 1'000'000'000;
 inline constexpr Nanos kHandshakeTimeout = 3'000'000'000;
 inline constexpr Nanos kRefusalTimeout = 1'000'000'000;  // for the other side to read the reason
 // Between two tries to reach a peer: doubled from the first to the second, and to the third where

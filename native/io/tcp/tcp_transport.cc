@@ -208,12 +208,11 @@ Connection& TcpTransport::add_connection(tcp::FileDescriptor fd, NodeId to) {
   mine.incarnation = config_.incarnation;
   mine.view = config_.view;
   config_.fill_random(std::as_writable_bytes(std::span(mine.nonce)));
-  const Nanos deadline = now_ + tcp::kHandshakeTimeout;
   tcp::ConnectionOwner& owner = *this;
-  connections_.push_back(std::make_unique<Connection>(std::move(fd), mine, config_.secret, owner,
-                                                      counters_, deadline));
+  connections_.push_back(
+      std::make_unique<Connection>(std::move(fd), mine, config_.secret, owner, counters_, now_));
   Connection& connection = *connections_.back();
-  timer_ = std::min(timer_, deadline);
+  timer_ = std::min(timer_, connection.deadline());
   const auto mark = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(&connection));
   if (!watch(epoll_.get(), connection.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, mark))
     connection.close();
