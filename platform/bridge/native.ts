@@ -261,7 +261,7 @@ export interface NativeAddon {
   //     {shard, epoch, sequence, version, time, digest (hex), persistent, pools: [...]})
   /** LOG_CORRUPT: damaged, with a `damage` row; it may be opened again once repaired. */
   openShard(member: MemberHandle, options: ShardOptions, token: number): number;
-  /** Of a persistent shard: what its log holds after (epoch, sequence) is dropped, damaged or not. */
+  /** Of a persistent shard: what its log holds after (epoch, sequence) goes, damaged or not. */
   openShardCut(
     member: MemberHandle,
     options: ShardOptions,

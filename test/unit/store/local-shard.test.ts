@@ -6,7 +6,7 @@ import type { ShardLayout } from '../../../platform/group/mod.ts';
 import { LocalShard } from '../../../platform/store/local-shard.ts';
 import { storeLimits } from '../../../platform/store/store-limits.ts';
 
-/** A member of a shard that stands still: the first wait is refused, any later one never answered. */
+/** A member of a shard that stands still: the first wait is refused, a later one never answered. */
 function setUp(): { clock: ManualClock; shard: LocalShard } {
   const clock = new ManualClock();
   let waits = 0;
