@@ -276,6 +276,38 @@ TEST(a_copy_of_another_history_is_refused_and_nothing_is_touched) {
   expect_whole(damaged);
 }
 
+// Then who opens it knows that what lies there was undone.
+TEST(what_lies_behind_a_cut_may_be_damaged) {
+  // A record, a segment's header, and a segment that is not there.
+  for (const uint64_t offset : {uint64_t{9000}, uint64_t{16}, uint64_t{0}}) {
+    Damaged whole(seed(12));
+    SimulatedFileSystem& disk = whole.disk;
+    if (offset == 0) {
+      EXPECT(is_ok(disk.remove(file_of(1))));
+    } else {
+      EXPECT(disk.flip_bit(file_of(1), offset, 3));
+    }
+    LogRig damaged(disk);
+    EXPECT_EQ(status_name(damaged.open().status), status_name(Status::kLogCorrupt));
+    const LogPosition before = damaged.store->last_position();
+    // Not before the damage was met: what lies there is named still.
+    LogRig beyond(disk);
+    const LogPosition after{before.epoch, before.sequence + 1};
+    EXPECT_EQ(status_name(beyond.open(after).status), status_name(Status::kLogCorrupt));
+    LogRig rig(disk);
+    const RecoveryResult cut = rig.open(before);
+    EXPECT_EQ(status_name(cut.status), status_name(Status::kOk));
+    EXPECT(cut.cut_bytes > 0);
+    EXPECT(rig.store->last_position() == before);
+    (void)rig.feed->pool(1);
+    (void)rig.feed->put("/again", "v");
+    rig.turn(true);
+    LogRig again(disk);
+    EXPECT(is_ok(again.open().status));
+    EXPECT_EQ(again.store->digest(), rig.store->digest());
+  }
+}
+
 // The store of a running member knows where its records lie: there and nowhere else they go.
 TEST(an_open_log_is_mended_at_the_places_that_its_store_names) {
   std::mt19937_64 random(seed(10));

@@ -362,37 +362,6 @@ TEST(a_log_can_be_cut_after_a_position_and_stays_cut) {
   EXPECT_EQ(again.store->digest(), rig.store->digest());
 }
 
-TEST(what_lies_behind_a_cut_may_be_damaged) {
-  // A record, a segment's header, an index; and a segment that is not there.
-  for (const uint64_t offset : {uint64_t{9000}, uint64_t{16}, uint64_t{0}}) {
-    SimulatedFileSystem disk;
-    fill(disk, 400, true);
-    if (offset == 0) {
-      EXPECT(is_ok(disk.remove(path_of_segment(1))));
-    } else {
-      EXPECT(disk.flip_bit(path_of_segment(1), offset, 3));
-    }
-    LogRig damaged(disk);
-    EXPECT_EQ(status_name(damaged.open().status), status_name(Status::kLogCorrupt));
-    const LogPosition before = damaged.store->last_position();
-    // Not before the damage was met: what lies there is named still.
-    LogRig beyond(disk);
-    const LogPosition after{before.epoch, before.sequence + 1};
-    EXPECT_EQ(status_name(beyond.open(after).status), status_name(Status::kLogCorrupt));
-    LogRig rig(disk);
-    const RecoveryResult cut = rig.open(before);
-    EXPECT_EQ(status_name(cut.status), status_name(Status::kOk));
-    EXPECT(cut.cut_bytes > 0);
-    EXPECT(rig.store->last_position() == before);
-    (void)rig.feed->pool(1);
-    (void)rig.feed->put("/again", "v");
-    rig.turn(true);
-    LogRig again(disk);
-    EXPECT(is_ok(again.open().status));
-    EXPECT_EQ(again.store->digest(), rig.store->digest());
-  }
-}
-
 // The room of a large record that was refused is used again, with what lies in it.
 TEST(a_large_record_behind_a_larger_one_that_was_refused_is_sound) {
   const StoreConfig config{.shard = 3, .persistent = true};
