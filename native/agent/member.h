@@ -132,6 +132,8 @@ class Member {
 
   // `change` is copied, but for a value over kBorrowThreshold.
   Status submit(ShardId shard, const Change& change, Ack ack, Token token);
+  // Good for the store that was there when it was asked (ShardView::store_generation): another one
+  // may still be filled.
   Status wait_current(ShardId shard, bool persisted, Token token);
   Status set_dispatched(ShardId shard, Version version);
 

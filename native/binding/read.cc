@@ -1,4 +1,5 @@
-// get, isCurrent, getVersions, frontiers, versionAtTime: on the calling thread, from memory.
+// get, isCurrent, storeGeneration, getVersions, frontiers, versionAtTime: on the calling thread,
+// from memory.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -136,6 +137,19 @@ napi_value is_current(napi_env env, napi_callback_info info) {
   return make_boolean(env, runs && applied >= received);
 }
 
+napi_value store_generation(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "storeGeneration");
+  uint64_t shard;
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "storeGeneration: shard", UINT32_MAX, shard))
+    return nullptr;
+  const ReadScope scope(*handle);
+  const ShardView* view =
+      scope.member() == nullptr ? nullptr : scope.member()->find_shard(static_cast<ShardId>(shard));
+  return make_number(env, view == nullptr ? 0 : static_cast<double>(view->store_generation()));
+}
+
 napi_value get_versions(napi_env env, napi_callback_info info) {
   const Arguments<4> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "getVersions");
@@ -211,6 +225,7 @@ napi_value version_at_time(napi_env env, napi_callback_info info) {
 void init_read(napi_env env, napi_value exports) {
   add_function(env, exports, "get", get);
   add_function(env, exports, "isCurrent", is_current);
+  add_function(env, exports, "storeGeneration", store_generation);
   add_function(env, exports, "getVersions", get_versions);
   add_function(env, exports, "frontiers", frontiers);
   add_function(env, exports, "versionAtTime", version_at_time);

@@ -401,6 +401,11 @@ export interface NativeAddon {
   ): Buffer | null;
   /** True if a linearizable read may be answered at once: delivered (persisted) >= received. */
   isCurrent(member: MemberHandle, shard: number, persisted: boolean): boolean;
+  /**
+   * Another number: the shard has another store than before, filled anew or still being filled.
+   * 0: it has none.
+   */
+  storeGeneration(member: MemberHandle, shard: number): number;
   /** Packed records of these versions, those in memory; cold or pruned ones are left out. */
   getVersions(member: MemberHandle, shard: number, versions: Float64Array, count: number): Buffer;
   frontiers(member: MemberHandle, shard: number, out: Float64Array): number;

@@ -36,6 +36,7 @@ import {
   type ShardLayout,
 } from '../group/mod.ts';
 import { encodeExtra } from './change-extra.ts';
+import { CurrentStore, leftError } from './current-store.ts';
 import { LocalFeed } from './local-feed.ts';
 import { submitPacked } from './packed-puts.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
@@ -61,9 +62,6 @@ const nothingKnown: PutResult = Object.freeze({
   previousVersionOfKey: null,
 });
 
-/** While a read waits for it to be current. NOT_A_MEMBER: damaged, and not mended yet. */
-const waitedFor: ReadonlySet<string> = new Set(['SHARD_STOPPED', 'NOT_CURRENT', 'NOT_A_MEMBER']);
-
 /** Where a version was found: the native head, copied out. */
 interface Head {
   readonly version: number;
@@ -84,7 +82,7 @@ export class LocalShard implements ShardAccess {
   readonly #group: Group;
   readonly #clock: Clock;
   readonly #writer: ShardWriter;
-  #hasBegun = false;
+  readonly #current: CurrentStore;
 
   constructor(layout: ShardLayout, core: MemberCore, group: Group, clock: Clock) {
     this.shard = layout.shard;
@@ -93,6 +91,7 @@ export class LocalShard implements ShardAccess {
     this.#group = group;
     this.#clock = clock;
     this.#writer = new ShardWriter(layout.shard, core, group, clock);
+    this.#current = new CurrentStore(layout, core, group, clock);
   }
 
   async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
@@ -106,7 +105,7 @@ export class LocalShard implements ShardAccess {
       // Under a session identity it is applied once, however often it is sent.
       const isCutOff = this.#isCutOff(completion);
       if (isCutOff && change.session !== null && !this.#group.isHere(this.shard)) {
-        throw this.#leftError();
+        throw leftError(this.shard);
       }
       if (!isCutOff || change.session === null || this.#clock.monotonicMs() >= deadline) {
         return this.#toResult(change, completion);
@@ -155,8 +154,7 @@ export class LocalShard implements ShardAccess {
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
-    await this.#beReady(read.read, call);
-    return this.#readNow(read);
+    return this.#current.look(read.read, call, () => this.#readNow(read));
   }
 
   async #readNow(read: ShardRead): Promise<ObjectRecord | null> {
@@ -180,9 +178,9 @@ export class LocalShard implements ShardAccess {
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
     const batchBytes = storeLimits.scanBatchBytes;
     const { withPrevious, read, ...asked } = scan;
-    await this.#beReady(read, call);
     const floor = this.#floorOf(read);
-    const bytes = await this.#core.scan({ ...asked, floor, shard: this.shard, batchBytes, resume });
+    const request = { ...asked, floor, shard: this.shard, batchBytes, resume };
+    const bytes = await this.#current.look(read, call, () => this.#core.scan(request));
     if (bytes === null) {
       return { records: [], previous: [], resume: null };
     }
@@ -200,7 +198,15 @@ export class LocalShard implements ShardAccess {
     limit: number,
     call: ShardCallLimits,
   ): Promise<readonly ObjectRecord[]> {
-    await this.#becomeCurrent(call);
+    return this.#current.look('linearizable', call, () => this.#historyNow(key, from, to, limit));
+  }
+
+  async #historyNow(
+    key: string,
+    from: number,
+    to: number,
+    limit: number,
+  ): Promise<readonly ObjectRecord[]> {
     const found: ObjectRecord[] = [];
     let next: number | null = to;
     while (next !== null && next >= from && found.length < limit) {
@@ -218,7 +224,7 @@ export class LocalShard implements ShardAccess {
   feed(options: FeedOptions): ShardFeed {
     return new LocalFeed(this.#core, this.#layout, options, async () => {
       try {
-        await this.#becomeCurrent({ timeoutMs: storeLimits.feedStartMs, signal: null });
+        await this.#current.wait({ timeoutMs: storeLimits.feedStartMs, signal: null });
       } catch (caught) {
         // While it stands still nothing is acknowledged: what is shown here has to do.
         const stands = isFreshetError(caught, 'SHARD_STOPPED') || isFreshetError(caught, 'TIMEOUT');
@@ -254,10 +260,9 @@ export class LocalShard implements ShardAccess {
   }
 
   async versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number> {
-    if (read === 'linearizable') {
-      await this.#becomeCurrent(call);
-    }
-    return this.#core.addon.versionAtTime(this.#core.handle, this.shard, time);
+    const { addon, handle } = this.#core;
+    const look = (): number => addon.versionAtTime(handle, this.shard, time);
+    return read === 'linearizable' ? this.#current.look(read, call, look) : look();
   }
 
   async #epochOnDisk(version: number): Promise<number | null> {
@@ -295,7 +300,7 @@ export class LocalShard implements ShardAccess {
       return null;
     }
     if (name === 'NOT_A_MEMBER') {
-      if (!this.#group.isHere(this.shard)) throw this.#leftError();
+      if (!this.#group.isHere(this.shard)) throw leftError(this.shard);
       // It is held here, but was found damaged and is not open yet.
       throw this.#group.stoppedError(this.shard, `The read of ${key} was refused`);
     }
@@ -360,71 +365,6 @@ export class LocalShard implements ShardAccess {
       { timeoutMs: 0, signal: null },
     );
     return page.records[0] ?? null;
-  }
-
-  /** What is stable is known once an epoch began here: a restart may cut what the log holds. */
-  async #beReady(read: ReadLevel, call: ShardCallLimits): Promise<void> {
-    if (read === 'linearizable' || (read === 'stable' && !this.#hasBegun)) {
-      await this.#becomeCurrent(call);
-      this.#hasBegun = true;
-    }
-  }
-
-  /** Waits until what was received here is shown; retries while the shard stands still. */
-  async #becomeCurrent({ timeoutMs, signal }: ShardCallLimits): Promise<void> {
-    const { persistent } = this.#layout;
-    if (this.#core.addon.isCurrent(this.#core.handle, this.shard, persistent)) {
-      return;
-    }
-    const deadline = this.#clock.monotonicMs() + timeoutMs;
-    for (let stood = false; ; stood = true) {
-      if (signal?.aborted === true) {
-        throw new FreshetError('CANCELLED', 'The read was given up');
-      }
-      const failed = await this.#waitCurrent(deadline);
-      if (failed === null) {
-        return;
-      }
-      // The last wait may be too short for any answer: the one before it tells why.
-      if (!waitedFor.has(failed.code) && !(stood && failed.code === 'TIMEOUT')) {
-        throw failed;
-      }
-      if (!this.#group.isHere(this.shard)) {
-        throw this.#leftError();
-      }
-      const isRefused = this.#group.care.refusalOf(this.shard) !== null;
-      if (isRefused || this.#clock.monotonicMs() >= deadline) {
-        throw this.#group.stoppedError(this.shard, 'The read cannot be current');
-      }
-      await new Promise<void>((resolve) => {
-        this.#clock.after(storeLimits.stoppedPauseMs, resolve);
-      });
-    }
-  }
-
-  async #waitCurrent(deadlineMs: number): Promise<FreshetError | null> {
-    return new Promise((resolve) => {
-      const left = Math.max(1, deadlineMs - this.#clock.monotonicMs());
-      const cancel = this.#clock.after(left, () => {
-        resolve(new FreshetError('TIMEOUT', 'The read did not become current in time'));
-      });
-      this.#core.waitCurrent(this.shard, this.#layout.persistent).then(
-        () => {
-          cancel();
-          resolve(null);
-        },
-        (caught: unknown) => {
-          cancel();
-          resolve(toFreshetError(caught));
-        },
-      );
-    });
-  }
-
-  /** Another member may be asked. */
-  #leftError(): FreshetError {
-    const text = `This member does not hold shard ${String(this.shard)} any more`;
-    return new FreshetError('NOT_A_MEMBER', text, { details: { shard: this.shard } });
   }
 
   #frontiers(): Float64Array {

@@ -230,6 +230,7 @@ bool WorldClients::read(WorldNode& node, Operation& operation) {
   operation.seen.kind = Kind::kRead;
   operation.persisted = is_persistent(operation.shard);
   if (reads_random_.chance(kByLoopPercent)) return read_by_loop(node, operation);
+  operation.generation = node.member()->find_shard(operation.shard)->store_generation();
   return is_ok(node.member()->wait_current(operation.shard, operation.persisted, operation.token));
 }
 
@@ -345,7 +346,8 @@ void WorldClients::finish_read(size_t nth, const Operation& given) {
   const ShardView* view = node.member()->find_shard(operation.shard);
   const EpochView* epoch = view->epoch();
   const std::shared_ptr<Store> store = view->store();
-  if (epoch == nullptr || store == nullptr) return after_answer(nth, false);
+  const bool is_same = view->store_generation() == operation.generation;
+  if (epoch == nullptr || store == nullptr || !is_same) return after_answer(nth, false);
   const Frontiers& frontiers = epoch->frontiers;
   ReadPoint point;
   if (operation.persisted) point.newest_max = frontiers.persisted_version.load();

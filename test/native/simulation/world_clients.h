@@ -92,6 +92,7 @@ class WorldClients {
     bool persisted = false;
     bool makes_pool = false;  // no operation on a key
     ReadLevel level = ReadLevel::kLinearizable;
+    uint64_t generation = 0;  // of the store that a read asked for
     // Of a put, so that it can be sent again.
     Version expected = 0;      // 0: whatever there is
     Epoch expected_epoch = 0;  // 0: of any history

@@ -12,12 +12,16 @@ function setUp(): { clock: ManualClock; shard: LocalShard } {
   let waits = 0;
   const core = {
     handle: null,
-    addon: { isCurrent: () => false, statusNames: [] },
+    addon: { isCurrent: () => false, storeGeneration: () => 1, statusNames: [] },
     waitCurrent: (): Promise<void> =>
       waits++ === 0
         ? Promise.reject(new FreshetError('SHARD_STOPPED', 'It stands still'))
         : new Promise(() => undefined),
   };
+  return { clock, shard: shardOver(core, clock) };
+}
+
+function shardOver(core: object, clock: ManualClock): LocalShard {
   const group = {
     care: { refusalOf: () => null },
     isHere: () => true,
@@ -26,7 +30,7 @@ function setUp(): { clock: ManualClock; shard: LocalShard } {
   };
   const layout = { shard: 1, persistent: true } as ShardLayout;
   const asCore = core as unknown as MemberCore;
-  return { clock, shard: new LocalShard(layout, asCore, group as unknown as Group, clock) };
+  return new LocalShard(layout, asCore, group as unknown as Group, clock);
 }
 
 test('a read whose last wait is too short for an answer says what the one before it said', async () => {
@@ -42,4 +46,22 @@ test('a read whose last wait is too short for an answer says what the one before
     clock.advance(1);
   }
   expect(code).toBe('SHARD_STOPPED');
+});
+
+test('what was read of a store that is emptied and filled anew meanwhile is read again', async () => {
+  const newest = [0, 7];
+  let generation = 1;
+  const addon = {
+    statusNames: [],
+    isCurrent: () => true,
+    storeGeneration: () => generation,
+    // The agent empties it before the first look.
+    versionAtTime: () => {
+      if (newest.length > 1) generation += 2;
+      return newest.shift();
+    },
+  };
+  const shard = shardOver({ handle: null, addon }, new ManualClock());
+  const call = { timeoutMs: 1000, signal: null };
+  expect(await shard.versionAtTime(5, 'linearizable', call)).toBe(7);
 });
