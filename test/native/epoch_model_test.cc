@@ -23,7 +23,8 @@ void expect_clean(const std::optional<Finding>& finding) {
 bool is_missed(Rule rule) {
   Tally tally;
   const std::optional<Finding> finding =
-      walk_seeds(RuleSet::all().without(rule), scenario_for(rule), 1, kCanaryWalks, false, tally);
+      walk_seeds(RuleSet::all().without(rule), scenario_for(rule), 1, kCanaryWalks,
+                 is_for_progress(rule), tally);
   if (!finding) return true;
   std::printf("  %-40s seed %llu, %zu steps: %s\n", std::string(name_of(rule)).c_str(),
               static_cast<unsigned long long>(finding->seed), finding->outcome.trace.size(),

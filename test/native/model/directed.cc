@@ -7,8 +7,8 @@ const std::vector<Scenario>& all() {
   static const std::vector<Scenario> scenarios = [] {
     std::vector<Scenario> list = lease_scenarios();
     for (const std::vector<Scenario>& more :
-         {takeover_scenarios(), drop_scenarios(), epoch_end_scenarios(), restart_scenarios(),
-          adoption_scenarios()})
+         {gate_scenarios(), takeover_scenarios(), drop_scenarios(), epoch_end_scenarios(),
+          restart_scenarios(), adoption_scenarios()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();
@@ -70,6 +70,29 @@ std::string_view directed_for(Rule rule) {
       return "leaver-prepared";
     case Rule::kPersistedShownOnly:
       return "power-cut";
+    case Rule::kLowestRankLeads:
+      return "two-leaders";
+    case Rule::kSuspicionIsSticky:
+      return "late-proposal";
+    case Rule::kDriftAllowedFor:
+      return "lagging-reader";
+    case Rule::kGateFromMajorityAcked:
+      return "unheard-leader";
+    case Rule::kGateReleasedByAll:
+      return "cut-off-reader";
+    case Rule::kWaiverOfItsAttempt:
+    case Rule::kReleasedAnewInAttempt:
+      return "waived-before";
+    case Rule::kGateWithoutSurvivors:
+    case Rule::kAnswerNeedsLease:
+      return "begun-anew";
+    case Rule::kPrepareNeedsSynced:
+      return "unsynced-end";
+    case Rule::kRestartOthersAreCut:
+    case Rule::kRestartFilledBeforePrepared:
+      return "unshared-tail";
+    case Rule::kRestartClosedNeedsAll:
+      return "closed-shard";
     case Rule::kRestartFromNewestCommitted:
       return "old-view-returns";
     case Rule::kRestartAdoptsPrepared:

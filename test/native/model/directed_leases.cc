@@ -23,28 +23,6 @@ bool have_rest_acknowledged(const State& state) {
   return row(state, 0).acked > 1 && row(state, 1).acked > 1;
 }
 
-// Everyone echoes everyone.
-Stage warm_up() {
-  return {.steps = 120, .never = {Kind::kTick, Kind::kSuspect, Kind::kPropose, Kind::kSend}};
-}
-
-// The others go on, the reader hears nothing and reads.
-Stage go_on_without_reader() {
-  return {.steps = 400,
-          .side = bit(kReader),
-          .lazy = bit(kReader),
-          .never = {Kind::kTick, Kind::kHeartbeat},
-          .often = {Kind::kFinishRead, Kind::kSend}};
-}
-
-Stage suspect_reader() {
-  return {.steps = 200,
-          .suspects = bit(kReader),
-          .lazy = bit(kReader),
-          .never = {Kind::kTick, Kind::kPropose, Kind::kHeartbeat},
-          .until = is_reader_suspected};
-}
-
 // A promise lapses, then the echo that was to be frozen is renewed, then the world goes on.
 Scenario echo_after_suspicion() {
   Scenario scenario{"echo-after-suspicion", {}, {warm_up(), suspect_reader()}};
@@ -57,18 +35,13 @@ Scenario echo_after_suspicion() {
                              .lazy = bit(kReader),
                              .never = {Kind::kTick, Kind::kPropose},
                              .often = {Kind::kHeartbeat}});
-  scenario.stages.push_back(go_on_without_reader());
+  scenario.stages.push_back(go_on_without(bit(kReader)));
   return scenario;
 }
 
-// The reader learns that it is suspected and says so; the others take it at its word.
 Scenario waived_lease() {
-  Scenario scenario{"waived-lease", {}, {warm_up(), suspect_reader()}};
-  scenario.stages.push_back({.steps = 300,
-                             .never = {Kind::kTick, Kind::kPropose, Kind::kNewAttempt},
-                             .often = {Kind::kDropLease},
-                             .until = is_reader_released});
-  scenario.stages.push_back(go_on_without_reader());
+  Scenario scenario{"waived-lease", {}, waived_by_reader()};
+  scenario.stages.push_back(go_on_without(bit(kReader)));
   return scenario;
 }
 
@@ -83,7 +56,9 @@ Scenario waived_then_new_attempt() {
   return scenario;
 }
 
-Scenario cut_off_reader() { return {"cut-off-reader", {}, {warm_up(), go_on_without_reader()}}; }
+Scenario cut_off_reader() {
+  return {"cut-off-reader", {}, {warm_up(), go_on_without(bit(kReader))}};
+}
 
 // The reader leaves the view; time passes, everyone echoes it on.
 Scenario removed_reader() {
@@ -109,7 +84,7 @@ Scenario suspected_survivor() {
                              .never = {Kind::kTick, Kind::kSuspect, Kind::kTrim},
                              .often = {Kind::kSend},
                              .until = have_rest_acknowledged});
-  scenario.stages.push_back(go_on_without_reader());
+  scenario.stages.push_back(go_on_without(bit(kReader)));
   return scenario;
 }
 
@@ -135,7 +110,7 @@ Scenario leaver_suspected() {
   scenario.stages.push_back({.steps = 120,
                              .never = {Kind::kTick, Kind::kSuspect, Kind::kPrepare},
                              .often = {Kind::kHeartbeat}});
-  scenario.stages.push_back(go_on_without_reader());
+  scenario.stages.push_back(go_on_without(bit(kReader)));
   return scenario;
 }
 
@@ -184,6 +159,37 @@ Scenario two_majorities() {
 }
 
 }  // namespace
+
+// Everyone echoes everyone.
+Stage warm_up() {
+  return {.steps = 120, .never = {Kind::kTick, Kind::kSuspect, Kind::kPropose, Kind::kSend}};
+}
+
+// The others go on, the readers hear nothing and read.
+Stage go_on_without(Mask readers) {
+  return {.steps = 400,
+          .side = readers,
+          .lazy = readers,
+          .never = {Kind::kTick, Kind::kHeartbeat},
+          .often = {Kind::kFinishRead, Kind::kSend}};
+}
+
+Stage suspect_reader() {
+  return {.steps = 200,
+          .suspects = bit(kReader),
+          .lazy = bit(kReader),
+          .never = {Kind::kTick, Kind::kPropose, Kind::kHeartbeat},
+          .until = is_reader_suspected};
+}
+
+// The reader learns that it is suspected and says so; the others take it at its word.
+std::vector<Stage> waived_by_reader() {
+  const Stage waive = {.steps = 300,
+                       .never = {Kind::kTick, Kind::kPropose, Kind::kNewAttempt},
+                       .often = {Kind::kDropLease},
+                       .until = is_reader_released};
+  return {warm_up(), suspect_reader(), waive};
+}
 
 std::vector<Scenario> lease_scenarios() {
   return {cut_off_reader(),   echo_after_suspicion(), waived_lease(),

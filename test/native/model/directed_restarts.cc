@@ -122,6 +122,62 @@ Scenario incomplete_joiner() {
   return scenario;
 }
 
+// Nodes 0 and 1 have ended an epoch of three; what 0 takes for synced at both it shows. Then 0 is
+// away.
+Scenario unsynced_end() {
+  Scenario scenario{"unsynced-end", kThree, {work(80)}};
+  scenario.stages.push_back({.steps = 400,
+                             .leaders = bit(0),
+                             .change = Change::kLeaveShard,
+                             .which = 2,
+                             .never = {Kind::kTick, Kind::kSuspect, Kind::kHeartbeat},
+                             .until = [](const State& state) {
+                               return row(state, 0).epoch > 1 && row(state, 1).epoch > 1;
+                             }});
+  scenario.stages.push_back(work(60));
+  scenario.stages.back().frozen = bit(1);
+  for (Stage& stage : scenario.stages) stage.never.push_back(Kind::kPersist);
+  scenario.stages.back().never.pop_back();
+  scenario.stages.push_back(come_back(0b00110, 200));
+  return scenario;
+}
+
+// Node 0 alone has synced the most when all stops. The others begin a restart without it, which is
+// adopted by all three.
+Scenario unshared_tail() {
+  Stage unsynced = work(120);
+  unsynced.never.push_back(Kind::kPersist);
+  Stage synced_at_0 = work(20);
+  synced_at_0.frozen = 0b00110;
+  synced_at_0.often.push_back(Kind::kPersist);
+  const auto is_prepared = [](const State& state) {
+    return prepared(state, 1) > 1 || prepared(state, 2) > 1;
+  };
+  return {"unshared-tail",
+          kThree,
+          {unsynced, synced_at_0, come_back(0b00110, 60, is_prepared), come_back(0b00111, 200)}};
+}
+
+// Node 3 goes on with the shard alone, then dies, too; all stop, and 4 is back with what it had.
+Scenario closed_shard() {
+  const auto is_3_alone = [](const State& state) { return row(state, 3).epoch > 1; };
+  const auto is_closed = [](const State& state) {
+    const Byte newest = committed(state, 0);
+    return newest > 2 && committed(state, 1) == newest && committed(state, 2) == newest;
+  };
+  Scenario scenario{
+      "closed-shard", {.members = kAll, .shard = 0b11000, .persistent = true}, {work(60)}};
+  for (const int lost : {4, 3}) {
+    scenario.stages.push_back({.steps = 500,
+                               .crash = bit(lost),
+                               .never = {Kind::kHeartbeat, Kind::kNewAttempt},
+                               .until = lost == 4 ? +is_3_alone : +is_closed});
+    if (lost == 4) scenario.stages.push_back(work(60));
+  }
+  scenario.stages.push_back(come_back(0b10111, 200));
+  return scenario;
+}
+
 }  // namespace
 
 Stage come_back(Mask who, int steps, bool (*until)(const State&)) {
@@ -147,7 +203,8 @@ Stage alone_with_a_record() {
 
 std::vector<Scenario> restart_scenarios() {
   return {shown_then_power_cut(), old_view_returns(), prepared_only(), unseen_record(),
-          one_number_twice(),     broken_restart(),   quick_restart(), incomplete_joiner()};
+          one_number_twice(),     broken_restart(),   quick_restart(), incomplete_joiner(),
+          unsynced_end(),         unshared_tail(),    closed_shard()};
 }
 
 }  // namespace freshet::model

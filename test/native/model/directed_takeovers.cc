@@ -119,10 +119,29 @@ Scenario second_thoughts() {
   return scenario;
 }
 
+// Node 1, which nobody has suspected, would let 0 leave, unheard; 0 lets 1 leave. Neither needs the
+// other.
+Scenario two_leaders() {
+  Scenario scenario{"two-leaders", kFive, {first_proposal(), first_proposal()}};
+  Stage& by_1 = scenario.stages[0];
+  by_1.mute = by_1.leaders = bit(1);
+  by_1.which = 0;
+  by_1.until = has_1_proposed;
+  Stage& by_0 = scenario.stages[1];
+  by_0.steps = 400;
+  by_0.mute = 0;
+  by_0.side = bit(1);
+  by_0.which = 1;
+  by_0.never.push_back(Kind::kInstall);
+  by_0.until = has_0_installed;
+  scenario.stages.push_back(quiet({.steps = 400, .side = bit(0), .never = {Kind::kNewAttempt}}));
+  return scenario;
+}
+
 }  // namespace
 
 std::vector<Scenario> takeover_scenarios() {
-  return {late_proposal(), earlier_attempt(), third_attempt(), second_thoughts()};
+  return {late_proposal(), earlier_attempt(), third_attempt(), second_thoughts(), two_leaders()};
 }
 
 }  // namespace freshet::model

@@ -42,7 +42,8 @@ void Model::note_gate(int node) {
     if (theirs == acked || view(theirs).number > view(acked).number)
       shown = either(shown, bit(other));
   }
-  if (is_majority(shown, view_of(node).members)) m.gate_from = m.clock;
+  const bool is_enough = is_majority(shown, view_of(node).members);
+  if (is_enough || !on(Rule::kGateFromMajorityAcked)) m.gate_from = m.clock;
 }
 
 bool Model::release(int node, int whom) {
@@ -51,8 +52,9 @@ bool Model::release(int node, int whom) {
   const bool is_removed = is_pending(node, row.acked) &&
                           has(minus(view_of(node).members, view(row.acked).members), whom);
   if (!(has(row.suspected, whom) || is_removed) || has(row.released, whom)) return false;
-  const bool has_lapsed = m.clock >= m.echoed_at[static_cast<size_t>(whom)] + kLapse;
-  const bool is_waived = seen(node, whom).lease_dropped == row.attempt;
+  const bool has_lapsed = m.clock >= m.echoed_at[static_cast<size_t>(whom)] + lapse();
+  const Byte dropped = seen(node, whom).lease_dropped;
+  const bool is_waived = dropped == row.attempt || (dropped != 0 && !on(Rule::kWaiverOfItsAttempt));
   if (!has_lapsed && !is_waived && on(Rule::kGateByReleased)) return false;
   row.released = either(row.released, bit(whom));
   publish(node);
@@ -63,14 +65,15 @@ bool Model::is_gate_open(int node) const {
   const Mask waited_for = gone(node);
   const Member& m = member(node);
   if (waited_for == 0 || !on(Rule::kGate)) return true;
-  if (m.gate_from != kNever && m.clock >= m.gate_from + kLapse) return true;
+  if (m.gate_from != kNever && m.clock >= m.gate_from + lapse()) return true;
   const Byte acked = own(node).acked;
   const Mask members = view_of(node).members;
   const Mask kept = minus(both(members, view(acked).members), own(node).suspected);
   for (int other = 0; other < kNodes; other++) {
     const Row& row = seen(node, other);
-    if (has(kept, other) && (row.acked != acked || minus(waited_for, row.released) != 0))
-      return false;
+    const bool counts = has(kept, other) && (other == node || on(Rule::kGateReleasedByAll));
+    if (!counts) continue;
+    if (row.acked != acked || minus(waited_for, row.released) != 0) return false;
   }
   return is_majority(kept, members);
 }

@@ -90,11 +90,12 @@ int run_walks(const RuleSet& rules, const Options& options) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::seconds(options.seconds);
   const uint64_t walks = options.seconds == 0 && options.walks == 0 ? 10'000 : options.walks;
+  const bool is_settling = !options.without || is_for_progress(*options.without);
   Tally tally;
   while (walks != 0 ? tally.walks < walks : Clock::now() < end) {
     const uint64_t at_once = walks != 0 ? walks - tally.walks : kWalksAtOnce;
     const auto finding = walk_seeds(rules, options.scenario, options.seed + tally.walks,
-                                    std::min(at_once, kWalksAtOnce), !options.without, tally);
+                                    std::min(at_once, kWalksAtOnce), is_settling, tally);
     if (finding) return report_finding(*finding, options);
   }
   std::printf(

@@ -46,6 +46,10 @@ bool Model::arrive(int from, int to) {
   Row& cell = seen(to, from);
   const bool is_blank = own(to).installed == 0;
   if (row.life < cell.life || (row.life > cell.life && !is_blank)) return true;
+  if (has(own(to).suspected, from) && !on(Rule::kSuspicionIsSticky)) {
+    own(to).suspected = minus(own(to).suspected, bit(from));
+    publish(to);
+  }
   if (has(own(to).suspected, from) && on(Rule::kNothingFromSuspected)) {
     // Only what heals: its attempt, and that it waives promises made to it.
     Byte& heard = member(to).heard_attempt[f];
@@ -95,6 +99,7 @@ bool Model::suspect(int node, Mask whom) {
 }
 
 bool Model::share_suspicion(int node) {
+  if (!on(Rule::kSuspicionIsShared)) return false;
   Mask all = 0;
   for (int other = 0; other < kNodes; other++) {
     const Row& row = seen(node, other);
@@ -164,8 +169,8 @@ bool Model::join_attempt(int node) {
 void Model::enter_attempt(int node, Byte attempt) {
   Row& row = own(node);
   row.attempt = attempt;
-  row.suspected = 0;
-  row.released = 0;
+  if (on(Rule::kAttemptClearsSuspicion)) row.suspected = 0;
+  if (on(Rule::kReleasedAnewInAttempt)) row.released = 0;
   if (on(Rule::kLeaseAfterDropNeedsNewStamps)) member(node).lease_from = member(node).clock;
   publish(node);
 }
@@ -181,7 +186,7 @@ bool Model::is_echoed_by_majority(int node, Mask of) const {
     if (counts && stamp > m.lease_from && m.clock < stamp + kLease)
       fresh = either(fresh, bit(other));
   }
-  return is_majority(fresh, of);
+  return on(Rule::kLeaseOfMajority) ? is_majority(fresh, of) : has(fresh, node);
 }
 
 bool Model::holds_lease(int node) const {

@@ -67,7 +67,7 @@ class Settling {
       if (!has(up, node)) continue;
       if (mine.attempt > 28) return false;
       // A joiner that a restart found half joined stays with what was.
-      if (!descends_from_restart(mine.installed)) return false;
+      if (!descends_from_beginning(mine.installed)) return false;
       // It cannot know that the one who is away has committed the next view.
       if (!is_majority(up, state_.views[mine.installed].members)) return false;
       if (!is_finishable(view, state_.views[mine.proposed], up) && is_undecided(view, up))
@@ -177,9 +177,9 @@ class Settling {
     return next.epoch != view.epoch && next.shard != 0 && kept == 0;
   }
 
-  bool descends_from_restart(Byte index) const {
-    while (index > state_.last_restart) index = state_.views[index].parent;
-    return index == state_.last_restart;
+  bool descends_from_beginning(Byte index) const {
+    while (index > state_.last_beginning) index = state_.views[index].parent;
+    return index == state_.last_beginning;
   }
 
   // All who had a message below the trim are away; who is left was suspected when it was cut.

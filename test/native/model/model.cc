@@ -28,7 +28,9 @@ Model::Model(const RuleSet& rules, const Setup& setup) : rules_(rules) {
              .adopted_by = 0,
              .acked_by = setup.members,
              .prepared_by = setup.members,
-             .committed = 1};
+             .committed = 1,
+             .begun = 0,
+             .base_length = 0};
   for (int node = 0; node < kNodes; node++) {
     member(node).clock = kFirstTick;
     member(node).gate_from = kNever;

@@ -4,11 +4,12 @@
 // This is no part of the product and shares no code with it: it says what core/README.md says, so
 // that core/README.md can be searched for mistakes. Left out: nulls (a sender that lags sends a
 // message instead), sessions, cuts, the disk's damage, the pieces of a transfer (a joiner takes a
-// donor's log in one step), leavers subtracted from a majority.
+// donor's log in one step).
 //
 // Invariants, checked at every step (numbers of core/README.md): one record a log position and none
-// delivered beyond a trim (1, 2), no linearizable read older than what was shown before it began
-// and nothing shown that a restart loses (3, 5), committed views in one chain of majorities (4).
+// delivered beyond a trim, epochs that begin alike (1, 2), no linearizable read older than what was
+// shown before it began and nothing shown that a restart loses (3, 5), committed views in one chain
+// of majorities (4).
 #ifndef FRESHET_TEST_NATIVE_MODEL_MODEL_H_
 #define FRESHET_TEST_NATIVE_MODEL_MODEL_H_
 
@@ -55,6 +56,8 @@ class Model {
   const View& view_of(int node) const { return view(own(node).installed); }
   bool is_up(int node) const { return member(node).phase == Phase::kUp; }
   bool is_ancestor(int ancestor, int descendant) const;
+  // How long a promise lasts on the clock of who gave it.
+  Byte lapse() const { return on(Rule::kDriftAllowedFor) ? kLapse : kLease; }
   void violate(const std::string& text);
   bool apply_member(const Action& action);
 
@@ -76,6 +79,7 @@ class Model {
   bool holds_lease(int node) const;
 
   // view_change.cc: steps 2, 3, 5 and 6
+  bool is_first(int node) const;
   bool is_leader(int node) const;
   bool is_agreed(int node) const;
   bool is_newer(const Row& row, const Row& than) const;
@@ -92,7 +96,9 @@ class Model {
   bool acknowledge_installed(int node);
   bool ends_epoch(Byte proposal) const { return view(proposal).epoch == proposal; }
   bool prepare(int node);
+  bool is_last_of_shard_gone(int node, Byte proposal) const;
   bool fill_from_donor(int node, Byte proposal);
+  bool begins_anew(Byte proposal) const;
   Mask prepared(int node) const;
   bool commit(int node);
   bool are_leavers_released(int node) const;
@@ -123,7 +129,9 @@ class Model {
   bool send(int node);
   bool receive(int node, int from);
   bool deliver(int node);
+  bool is_current(int node) const;
   void append(int node, int sender, int index);
+  void check_begins_alike(int node);
   bool persist(int node);
   bool show(int node);
   void note_shown(int node, int length);

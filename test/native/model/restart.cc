@@ -55,14 +55,16 @@ bool Model::meet(Mask present) {
                  .adopted_by = 0,
                  .acked_by = here,
                  .prepared_by = 0,
-                 .committed = 0};
+                 .committed = 0,
+                 .begun = 0,
+                 .base_length = 0};
   view(from->newest).acked_by = either(view(from->newest).acked_by, here);
   for (int node = 0; node < kNodes; node++) {
     if (!has(here, node)) continue;
     Member& m = member(node);
     m.round = index;
     m.disk.promised = std::max(m.disk.promised, view(index).number);
-    m.start_at = on(Rule::kRestartWaitsLease) ? byte(m.clock + kLapse) : Byte{0};
+    m.start_at = on(Rule::kRestartWaitsLease) ? byte(m.clock + lapse()) : Byte{0};
   }
   return true;
 }
@@ -79,8 +81,11 @@ bool Model::restart_fill(int node) {
   const Member& donor = member(next.donor);
   if (!takes_part(next.donor) || donor.round != m.round) return false;
   if (has(next.shard, node)) {
-    m.log = donor.log;
-    m.length = m.disk.synced = donor.length;
+    const bool is_longer = m.length > donor.length;
+    if (!is_longer || on(Rule::kRestartOthersAreCut)) {
+      m.log = donor.log;
+      m.length = m.disk.synced = donor.length;
+    }
     m.disk.incomplete = 0;
   }
   next.filled_by = either(next.filled_by, bit(node));
@@ -93,7 +98,9 @@ bool Model::restart_adopt(int node) {
   Member& m = member(node);
   View& next = view(m.round);
   if (!takes_part(node) || has(next.adopted_by, node) || next.base == next.parent) return false;
-  if (minus(next.members, next.filled_by) != 0 || !on(Rule::kRestartAdoptedIsNoted)) return false;
+  const bool is_filled = minus(next.members, next.filled_by) == 0;
+  if (!is_filled && on(Rule::kRestartFilledBeforePrepared)) return false;
+  if (!on(Rule::kRestartAdoptedIsNoted)) return false;
   m.disk.committed = next.base;
   m.disk.prepared = next.parent;
   m.disk.prepared_at = next.number;
@@ -107,7 +114,9 @@ bool Model::restart_prepare(int node) {
   View& next = view(m.round);
   if (!takes_part(node) || has(next.prepared_by, node)) return false;
   const bool adopts = next.base != next.parent && on(Rule::kRestartAdoptedIsNoted);
-  if (minus(next.members, adopts ? next.adopted_by : next.filled_by) != 0) return false;
+  const bool is_filled = minus(next.members, next.filled_by) == 0;
+  if (!is_filled && on(Rule::kRestartFilledBeforePrepared)) return false;
+  if (adopts && minus(next.members, next.adopted_by) != 0) return false;
   m.disk.committed = next.parent;
   m.disk.prepared = m.round;
   m.disk.prepared_at = next.number;
@@ -119,7 +128,10 @@ bool Model::restart_prepare(int node) {
 bool Model::restart_commit(int node) {
   Member& m = member(node);
   if (!takes_part(node) || m.disk.prepared != m.round) return false;
-  if (minus(view(m.round).members, view(m.round).prepared_by) != 0) return false;
+  const View& next = view(m.round);
+  const bool is_enough = is_majority(next.prepared_by, next.members);
+  const bool is_by_all = minus(next.members, next.prepared_by) == 0;
+  if (!is_by_all && (on(Rule::kRestartPreparedByAll) || !is_enough)) return false;
   const bool is_first = view(m.round).committed == 0;
   on_commit(m.round);
   if (is_first) check_nothing_lost(m.round);
@@ -152,6 +164,7 @@ void Model::start_from_disk(int node) {
   m.delivered = 0;
   m.trim_delivered = 0;
   m.base = m.length;
+  check_begins_alike(node);
   publish(node);
 }
 
@@ -166,7 +179,7 @@ void Model::check_nothing_lost(Byte index) {
             std::to_string(state_.shown) + " that were shown");
   state_.history = donor.log;
   state_.history_length = donor.length;
-  state_.last_restart = index;
+  state_.last_beginning = index;
 }
 
 // Someone of the round is away or has begun another one.

@@ -20,7 +20,9 @@ std::optional<Model::Lineage> Model::lineage(Mask present) const {
   }
   const bool is_base_here =
       is_majority(present, view(from.base).members) || !on(Rule::kRestartMajorityOfBase);
-  if (!is_base_here || !is_majority(present, view(from.newest).members)) return std::nullopt;
+  const bool is_adopted_here =
+      is_majority(present, view(from.newest).members) || !on(Rule::kRestartMajorityOfAdopted);
+  if (!is_base_here || !is_adopted_here) return std::nullopt;
   return from;
 }
 
@@ -102,7 +104,10 @@ Mask Model::holders(Mask here, const Lineage& from) const {
 // Of those that were in the view's epoch; when it was closed any of the layout may have been last.
 Mask Model::holders_of(Mask here, const View& last) const {
   const Mask complete = minus(here, incomplete());
-  if (last.shard == 0) return minus(state_.layout, here) == 0 ? both(complete, state_.layout) : 0;
+  if (last.shard == 0) {
+    const bool are_all_here = minus(state_.layout, here) == 0;
+    return are_all_here || !on(Rule::kRestartClosedNeedsAll) ? both(complete, state_.layout) : 0;
+  }
   const Mask members = both(complete, last.shard);
   if (!on(Rule::kRestartHoldersHavePrepared)) return members;
   return prepared_in(members, last.epoch_number);

@@ -12,6 +12,12 @@ namespace freshet::model {
 
 enum class Rule {
   kMajority,
+  kLeaderIsAgreed,
+  kLowestRankLeads,
+  kSuspicionIsSticky,
+  kSuspicionIsShared,
+  kAttemptClearsSuspicion,
+  kDeliverWhatAllReceived,
   kAgreedBeforeTrim,
   kReuseStandingTrim,
   kTrimCopiedBeforeUse,
@@ -20,13 +26,22 @@ enum class Rule {
   kWedgedReceivesNothing,
   kGate,
   kGateByReleased,
+  kGateReleasedByAll,
+  kGateFromMajorityAcked,
   kGateCoversSuspected,
+  kGateWithoutSurvivors,
+  kDriftAllowedFor,
+  kWaiverOfItsAttempt,
+  kReleasedAnewInAttempt,
+  kLeaseOfMajority,
   kLeaseNeedsAckedEqual,
   kLeaseTwoMajorities,
   kLeaseAfterDropNeedsNewStamps,
   kSuspectedDropsLease,
   kEchoFrozenOnSuspicion,
+  kAnswerNeedsLease,
   kNothingFromSuspected,
+  kAcknowledgedIsCopied,
   kTakeNewestProposal,
   kTakenProposalIsRestamped,
   kAttemptFencesEarlier,
@@ -34,15 +49,20 @@ enum class Rule {
   kDropNeedsLeaders,
   kDropNeedsEarlierAttempt,
   kPrepareInItsAttempt,
-  kPrepareNeedsDeliveredAndSynced,
+  kPrepareNeedsDelivered,
+  kPrepareNeedsSynced,
+  kPrepareIsDurable,
+  kCommitMajorityOfOld,
   kCommitNeedsAllUnsuspectedSurvivors,
   kCommitWaitsForSuspectedLeaver,
+  kInstalledIsCommit,
   kLeaverStopsAtPrepare,
   kNoReadsWhileWedged,
   kReadWaitsForReceived,
   kPersistedShownOnly,
   kRestartFromNewestCommitted,
   kRestartAdoptsPrepared,
+  kRestartMajorityOfAdopted,
   kRestartNewestByBallot,
   kRestartCommittedBeforePrepared,
   kRestartMajorityOfBase,
@@ -51,6 +71,10 @@ enum class Rule {
   kRestartAdoptedIsRestamped,
   kRestartHoldersHavePrepared,
   kRestartUnpreparedNeedsAll,
+  kRestartClosedNeedsAll,
+  kRestartOthersAreCut,
+  kRestartFilledBeforePrepared,
+  kRestartPreparedByAll,
   kRestartNumberPlusTwo,
   kRestartPromise,
   kRestartWaitsLease,
@@ -63,6 +87,8 @@ inline constexpr size_t kRules = static_cast<size_t>(Rule::kIncompleteJoinerDoes
 std::string_view name_of(Rule rule);
 // The sentence of core/README.md, or what the model found missing there.
 std::string_view meaning_of(Rule rule);
+// Without it nothing goes wrong, but members stand still: its canary asks for rest, too.
+bool is_for_progress(Rule rule);
 std::optional<Rule> rule_named(std::string_view name);
 
 class RuleSet {

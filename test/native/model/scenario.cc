@@ -96,18 +96,30 @@ const std::vector<std::string_view>& scenario_names() {
 
 std::string_view scenario_for(Rule rule) {
   switch (rule) {
-    case Rule::kMajority:
+    case Rule::kAttemptClearsSuspicion:
+    case Rule::kDeliverWhatAllReceived:
     case Rule::kFinalReceivedOnlyWhenAllWedged:
     case Rule::kWedgedReceivesNothing:
-    case Rule::kPrepareNeedsDeliveredAndSynced:
+    case Rule::kLeaseOfMajority:
+    case Rule::kPrepareNeedsDelivered:
+    case Rule::kCommitMajorityOfOld:
+    case Rule::kInstalledIsCommit:
     case Rule::kReadWaitsForReceived:
     case Rule::kNoReadsWhileWedged:
       return "any";
+    case Rule::kMajority:
+    case Rule::kLeaderIsAgreed:
+    case Rule::kSuspicionIsShared:
     case Rule::kReuseStandingTrim:
+    case Rule::kAcknowledgedIsCopied:
     case Rule::kTakeNewestProposal:
     case Rule::kDropNeedsLeaders:
     case Rule::kCommitNeedsAllUnsuspectedSurvivors:
       return "takeover";
+    case Rule::kPrepareIsDurable:
+    case Rule::kRestartMajorityOfAdopted:
+    case Rule::kRestartPreparedByAll:
+      return "restarts";
     default:
       return directed_for(rule);
   }

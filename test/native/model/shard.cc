@@ -73,8 +73,9 @@ bool Model::deliver(int node) {
   Member& m = member(node);
   if (!is_serving(node) || m.length == kLogMax) return false;
   for (int other = 0; other < kNodes; other++) {
-    const bool counts = has(view(own(node).epoch).shard, other);
-    if (counts && contiguous(node, other) <= m.delivered) return false;
+    const bool counts = other == node || on(Rule::kDeliverWhatAllReceived);
+    const bool is_in = has(view(own(node).epoch).shard, other);
+    if (counts && is_in && contiguous(node, other) <= m.delivered) return false;
   }
   const int of = senders(own(node).epoch);
   append(node, m.delivered % of, m.delivered / of);
@@ -82,12 +83,17 @@ bool Model::deliver(int node) {
   return true;
 }
 
+// Has it the newest beginning of the history, or what follows that?
+bool Model::is_current(int node) const {
+  return is_ancestor(state_.last_beginning, own(node).installed);
+}
+
 void Model::append(int node, int sender, int index) {
   Member& m = member(node);
   if (m.length == kLogMax) return violate("the model's log is too short");
   const Byte record = record_of(own(node).epoch, sender, index);
   m.log[m.length++] = record;
-  if (!is_ancestor(state_.last_restart, own(node).installed)) return;
+  if (!is_current(node)) return;
   if (m.length > state_.history_length) {
     state_.history[state_.history_length++] = record;
   } else if (state_.history[m.length - 1u] != record) {
@@ -95,6 +101,20 @@ void Model::append(int node, int sender, int index) {
             std::to_string(node));
   }
   if (state_.persistent == 0) note_shown(node, m.length);
+}
+
+// An epoch begins with what everyone's history is.
+void Model::check_begins_alike(int node) {
+  const Member& m = member(node);
+  if (own(node).epoch == 0 || !is_current(node)) return;
+  View& epoch = view(own(node).epoch);
+  if (epoch.begun == 0) epoch.base_length = m.length;
+  epoch.begun = 1;
+  const auto end = m.log.begin() + m.length;
+  const bool is_alike = m.length == epoch.base_length && m.length <= state_.history_length &&
+                        std::equal(m.log.begin(), end, state_.history.begin());
+  if (!is_alike)
+    violate("member " + std::to_string(node) + " begins an epoch with a history of its own");
 }
 
 bool Model::persist(int node) {
@@ -105,8 +125,15 @@ bool Model::persist(int node) {
   return true;
 }
 
+// Of a volatile shard what was delivered is taken for shown; here others may have begun it anew.
 bool Model::show(int node) {
-  if (state_.persistent == 0 || !is_serving(node)) return false;
+  if (!is_serving(node)) return false;
+  if (state_.persistent == 0) {
+    const bool may_answer = holds_lease(node) || !on(Rule::kAnswerNeedsLease);
+    if (is_current(node) || !may_answer || member(node).delivered == 0) return false;
+    violate("member " + std::to_string(node) + " answers for what has begun anew without it");
+    return true;
+  }
   const int length =
       on(Rule::kPersistedShownOnly) ? persisted_everywhere(node) : member(node).length;
   if (length <= state_.shown) return false;
@@ -116,6 +143,7 @@ bool Model::show(int node) {
 
 void Model::note_shown(int node, int length) {
   if (length > member(node).length) return violate("shown before it was delivered");
+  if (state_.persistent == 0 && !is_current(node)) return;
   state_.shown = std::max(state_.shown, byte(length));
 }
 
@@ -137,6 +165,7 @@ bool Model::start_read(int node) {
   m.read_epoch = own(node).epoch;
   m.read_need = has_ended ? m.length : byte(m.base + contiguous(node, node));
   m.read_floor = state_.shown;
+  m.read_since = state_.shown != 0 ? state_.last_beginning : Byte{0};
   return true;
 }
 
@@ -156,6 +185,8 @@ bool Model::finish_read(int node) {
   if (value < m.read_floor)
     violate("a read at member " + std::to_string(node) + " gave version " + std::to_string(value) +
             " after " + std::to_string(m.read_floor) + " had been shown");
+  if (state_.persistent == 0 && !is_ancestor(m.read_since, own(node).installed))
+    violate("a read at member " + std::to_string(node) + " gave what others began anew before");
   note_shown(node, value);
   return true;
 }

@@ -61,6 +61,8 @@ struct View {
   Mask acked_by;
   Mask prepared_by;
   Byte committed;
+  Byte begun;        // by somebody who is in its epoch
+  Byte base_length;  // the history with which its epoch began there
 };
 
 // One member's row, view table and shard table in one.
@@ -121,6 +123,7 @@ struct Member {
   Byte read_epoch;
   Byte read_need;   // log length that the read waits for
   Byte read_floor;  // ghost: what was shown before it began
+  Byte read_since;  // ghost: the beginning whose records that were
   Disk disk;
 };
 
@@ -136,7 +139,9 @@ struct State {
   std::array<Byte, kLogMax> history;
   Byte history_length;
   Byte shown;
-  Byte last_restart;  // newest committed restart view
+  // The newest committed view that begins the history anew: a restart, or a volatile shard that
+  // lost all its members and is empty.
+  Byte last_beginning;
 };
 
 }  // namespace freshet::model

@@ -21,10 +21,15 @@ bool Model::is_agreed(int node) const {
   return has(live, node);
 }
 
+// Of those whom it does not suspect.
+bool Model::is_first(int node) const {
+  const Mask live = minus(view_of(node).members, own(node).suspected);
+  return lowest(live) == node || (has(live, node) && !on(Rule::kLowestRankLeads));
+}
+
 bool Model::is_leader(int node) const {
   const Row& row = own(node);
-  return row.installed != 0 && lowest(minus(view_of(node).members, row.suspected)) == node &&
-         is_agreed(node);
+  return row.installed != 0 && is_first(node) && (is_agreed(node) || !on(Rule::kLeaderIsAgreed));
 }
 
 // By number, then by who put it forward last: within a view the numbers are alike.
@@ -61,6 +66,7 @@ bool Model::propose(int node, Change change, int which) {
     const Row& row = seen(node, other);
     if (has(mine.suspected, other) || !has(view_of(node).members, other)) continue;
     if (!is_pending(node, row.proposed)) continue;
+    if (row.ballot % 8 != other && !on(Rule::kAcknowledgedIsCopied)) continue;
     if (newest == nullptr || is_newer(row, *newest)) newest = &row;
   }
   const Byte ballot = byte(mine.attempt * 8 + node);
@@ -162,7 +168,9 @@ Byte Model::compose(int node, Change change, int which, bool drops) {
                  .adopted_by = 0,
                  .acked_by = 0,
                  .prepared_by = 0,
-                 .committed = 0};
+                 .committed = 0,
+                 .begun = 0,
+                 .base_length = 0};
   return index;
 }
 
@@ -227,23 +235,36 @@ bool Model::prepare(int node) {
                           on(Rule::kTakenProposalIsRestamped);
   const bool is_earlier = row.installed != 0 && row.ballot / 8 != row.attempt;
   if (is_fencing && is_earlier && !is_installed_somewhere(node, proposal)) return false;
+  if (is_last_of_shard_gone(node, proposal) && !is_gate_open(node)) return false;
   if (ends_epoch(proposal) && row.prepared != proposal) {
     const bool was_in = row.epoch != 0;
     const bool is_short = was_in ? m.trim_delivered != row.epoch : has(view(proposal).shard, node);
     const bool must_wait = is_short && !fill_from_donor(node, proposal);
-    if (must_wait && on(Rule::kPrepareNeedsDeliveredAndSynced)) return false;
+    if (must_wait && on(Rule::kPrepareNeedsDelivered)) return false;
   }
-  const bool is_synced = on(Rule::kPrepareNeedsDeliveredAndSynced);
-  if (state_.persistent != 0 && is_synced) row.persisted = m.disk.synced = m.length;
-  m.disk.prepared = proposal;
-  m.disk.prepared_at = view(proposal).number;
-  m.disk.prepared_ballot = row.ballot;
+  if (state_.persistent != 0) {
+    row.persisted = m.length;
+    if (on(Rule::kPrepareNeedsSynced)) m.disk.synced = m.length;
+  }
+  if (on(Rule::kPrepareIsDurable)) {
+    m.disk.prepared = proposal;
+    m.disk.prepared_at = view(proposal).number;
+    m.disk.prepared_ballot = row.ballot;
+  }
   row.prepared = proposal;
   row.prepared_ballot = row.ballot;
   row.prepared_for = either(row.prepared_for, bit(row.ballot % 8));
   view(proposal).prepared_by = either(view(proposal).prepared_by, bit(node));
   publish(node);
   return true;
+}
+
+// No survivor waits with a trim, so that those who prepare have to: what comes of the shard begins
+// without those who had it.
+bool Model::is_last_of_shard_gone(int node, Byte proposal) const {
+  const Mask had = view_of(node).shard;
+  const bool is_gone = had != 0 && both(had, view(proposal).members) == 0;
+  return is_gone && on(Rule::kGateWithoutSurvivors);
 }
 
 // A joiner, or a survivor that was suspected and finds the view installed without it, takes the log
@@ -274,8 +295,20 @@ bool Model::fill_from_donor(int node, Byte proposal) {
     return true;
   }
   if (!is_joiner || is_any_alive) return false;
+  if (begins_anew(proposal)) {
+    m.length = 0;
+    m.log.fill(0);
+    return true;
+  }
   m.disk.incomplete = proposal;
   return true;
+}
+
+// A volatile shard that lost all its members, in a view before, is empty again.
+bool Model::begins_anew(Byte proposal) const {
+  const View& next = view(proposal);
+  const bool is_opened = next.shard != 0 && view(next.parent).shard == 0;
+  return state_.persistent == 0 && next.parent != 0 && is_opened;
 }
 
 // Those whose PREPARE counts: given for the proposal as I put it forward.
@@ -296,13 +329,14 @@ bool Model::commit(int node) {
   if (!is_pending(node, proposal) || row.installed == 0) return false;
   const Mask members = view_of(node).members;
   const Mask live = minus(members, row.suspected);
-  if (lowest(live) != node) return false;
+  if (!is_first(node)) return false;
   if (row.ballot != row.attempt * 8 + node && on(Rule::kTakenProposalIsRestamped)) return false;
   const Mask ready = prepared(node);
   const Mask needed = both(live, view(proposal).members);
   if (minus(needed, ready) != 0 && on(Rule::kCommitNeedsAllUnsuspectedSurvivors)) return false;
-  const bool is_enough = is_majority(ready, members) && is_majority(ready, view(proposal).members);
-  if (ready == 0 || (!is_enough && on(Rule::kMajority))) return false;
+  if (ready == 0) return false;
+  if (on(Rule::kCommitMajorityOfOld) && !is_majority(ready, members)) return false;
+  if (!is_majority(ready, view(proposal).members)) return false;
   if (on(Rule::kCommitWaitsForSuspectedLeaver) && !are_leavers_released(node)) return false;
   become_installed(node, proposal);
   return true;
@@ -333,7 +367,8 @@ bool Model::install(int node) {
 
 bool Model::is_installed_somewhere(int node, Byte proposal) const {
   for (int other = 0; other < kNodes; other++) {
-    if (other != node && is_ancestor(proposal, seen(node, other).installed)) return true;
+    const bool counts = on(Rule::kInstalledIsCommit) || other == own(node).ballot % 8;
+    if (other != node && counts && is_ancestor(proposal, seen(node, other).installed)) return true;
   }
   return false;
 }
@@ -356,6 +391,7 @@ void Model::become_installed(int node, Byte proposal) {
     m.delivered = 0;
     m.base = m.length;
     m.trim_delivered = 0;
+    check_begins_alike(node);
   }
   publish(node);
 }
@@ -373,6 +409,11 @@ void Model::on_commit(Byte index) {
     if (rival.parent == committed.parent || rival.number == committed.number)
       violate("views " + std::to_string(other) + " and " + std::to_string(index) +
               " are committed beside each other");
+  }
+  if (begins_anew(index)) {
+    state_.history.fill(0);
+    state_.history_length = state_.shown = 0;
+    state_.last_beginning = index;
   }
   if (before != 0 && !is_majority(committed.acked_by, before))
     violate("view " + std::to_string(index) + " was acknowledged by a minority");
