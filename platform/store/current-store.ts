@@ -45,6 +45,7 @@ export class CurrentStore {
         const found = await look();
         if (isSame()) return found;
       } catch (caught) {
+        // Of a store that is gone it says nothing.
         if (isSame()) throw caught;
       }
       if (this.#clock.monotonicMs() >= deadline) {
