@@ -112,6 +112,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['stale-keys', { faults: 0 }, /the history of key\/\d+ of shard \d+ is not linearizable/],
   // A retry is applied once.
   ['forget-sessions', { members: null }, /what was put is applied twice/],
+  ['unstamped-calls', { members: null }, /what was put is applied twice/],
   // What raw delivery promises.
   ['sent-again', { members: null, seed: 8 }, /comes twice/],
   // Shards whose members stay go on while the view changes.

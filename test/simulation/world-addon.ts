@@ -39,6 +39,10 @@ export interface WorldAddon extends NativeAddon {
     epoch: number,
     value: Uint8Array | null,
   ): void;
+  /** The bytes of the put that a client asks for; `into` becomes what `putColumns` names. */
+  putOf(id: number, into: Float64Array): Buffer;
+  /** How the put of a client ended, by number of `statusNames`; of status 0 with what it became. */
+  tellPut(node: number, id: number, status: number, become: Float64Array): void;
   /** The process could not start, or ended by itself. */
   fail(node: number, why: string): void;
   note(text: string): void;
@@ -84,6 +88,21 @@ export const loopEvents = {
   move: 6,
   layout: 7,
   read: 8,
+  put: 9,
+} as const;
+
+/** What putOf() tells; 0 where there is none. `value` is known by this number. */
+export const putColumns = {
+  shard: 0,
+  key: 1,
+  value: 2,
+  persisted: 3,
+  expectVersionOfKey: 4,
+  expectEpoch: 5,
+  session: 6,
+  request: 7,
+  lowestUnanswered: 8,
+  pool: 9,
 } as const;
 
 /** As ReadLevel of the native side. */

@@ -31,6 +31,7 @@ const worldRules = [
   'sent-again',
   'early-stable',
   'reused-values',
+  'unstamped-calls',
 ] as const;
 
 export const canaries = [...coreRules, ...worldRules] as const;

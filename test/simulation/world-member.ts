@@ -1,9 +1,4 @@
-import {
-  type Logger,
-  messageOf,
-  type ObjectRecord,
-  SeededRandom,
-} from '../../platform/base/mod.ts';
+import { type Logger, messageOf, SeededRandom } from '../../platform/base/mod.ts';
 import { type MemberHandle, viewNotices } from '../../platform/bridge/mod.ts';
 import { Group } from '../../platform/group/group.ts';
 import type { GroupMessage } from '../../platform/group/group-messages.ts';
@@ -11,19 +6,20 @@ import { groupLimits } from '../../platform/group/group-limits.ts';
 import type { Layout } from '../../platform/group/layout.ts';
 import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
 import { MemberCore } from '../../platform/group/member-core.ts';
-import { PeerMessages } from '../../platform/group/peer-messages.ts';
+import { type CallOptions, PeerMessages } from '../../platform/group/peer-messages.ts';
 import { readViewRecord } from '../../platform/group/view-record.ts';
-import { LocalShard } from '../../platform/store/local-shard.ts';
-import { answerKinds, readLevels, type WorldAddon, worldSteps } from './world-addon.ts';
+import { openClusterShards } from '../../platform/store/cluster-shards.ts';
+import type { ShardChange } from '../../platform/store/shard-access.ts';
+import { answerKinds, type WorldAddon, worldSteps } from './world-addon.ts';
 import type { WorldStep } from './world-addon.ts';
+import { statusOf, WorldCalls } from './world-calls.ts';
 import type { Canary } from './world-canaries.ts';
 import { Waits, WorldClock, worldFiles } from './world-clock.ts';
 
 /** Of clocks that nobody stepped: by a second at most, and what they drift. */
 const worldSkewMs = 1500;
 
-/** As long as the world's clients wait. */
-const readPatienceMs = 3000;
+const nothing = new Float64Array(4);
 
 export interface MemberPlace {
   readonly node: number;
@@ -97,10 +93,8 @@ export class WorldMember {
   readonly #place: MemberPlace;
   #handle: MemberHandle | null = null;
   #onWake: () => void = () => undefined;
-  #core: MemberCore | null = null;
-  #clock: WorldClock | null = null;
   #group: Group | null = null;
-  readonly #shards = new Map<number, LocalShard>();
+  #calls: WorldCalls | null = null;
   #step: WorldStep = 'waiting';
   #request: WorldStep = 'waiting';
   #viewed = false;
@@ -120,8 +114,7 @@ export class WorldMember {
   end(): void {
     this.waits.alive = false;
     this.#group = null;
-    this.#core = null;
-    this.#shards.clear();
+    this.#calls = null;
     this.#onWake = () => undefined;
     if (this.#handle !== null) this.#addon.closeMember(this.#handle);
     this.#handle = null;
@@ -141,44 +134,16 @@ export class WorldMember {
     this.#group?.changeLayout(request).catch(this.#onRefused);
   }
 
-  /**
-   * As the doors of the member do for a client; `request`: shard << 6 | key << 2 | level. A canary
-   * gives what there is for what is stable.
-   */
+  /** As the doors of the member do for a client; `request`: shard << 6 | key << 2 | level. */
   read(id: number, request: number): void {
-    const { node, canary } = this.#place;
-    const level = readLevels[request % 4] ?? 'local';
-    const key = `key/${String((request >> 2) % 16)}`;
-    const read = canary === 'early-stable' && level === 'stable' ? 'local' : level;
-    const tell = (kind: keyof typeof answerKinds, found: ObjectRecord | null): void => {
-      if (!this.waits.alive) return;
-      const { version = 0, epoch = 0, value = null } = found ?? {};
-      this.#addon.tellRead(node, id, answerKinds[kind], version, epoch, value);
-    };
-    this.#shardOf(Math.floor(request / 64))
-      ?.read(
-        { key, read, version: null, exact: false, at: null, wantValue: true },
-        { timeoutMs: readPatienceMs, signal: null },
-      )
-      .then(
-        (found) => {
-          tell(found === null ? 'nothing' : 'found', found);
-        },
-        (caught: unknown) => {
-          this.#onRefused(caught);
-          tell('refused', null);
-        },
-      );
+    if (this.#calls === null)
+      this.#addon.tellRead(this.#place.node, id, answerKinds.refused, 0, 0, null);
+    else this.#calls.read(id, request);
   }
 
-  #shardOf(shard: number): LocalShard | null {
-    if (this.#core === null || this.#group === null || this.#clock === null) return null;
-    const known = this.#shards.get(shard);
-    if (known !== undefined) return known;
-    const layout = this.#place.layout.shard(shard);
-    const made = new LocalShard(layout, this.#core, this.#group, this.#clock);
-    this.#shards.set(shard, made);
-    return made;
+  put(id: number): void {
+    if (this.#calls !== null) this.#calls.put(id);
+    else this.#addon.tellPut(this.#place.node, id, statusOf(this.#addon, 'SHARD_STOPPED'), nothing);
   }
 
   readonly #onRefused = (caught: unknown): void => {
@@ -211,14 +176,13 @@ export class WorldMember {
     if (!this.#isAlive()) return;
     const clock = new WorldClock(this.#addon, node, this.waits);
     const core = new MemberCore(this.#ownAddon(), memberOptions(this.#place), log);
-    this.#clock = clock;
-    this.#core = core;
     core.listen({
       onView: (notice) => {
         this.#onNotice(notice);
       },
     });
     const messages = new WatchedMessages(core, clock, log);
+    messages.stampsCalls = canary !== 'unstamped-calls';
     messages.onSent = (message) => {
       this.#onSent(message);
     };
@@ -251,8 +215,20 @@ export class WorldMember {
       random: new SeededRandom(seed),
       log,
     });
-    await this.#group.openShards();
-    if (this.#isAlive()) this.#group.begin();
+    const group = this.#group;
+    await group.openShards();
+    if (!this.#isAlive()) return;
+    const shards = openClusterShards({
+      core,
+      messages,
+      group,
+      clock,
+      // Of its own, so that the group's draws stay what they are.
+      random: new SeededRandom(seed * 31 + 7),
+    });
+    const isAlive = (): boolean => this.waits.alive;
+    this.#calls = new WorldCalls({ addon: this.#addon, shards, node, canary, log, isAlive });
+    group.begin();
   }
 
   /** The addon, which is watched for what the process does. */
@@ -297,6 +273,19 @@ class WatchedMessages extends PeerMessages {
   onSent: (message: GroupMessage) => void = () => undefined;
   onTaken: (message: GroupMessage) => void = () => undefined;
 
+  /** False: a canary sends changes to other members without their session identities. */
+  stampsCalls = true;
+
+  override call(
+    node: number,
+    method: string,
+    argument: unknown,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const given = this.stampsCalls || method !== 'shard.put' ? argument : unstamped(argument);
+    return super.call(node, method, given, options);
+  }
+
   override sendGroup(node: number, message: unknown): void {
     this.onSent(message as GroupMessage);
     super.sendGroup(node, message);
@@ -308,6 +297,11 @@ class WatchedMessages extends PeerMessages {
       handler(from, message);
     });
   }
+}
+
+function unstamped(argument: unknown): unknown {
+  const [shard, change, timeoutMs] = argument as [number, ShardChange, number];
+  return [shard, { ...change, session: null }, timeoutMs];
 }
 
 /** The smallest rings: they are full now and then. */

@@ -162,6 +162,7 @@ export class Simulation {
       else if (kind === loopEvents.layout) member?.changeLayout(cluster.changes[id]?.options ?? []);
       else if (kind === loopEvents.move) member?.move(id, value >> 8, value & 0xff);
       else if (kind === loopEvents.read) member?.read(id, value);
+      else if (kind === loopEvents.put) member?.put(id);
       else member?.waits.end(id, value);
       this.#settle();
       member?.tellStep();

@@ -203,6 +203,41 @@ napi_value tell_read(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// By number: putColumns of world-addon.ts.
+napi_value put_of(napi_env env, napi_callback_info info) {
+  constexpr size_t kColumns = 10;
+  const Arguments<2> arguments(env, info);
+  uint64_t id;
+  std::span<double> into;
+  if (!read_integer(env, arguments[0], "putOf: id", kSafeIntegerMax, id) ||
+      !read_float64s(env, arguments[1], "putOf: into", kColumns, into))
+    return nullptr;
+  const test::WorldClients::LoopPut put = world()->clients.put_of(id);
+  const uint64_t columns[kColumns] = {
+      put.shard,         put.key,           put.value,
+      put.persisted,     put.expected,      put.expected_epoch,
+      put.stamp.session, put.stamp.request, put.stamp.lowest_unanswered,
+      put.pool};
+  for (size_t i = 0; i < kColumns; i++) into[i] = static_cast<double>(columns[i]);
+  return make_buffer(env, put.bytes);
+}
+
+napi_value tell_put(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  WorldNode* node;
+  uint64_t id, status;
+  std::span<double> become;  // version, epoch, time, previous version of the key
+  if (!read_node(env, arguments[0], node) ||
+      !read_integer(env, arguments[1], "tellPut: id", kSafeIntegerMax, id) ||
+      !read_integer(env, arguments[2], "tellPut: status", kSafeIntegerMax, status) ||
+      !read_float64s(env, arguments[3], "tellPut: become", 4, become))
+    return nullptr;
+  world()->clients.on_put(*node, {id, static_cast<Status>(status), static_cast<Epoch>(become[1]),
+                                  static_cast<Version>(become[0]), static_cast<Micros>(become[2]),
+                                  static_cast<Version>(become[3])});
+  return nullptr;
+}
+
 napi_value tell_step(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
   WorldNode* node;
@@ -297,6 +332,8 @@ void add_world_functions(napi_env env, napi_value exports) {
   add_function(env, exports, "readFile", read_file);
   add_function(env, exports, "replaceFile", replace_file);
   add_function(env, exports, "tellRead", tell_read);
+  add_function(env, exports, "putOf", put_of);
+  add_function(env, exports, "tellPut", tell_put);
   add_function(env, exports, "tellStep", tell_step);
   add_function(env, exports, "fail", fail);
   add_function(env, exports, "note", note);

@@ -1,8 +1,6 @@
 #include "test/native/simulation/world_clients.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 
 #include "test/native/simulation/world.h"
 #include "test/native/simulation/world_values.h"
@@ -12,10 +10,9 @@ namespace {
 
 constexpr Nanos kMilli = 1'000'000;
 constexpr uint32_t kKeys = 12;  // of a shard
-constexpr PoolId kPool = 1;
 constexpr Nanos kPatience = 3'000 * kMilli;
 constexpr Nanos kFloodMax = 1'000 * kMilli;
-constexpr int64_t kByLoopPercent = 15;  // of reads
+constexpr int64_t kByLoopPercent = 20;  // of what those that ask loops at all ask for
 constexpr int64_t kFloods = 25;         // in the time of a world
 constexpr int64_t kFloodPercent = 90;   // of what is asked for
 
@@ -30,7 +27,7 @@ bool WorldClients::may_put(ShardHost& host, NodeId node) {
 // So that they do what is asked for in the time that is given, if nothing is in their way.
 WorldClients::WorldClients(World& world)
     : world_(world),
-      reads_random_(world.config.seed ^ 0x5EEDull << 32),
+      loop_random_(world.config.seed ^ 0x5EEDull << 32),
       floods_percent_(world.config.script.empty() ? kFloodPercent : 0),
       thinks_(2 * world.config.time * world.config.clients * 100 / (100 - floods_percent_) /
               static_cast<Nanos>(world.config.operations)),
@@ -43,6 +40,8 @@ WorldClients::WorldClients(World& world)
   }
   for (size_t client = 0; client < clients_.size(); client += 2)
     clients_[client].session = kFirstToken + client + 1;
+  for (size_t client = 0; client < clients_.size(); client++)
+    clients_[client].asks_loops = client % 4 < 2;
 }
 
 void WorldClients::begin() {
@@ -71,7 +70,8 @@ bool WorldClients::is_persistent(ShardId id) const {
 }
 
 bool WorldClients::are_all_answered() const {
-  return std::ranges::all_of(clients_, [](const Client& client) { return client.now.token == 0; });
+  return are_loops_done() &&
+         std::ranges::all_of(clients_, [](const Client& client) { return client.now.token == 0; });
 }
 
 // Thinks for a while, or is at it again at once.
@@ -115,12 +115,18 @@ void WorldClients::retry(size_t nth) {
   Client& client = clients_[nth];
   client.node = static_cast<NodeId>(1 + world_.random.below(world_.config.nodes));
   WorldNode& node = world_.at(client.node);
+  const bool by_loop = client.asks_loops && loop_random_.chance(kByLoopPercent);
   ShardHost* host = node.member() == nullptr ? nullptr : node.host(client.now.shard);
-  if (host == nullptr || node.paused() || !may_put(*host, client.node)) return retry_later(nth);
+  const bool may = host != nullptr && may_put(*host, client.node);
+  if (node.member() == nullptr || node.paused() || !(by_loop || may)) return retry_later(nth);
   client.now.token = next_token_++;
   client.now.node = client.node;
   client.now.life = node.life();
-  if (!is_ok(send(node, client.now))) return retry_later(nth);
+  if (by_loop) {
+    put_by_loop(node, client.now);
+  } else if (!is_ok(send(node, client.now))) {
+    return retry_later(nth);
+  }
   retries_++;
   await(nth);
 }
@@ -134,10 +140,7 @@ void WorldClients::give_up(Client& client) {
   client.node = 0;
 }
 
-bool WorldClients::submit(Client& client, WorldNode& node) {
-  const ShardId shard = ids_[world_.random.below(ids_.size())];
-  ShardHost* host = node.host(shard);
-  if (host == nullptr || !host->is_running()) return false;
+WorldClients::Operation WorldClients::operation_at(WorldNode& node, ShardId shard) {
   Operation operation;
   operation.token = next_token_++;
   operation.shard = shard;
@@ -146,8 +149,18 @@ bool WorldClients::submit(Client& client, WorldNode& node) {
   operation.life = node.life();
   operation.floor = world_.ledger.floor(shard);
   operation.seen.invoked = world_.events.now();
+  return operation;
+}
+
+bool WorldClients::submit(Client& client, WorldNode& node) {
+  const ShardId shard = ids_[world_.random.below(ids_.size())];
+  if (client.asks_loops && loop_random_.chance(kByLoopPercent))
+    return submit_by_loop(client, node, shard);
+  ShardHost* host = node.host(shard);
+  if (host == nullptr || !host->is_running()) return false;
+  Operation operation = operation_at(node, shard);
   const bool reads = !may_put(*host, node.node()) || world_.random.chance(40);
-  const bool lacks_pool = shards_[operation.shard].lacks_pool;
+  const bool lacks_pool = shards_[shard].lacks_pool;
   const bool ok = reads        ? read(node, operation)
                   : lacks_pool ? make_pool(node, operation)
                                : put(client, node, operation);
@@ -170,6 +183,11 @@ bool WorldClients::make_pool(WorldNode& node, Operation& operation) {
 }
 
 bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
+  begin_put(client, operation);
+  return is_ok(send(node, operation));
+}
+
+void WorldClients::begin_put(Client& client, Operation& operation) {
   const bool persistent = is_persistent(operation.shard);
   operation.persisted = persistent && world_.random.chance(70);
   operation.seen.kind = Kind::kWrite;
@@ -185,7 +203,6 @@ bool WorldClients::put(Client& client, WorldNode& node, Operation& operation) {
     const uint64_t request = ++client.requests;
     operation.stamp = {client.session, request, request};
   }
-  return is_ok(send(node, operation));
 }
 
 Status WorldClients::put_apart(ShardId shard, WorldNode& node, Token token) {
@@ -229,41 +246,8 @@ const std::vector<std::byte>& WorldClients::lend(WorldNode& node, Token token,
 bool WorldClients::read(WorldNode& node, Operation& operation) {
   operation.seen.kind = Kind::kRead;
   operation.persisted = is_persistent(operation.shard);
-  if (reads_random_.chance(kByLoopPercent)) return read_by_loop(node, operation);
   operation.generation = node.member()->find_shard(operation.shard)->store_generation();
   return is_ok(node.member()->wait_current(operation.shard, operation.persisted, operation.token));
-}
-
-bool WorldClients::read_by_loop(WorldNode& node, Operation& operation) {
-  if (reads_random_.chance(50))
-    operation.level = reads_random_.chance(60) ? ReadLevel::kStable : ReadLevel::kLocal;
-  const auto level = static_cast<uint64_t>(operation.level);
-  node.ask_loop({LoopEvent::Kind::kRead, node.node(), operation.token,
-                 (uint64_t{operation.shard} << 4 | operation.key) << 2 | level});
-  return true;
-}
-
-void WorldClients::on_read(WorldNode& node, Token token, const LoopAnswer& answer) {
-  const auto found = waiting_.find(token);
-  if (found == waiting_.end()) return;  // it was given up
-  const size_t nth = found->second;
-  waiting_.erase(found);
-  Operation operation = std::exchange(clients_[nth].now, {});
-  if (answer.kind == LoopAnswer::Kind::kRefused) return after_answer(nth, false);
-  operation.seen.returned = world_.events.now();
-  if (answer.kind == LoopAnswer::Kind::kFound) {
-    uint64_t& value = operation.seen.value;
-    if (!read_value(answer.value, operation.key, value))
-      return tell_wrong_bytes(operation, answer.version);
-    if (operation.level != ReadLevel::kLocal)
-      world_.ledger.shown(operation.shard, answer.version, value, node.node());
-    if (operation.level == ReadLevel::kLinearizable)
-      clients_[nth].known[place_of(operation.shard, operation.key)] = {value, answer.version,
-                                                                       answer.epoch};
-  }
-  reads_++;
-  if (operation.level == ReadLevel::kLinearizable) record(operation);
-  after_answer(nth, true);
 }
 
 void WorldClients::tell_wrong_bytes(const Operation& operation, Version version) {
@@ -285,8 +269,12 @@ void WorldClients::on_completion(WorldNode& node, const Row& row) {
               std::to_string(node.node()) + ": status " + std::to_string(row[2]));
   const auto found = waiting_.find(token);
   if (found == waiting_.end()) return;  // it was given up
-  const size_t nth = found->second;
-  waiting_.erase(found);
+  take_put(found->second, completion);
+}
+
+void WorldClients::take_put(size_t nth, const Completion& completion) {
+  const auto [token, status] = std::pair(completion.token, completion.status);
+  waiting_.erase(token);
   Client& client = clients_[nth];
   Operation operation = client.now;
   const bool answers =
@@ -311,7 +299,7 @@ void WorldClients::on_completion(WorldNode& node, const Row& row) {
     const Nanos delay = world_.random.between(0, 300 * kMilli);
     waiting_[token] = nth;
     client.now = operation;
-    node.later(delay, [=, this] {
+    world_.at(operation.node).later(delay, [=, this] {
       if (clients_[nth].now.token != token) return;
       waiting_.erase(token);
       clients_[nth].now = {};
@@ -322,8 +310,9 @@ void WorldClients::on_completion(WorldNode& node, const Row& row) {
   if (status == Status::kOk) {
     // The completion came behind the delivery: it is in the ledger.
     acks_.push_back({operation.shard, completion, operation.seen.value, operation.persisted});
-    client.known[place_of(operation.shard, operation.key)] = {operation.seen.value,
-                                                              completion.version, completion.epoch};
+    if (operation.floor.era == shards_[operation.shard].era)
+      client.known[place_of(operation.shard, operation.key)] = {
+          operation.seen.value, completion.version, completion.epoch};
     record(operation);
     return after_answer(nth, true);
   }
@@ -380,99 +369,6 @@ void WorldClients::after_answer(size_t nth, bool ok) {
   }
   clients_[nth].node = 0;
   act_after(nth, world_.random.between(kMilli, 100 * kMilli));
-}
-
-void WorldClients::record(const Operation& operation) {
-  if (operation.makes_pool) return;
-  Shard& shard = shards_[operation.shard];
-  RegisterOperation seen = operation.seen;
-  const bool writes = seen.kind == Kind::kWrite || seen.kind == Kind::kSwap;
-  if (writes && is_persistent(operation.shard) && !operation.persisted)
-    seen.returned = kNeverReturned;
-  if (operation.floor.era != shard.era) {
-    // It began before a total restart, and may be in what that left or not.
-    if (!writes) return;
-    seen.returned = kNeverReturned;
-    // Without an epoch it takes another value at the same version for the one that it expects.
-    if (operation.expected_epoch == 0) seen.kind = Kind::kWrite;
-  }
-  if (seen.returned != kNeverReturned) last_answers_[operation.shard] = seen.returned;
-  shard.history[operation.key].push_back(seen);
-}
-
-void WorldClients::on_delivered(ShardId id, Version version, const RecordView& record) {
-  Shard& shard = shards_[id];
-  uint32_t key = 0;
-  const std::string_view name = record.key();
-  std::from_chars(name.data() + 4, name.data() + name.size(), key);
-  uint64_t value = 0;
-  if (record.header().kind == RecordKind::kPut && !read_value(record.value(), key, value))
-    world_.ledger.violation("shard " + std::to_string(id) + ", version " + std::to_string(version) +
-                            ": " + std::string(name) + " has bytes that nobody put");
-  shard.delivered.resize(version - 1);
-  shard.delivered.push_back({key, value});
-}
-
-// The histories of the era are judged, and those of the next begin with what is left. Writes that
-// are under way go on in it, if they were not delivered.
-void WorldClients::on_cut_back(ShardId id, Version version) {
-  Shard& shard = shards_[id];
-  for (Client& client : clients_) {
-    Operation now = client.now;
-    if (now.token == 0 || now.shard != id) continue;
-    now.seen.returned = kNeverReturned;
-    record(now);
-  }
-  check_shard(id, shard);
-  shard.delivered.resize(version);
-  shard.initial.clear();
-  shard.history.clear();
-  for (const Delivered& item : shard.delivered) shard.initial[item.key] = item.value;
-  shard.era++;
-  for (Client& client : clients_)
-    std::erase_if(client.known, [&](const auto& item) { return item.first >> 32 == id; });
-}
-
-void WorldClients::check() {
-  for (auto& [id, shard] : shards_) check_shard(id, shard);
-}
-
-void WorldClients::check_shard(ShardId id, Shard& shard) {
-  for (const auto& [key, history] : shard.history) {
-    const Linearizability verdict = check_register(history, shard.initial[key]);
-    if (verdict == Linearizability::kYes) {
-      checked_ += history.size();
-      continue;
-    }
-    if (verdict == Linearizability::kNo) tell(up_to_contradiction(history, shard.initial[key]));
-    world_.ledger.violation(
-        "the history of " + name_of(key) + " of shard " + std::to_string(id) +
-        (verdict == Linearizability::kNo ? " is not linearizable" : " takes too long to check"));
-  }
-}
-
-// The last of it: what cannot be, and what came shortly before.
-void WorldClients::tell(const std::vector<RegisterOperation>& history) {
-  constexpr size_t kTold = 40;
-  constexpr const char* kNames[] = {"read", "write", "swap", "swap-fail"};
-  const size_t first = history.size() - std::min(history.size(), kTold);
-  for (size_t nth = first; nth < history.size(); nth++) {
-    const RegisterOperation& one = history[nth];
-    const auto ms = [](Nanos time) { return std::to_string(static_cast<double>(time) / kMilli); };
-    world_.note(std::string(kNames[static_cast<size_t>(one.kind)]) + " " +
-                std::to_string(one.value) + " expecting " + std::to_string(one.expected) +
-                " from " + ms(one.invoked) + " to " +
-                (one.returned == kNeverReturned ? "?" : ms(one.returned)));
-  }
-}
-
-void WorldClients::on_pass() {
-  for (const auto& ack : acks_)
-    world_.ledger.acknowledged(ack.shard, ack.completion, ack.value, ack.persisted);
-  for (const auto& read : shown_)
-    world_.ledger.read(read.shard, read.floor, read.version, read.node);
-  acks_.clear();
-  shown_.clear();
 }
 
 std::string WorldClients::describe() const {

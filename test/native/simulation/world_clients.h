@@ -7,8 +7,9 @@
 // Half of them have a session: what was not answered they send again, at another member and under
 // the same stamp, until it is.
 //
-// Some of the reads go by way of the event loop of the member, through the product's own
-// `LocalShard`, and of these some ask for what is `stable` only, or for what there is.
+// Half of them ask, now and then, the event loop of any member, whether it holds the shard or not,
+// which goes through the product's own access to all shards, and sends again what may have been
+// lost. Of these reads some ask for what is `stable` only, or for what there is.
 //
 // A put to a persistent shard that only asked for `delivered` promises nothing across a total
 // restart, and nobody else sees it before it is persisted: it counts as one that did not return.
@@ -27,6 +28,8 @@
 #include "test/native/support/linearizability.h"
 
 namespace freshet::test {
+
+struct LoopEvent;
 
 // As readLevels in world-addon.ts.
 enum class ReadLevel : uint8_t { kLinearizable, kStable, kLocal };
@@ -65,6 +68,20 @@ class WorldClients {
   // The value that was put under the token is not read any more.
   void on_released(Token token) { lent_.erase(token); }
   void on_read(WorldNode& node, Token token, const LoopAnswer& answer);
+  // A put that the event loop of a member is to make; the bytes are valid until the next one.
+  struct LoopPut {
+    ShardId shard = 0;
+    uint32_t key = 0;
+    uint64_t value = 0;
+    bool persisted = false;
+    Version expected = 0;
+    Epoch expected_epoch = 0;
+    SessionStamp stamp;
+    PoolId pool = 0;
+    Bytes bytes;
+  };
+  LoopPut put_of(Token token);
+  void on_put(WorldNode& node, const Completion& completion);
   // What was answered in a pass is judged by what it delivered.
   void on_pass();
   void on_delivered(ShardId shard, Version version, const RecordView& record);
@@ -80,6 +97,7 @@ class WorldClients {
 
  private:
   static constexpr Token kFirstToken = Token{1} << 51;
+  static constexpr PoolId kPool = 1;
 
   using Kind = RegisterOperation::Kind;
   struct Operation {
@@ -108,6 +126,7 @@ class WorldClients {
   struct Client {
     Operation now;         // token 0: none
     uint64_t session = 0;  // 0: none
+    bool asks_loops = false;
     uint64_t requests = 0;
     NodeId node = 0;
     uint64_t turn = 0;                          // only the newest of those that were planned comes
@@ -147,15 +166,24 @@ class WorldClients {
   void act_after(size_t client, Nanos delay);
   void flood_later();
   bool submit(Client& client, WorldNode& node);
+  Operation operation_at(WorldNode& node, ShardId shard);
   bool make_pool(WorldNode& node, Operation& operation);
   bool put(Client& client, WorldNode& node, Operation& operation);
+  void begin_put(Client& client, Operation& operation);
   Status send(WorldNode& node, const Operation& operation);
   // Its answer is waited for, but not for ever.
   void await(size_t client);
   void retry_later(size_t client);
   void retry(size_t client);
   bool read(WorldNode& node, Operation& operation);
-  bool read_by_loop(WorldNode& node, Operation& operation);
+  bool submit_by_loop(Client& client, WorldNode& node, ShardId shard);
+  void read_by_loop(WorldNode& node, Operation& operation);
+  void put_by_loop(WorldNode& node, const Operation& operation);
+  void ask_loop(WorldNode& node, const Operation& operation, const LoopEvent& event);
+  bool are_loops_done() const;
+  void record_late_puts(ShardId shard);
+  void take_put(size_t client, const Completion& completion);
+  void check_previous(const Acknowledged& ack);
   const std::vector<std::byte>& lend(WorldNode& node, Token token, std::vector<std::byte> value);
   void tell_wrong_bytes(const Operation& operation, Version version);
   void give_up(Client& client);
@@ -168,7 +196,7 @@ class WorldClients {
   static uint64_t place_of(ShardId shard, uint32_t key) { return uint64_t{shard} << 32 | key; }
 
   World& world_;
-  SeededRandom reads_random_;     // of its own, so that other draws stay what they are
+  SeededRandom loop_random_;      // of its own, so that other draws stay what they are
   const int64_t floods_percent_;  // of what is asked for; a script wants them at it all the time
   const Nanos thinks_;            // at most
   Nanos flood_until_ = 0;
@@ -181,6 +209,9 @@ class WorldClients {
   std::vector<ShardId> ids_;  // of them
   std::map<ShardId, Nanos> last_answers_;
   std::unordered_map<Token, size_t> waiting_;  // the client of an operation under way
+  std::map<Token, Operation> at_loops_;        // which have not answered, perhaps to nobody
+  std::vector<Operation> late_puts_;           // went by way of a loop a short time ago
+  std::vector<std::byte> loop_value_;
   Token next_token_ = kFirstToken + 1;
   uint64_t answered_ = 0;
   uint64_t reads_ = 0;

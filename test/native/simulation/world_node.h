@@ -33,6 +33,7 @@ struct LoopEvent {
     kMove = 6,    // somebody wants shard `id` moved; `value`: from node << 8 | to node
     kLayout = 7,  // somebody wants another layout: the `id`th of the seed
     kRead = 8,    // a client reads; `value`: shard << 6 | key << 2 | ReadLevel
+    kPut = 9,     // a client puts what WorldClients::put_of() tells of `id`
   } kind = Kind::kDone;
   NodeId node = 0;
   uint64_t id = 0;
