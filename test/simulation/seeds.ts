@@ -7,6 +7,9 @@ const namedCellsMax = 30;
 /** After so many rounds of all cells of the table none may be empty; test/README.md has counts. */
 const roundsOfFullTable = 3;
 
+/** After one round a cell or two may be; less than a row or a column is. */
+const emptyInRoundMax = 5;
+
 export interface SeedsOptions extends Omit<SeedOptions, 'seed'> {
   readonly first: number;
   readonly count: number;
@@ -99,16 +102,17 @@ export async function runSeeds(options: SeedsOptions): Promise<number> {
   }
   process.stdout.write(`${totals.tableText()}\n${summary(totals, seconds())}\n`);
   if (!hasGaps(options, totals)) return 0;
-  process.stdout.write('After so many seeds every fault has to have met every step\n');
+  process.stdout.write('After so many seeds more faults have to have met a member in each step\n');
   return 1;
 }
 
-/** A long run of what seeds draw themselves has to go through the whole table. */
+/** A run of what seeds draw themselves has to go through the table: one round of it through most. */
 export function hasGaps(options: SeedsOptions, { seeds, table, emptyCells }: Totals): boolean {
   const { members, shards, faults, moves, canary } = options;
   const drawn = [members, shards, faults, moves].every((given) => given === null);
-  const due = seeds >= roundsOfFullTable * table.length;
-  return drawn && canary === 'none' && due && emptyCells.length > 0;
+  const rounds = seeds / table.length;
+  if (!drawn || canary !== 'none' || rounds < 1) return false;
+  return emptyCells.length > (rounds < roundsOfFullTable ? emptyInRoundMax : 0);
 }
 
 function summary(totals: Totals, seconds: number): string {

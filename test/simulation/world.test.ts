@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { hasGaps, Totals } from './seeds.ts';
+import { worldSteps } from './world-addon.ts';
 import { seedDefaults, type SeedOptions, type SeedResult, Simulation } from './world.ts';
 
 const simulation = new Simulation();
@@ -90,8 +91,13 @@ test('a long run in which a fault met no member in a step fails', () => {
   expect(hasGaps(options, totals)).toBe(false);
   totals.table[7] = 0;
   expect(hasGaps(options, totals)).toBe(true);
-  // Nor does one whose faults were not its own to draw, or a short one.
+  // Not one whose faults were not its own to draw.
   expect(hasGaps({ ...options, faults: 0 }, totals)).toBe(false);
+  // A shorter one may leave out a cell or two, but no step and no fault.
   totals.seeds--;
+  expect(hasGaps(options, totals)).toBe(false);
+  totals.table.fill(0, 0, worldSteps.length);
+  expect(hasGaps(options, totals)).toBe(true);
+  totals.seeds = totals.table.length - 1;
   expect(hasGaps(options, totals)).toBe(false);
 });
