@@ -21,6 +21,7 @@ Nanos ViewProcess::owner_delay() {
 void ViewProcess::take_events() {
   for (const MembershipEvent event : membership_->take_events()) {
     events_.push_back(event);
+    if (event == MembershipEvent::kPrepare) asked_ = membership_->vote();
     if (event == MembershipEvent::kPrepare && !is_blank()) {
       const std::vector<ViewMember>& members = membership_->view().members;
       const Rank leader = leader_of(membership_->ballot());
@@ -41,7 +42,7 @@ void ViewProcess::own() {
   owning_ = false;
   for (const MembershipEvent event : std::exchange(events_, {})) {
     if (event == MembershipEvent::kOutdated) return world_.on_outdated(id_.node);
-    if (event == MembershipEvent::kPrepare) prepare();
+    if (event == MembershipEvent::kPrepare && is_current(asked_)) prepare();
     if (event == MembershipEvent::kBehind) fill_behind();
     if (event == MembershipEvent::kInstalled) installed_one();
   }

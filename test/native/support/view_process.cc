@@ -21,7 +21,7 @@ ViewProcess::ViewProcess(ViewWorld& world, MemberId id)
       id_(id),
       offset_(world.random.between(1'000'000'000, 1'000'000'000'000)),
       drift_ppm_(world.random.between(-499, 499)),
-      membership_(std::make_unique<Membership>(id, MembershipLimits{})),
+      membership_(std::make_unique<Membership>(id, world.limits)),
       row_(ViewRow::kSlot) {
   membership_->set_disk(disk());
 }

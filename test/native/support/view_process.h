@@ -41,6 +41,7 @@ struct ViewWorld {
   SeededRandom random;
   ViewNetwork network;
   ViewLedger ledger;
+  MembershipLimits limits;    // of all members
   uint32_t slow_percent = 0;  // of owners, disks and records that take long
   size_t moves_left = 0;      // changes of shards that leaders make of their own
   size_t additions_left = 0;  // shards that they add
@@ -84,6 +85,8 @@ class ViewProcess final : public ViewEndpoint {
   bool is_leaving() const { return leaving_; }
   ViewStep step_now() const;
   uint32_t installed() const { return membership_->view().number; }
+  // May it answer now for what it holds?
+  bool holds_lease() const { return clock() < membership_->lease_until(); }
   // The leaders for whom it was asked to prepare a view that follows its own.
   SeatSet asked_by() const { return asked_by_; }
   // A replica that runs and has all of the shard's history; null: none.
@@ -184,6 +187,7 @@ class ViewProcess final : public ViewEndpoint {
   std::vector<std::function<void()>> deferred_;
   std::vector<uint64_t> row_;  // mine, as I pushed it
   Outputs out_;
+  uint64_t asked_ = 0;      // the vote of the last kPrepare
   uint64_t preparing_ = 0;  // the vote
   View prepared_view_;      // whose epochs are being made
   std::vector<std::pair<ShardId, Epoch>> to_make_;
