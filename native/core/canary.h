@@ -23,6 +23,7 @@ enum class CoreCanary : uint8_t {
   kNoHold,        // new epochs are written to members that are not prepared
   kLateUnwedged,  // what is attached after its end was proposed is not wedged
   kDropAlive,     // a proposal is dropped that may have been committed
+  kUngated,       // prepared while those who are left out may hold a lease
   kWedgeAll,      // shards whose members do not change are wedged too
   // Of a shard's replica and its store.
   kNoTrim,          // at an epoch's end all is delivered that was received, whoever else has it

@@ -311,6 +311,9 @@ void Membership::ask_to_prepare() {
   const bool fenced =
       !is_blank() && !pending_->committed && attempt_of(pending_->ballot) != attempt();
   if (fenced) return;
+  // Epochs that ended for a proposal that was dropped wait for its gate, not for this one's.
+  const bool gated = !is_blank() && !pending_->committed && !breaks(CoreCanary::kUngated);
+  if (gated && !is_gate_open(now_)) return;
   if (!is_blank()) {
     for (size_t shard = 0; shard < view_.shards.size(); shard++) {
       if (!ends(shard) || !has_seat(view_.shards[shard].seats(), seat_)) continue;
