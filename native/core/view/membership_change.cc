@@ -247,6 +247,7 @@ Status Membership::propose(View next) {
 void Membership::put_forward(const View& view, std::vector<std::byte> bytes, Ballot ballot) {
   const uint64_t identity = ViewTable::identity_of(bytes);
   const bool same = pending_ && pending_->identity == identity;
+  const SeatSet promised = pending_ ? pending_->view.seats() : view_.seats();
   Pending next;
   next.view = view;
   next.identity = identity;
@@ -262,6 +263,9 @@ void Membership::put_forward(const View& view, std::vector<std::byte> bytes, Bal
   pending_ = std::move(next);
   if (is_blank()) seat_ = view.seat_of(me_);
   sit(view);
+  // Whom the last proposal would have removed I echoed without a promise; the echo counts now.
+  for (SeatSet left = view.seats() & ~promised; left != 0; left &= left - 1)
+    leases_.promise(static_cast<Seat>(std::countr_zero(left)), now_);
   if (is_blank() && attempt_of(ballot) > attempt())
     table_.set(ViewRow::kSuspicion, make_suspicion(attempt_of(ballot), 0));
   if (!same) table_.set(ViewRow::kReleased, table_.mine(ViewRow::kReleased) & suspects());
