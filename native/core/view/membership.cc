@@ -286,8 +286,11 @@ void Membership::consider_attempt(Nanos now) {
     highest = std::max(highest, attempt_of_seat(member.seat));
     higher |= seat_bit(member.seat);
   }
+  // A view of one that was asked to prepare lacks nothing but its own record: a later try would
+  // have its joiner prepare again, which may be lost.
+  const bool decided = view_.members.size() == 1 && pending_ && pending_->promised;
   // Who leaves has no try of its own.
-  const bool stuck = is_stuck() && !leaving_;
+  const bool stuck = is_stuck() && !leaving_ && !decided;
   if (higher != 0 && ((higher & ~suspects()) != 0 || stuck || leaving_ ||
                       is_strict_majority(higher, view_.seats())))
     return enter_attempt(highest, now);
