@@ -64,6 +64,9 @@ std::string_view directed_for(Rule rule) {
       return "early-drop";
     case Rule::kPrepareInItsAttempt:
       return "late-preparation";
+    case Rule::kPromiseWithAcknowledgement:
+    case Rule::kPrepareWaitsForGate:
+      return "dropped-twice";
     case Rule::kCommitWaitsForSuspectedLeaver:
       return "leaver-suspected";
     case Rule::kLeaverStopsAtPrepare:
@@ -83,7 +86,6 @@ std::string_view directed_for(Rule rule) {
     case Rule::kWaiverOfItsAttempt:
     case Rule::kReleasedAnewInAttempt:
       return "waived-before";
-    case Rule::kGateWithoutSurvivors:
     case Rule::kAnswerNeedsLease:
       return "begun-anew";
     case Rule::kPrepareNeedsSynced:

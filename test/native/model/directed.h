@@ -31,7 +31,7 @@ Stage suspect_reader();
 std::vector<Stage> waived_by_reader();
 // All stop; `who` start and come back to one another, or not at all.
 Stage come_back(Mask who, int steps, bool (*until)(const State&) = nullptr);
-// Of five, node 0 alone prepares that 4 leaves.
+// Of four, node 0 alone prepares that 4 joins.
 Stage alone_with_a_record();
 
 }  // namespace freshet::model

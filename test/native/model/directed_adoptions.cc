@@ -53,7 +53,7 @@ Scenario adopted_beside_another() {
 
 // Node 0 alone has prepared a view, the others all install another one of that number; then most.
 Scenario lost_record() {
-  Scenario scenario{"lost-record", {.members = 0b11111, .shard = 0b01100, .persistent = true}, {}};
+  Scenario scenario{"lost-record", {.members = 0b01111, .shard = 0b01100, .persistent = true}, {}};
   scenario.stages.push_back(alone_with_a_record());
   scenario.stages.push_back({.steps = 600,
                              .side = bit(0),

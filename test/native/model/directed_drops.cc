@@ -34,6 +34,8 @@ void prepare_late(Scenario& scenario) {
              .side = 0b10010,
              .never = {Kind::kAcknowledge, Kind::kNewAttempt, Kind::kJoinAttempt},
              .until = has_0_installed}));
+  // Whoever suspects others prepares when the gate opens.
+  std::erase(scenario.stages.back().never, Kind::kTick);
   scenario.stages.push_back(quiet({.steps = 400, .side = bit(0), .never = {Kind::kNewAttempt}}));
 }
 
@@ -78,8 +80,77 @@ Scenario early_drop() {
   return scenario;
 }
 
+constexpr int kReader = 2;
+constexpr Mask kPair = 0b11000;
+constexpr Mask kWithoutReader = 0b11011;
+constexpr Mask kWithReader = 0b00111;
+
+bool have_acknowledged(const State& state, Mask nodes, Mask members) {
+  for (int node = 0; node < kNodes; node++) {
+    const Byte acked = row(state, node).acked;
+    if (has(nodes, node) && (acked == 1 || state.views[acked].members != members)) return false;
+  }
+  return true;
+}
+
+bool have_all_removed_the_reader(const State& state) {
+  return have_acknowledged(state, kWithoutReader, kWithoutReader);
+}
+
+bool has_the_pair_ended(const State& state) {
+  return state.members[3].trim_delivered == 1 && state.members[4].trim_delivered == 1;
+}
+
+bool have_all_kept_the_reader(const State& state) {
+  return have_acknowledged(state, kWithReader, kWithReader);
+}
+
+bool has_the_reader_ended(const State& state) { return state.members[kReader].trim_delivered == 1; }
+
+bool has_the_reader_a_new_lease(const State& state) {
+  const Member& reader = state.members[kReader];
+  return reader.table[0].echo[kReader] == reader.clock &&
+         reader.table[1].echo[kReader] == reader.clock;
+}
+
+Stage unprepared(Stage stage, bool (*until)(const State&)) {
+  stage.steps = 600;
+  stage.never.push_back(Kind::kPrepare);
+  stage.until = until;
+  return stage;
+}
+
+// Nodes 3 and 4 end the epoch for a view without the reader, which 0 and 1 cannot finish when those
+// are lost. They drop it for one that keeps the reader, where it ends its epoch, too; and that for
+// a third, without it. Of what 3 and 4 have to end nothing is left then.
+Scenario dropped_twice() {
+  Scenario scenario{"dropped-twice", {.members = 0b11111, .shard = 0b11100}, {warm_up()}};
+  std::vector<Stage>& stages = scenario.stages;
+  const Stage first{.side = bit(kReader), .lazy = bit(kReader), .never = {Kind::kNewAttempt}};
+  stages.push_back(unprepared(first, have_all_removed_the_reader));
+  stages.push_back(unprepared(first, has_the_pair_ended));
+  stages[1].never.push_back(Kind::kTick);
+  stages[2].often = {Kind::kTick};
+  const Stage second{.side = kPair, .lazy = kPair};
+  stages.push_back(unprepared(second, have_all_kept_the_reader));
+  stages.push_back(unprepared(second, has_the_reader_ended));
+  stages.push_back(unprepared(second, has_the_reader_a_new_lease));
+  stages[3].often = {Kind::kNewAttempt};
+  stages[4].often = {Kind::kTick};
+  stages[5].often = {Kind::kHeartbeat};
+  for (const size_t nth : {3u, 5u}) stages[nth].never.push_back(Kind::kTick);
+  stages.push_back({.steps = 900,
+                    .side = bit(kReader),
+                    .lazy = bit(kReader),
+                    .never = {Kind::kTick},
+                    .often = {Kind::kNewAttempt, Kind::kSend, Kind::kStartRead}});
+  return scenario;
+}
+
 }  // namespace
 
-std::vector<Scenario> drop_scenarios() { return {late_preparation(), early_drop()}; }
+std::vector<Scenario> drop_scenarios() {
+  return {late_preparation(), early_drop(), dropped_twice()};
+}
 
 }  // namespace freshet::model

@@ -47,6 +47,8 @@ Scenario late_proposal() {
                                    .side = 0b10010,
                                    .never = {Kind::kNewAttempt, Kind::kShareSuspicion},
                                    .until = has_0_installed}));
+  // Whoever suspects others prepares when the gate opens.
+  std::erase(scenario.stages.back().never, Kind::kTick);
   scenario.stages.push_back(quiet({.steps = 400, .side = bit(0), .never = {Kind::kNewAttempt}}));
   return scenario;
 }

@@ -91,12 +91,13 @@ class Model {
   bool is_installed_somewhere(int node, Byte proposal) const;
   bool is_blank(int node) const;
   Byte compose(int node, Change change, int which, bool drops);
+  Byte find_alike(const View& next) const;
   void put_forward(int node, Byte proposal, Byte ballot);
+  void promise_to(int node, Byte proposal);
   bool acknowledge(int node);
   bool acknowledge_installed(int node);
   bool ends_epoch(Byte proposal) const { return view(proposal).epoch == proposal; }
   bool prepare(int node);
-  bool is_last_of_shard_gone(int node, Byte proposal) const;
   bool fill_from_donor(int node, Byte proposal);
   bool begins_anew(Byte proposal) const;
   Mask prepared(int node) const;

@@ -153,25 +153,42 @@ Byte Model::compose(int node, Change change, int which, bool drops) {
   if (change == Change::kJoinShard) state_.layout = either(state_.layout, bit(which));
   // Two proposals for one view never give an epoch the same number.
   const int further = drops ? own(node).attempt : 1;
-  const Byte index = state_.view_count++;
-  view(index) = {.number = byte(now.number + 1),
-                 .parent = own(node).installed,
-                 .members = members,
-                 .shard = shard,
-                 .epoch = ends ? index : now.epoch,
-                 .epoch_number = byte(now.epoch_number + (ends ? further : 0)),
-                 .is_restart = 0,
-                 .base = 0,
-                 .adopted_ballot = 0,
-                 .donor = 0,
-                 .filled_by = 0,
-                 .adopted_by = 0,
-                 .acked_by = 0,
-                 .prepared_by = 0,
-                 .committed = 0,
-                 .begun = 0,
-                 .base_length = 0};
+  const Byte index = state_.view_count;
+  const View next{.number = byte(now.number + 1),
+                  .parent = own(node).installed,
+                  .members = members,
+                  .shard = shard,
+                  .epoch = ends ? index : now.epoch,
+                  .epoch_number = byte(now.epoch_number + (ends ? further : 0)),
+                  .is_restart = 0,
+                  .base = 0,
+                  .adopted_ballot = 0,
+                  .donor = 0,
+                  .filled_by = 0,
+                  .adopted_by = 0,
+                  .acked_by = 0,
+                  .prepared_by = 0,
+                  .committed = 0,
+                  .begun = 0,
+                  .base_length = 0};
+  if (const Byte same = find_alike(next); same != 0) return same;
+  view(index) = next;
+  state_.view_count++;
   return index;
+}
+
+// Proposals are told by what is in them: one that is composed again is the same one.
+Byte Model::find_alike(const View& next) const {
+  for (Byte index = 1; index < state_.view_count; index++) {
+    const View& other = view(index);
+    const bool ends = next.epoch == state_.view_count;
+    const bool same_epoch = ends ? other.epoch == index && other.epoch_number == next.epoch_number
+                                 : other.epoch == next.epoch;
+    if (other.number == next.number && other.parent == next.parent && same_epoch &&
+        other.members == next.members && other.shard == next.shard && other.is_restart == 0)
+      return index;
+  }
+  return 0;
 }
 
 // Takes it over into my row; copied, wedged and acknowledged in one if I am to be in it.
@@ -182,6 +199,7 @@ void Model::put_forward(int node, Byte proposal, Byte ballot) {
   if (has(view(proposal).members, node)) {
     row.attempt = std::max(row.attempt, byte(ballot / 8));
     if (row.acked != proposal) {
+      if (on(Rule::kPromiseWithAcknowledgement)) promise_to(node, proposal);
       row.released = both(row.released, row.suspected);
       member(node).gate_from = kNever;
     }
@@ -191,6 +209,13 @@ void Model::put_forward(int node, Byte proposal, Byte ballot) {
   }
   publish(node);
   note_gate(node);
+}
+
+// Whom the last proposal would have removed I echoed without a promise; the echo counts now.
+void Model::promise_to(int node, Byte proposal) {
+  const Mask fresh = minus(view(proposal).members, view(own(node).acked).members);
+  for (int other = 0; other < kNodes; other++)
+    if (has(fresh, other)) member(node).echoed_at[static_cast<size_t>(other)] = member(node).clock;
 }
 
 // What is installed anywhere is decided and is taken by a straggler whatever the attempt.
@@ -235,7 +260,8 @@ bool Model::prepare(int node) {
                           on(Rule::kTakenProposalIsRestamped);
   const bool is_earlier = row.installed != 0 && row.ballot / 8 != row.attempt;
   if (is_fencing && is_earlier && !is_installed_somewhere(node, proposal)) return false;
-  if (is_last_of_shard_gone(node, proposal) && !is_gate_open(node)) return false;
+  const bool waits = on(Rule::kPrepareWaitsForGate) && !is_installed_somewhere(node, proposal);
+  if (waits && !is_gate_open(node)) return false;
   if (ends_epoch(proposal) && row.prepared != proposal) {
     const bool was_in = row.epoch != 0;
     const bool is_short = was_in ? m.trim_delivered != row.epoch : has(view(proposal).shard, node);
@@ -257,14 +283,6 @@ bool Model::prepare(int node) {
   view(proposal).prepared_by = either(view(proposal).prepared_by, bit(node));
   publish(node);
   return true;
-}
-
-// No survivor waits with a trim, so that those who prepare have to: what comes of the shard begins
-// without those who had it.
-bool Model::is_last_of_shard_gone(int node, Byte proposal) const {
-  const Mask had = view_of(node).shard;
-  const bool is_gone = had != 0 && both(had, view(proposal).members) == 0;
-  return is_gone && on(Rule::kGateWithoutSurvivors);
 }
 
 // A joiner, or a survivor that was suspected and finds the view installed without it, takes the log
