@@ -29,11 +29,12 @@ export function encodeMeta(meta: Meta | undefined): Uint8Array | null {
 
 /** Never throws: what is no map of strings is left out. */
 export function decodeMeta(bytes: Uint8Array): Meta {
-  if (bytes.byteLength === 0) {
+  if (!beginsMap(bytes)) {
     return noMeta;
   }
   try {
-    const value = decode(bytes);
+    // The decoder makes room for an array before it has read one: none is longer than the bytes.
+    const value = decode(bytes, { maxArrayLength: bytes.byteLength });
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       const entries = Object.entries(value).filter(
         (entry): entry is [string, string] => typeof entry[1] === 'string',
@@ -44,6 +45,11 @@ export function decodeMeta(bytes: Uint8Array): Meta {
     // Another writer's bytes: the value is good without them.
   }
   return noMeta;
+}
+
+function beginsMap(bytes: Uint8Array): boolean {
+  const head = bytes[0] ?? 0;
+  return (head >= 0x80 && head < 0x90) || head === 0xde || head === 0xdf;
 }
 
 function tooLarge(has: string): FreshetError {

@@ -32,3 +32,13 @@ test("another writer's bytes never throw", () => {
   expect(decodeMeta(encode([1, 2]))).toEqual({});
   expect(decodeMeta(encode({ a: 'b', c: 3 }))).toEqual({ a: 'b' });
 });
+
+test('bytes that promise a long array take no memory for it', () => {
+  const long = [0xdd, 0x01, 0xff, 0xff, 0xff];
+  const arrays = [Uint8Array.from(long), Uint8Array.of(0x81, 0xa1, 0x61, ...long)];
+  for (const bytes of arrays) {
+    const before = process.memoryUsage.rss();
+    expect(decodeMeta(bytes)).toEqual({});
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 2 ** 20);
+  }
+});
