@@ -233,8 +233,8 @@ export class WorldMember {
 
   /** The addon, which is watched for what the process does. */
   #ownAddon(): WorldAddon {
-    return {
-      ...this.#addon,
+    // Over it, not copied from it: one shape for all processes.
+    const own: Pick<WorldAddon, 'openMember' | 'viewFilled'> = {
       openMember: (options, onWake) => {
         this.#onWake = onWake;
         this.#handle = this.#addon.openMember(options, onWake);
@@ -245,6 +245,7 @@ export class WorldMember {
         return this.#addon.viewFilled(handle, vote, ringSize);
       },
     };
+    return Object.assign(Object.create(this.#addon) as WorldAddon, own);
   }
 
   #rest(): void {
