@@ -10,23 +10,35 @@
 
 #include "native/core/check.h"
 #include "native/core/limits.h"
+#include "native/core/store/mapped_memory.h"
 #include "native/core/types.h"
 
 namespace freshet {
 
-// calloc hands out pages that the system zeroes at first touch, so that a large ring that is never
-// filled costs no memory; it aligns to 16 only, hence the slack.
+// Large blocks come from the system, which zeroes a page at its first touch, so that a large ring
+// that is never filled costs no memory. calloc would give some of them out of what was freed before
+// and write zeroes to all of it; it aligns to 16 only, hence the slack.
 class AlignedMemory {
  public:
   AlignedMemory() = default;
-  explicit AlignedMemory(size_t size)
-      : block_(std::calloc(1, size + kRecordAlignment)), size_(size) {
+  explicit AlignedMemory(size_t size) : size_(size) {
+    if (size >= kMappedMin) {
+      start_ = map_memory(size, PageUse::kPlain);
+      return;
+    }
+    block_ = std::calloc(1, size + kRecordAlignment);
     FRESHET_CHECK_VALUES(block_ != nullptr, size, 0);
     const auto address = reinterpret_cast<uintptr_t>(block_);
     start_ = reinterpret_cast<std::byte*>((address + kRecordAlignment - 1) &
                                           ~uintptr_t{kRecordAlignment - 1});
   }
-  ~AlignedMemory() { std::free(block_); }
+  ~AlignedMemory() {
+    if (block_ == nullptr && start_ != nullptr) {
+      unmap_memory(start_, size_);
+    } else {
+      std::free(block_);
+    }
+  }
   AlignedMemory(AlignedMemory&& other) noexcept
       : block_(std::exchange(other.block_, nullptr)),
         start_(std::exchange(other.start_, nullptr)),
@@ -43,7 +55,9 @@ class AlignedMemory {
   MutableBytes bytes() const { return {start_, size_}; }
 
  private:
-  void* block_ = nullptr;
+  static constexpr size_t kMappedMin = size_t{256} << 10;
+
+  void* block_ = nullptr;  // of calloc; null: mapped
   std::byte* start_ = nullptr;
   size_t size_ = 0;
 };
