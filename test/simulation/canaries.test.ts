@@ -1,7 +1,10 @@
 /** Every checker of the simulation notices that its rule is broken, in a build of its own. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { repositoryRoot } from '../support/repository.ts';
 import { type Act, seedDefaults, type SeedOptions, Simulation } from './world.ts';
-import type { Canary } from './world-canaries.ts';
+import { type Canary, coreRules } from './world-canaries.ts';
 
 const product = new Simulation();
 const breaking = new Simulation({ withCanaries: true });
@@ -141,6 +144,15 @@ describe('a broken rule is found', () => {
     const whole = await product.run({ ...short, ...given, seed });
     expect(whole.violations).toBe('');
   });
+});
+
+test('a rule of the core has one number', () => {
+  const header = readFileSync(join(repositoryRoot, 'native/core/canary.h'), 'utf8');
+  const listed = /enum class CoreCanary[^{]*\{(.*?)\n\};/s.exec(header)?.[1] ?? '';
+  const names = [...listed.matchAll(/^ *k(\w+),/gm)].map(([, name = '']) =>
+    name.replaceAll(/(?<!^)([A-Z])/g, '-$1').toLowerCase(),
+  );
+  expect(names).toEqual(coreRules);
 });
 
 test("what breaks no rule does as the product's build", async () => {

@@ -1,7 +1,7 @@
 /** Rules that are broken on purpose, one at a time; a checker has to notice. */
 
 /** Of the core, in a build of its own; by the numbers of CoreCanary (native/core/canary.h). */
-const coreRules = [
+export const coreRules = [
   'none',
   'minority',
   'no-gate',
@@ -12,6 +12,7 @@ const coreRules = [
   'no-hold',
   'late-unwedged',
   'drop-alive',
+  'ungated',
   'wedge-all',
   'no-trim',
   'skip',
