@@ -22,6 +22,7 @@ export type { HeldShard, LayoutChange, LayoutReport, ShardChange } from './layou
 export { limitRelations, limits } from './limits.ts';
 export type { Logger, LoggerOptions, LogLevel } from './log.ts';
 export { createLogger, logLevels, silentLogger } from './log.ts';
+export { decodeMessagePack } from './message-pack.ts';
 export type {
   Meta,
   ObjectRecord,

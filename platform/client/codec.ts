@@ -1,7 +1,7 @@
-import { decode as decodeMessagePack, encode as encodeMessagePack } from '@msgpack/msgpack';
+import { encode as encodeMessagePack } from '@msgpack/msgpack';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { FreshetError, SchemaCheck, type SchemaKind } from '../base/mod.ts';
+import { decodeMessagePack, FreshetError, SchemaCheck, type SchemaKind } from '../base/mod.ts';
 
 /** How values of one kind become bytes and back. */
 export interface Codec<T> {

@@ -1,6 +1,6 @@
-import { decode } from '@msgpack/msgpack';
 import {
   check,
+  decodeMessagePack,
   FreshetError,
   messageOf,
   type ScannedRecord,
@@ -36,7 +36,7 @@ export function decodeValue(record: ScannedRecord, kind: SchemaKind): unknown {
       case 'json':
         return JSON.parse(strictUtf8.decode(value)) as unknown;
       case 'msgpack':
-        return decode(value);
+        return decodeMessagePack(value);
       case 'raw':
         return value;
     }

@@ -1,5 +1,5 @@
-import { decode, encode } from '@msgpack/msgpack';
-import { FreshetError, limits, type Meta } from '../base/mod.ts';
+import { encode } from '@msgpack/msgpack';
+import { decodeMessagePack, FreshetError, limits, type Meta } from '../base/mod.ts';
 
 const noMeta: Meta = Object.freeze({});
 
@@ -33,8 +33,7 @@ export function decodeMeta(bytes: Uint8Array): Meta {
     return noMeta;
   }
   try {
-    // The decoder makes room for an array before it has read one: none is longer than the bytes.
-    const value = decode(bytes, { maxArrayLength: bytes.byteLength });
+    const value = decodeMessagePack(bytes);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       const entries = Object.entries(value).filter(
         (entry): entry is [string, string] => typeof entry[1] === 'string',

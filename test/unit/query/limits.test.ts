@@ -55,6 +55,14 @@ describe('limits and mistakes', () => {
     );
   });
 
+  it('takes no memory for what a value only promises', async () => {
+    const record = logRecord({ key: `${yieldPool}/a`, version: 1, time: 1 }, 0);
+    const nested = Array.from({ length: 200 }, () => [0xdd, 0x01, 0xff, 0xff, 0xff]).flat();
+    const { db } = open([[{ ...record, value: Uint8Array.from(nested) }]], { values: 'msgpack' });
+    const all = db.pool<DailyYield>(yieldPool).versions();
+    expect(await reasonOf(() => all.toArray())).toMatch(/INVALID_VALUE.*version 1 is not msgpack/);
+  });
+
   it('says so when first finds nothing', async () => {
     const { db } = open(milk(1));
     const none = db
