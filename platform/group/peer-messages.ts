@@ -1,15 +1,18 @@
 /**
  * Messages between members above the native pair rings: parts, channels, and calls with an answer.
  *
- *   part: u8 channel | u8 flags (1: last part) | bytes
+ *   part: u8 channel | u8 flags (1: last part, 2: first part) | bytes
  *   call and answer: MessagePack [id, method, argument] and [id, error or null, result]
  *
  * Thread: event loop.
  * Invariants
  *  1. The parts of one message to a peer are not mixed with others of its channel.
  *  2. What a lost connection left half sent or half received is dropped on both sides.
+ *     The end of a message that is sent on over the next connection has no first part there.
  *  3. What is malformed is counted and ignored; it never throws into the drain loop.
  *  4. What the other side would not take, being too long, is refused where it is sent.
+ *  5. An answer belongs to a call of this process: what an earlier one on this node asked for may
+ *     be answered while this one waits for something else.
  */
 import { decode, encode } from '@msgpack/msgpack';
 import {
@@ -26,7 +29,7 @@ import type { MemberCore } from './member-core.ts';
 
 export const channels = { group: 1, call: 2, answer: 3 } as const;
 
-const lastPart = 1;
+export const partFlags = { last: 1, first: 2 } as const;
 const partHead = 2;
 
 /** Answers a call of another member. What it throws goes back as a coded error. */
@@ -67,7 +70,7 @@ export class PeerMessages {
   readonly #handlers = new Map<string, CallHandler>();
   readonly #up = new Set<number>();
   #onGroup: (from: number, message: unknown) => void = () => undefined;
-  #nextCall = 1;
+  #nextCall: number;
   #served = 0;
   #ignored = 0;
   #closed = false;
@@ -76,6 +79,7 @@ export class PeerMessages {
     this.#core = core;
     this.#clock = clock;
     this.#log = log;
+    this.#nextCall = firstCallOf(core.incarnation);
     this.#overloaded = core.addon.statusNames.indexOf('OVERLOADED');
     const logBytes = core.addon.limits['logBytesMax'] ?? Infinity;
     check(logBytes <= groupLimits.logReadBytes, 'a message has room for any record', { logBytes });
@@ -211,7 +215,9 @@ export class PeerMessages {
       const piece = bytes.subarray(start, start + size);
       const part = new Uint8Array(partHead + piece.byteLength);
       part[0] = channel;
-      part[1] = start + size >= bytes.byteLength ? lastPart : 0;
+      part[1] =
+        (start === 0 ? partFlags.first : 0) |
+        (start + size >= bytes.byteLength ? partFlags.last : 0);
       part.set(piece, partHead);
       outbox.parts.push(part);
       outbox.bytes += part.byteLength;
@@ -243,25 +249,32 @@ export class PeerMessages {
   #onPart(from: number, bytes: Buffer): void {
     const channel = bytes[0];
     const flags = bytes[1];
-    if (channel === undefined || flags === undefined || channel < 1 || channel > 3) {
+    if (channel === undefined || flags === undefined || channel < 1 || channel > 3 || flags > 3) {
       this.#ignored++;
       return;
     }
+    const [isFirst, isLast] = [(flags & partFlags.first) !== 0, (flags & partFlags.last) !== 0];
     const name = `${String(from)}/${String(channel)}`;
-    const waiting = this.#inboxes.get(name);
     const piece = bytes.subarray(partHead);
-    if (waiting === undefined && flags === lastPart) {
-      this.#onMessage(from, channel, piece);
+    if (isFirst) {
+      this.#inboxes.delete(name);
+      if (isLast) {
+        this.#onMessage(from, channel, piece);
+        return;
+      }
+    }
+    const inbox = isFirst ? { parts: [], bytes: 0 } : this.#inboxes.get(name);
+    if (inbox === undefined) {
+      this.#ignored++;
       return;
     }
-    const inbox = waiting ?? { parts: [], bytes: 0 };
     inbox.parts.push(piece);
     inbox.bytes += piece.byteLength;
     this.#inboxes.set(name, inbox);
     if (inbox.bytes > groupLimits.messageBytes) {
       this.#ignored++;
       this.#inboxes.delete(name);
-    } else if (flags === lastPart) {
+    } else if (isLast) {
       this.#inboxes.delete(name);
       this.#onMessage(from, channel, Buffer.concat(inbox.parts, inbox.bytes));
     }
@@ -359,6 +372,11 @@ export class PeerMessages {
 
 const encoding = { ignoreUndefined: true, initialBufferSize: 512 };
 const decoding = { maxStrLength: 1 << 20, maxBinLength: groupLimits.messageBytes };
+
+/** 51 bits of what no other process has: calls are counted from there. */
+function firstCallOf(incarnation: string): number {
+  return Number(BigInt.asUintN(51, BigInt(`0x${incarnation}`)));
+}
 
 function tooLong(node: number, bytes: number): FreshetError {
   const limit = groupLimits.messageBytes;
