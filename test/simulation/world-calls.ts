@@ -4,10 +4,17 @@ import {
   type Logger,
   messageOf,
   type ObjectRecord,
+  type PutResult,
+  type ReadLevel,
   type SessionStamp,
 } from '../../platform/base/mod.ts';
 import type { ClusterShards } from '../../platform/store/cluster-shards.ts';
-import type { ShardChange } from '../../platform/store/shard-access.ts';
+import {
+  plainScan,
+  type ScanPage,
+  type ShardAccess,
+  type ShardChange,
+} from '../../platform/store/shard-access.ts';
 import { answerKinds, putColumns, readLevels, type WorldAddon } from './world-addon.ts';
 import type { Canary } from './world-canaries.ts';
 
@@ -23,6 +30,11 @@ export interface WorldCallsOptions {
   /** False: the process has ended. */
   readonly isAlive: () => boolean;
 }
+
+/** The newest of a key, by what the checkers ask for. */
+type Found = Pick<ObjectRecord, 'version' | 'epoch' | 'value'>;
+
+const call = Object.freeze({ timeoutMs: patienceMs, signal: null });
 
 /** What clients ask one process for, as its doors would for them: of any shard of the cluster. */
 export class WorldCalls {
@@ -42,9 +54,8 @@ export class WorldCalls {
     const level = readLevels[request % 4] ?? 'local';
     const key = keyOf((request >> 2) % 16);
     const read = canary === 'early-stable' && level === 'stable' ? 'local' : level;
-    const point = { key, read, version: null, exact: false, at: null, wantValue: true };
-    const call = { timeoutMs: patienceMs, signal: null };
-    this.#run(() => shards(Math.floor(request / 64)).read(point, call)).then(
+    const look = id % 4 === 0 ? readByScan : readPoint;
+    this.#run(() => look(shards(Math.floor(request / 64)), key, read)).then(
       (found) => {
         this.#tellRead(id, found === null ? 'nothing' : 'found', found);
       },
@@ -60,7 +71,8 @@ export class WorldCalls {
     const value = addon.putOf(id, this.#columns);
     const change = changeOf(this.#columns, value);
     const shard = this.#columns[putColumns.shard] as number;
-    this.#run(() => shards(shard).put(change, { timeoutMs: patienceMs, signal: null })).then(
+    const put = id % 4 === 0 ? putOfMany : putOne;
+    this.#run(() => put(shards(shard), change)).then(
       ({ version, epoch, time, previousVersionOfKey }) => {
         this.#become.set([version, epoch, time, previousVersionOfKey ?? 0]);
         this.#tellPut(id, 0);
@@ -77,7 +89,7 @@ export class WorldCalls {
     return call();
   }
 
-  #tellRead(id: number, kind: keyof typeof answerKinds, found: ObjectRecord | null): void {
+  #tellRead(id: number, kind: keyof typeof answerKinds, found: Found | null): void {
     const { addon, node, isAlive } = this.#options;
     const { version = 0, epoch = 0, value = null } = found ?? {};
     if (isAlive()) addon.tellRead(node, id, answerKinds[kind], version, epoch, value);
@@ -91,6 +103,39 @@ export class WorldCalls {
   #note(caught: unknown): void {
     this.#options.log.info(messageOf(caught));
   }
+}
+
+function readPoint(shard: ShardAccess, key: string, read: ReadLevel): Promise<Found | null> {
+  const point = { key, read, version: null, exact: false, at: null, wantValue: true };
+  return shard.read(point, call);
+}
+
+/** The first of what begins with the key is the key's own, if it has any. */
+async function readByScan(shard: ShardAccess, key: string, read: ReadLevel): Promise<Found | null> {
+  const wanted = { kind: 'objects', prefix: key, wantValues: true, limit: 1 } as const;
+  const scan = { ...plainScan, ...wanted, read };
+  let resume: Uint8Array | null = null;
+  do {
+    const page: ScanPage = await shard.scan(scan, resume, call);
+    const [record] = page.records;
+    if (record !== undefined) {
+      const { head, value } = record;
+      const { version, epoch } = head;
+      return record.key === key ? { version, epoch, value } : null;
+    }
+    ({ resume } = page);
+  } while (resume !== null);
+  return null;
+}
+
+function putOne(shard: ShardAccess, change: ShardChange): Promise<PutResult> {
+  return shard.put(change, call);
+}
+
+async function putOfMany(shard: ShardAccess, change: ShardChange): Promise<PutResult> {
+  const [outcome] = await shard.putMany([change], call);
+  if (outcome === undefined || outcome instanceof Error) throw outcome ?? new Error('no outcome');
+  return outcome;
 }
 
 /** What has no number there says nothing about its effect either. */
