@@ -93,6 +93,7 @@ class Member {
   Status read_log(ShardId shard, LogPosition after, Store::SessionsRead sessions, size_t size_max,
                   Token token);
   Status append_log(ShardId shard, Bytes records, Token token);
+  // Of one that runs no epoch here; subscriptions end without a word. kInvalidArgument: it runs.
   Status cut_back(ShardId shard, LogPosition position, Token token);
   // Digests of what was applied here: JSON {end, checkpoints: [{epoch, sequence, version,
   // digest}]}.

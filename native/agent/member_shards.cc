@@ -192,8 +192,7 @@ Status Member::cut_back(ShardId shard, LogPosition position, Token token) {
 void Member::begin_cut(ShardId shard, LogPosition position, Token token) {
   ShardHost* host = agent_->find(shard);
   if (host == nullptr || !host->is_open()) return agent_->answer(token, Status::kNotAMember);
-  if (host->is_prepared() || host->subscriptions > 0)
-    return agent_->answer(token, Status::kInvalidArgument);
+  if (host->is_prepared()) return agent_->answer(token, Status::kInvalidArgument);
   const ShardLog* log = agent_->log_of(shard);
   if (log == nullptr) {
     // In memory alone nothing can be cut out of the middle: all of it goes.

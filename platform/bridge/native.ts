@@ -296,7 +296,7 @@ export interface NativeAddon {
   ): number;
   /** Takes packed records of another member, in order, and logs them; result once synced. */
   appendLog(member: MemberHandle, shard: number, records: Uint8Array, token: number): number;
-  /** Forgets everything after (epoch, sequence), on disk too. */
+  /** Forgets everything after (epoch, sequence), on disk too; subscriptions end without a word. */
   cutBack(
     member: MemberHandle,
     shard: number,

@@ -125,7 +125,7 @@ export class ShardFiller {
     const isTrusted = this.#trusted.includes(shard);
     let common = isTrusted ? mine : await this.#commonPlace(shard, donor, mine, signal);
     if (common.epoch !== mine.epoch || common.sequence !== mine.sequence) {
-      await local(this.#core.cutBack(shard, common.epoch, common.sequence));
+      await local(this.#cutBack(shard, common));
       // What is in memory alone is not cut but emptied.
       common = this.#persistent(shard) ? common : start;
     }
@@ -205,6 +205,13 @@ export class ShardFiller {
       throw new FreshetError('INTERNAL', `Member ${String(donor)} sent no log of a shard`);
     }
     return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+
+  /** Who watches begins anew: what it is told of may be cut, and the store becomes another. */
+  async #cutBack(shard: number, { epoch, sequence }: Place): Promise<void> {
+    this.#core.endSubscriptions(shard);
+    await this.#core.cutBack(shard, epoch, sequence);
+    this.#core.endSubscriptions(shard);
   }
 
   /**

@@ -259,6 +259,10 @@ describe('a persistent shard of one member', () => {
     ) as { epoch: number; sequence: number };
     await first.submit(1, '/a', Buffer.from('lost'), acks.persisted);
     await first.result((token) => state.stopEpoch(first.handle, 1, token));
+    // A watch is in nobody's way.
+    await first.result((token) =>
+      state.subscribe(first.handle, 1, 1, '/', 1, acks.persisted, 0, 0, token),
+    );
     const after = await first.result((token) =>
       state.cutBack(first.handle, 1, before.epoch, before.sequence, token),
     );

@@ -25,6 +25,8 @@ function encode({ epoch, sequence, crc }: Mark): Buffer {
 class ListLog {
   records: Mark[];
   cuts = 0;
+  /** When subscriptions were ended: after so many cuts. */
+  readonly ends: number[] = [];
   largestChunk = 0;
 
   readonly #persistent: boolean;
@@ -51,6 +53,10 @@ class ListLog {
       });
     }
     return Promise.resolve(null);
+  }
+
+  endSubscriptions(): void {
+    this.ends.push(this.cuts);
   }
 
   cutBack(_shard: number, epoch: number, sequence: number): Promise<null> {
@@ -251,6 +257,8 @@ describe('filling a shard', () => {
     await fill(mine, donor);
     expect(mine.records).toEqual(donor.records);
     expect(mine.cuts).toBe(1);
+    // Before and after the cut.
+    expect(mine.ends).toEqual([0, 1]);
   });
 
   test('a volatile one whose history went another way is fetched whole', async () => {
