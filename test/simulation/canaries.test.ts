@@ -116,6 +116,8 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // A retry is applied once.
   ['forget-sessions', { members: null }, /what was put is applied twice/],
   ['unstamped-calls', { members: null }, /what was put is applied twice/],
+  // Watchers are told everything, once.
+  ['skipped-event', { seed: 4 }, /version \d+ watched at node \d+: \d+ is due/],
   // What raw delivery promises.
   ['sent-again', { members: null, seed: 8 }, /comes twice/],
   // Shards whose members stay go on while the view changes.

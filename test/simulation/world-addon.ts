@@ -43,6 +43,10 @@ export interface WorldAddon extends NativeAddon {
   putOf(id: number, into: Float64Array): Buffer;
   /** How the put of a client ended, by number of `statusNames`; of status 0 with what it became. */
   tellPut(node: number, id: number, status: number, become: Float64Array): void;
+  /** What an event loop finds wrong. */
+  tellViolation(text: string): void;
+  /** The newest version of a shard that anybody has; 0: none. */
+  newestOf(shard: number): number;
   /** The process could not start, or ended by itself. */
   fail(node: number, why: string): void;
   note(text: string): void;

@@ -33,6 +33,7 @@ const worldRules = [
   'early-stable',
   'reused-values',
   'unstamped-calls',
+  'skipped-event',
 ] as const;
 
 export const canaries = [...coreRules, ...worldRules] as const;

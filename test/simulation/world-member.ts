@@ -8,11 +8,12 @@ import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
 import { MemberCore } from '../../platform/group/member-core.ts';
 import { type CallOptions, PeerMessages } from '../../platform/group/peer-messages.ts';
 import { readViewRecord } from '../../platform/group/view-record.ts';
-import { openClusterShards } from '../../platform/store/cluster-shards.ts';
+import { type ClusterShards, openClusterShards } from '../../platform/store/cluster-shards.ts';
 import type { ShardChange } from '../../platform/store/shard-access.ts';
 import { answerKinds, type WorldAddon, worldSteps } from './world-addon.ts';
 import type { WorldStep } from './world-addon.ts';
 import { statusOf, WorldCalls } from './world-calls.ts';
+import { type WatchedHistories, watchShard } from './world-watch.ts';
 import type { Canary } from './world-canaries.ts';
 import { Waits, WorldClock, worldFiles } from './world-clock.ts';
 
@@ -35,6 +36,8 @@ export interface MemberPlace {
   readonly canary: Canary;
   /** Of the whole cluster. */
   readonly slow: SlowCounts;
+  /** Null: nobody watches. */
+  readonly watched: WatchedHistories | null;
 }
 
 /** Members that were said to hold others up, and shards that such members left and observed. */
@@ -229,6 +232,18 @@ export class WorldMember {
     const isAlive = (): boolean => this.waits.alive;
     this.#calls = new WorldCalls({ addon: this.#addon, shards, node, canary, log, isAlive });
     group.begin();
+    this.#watch(shards, isAlive);
+  }
+
+  #watch(shards: ClusterShards, isAlive: () => boolean): void {
+    const { node, layout, watched } = this.#place;
+    if (watched === null) return;
+    const tell = (text: string): void => {
+      this.#addon.tellViolation(text);
+    };
+    for (const shard of watchedIn(layout)) {
+      void watchShard({ shards, histories: watched, node, shard, isAlive, tell });
+    }
   }
 
   /** The addon, which is watched for what the process does. */
@@ -303,6 +318,10 @@ class WatchedMessages extends PeerMessages {
 function unstamped(argument: unknown): unknown {
   const [shard, change, timeoutMs] = argument as [number, ShardChange, number];
   return [shard, { ...change, session: null }, timeoutMs];
+}
+
+export function watchedIn(layout: Layout): readonly number[] {
+  return layout.shards.filter(({ persistent }) => persistent).map(({ shard }) => shard);
 }
 
 /** The smallest rings: they are full now and then. */

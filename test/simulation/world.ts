@@ -15,7 +15,8 @@ import {
   worldSteps,
 } from './world-addon.ts';
 import { type Canary, coreRuleOf } from './world-canaries.ts';
-import { type MemberPlace, SlowCounts, WorldMember } from './world-member.ts';
+import { type MemberPlace, SlowCounts, watchedIn, WorldMember } from './world-member.ts';
+import { WatchedHistories } from './world-watch.ts';
 
 /**
  * What a script does; see world_script.h. `without`: expects the view to have lost the node.
@@ -123,9 +124,11 @@ export class Simulation {
     const changes = changesOf(options, layout, random);
     const members = new Map<number, WorldMember>();
     this.#slow = new SlowCounts();
+    const watched = options.seed % watchedEvery === 0 ? watchedHistories(options) : null;
     this.#addon.beginWorld(settingsOf(options, { layout, changes }, random));
     try {
-      this.#step(options, { layout, changes, replaceAfterMs, heartbeatMs }, members);
+      this.#step(options, { layout, changes, replaceAfterMs, heartbeatMs, watched }, members);
+      if (watched !== null) this.#checkWatchers(layout, watched);
       return { ...this.#addon.resultOf(), ...this.#slow.counts };
     } finally {
       this.#addon.endWorld();
@@ -133,9 +136,20 @@ export class Simulation {
     }
   }
 
+  /** At rest, unless something else is wrong. */
+  #checkWatchers(layout: Layout, watched: WatchedHistories): void {
+    if (this.#addon.resultOf().violations !== '') return;
+    for (const shard of watchedIn(layout)) {
+      for (const node of layout.members) {
+        const wrong = watched.missing(node, shard, this.#addon.newestOf(shard));
+        if (wrong !== null) this.#addon.tellViolation(wrong);
+      }
+    }
+  }
+
   #step(
     options: SeedOptions,
-    cluster: Pick<MemberPlace, 'layout' | 'changes' | 'replaceAfterMs' | 'heartbeatMs'>,
+    cluster: Pick<MemberPlace, 'layout' | 'changes' | 'replaceAfterMs' | 'heartbeatMs' | 'watched'>,
     members: Map<number, WorldMember>,
   ): void {
     let processes = 0;
@@ -168,6 +182,14 @@ export class Simulation {
       member?.tellStep();
     }
   }
+}
+
+/** In one seed of so many every process watches all persistent shards. */
+const watchedEvery = 4;
+
+/** A canary leaves out an event. */
+function watchedHistories({ canary }: SeedOptions): WatchedHistories {
+  return new WatchedHistories(canary === 'skipped-event' ? 500 : Infinity);
 }
 
 /** One seed in so many has up to 16 members and 64 shards. */

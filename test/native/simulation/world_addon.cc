@@ -261,6 +261,22 @@ napi_value fail(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// What event loops find wrong; judged as what the world finds itself.
+napi_value tell_violation(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  std::string text;
+  if (read_string(env, arguments[0], "tellViolation: text", text)) world()->ledger.violation(text);
+  return nullptr;
+}
+
+// The newest version of a shard that anybody has.
+napi_value newest_of(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  uint64_t shard;
+  if (!read_integer(env, arguments[0], "newestOf: shard", UINT32_MAX, shard)) return nullptr;
+  return make_number(env, static_cast<double>(world()->ledger.newest(static_cast<ShardId>(shard))));
+}
+
 napi_value note(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   std::string text;
@@ -335,6 +351,8 @@ void add_world_functions(napi_env env, napi_value exports) {
   add_function(env, exports, "putOf", put_of);
   add_function(env, exports, "tellPut", tell_put);
   add_function(env, exports, "tellStep", tell_step);
+  add_function(env, exports, "tellViolation", tell_violation);
+  add_function(env, exports, "newestOf", newest_of);
   add_function(env, exports, "fail", fail);
   add_function(env, exports, "note", note);
   add_function(env, exports, "resultOf", result_of);

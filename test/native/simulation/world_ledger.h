@@ -47,6 +47,7 @@ class WorldLedger {
   // Of a persistent shard, `linearizable` or `stable`: no total restart may undo it.
   void shown(ShardId shard, Version version, Token token, NodeId node);
   uint32_t era(ShardId shard) { return shards_[shard].era; }
+  Version newest(ShardId shard) { return shards_[shard].history.size(); }
 
   void violation(const std::string& text);
   std::vector<std::string> violations;
