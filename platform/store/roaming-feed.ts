@@ -10,8 +10,14 @@ import type { RoamingShard } from './roaming-shard.ts';
 import type { FeedEvent, FeedOptions, ShardAccess, ShardFeed } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 
-/** The member that was asked has left the shard, or is lost. */
-const goesOn: ReadonlySet<string> = new Set(['NOT_A_MEMBER', 'UNREACHABLE', 'SHARD_STOPPED']);
+/** The member that was asked has left the shard, is lost, or stands still. */
+const goesOn: ReadonlySet<string> = new Set([
+  'NOT_A_MEMBER',
+  'UNREACHABLE',
+  'SHARD_STOPPED',
+  'TIMEOUT',
+  'OVERLOADED',
+]);
 
 export class RoamingFeed implements ShardFeed {
   readonly #shard: RoamingShard;

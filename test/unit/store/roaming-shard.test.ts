@@ -14,8 +14,11 @@ class FakeFeed {
   readonly #newest: number;
   #next: number;
   #close: (() => void) | null = null;
+  readonly #failures: FreshetError[];
 
-  constructor(newest: number, options: FeedOptions) {
+  /** Rejects with each of the failures once, first of all. */
+  constructor(newest: number, options: FeedOptions, failures: FreshetError[]) {
+    this.#failures = failures;
     this.position = options.from ?? newest + 1;
     this.#next = this.position;
     this.#newest = newest;
@@ -26,6 +29,8 @@ class FakeFeed {
   }
 
   async next(): Promise<readonly FeedEvent[]> {
+    const failure = this.#failures.shift();
+    if (failure !== undefined) throw failure;
     if (this.#next <= this.#newest) {
       const version = this.#next++;
       return Promise.resolve([{ kind: 'put', object: { version } }] as never);
@@ -47,6 +52,7 @@ class FakePlace {
   readonly puts: unknown[] = [];
   newest = 0;
   refusal: FreshetError | null = null;
+  readonly feedFailures: FreshetError[] = [];
 
   put(given: unknown): Promise<unknown> {
     this.puts.push(given);
@@ -59,7 +65,7 @@ class FakePlace {
   }
 
   feed(options: FeedOptions): FakeFeed {
-    return new FakeFeed(this.newest, options);
+    return new FakeFeed(this.newest, options, this.feedFailures);
   }
 }
 
@@ -186,6 +192,18 @@ describe('a feed', () => {
     await expect(feed.next(1)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
     feed.close();
     expect(() => shard.feed(options)).toThrow('stopped');
+  });
+
+  test('waits until a member that stands still, or is away, answers again', async () => {
+    const { here, shard } = makeShard();
+    here.newest = 1;
+    const passing = ['TIMEOUT', 'OVERLOADED', 'UNREACHABLE', 'SHARD_STOPPED'] as const;
+    here.feedFailures.push(...passing.map((code) => new FreshetError(code, 'for now')));
+    const feed = shard.feed(options);
+    expect(versionsOf(await feed.next(1))).toEqual([1]);
+    here.feedFailures.push(new FreshetError('COMPACTED', 'for good'));
+    await expect(feed.next(1)).rejects.toMatchObject({ code: 'COMPACTED' });
+    feed.close();
   });
 
   test('that is closed says so to whoever waits', async () => {
