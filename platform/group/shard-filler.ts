@@ -210,8 +210,11 @@ export class ShardFiller {
   /** Who watches begins anew: what it is told of may be cut, and the store becomes another. */
   async #cutBack(shard: number, { epoch, sequence }: Place): Promise<void> {
     this.#core.endSubscriptions(shard);
-    await this.#core.cutBack(shard, epoch, sequence);
-    this.#core.endSubscriptions(shard);
+    try {
+      await this.#core.cutBack(shard, epoch, sequence);
+    } finally {
+      this.#core.endSubscriptions(shard);
+    }
   }
 
   /**

@@ -261,6 +261,13 @@ describe('filling a shard', () => {
     expect(mine.ends).toEqual([0, 1]);
   });
 
+  test('a cut that fails may have closed the store: who watches it is told, too', async () => {
+    const mine = new ListLog(history([[1, 4]], 8));
+    mine.cutBack = () => Promise.reject(new Error('no disk'));
+    await expect(fill(mine, new ListLog(history([[2, 4]])))).rejects.toThrow('no disk');
+    expect(mine.ends).toEqual([0, 0]);
+  });
+
   test('a volatile one whose history went another way is fetched whole', async () => {
     const all = history([[1, 9]]);
     const donor = new ListLog(all, false);
