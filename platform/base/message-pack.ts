@@ -5,7 +5,7 @@
  */
 import { decode } from '@msgpack/msgpack';
 
-/** As deep as anything real; each level takes memory of its own while it is decoded. */
+/** Deeper than real values are; each level takes memory of its own while it is decoded. */
 const depthMax = 1000;
 
 /**

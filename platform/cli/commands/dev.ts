@@ -108,7 +108,7 @@ function welcome({ http, grpc }: DevCluster): string {
   ].join('\n');
 }
 
-/** Herd and camera run as a process of their own, as any client would. */
+/** Herd and camera run as a process of their own, as clients do. */
 async function runDemo(
   dev: DevCluster,
   flags: DevFlags,
