@@ -152,8 +152,10 @@ void WorldLedger::cut_back(Shard& shard, ShardId id, Epoch epoch, Version versio
               std::to_string(shard.shown) + " was shown");
   if (version == shard.history.size()) return;
   undone += shard.history.size() - version;
-  for (size_t at = version; at < shard.history.size(); at++)
+  for (size_t at = version; at < shard.history.size(); at++) {
     shard.applied.erase(shard.history[at].token);
+    shard.undone.emplace(at + 1, shard.history[at].crc);
+  }
   shard.history.resize(version);
   shard.shown = std::min(shard.shown, version);
   std::erase_if(shard.acknowledged, [&](const auto& item) { return item.first < epoch; });
@@ -191,11 +193,15 @@ void WorldLedger::check_history(WorldNode& node, ShardId id, Seen& seen, const S
   }
 }
 
-// Delivered in an epoch that has ended elsewhere.
+// Delivered in an epoch that has ended elsewhere, perhaps in a history that was undone since.
 void WorldLedger::check_late(const Shard& shard, const Entry& entry, Version version,
                              const std::string& what) {
   const auto next = shard.begins.upper_bound(entry.epoch);
-  if (version <= next->second) return violation(what + "two records for one version");
+  if (version <= next->second) {
+    if (!shard.undone.contains({version, entry.crc}))
+      violation(what + "two records for one version");
+    return;
+  }
   const bool loose = std::any_of(next, shard.begins.end(),
                                  [&](const auto& begin) { return shard.loose.at(begin.first); });
   if (!loose) violation(what + "delivered beyond the end of its epoch");

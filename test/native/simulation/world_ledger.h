@@ -9,6 +9,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -64,8 +65,9 @@ class WorldLedger {
     Token token;
   };
   struct Shard {
-    std::vector<Entry> history;             // by version, from 1
-    std::unordered_set<Token> applied;      // those of the history
+    std::vector<Entry> history;                     // by version, from 1
+    std::unordered_set<Token> applied;              // those of the history
+    std::set<std::pair<Version, uint32_t>> undone;  // crc of what a later history is without
     std::map<Epoch, bool> loose;            // epochs of installed views; may they begin with less?
     std::map<Epoch, Version> begins;        // history before the epoch
     std::map<Epoch, Version> acknowledged;  // newest by epoch, as delivered
