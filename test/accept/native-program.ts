@@ -1,6 +1,6 @@
 /** Native test programs, built in the build folder that the start script configured. */
 import { join } from 'node:path';
-import { type CheckContext, holds, type Line } from './check.ts';
+import { holds, type Line } from './check.ts';
 import { lastWords } from './product.ts';
 import { spawnBounded } from './spawn.ts';
 
@@ -13,14 +13,6 @@ export async function buildNative(build: string, targets: readonly string[]): Pr
   const args = ['--build', build, '-j', '2', ...named];
   const built = await spawnBounded('cmake', args, { timeoutMs: buildTimeoutMs });
   if (built.code !== 0) throw new Error(`the native tests were not built: ${lastWords(built)}`);
-}
-
-/** Builds a simulated world: an addon of its own, which `npm test` finds built. */
-export async function buildWorld(
-  { root }: Pick<CheckContext, 'root'>,
-  name: 'freshet_world' | 'freshet_world_canaries',
-): Promise<void> {
-  await buildNative(join(root, 'build', 'native'), [name]);
 }
 
 /** Builds and runs test programs; one line each, named by what it decides. */

@@ -1,4 +1,4 @@
-/** Runs test files by name, each once, and tells how their tests ended. */
+/** Runs test files by name, each once, as `npm test` does, and tells how their tests ended. */
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,11 +42,11 @@ export class VitestFiles {
   async #run(file: string): Promise<readonly TestOutcome[]> {
     const name = `freshet-accept-${String(process.pid)}-${file.replaceAll('/', '-')}.json`;
     const report = join(tmpdir(), name);
-    const vitest = join(this.#root, 'node_modules', 'vitest', 'vitest.mjs');
-    const config = join(this.#root, 'test', 'config', 'vitest.config.ts');
-    const args = [vitest, 'run', '--config', config, '--reporter=json', `--outputFile=${report}`];
+    // As `npm test`, which builds the native programs that tests run.
+    const start = join(this.#root, 'platform', 'start.mjs');
+    const args = [start, 'test', '--reporter=json', `--outputFile=${report}`, file];
     try {
-      const { stderr } = await spawnBounded(process.execPath, [...args, file], {
+      const { stderr } = await spawnBounded(process.execPath, args, {
         cwd: this.#root,
         timeoutMs,
       });

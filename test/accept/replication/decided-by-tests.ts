@@ -1,6 +1,5 @@
 /** Lines that tests of the repository decide: those very tests are run, by name. */
 import type { Check } from '../check.ts';
-import { buildWorld } from '../native-program.ts';
 import { testsCheck } from '../tests-line.ts';
 
 const views = 'test/integration/views.test.ts';
@@ -16,18 +15,6 @@ const examples = 'test/integration/examples.test.ts';
 const scenarios = 'test/interaction/scenarios.test.ts';
 const worlds = 'test/unit/group/group-machine.test.ts';
 const simulated = 'test/simulation';
-
-/** Builds the worlds that these tests load. */
-function inWorlds(check: Check): Check {
-  return {
-    ...check,
-    run: async (context) => {
-      await buildWorld(context, 'freshet_world');
-      await buildWorld(context, 'freshet_world_canaries');
-      return check.run(context);
-    },
-  };
-}
 
 export const decidedByTests: readonly Check[] = [
   testsCheck('views', 'tests-views', [
@@ -50,31 +37,29 @@ export const decidedByTests: readonly Check[] = [
       tests: null,
     },
   ]),
-  inWorlds(
-    testsCheck('simulation', 'tests-simulation', [
-      {
-        name: 'the same seed, the same trace; a shard begun anew',
-        file: `${simulated}/world.test.ts`,
-        tests: null,
-      },
-      {
-        name: 'a broken rule is missed by the checkers',
-        file: `${simulated}/canaries.test.ts`,
-        tests: null,
-      },
-      { name: 'power cuts, torn and lost writes', file: `${simulated}/disks.test.ts`, tests: null },
-      {
-        name: "the threads of Derecho's repository",
-        file: `${simulated}/threads.test.ts`,
-        tests: null,
-      },
-      {
-        name: 'a loop that stands still, a donor that dies, shards that go on amid a view',
-        file: `${simulated}/scripted.test.ts`,
-        tests: null,
-      },
-    ]),
-  ),
+  testsCheck('simulation', 'tests-simulation', [
+    {
+      name: 'the same seed, the same trace; a shard begun anew',
+      file: `${simulated}/world.test.ts`,
+      tests: null,
+    },
+    {
+      name: 'a broken rule is missed by the checkers',
+      file: `${simulated}/canaries.test.ts`,
+      tests: null,
+    },
+    { name: 'power cuts, torn and lost writes', file: `${simulated}/disks.test.ts`, tests: null },
+    {
+      name: "the threads of Derecho's repository",
+      file: `${simulated}/threads.test.ts`,
+      tests: null,
+    },
+    {
+      name: 'a loop that stands still, a donor that dies, shards that go on amid a view',
+      file: `${simulated}/scripted.test.ts`,
+      tests: null,
+    },
+  ]),
   testsCheck('join', 'tests-join', [
     { name: 'host names and IPv6', file: 'test/integration/addresses.test.ts', tests: null },
     { name: 'graceful leave', file: 'test/integration/leave.test.ts', tests: null },

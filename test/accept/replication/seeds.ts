@@ -1,8 +1,8 @@
 /** Fresh seeds of whole simulated clusters: two CPU hours of them, clean. */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { atLeast, type Check, holds, type Line } from '../check.ts';
-import { buildWorld } from '../native-program.ts';
+import { atLeast, type Check, type CheckContext, holds, type Line } from '../check.ts';
+import { buildNative } from '../native-program.ts';
 import { lastWords } from '../product.ts';
 import { type Ending, spawnBounded } from '../spawn.ts';
 
@@ -47,11 +47,15 @@ function cleanLine(name: string, runs: readonly Run[]): Line {
   return holds(name, 'no violation', failed === undefined && count > 0, measured);
 }
 
+async function build({ root }: CheckContext, target: string): Promise<void> {
+  await buildNative(join(root, 'build', 'native'), [target]);
+}
+
 export const seeds: Check = {
   point: 'simulation',
   name: 'seeds',
   run: async (context) => {
-    await buildWorld(context, 'freshet_world');
+    await build(context, 'freshet_world');
     const { drawn, timed } = context.quick ? minutes.quick : minutes.full;
     const side = Array.from({ length: processes }, async () => run(context.root, drawn, []));
     const runs = await Promise.all(side);
@@ -71,7 +75,7 @@ export const seeds: Check = {
 /** The same checkers over a build in which a rule is broken: the line has to be red. */
 export function brokenSeeds(rule: string): Check['run'] {
   return async (context) => {
-    await buildWorld(context, 'freshet_world_canaries');
+    await build(context, 'freshet_world_canaries');
     const broken = await run(context.root, minutes.full.timed, ['--canary', rule]);
     return [cleanLine(`fresh seeds with ${rule}`, [broken])];
   };
