@@ -73,19 +73,20 @@ Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPos
 }
 
 Status Store::subscribe(uint64_t id, std::string_view prefix, Version from,
-                        SubscriptionFrontier frontier, Version* from_min, EventShare share) {
+                        SubscriptionFrontier frontier, Version* from_min, EventShare share,
+                        Audience audience) {
   const Version lowest = impl_->slots.compacted() + 1;
   if (from_min != nullptr) *from_min = lowest;
   if (from < lowest && lowest > 1) return Status::kCompacted;
-  return impl_->subscriptions.add(id, prefix, from, frontier, impl_->newest_version(), share);
+  return impl_->of(audience).add(id, prefix, from, frontier, impl_->newest_version(), share);
 }
-bool Store::unsubscribe(uint64_t id) {
-  return impl_->subscriptions.remove(id, impl_->newest_version());
+bool Store::unsubscribe(uint64_t id, Audience audience) {
+  return impl_->of(audience).remove(id, impl_->newest_version());
 }
-bool Store::collect_events(std::vector<SubscriptionEvent>& events, size_t max) {
-  return impl_->subscriptions.collect(*impl_, impl_->newest_version(),
-                                      impl_->persisted.load(std::memory_order_acquire), events, max,
-                                      impl_->config.shard);
+bool Store::collect_events(std::vector<SubscriptionEvent>& events, size_t max, Audience audience) {
+  return impl_->of(audience).collect(*impl_, impl_->newest_version(),
+                                     impl_->persisted.load(std::memory_order_acquire), events, max,
+                                     impl_->config.shard);
 }
 void Store::release_up_to(Version version) { impl_->release_up_to(version); }
 

@@ -204,18 +204,22 @@ class Store {
   // --- subscriptions ---------------------------------------------------------------------------
 
   enum class SubscriptionFrontier : uint8_t { kDelivered, kPersisted };
+  // Who hears. Each collects for itself: neither waits for the other to have room.
+  enum class Audience : uint8_t { kEventLoop, kClients };
   // Events for every version >= from under `prefix` (bytes; a whole-path match is the caller's
   // matter), in order, no later than the frontier allows. kCompacted: `from` is gone; the lowest
   // version that can be subscribed from is set in `from_min` if given. kOverloaded: too many.
   // An event may name a version whose record get_version then finds compacted or cold.
   Status subscribe(uint64_t id, std::string_view prefix, Version from,
                    SubscriptionFrontier frontier, Version* from_min = nullptr,
-                   EventShare share = {});
-  bool unsubscribe(uint64_t id);  // false: there is none of this id
+                   EventShare share = {}, Audience audience = Audience::kEventLoop);
+  // False: there is none of this id.
+  bool unsubscribe(uint64_t id, Audience audience = Audience::kEventLoop);
   // Appends at most `max` events; true if more are waiting. An event of epoch 0 tells a gap:
   // versions below event.version were pruned before this subscription, being far behind, came to
   // them.
-  bool collect_events(std::vector<SubscriptionEvent>& events, size_t max);
+  bool collect_events(std::vector<SubscriptionEvent>& events, size_t max,
+                      Audience audience = Audience::kEventLoop);
   // Records of triggers (and pruned histories) up to this version are no longer needed here. From
   // the first call on, records above the released version stay reachable by get_version although
   // their key's history has moved on (at most kTransientsMax of them, and a quarter of memory_max).

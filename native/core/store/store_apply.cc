@@ -357,8 +357,9 @@ void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_
     }
   }
   newest_.store(version, std::memory_order_release);
-  if (!subscriptions.empty())
-    subscriptions.on_applied(sealed.key(), slot.entry(), version, header.epoch, header.time);
+  for (Subscriptions& audience : subscriptions)
+    if (!audience.empty())
+      audience.on_applied(sealed.key(), slot.entry(), version, header.epoch, header.time);
   release_some(4);
 }
 

@@ -101,7 +101,11 @@ class Store::Impl final : public Subscriptions::Source {
   std::deque<Checkpoint> checkpoints;
   Reclaimer reclaimer;  // emptied by ~Impl, while what it frees into is still there
   VersionSlots slots;
-  Subscriptions subscriptions;
+  // By audience. Keys remember where they match in the first one alone.
+  Subscriptions subscriptions[2] = {Subscriptions(true), Subscriptions(false)};
+  Subscriptions& of(Store::Audience audience) {
+    return subscriptions[static_cast<size_t>(audience)];
+  }
 
  private:
   struct Located {

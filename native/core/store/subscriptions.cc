@@ -16,7 +16,7 @@ uint64_t hash_of(std::string_view key, const KeyEntry* entry) {
 
 }  // namespace
 
-Subscriptions::Subscriptions() {
+Subscriptions::Subscriptions(bool remembers) : remembers_(remembers) {
   for (Queue& queue : queues_) queue.due.reserve(kSubscriptionsMax);
 }
 
@@ -115,7 +115,7 @@ uint32_t Subscriptions::match(std::string_view key) const {
 }
 
 uint32_t Subscriptions::match_of(std::string_view key, KeyEntry* entry) {
-  if (entry == nullptr) return match(key);
+  if (entry == nullptr || !remembers_) return match(key);
   if (entry->match_generation != generation_) {
     entry->match = match(key);
     entry->match_generation = generation_;

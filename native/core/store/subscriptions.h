@@ -46,7 +46,8 @@ class Subscriptions {
     virtual VersionFacts facts(Version version) = 0;
   };
 
-  Subscriptions();
+  // `remembers`: keys keep where they match; one instance of a store may.
+  explicit Subscriptions(bool remembers);
 
   bool empty() const { return subscribers_.empty(); }
   // `newest` is the newest version applied so far: what is not in the queues up to it is read from
@@ -114,6 +115,7 @@ class Subscriptions {
   bool catch_up(Subscriber& subscriber, Source& source, Version frontier, size_t& budget,
                 std::vector<SubscriptionEvent>& events, size_t max, ShardId shard);
 
+  const bool remembers_;
   std::vector<Subscriber> subscribers_;
   std::vector<Node> nodes_;  // ascending by prefix
   bool shared_ = false;      // a subscriber has a share: keys are hashed
