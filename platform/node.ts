@@ -294,6 +294,7 @@ function openCore(
     listenHost: me.host,
     listenPort: me.port,
     dataFolder: folder.path,
+    door: null,
     spinMicros: config.agent.spinMicros ?? chooseSpin(config),
     heartbeatMs: config.agent.heartbeatMs,
     silenceMs: config.agent.silenceMs,

@@ -27,6 +27,7 @@ Agent::Agent(AgentConfig config, AgentShared& shared, Transport& transport, LogW
       transport_(transport),
       log_(log),
       rows_(shared.rows),
+      callers_(rows_),
       links_({config_.node, config_.incarnation, config_.silence}, transport),
       views_(view_context(), config_.incarnation),
       now_start_(config_.now()),
@@ -46,6 +47,13 @@ void Agent::shift_wall(Micros by, bool anew) {
 }
 
 Agent::~Agent() = default;
+
+bool Agent::open_door(std::unique_ptr<NativeDoor> door) {
+  door_ = std::move(door);
+  door_->attach([this](ShardId shard) { return find(shard); });
+  callers_.set_door(door_.get());
+  return transport_.watch(door_->descriptor(), [this] { door_->on_ready(); });
+}
 
 void Agent::run(const std::atomic<bool>& stop) {
   int work = 1;
@@ -94,6 +102,7 @@ Nanos Agent::wait_time(Nanos now) const {
   Nanos until = std::min(beat_at_, now + kSleepMax);
   for (const ShardHost* host : order_)
     if (host->has_deferred()) until = std::min(until, now + 1'000'000);
+  if (door_ != nullptr) until = std::min(until, door_->due_at());
   return std::max<Nanos>(until - now, 0);
 }
 
@@ -103,6 +112,7 @@ int Agent::do_work(Nanos now) {
   mark_touched();
   work += take_mail();
   work += take_commands(now);
+  if (door_ != nullptr) work += door_->take(now, views_.membership().view().number);
   if (!appends_.empty()) work += take_appends();
   look_at_backlogs();
   if (now >= beat_at_) run_timers(now);
@@ -110,9 +120,11 @@ int Agent::do_work(Nanos now) {
   work += step_views(now);
   work += step_messages();
   if (subscriptions_ > 0) work += collect_events();
+  if (door_ != nullptr) work += door_->collect(now);
   if (log_ != nullptr) work += run_logs(work == 0);
   if (work > 0 || to_maintain_) work += maintain(work == 0);
   if (!retired_.empty()) drop_retired();
+  if (door_ != nullptr) work += door_->send();
   if (rows_.publish()) shared_.wake_loop();
   return work;
 }
@@ -194,10 +206,11 @@ int Agent::take_commands(Nanos now) {
 
 void Agent::take_command(CommandType type, MutableBytes body, Nanos now) {
   switch (type) {
-    case CommandType::kSubmit:
-      find_known(reinterpret_cast<const SubmitCommand*>(body.data())->shard)
-          .submit(*reinterpret_cast<const SubmitCommand*>(body.data()), now);
+    case CommandType::kSubmit: {
+      const auto& submit = *reinterpret_cast<const SubmitCommand*>(body.data());
+      find_known(submit.shard).submit(submit.submission(), now);
       return;
+    }
     case CommandType::kWaitCurrent: {
       const auto& wait = *reinterpret_cast<const WaitCommand*>(body.data());
       find_known(wait.shard).wait_current(wait.token, wait.persisted);
@@ -236,7 +249,7 @@ ShardHost* Agent::add_shard(ShardId shard, bool persistent) {
   ShardView* view = shared_.directory.add(shard, persistent);
   if (view == nullptr) return nullptr;
   const ShardHost::Context context{
-      config_.node, shared_.clock,    transport_,          links_,     rows_,
+      config_.node, shared_.clock,    transport_,          links_,     rows_, callers_,
       retired_,     shared_.counters, shared_.lease_until, config_.now};
   auto& host = hosts_[shard];
   host = std::make_unique<ShardHost>(*view, context);

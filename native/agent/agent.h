@@ -18,6 +18,8 @@
 #include <vector>
 
 #include "native/agent/agent_counters.h"
+#include "native/agent/command.h"
+#include "native/agent/door/native_door.h"
 #include "native/agent/mailbox.h"
 #include "native/agent/shard_host.h"
 #include "native/agent/shard_log.h"
@@ -73,6 +75,9 @@ class Agent {
   Nanos due_at() const;
   // One pass over everything but the transport's poll. Returns how much was done.
   int do_work(Nanos now);
+
+  // Before the first pass: clients come in by it. False: this transport cannot wait for them.
+  bool open_door(std::unique_ptr<NativeDoor> door);
 
   // For calls of the event loop (CommandType::kTask) and mail.
   Transport& transport() { return transport_; }
@@ -153,8 +158,10 @@ class Agent {
   Transport& transport_;
   LogWriter* const log_;  // null: no persistent shards
   RowOutput rows_;
+  Callers callers_;
   PeerLinks links_;
   ViewHost views_;
+  std::unique_ptr<NativeDoor> door_;  // null: there is none
   std::vector<Retired> retired_;
   std::unordered_map<ShardId, std::unique_ptr<ShardHost>> hosts_;
   std::vector<ShardHost*> order_;  // the hosts, for passes over all

@@ -6,8 +6,7 @@
 
 #include <functional>
 
-#include "native/core/record.h"
-#include "native/core/shard_replica.h"
+#include "native/agent/submission.h"
 
 namespace freshet {
 
@@ -42,16 +41,21 @@ struct SubmitCommand {
   size_t tail_size() const {
     return size_t{key_length} + meta_length + (borrows ? 0 : size_t{value_length});
   }
-  Change change() const {
-    Change result;
-    result.kind = kind;
-    result.pool = pool;
-    result.key = {tail(), key_length};
-    result.meta = {tail() + key_length, meta_length};
-    result.value = {borrows ? borrowed : tail() + key_length + meta_length, value_length};
-    result.event_time = event_time;
-    result.condition = condition;
-    result.session = session;
+  // Borrows what follows this in the ring.
+  Submission submission() const {
+    Submission result;
+    Change& change = result.change;
+    change.kind = kind;
+    change.pool = pool;
+    change.key = {tail(), key_length};
+    change.meta = {tail() + key_length, meta_length};
+    change.value = {borrows ? borrowed : tail() + key_length + meta_length, value_length};
+    change.event_time = event_time;
+    change.condition = condition;
+    change.session = session;
+    result.ack = ack;
+    result.token = token;
+    result.borrows = borrows;
     return result;
   }
 };

@@ -63,6 +63,8 @@ Status Member::start(std::function<void()> wake_loop) {
       write_view_record(std::move(record), vote);
     };
   agent_ = std::make_unique<Agent>(std::move(agent), shared_, *transport_, log_.get());
+  if (config_.door) status = open_door();
+  if (!is_ok(status)) return status;
   const bool threads = around_->has_threads();
   jobs_ = threads ? std::make_unique<JobThread>()
                   : std::make_unique<JobThread>([this] { around_->on_job(); });
@@ -70,6 +72,22 @@ Status Member::start(std::function<void()> wake_loop) {
                                          [this] { return jobs_->is_closing(); });
   if (threads) thread_ = std::thread([this] { agent_->run(stop_); });
   return Status::kOk;
+}
+
+Status Member::open_door() {
+  DoorConfig config;
+  config.cluster = config_.cluster;
+  config.secret = config_.secret;
+  config.node = config_.node;
+  config.host = config_.door->host;
+  config.port = config_.door->port;
+  config.wall = [this] { return around_->wall_now(); };
+  config.fill_random = [this](MutableBytes out) { around_->fill_random(out); };
+  std::unique_ptr<NativeDoor> door;
+  const Status status = NativeDoor::open(std::move(config), door);
+  if (!is_ok(status)) return status;
+  door_port_ = door->port();
+  return agent_->open_door(std::move(door)) ? Status::kOk : Status::kInvalidArgument;
 }
 
 uint64_t Member::folder_cluster() const { return short_cluster(config_.cluster); }

@@ -35,6 +35,12 @@ struct MemberConfig {
   std::string host = "127.0.0.1";
   uint16_t port = 0;
   std::string data_folder;  // empty: no persistent shards
+  // Of the native door; nullopt: there is none.
+  struct Door {
+    std::string host;
+    uint16_t port = 0;  // 0: any free one
+  };
+  std::optional<Door> door;
   Nanos spin = 0;
   Nanos heartbeat = 50'000'000;
   Nanos silence = 1'200'000'000;
@@ -55,6 +61,7 @@ class Member {
   void close();
   bool is_closed() const { return closed_.load(std::memory_order_acquire); }
   uint16_t port() const { return port_; }
+  uint16_t door_port() const { return door_port_; }  // 0: there is no native door
 
   // For an owner without threads (surroundings.h), on one thread. A pass of the agent: what has
   // arrived and what was asked for; returns how much was done.
@@ -168,6 +175,7 @@ class Member {
   Member(const MemberConfig& config, std::shared_ptr<Surroundings> around);
   Status start(std::function<void()> wake_loop);
   Status open_log();
+  Status open_door();
   void wake_agent();
   Status call(AgentCall call, bool answers = true);
   Status post_job(JobThread::Job job, bool answers = true);
@@ -199,6 +207,7 @@ class Member {
   const MemberConfig config_;
   const std::shared_ptr<Surroundings> around_;
   uint16_t port_ = 0;
+  uint16_t door_port_ = 0;
   uint64_t incarnation_ = 0;
   AgentShared shared_;
   std::shared_ptr<FileSystem> files_;

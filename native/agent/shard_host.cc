@@ -207,29 +207,45 @@ bool ShardHost::is_changing() const {
   return is_running() && replica_->end_phase() != EndPhase::kRunning;
 }
 
-void ShardHost::submit(const SubmitCommand& command, Nanos now) {
+void ShardHost::submit(const Submission& submission, Nanos now) {
   if (deferred_.empty()) {
-    const Status status = try_submit(command);
+    const Status status = try_submit(submission);
     if (is_ok(status)) return;
-    if (status != Status::kOverloaded) return refuse(command, status);
+    if (status != Status::kOverloaded) return refuse(submission, status);
   }
   const Nanos patience = is_changing() ? kDeferredChangeMax : kDeferredMax;
-  const size_t size = sizeof command + command.tail_size();
-  if (deferred_bytes_ + size > kDeferredBytesMax) return refuse(command, Status::kOverloaded);
-  const auto* bytes = reinterpret_cast<const std::byte*>(&command);
-  deferred_.push_back({{bytes, bytes + size}, now + patience});
-  deferred_bytes_ += size;
+  Deferred deferred(submission, now + patience);
+  if (deferred_bytes_ + deferred.size() > kDeferredBytesMax)
+    return refuse(submission, Status::kOverloaded);
+  deferred_bytes_ += deferred.size();
+  deferred_.push_back(std::move(deferred));
 }
 
-Status ShardHost::try_submit(const SubmitCommand& command) {
+ShardHost::Deferred::Deferred(const Submission& submission, Nanos until)
+    : submission_(submission), until_(until) {
+  Change& change = submission_.change;
+  const auto keep = [this](Bytes part) { bytes_.insert(bytes_.end(), part.begin(), part.end()); };
+  bytes_.reserve(change.key.size() + change.meta.size() +
+                 (submission.borrows ? 0 : change.value.size()));
+  keep(change.key);
+  keep(change.meta);
+  if (!submission.borrows) keep(change.value);
+  const Bytes kept(bytes_);
+  change.key = kept.first(change.key.size());
+  change.meta = kept.subspan(change.key.size(), change.meta.size());
+  if (!submission.borrows) change.value = kept.last(change.value.size());
+}
+
+Status ShardHost::try_submit(const Submission& submission) {
   if (!is_running()) return not_running();
   if (is_changing()) return Status::kOverloaded;
   if (!are_enough(replica_->config().members.size())) return Status::kShardStopped;
-  if (view_.persistent() && is_refused(command.kind, disk_room_)) return Status::kDiskFull;
+  if (view_.persistent() && is_refused(submission.change.kind, disk_room_))
+    return Status::kDiskFull;
   const Status admitted = store_->admission();
   if (!is_ok(admitted)) return admitted;
   dirty = true;
-  return give(command.change(), command.ack, command.token, command.borrows);
+  return give(submission.change, submission.ack, submission.token, submission.borrows);
 }
 
 // A value that the replica reads until it releases it is kept here, unless it `stays` where it
@@ -251,30 +267,29 @@ Status ShardHost::give(Change change, Ack ack, Token token, bool stays) {
 void ShardHost::release(Token token) {
   const auto kept = std::ranges::find(kept_, token, &Kept::token);
   if (kept == kept_.end()) {
-    context_.rows.push(make_row(RowKind::kReleased, token));
+    context_.callers.release(token);
   } else {
     kept_.erase(kept);
   }
 }
 
-void ShardHost::refuse(const SubmitCommand& command, Status reason) {
-  if (command.borrows) context_.rows.push(make_row(RowKind::kReleased, command.token));
-  if (command.ack == Ack::kNone) {
+void ShardHost::refuse(const Submission& submission, Status reason) {
+  if (submission.borrows) context_.callers.release(submission.token);
+  if (submission.ack == Ack::kNone) {
     AgentCounters::add(context_.counters.droppedUnanswered);
     return;
   }
-  context_.rows.push(Completion{command.token, reason, 0, 0, 0, 0});
+  context_.callers.answer({submission.token, reason, 0, 0, 0, 0});
 }
 
 int ShardHost::retry_deferred(Nanos now) {
   int taken = 0;
   while (!deferred_.empty()) {
     const Deferred& first = deferred_.front();
-    const auto& command = *reinterpret_cast<const SubmitCommand*>(first.command.data());
-    const Status status = try_submit(command);
-    if (status == Status::kOverloaded && now < first.until) break;
-    if (!is_ok(status)) refuse(command, status);
-    deferred_bytes_ -= first.command.size();
+    const Status status = try_submit(first.submission());
+    if (status == Status::kOverloaded && now < first.until()) break;
+    if (!is_ok(status)) refuse(first.submission(), status);
+    deferred_bytes_ -= first.size();
     deferred_.pop_front();
     taken++;
   }
@@ -282,8 +297,7 @@ int ShardHost::retry_deferred(Nanos now) {
 }
 
 void ShardHost::fail_deferred(Status reason) {
-  for (const Deferred& item : deferred_)
-    refuse(*reinterpret_cast<const SubmitCommand*>(item.command.data()), reason);
+  for (const Deferred& item : deferred_) refuse(item.submission(), reason);
   deferred_.clear();
   deferred_bytes_ = 0;
 }
@@ -295,7 +309,15 @@ void ShardHost::wait_current(Token token, bool persisted) {
     dirty = true;
     return;
   }
-  context_.rows.push(Completion{token, not_running(), 0, 0, 0, 0});
+  context_.callers.answer({token, not_running(), 0, 0, 0, 0});
+}
+
+bool ShardHost::is_current() const {
+  if (!is_running()) return false;
+  const Frontiers& frontiers = replica_->frontiers();
+  const Sequence shown = view_.persistent() ? frontiers.persisted : frontiers.delivered;
+  return shown >= frontiers.received && frontiers.stopped == 0 && !frontiers.wedged &&
+         holds_lease();
 }
 
 void ShardHost::set_dispatched(Version version) {
@@ -342,15 +364,15 @@ void ShardHost::answer() {
   if (out_.completions.empty() && held_.empty()) return;
   const bool is_current = holds_lease();
   if (is_current) {
-    for (const Completion& done : held_) context_.rows.push(done);
+    for (const Completion& done : held_) context_.callers.answer(done);
     held_.clear();
   }
   for (const Completion& done : out_.completions) {
     const bool reads = !waits_.empty() && waits_.erase(done.token) > 0;
     if (is_current || !tells_state(done.status)) {
-      context_.rows.push(done);
+      context_.callers.answer(done);
     } else if (reads) {
-      context_.rows.push(Completion{done.token, Status::kNotCurrent, 0, 0, 0, 0});
+      context_.callers.answer({done.token, Status::kNotCurrent, 0, 0, 0, 0});
     } else {
       held_.push_back(done);
     }
@@ -360,18 +382,17 @@ void ShardHost::answer() {
 
 // An installed view has what the ended epoch delivered.
 void ShardHost::answer_held() {
-  for (const Completion& done : held_) context_.rows.push(done);
+  for (const Completion& done : held_) context_.callers.answer(done);
   held_.clear();
   for (const Completion& done : out_.completions) {
     waits_.erase(done.token);
-    context_.rows.push(done);
+    context_.callers.answer(done);
   }
   out_.completions.clear();
 }
 
 void ShardHost::fail_held(Status reason) {
-  for (const Completion& done : held_)
-    context_.rows.push(Completion{done.token, reason, 0, 0, 0, 0});
+  for (const Completion& done : held_) context_.callers.answer({done.token, reason, 0, 0, 0, 0});
   held_.clear();
 }
 

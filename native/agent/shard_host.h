@@ -21,10 +21,11 @@
 #include <vector>
 
 #include "native/agent/agent_counters.h"
-#include "native/agent/command.h"
+#include "native/agent/callers.h"
 #include "native/agent/peer_links.h"
 #include "native/agent/row_output.h"
 #include "native/agent/shard_view.h"
+#include "native/agent/submission.h"
 #include "native/core/disk_space.h"
 
 namespace freshet {
@@ -64,6 +65,7 @@ class ShardHost {
     Transport& transport;
     PeerLinks& links;
     RowOutput& rows;
+    Callers& callers;
     std::vector<Retired>& retired;
     AgentCounters& counters;
     const std::atomic<Nanos>& lease_until;  // what is here may be answered as current until then
@@ -73,6 +75,7 @@ class ShardHost {
   ShardHost(ShardView& view, const Context& context) : view_(view), context_(context) {}
 
   ShardView& view() { return view_; }
+  const ShardView& view() const { return view_; }
   ShardId id() const { return view_.id(); }
   const std::shared_ptr<Store>& store() const { return store_; }
   void set_store(std::shared_ptr<Store> store);  // once recovered; again after a cut
@@ -80,6 +83,8 @@ class ShardHost {
   bool is_prepared() const { return replica_ != nullptr && !ended_; }
   bool is_running() const { return is_prepared() && started_; }
   ShardReplica* replica() { return replica_.get(); }
+  // Of the epoch that is prepared, runs, or ran last; there is one.
+  const Frontiers& frontiers() const { return replica_->frontiers(); }
   ShardReplica* next() { return next_.get(); }
   Epoch epoch() const { return replica_ != nullptr ? replica_->config().epoch : 0; }
 
@@ -105,10 +110,15 @@ class ShardHost {
   // Ends the epoch, if one is prepared; answers everything with `reason`.
   void stop_epoch(Status reason);
   bool contains(NodeId node) const;
+  // It runs elsewhere, if anywhere: nothing new comes here.
+  bool is_away() const { return !is_running() && not_running() == Status::kNotAMember; }
 
-  void submit(const SubmitCommand& command, Nanos now);
+  void submit(const Submission& submission, Nanos now);
   void wait_current(Token token, bool persisted);
   void set_dispatched(Version version);
+  // What was received here is shown (of a persistent shard: synced everywhere), and I hold my
+  // lease: a linearizable read may be answered now.
+  bool is_current() const;
   // At heartbeats: tells the others what was delivered since something was last shown.
   void show_delivered() {
     if (is_running() && replica_->show_delivered()) dirty = true;
@@ -133,9 +143,20 @@ class ShardHost {
   size_t subscriptions = 0;
 
  private:
-  struct Deferred {
-    std::vector<std::byte> command;
-    Nanos until;
+  // One that waits, with its bytes, but for a borrowed value.
+  class Deferred {
+   public:
+    Deferred(const Submission& submission, Nanos until);
+    Deferred(Deferred&&) = default;
+
+    const Submission& submission() const { return submission_; }
+    Nanos until() const { return until_; }
+    size_t size() const { return sizeof *this + bytes_.size(); }
+
+   private:
+    Submission submission_;
+    Nanos until_;
+    std::vector<std::byte> bytes_;
   };
   struct Kept {
     Token token;
@@ -148,11 +169,11 @@ class ShardHost {
   void drop_next();
   bool is_changing() const;
   bool are_enough(size_t members) const { return members >= rules_.members_min; }
-  Status try_submit(const SubmitCommand& command);
+  Status try_submit(const Submission& submission);
   Status give(Change change, Ack ack, Token token, bool stays);
   void release(Token token);
   Status not_running() const;
-  void refuse(const SubmitCommand& command, Status reason);
+  void refuse(const Submission& submission, Status reason);
   int retry_deferred(Nanos now);
   void fail_deferred(Status reason);
   void hand_on();

@@ -1,4 +1,5 @@
-// openMember, attachMember, memberKey, listenPort, closeMember, drain, takeResult, counters.
+// openMember, attachMember, memberKey, listenPort, doorPort, closeMember, drain, takeResult,
+// counters.
 #include <cstring>
 #include <mutex>
 
@@ -35,6 +36,19 @@ Registry& registry() {
 constexpr uint64_t kMillisecond = 1'000'000;
 constexpr uint64_t kHour = 3'600'000;  // ms
 
+// Null: the member has no native door.
+bool read_door(const Options& options, std::optional<MemberConfig::Door>& out) {
+  const napi_value given = options.get("door");
+  if (is_null(options.env(), given)) return true;
+  const Options door(options.env(), given, options.path("door"));
+  uint64_t port;
+  out.emplace();
+  if (!door.check() || !door.string("host", out->host) || !door.integer("port", UINT16_MAX, port))
+    return false;
+  out->port = static_cast<uint16_t>(port);
+  return true;
+}
+
 bool read_config(const Options& options, MemberConfig& config) {
   Bytes cluster, secret;
   uint64_t node, port, spin, heartbeat, silence;
@@ -43,7 +57,7 @@ bool read_config(const Options& options, MemberConfig& config) {
       !options.string("listenHost", config.host) ||
       !options.integer("listenPort", UINT16_MAX, port) ||
       !options.string_or_null("dataFolder", config.data_folder) ||
-      !options.integer("spinMicros", 1000, spin) ||
+      !read_door(options, config.door) || !options.integer("spinMicros", 1000, spin) ||
       !options.integer("heartbeatMs", kHour, heartbeat) ||
       !options.integer("silenceMs", kHour, silence))
     return false;
@@ -65,7 +79,7 @@ bool read_config(const Options& options, MemberConfig& config) {
 const char* reason_of(Status status) {
   switch (status) {
     case Status::kAddressInUse:
-      return "the listening address is taken";
+      return "a listening address is taken";
     case Status::kDataInUse:
       return "another process uses the data folder";
     case Status::kWrongCluster:
@@ -73,7 +87,8 @@ const char* reason_of(Status status) {
     case Status::kNewerFormat:
       return "the data folder was written by a newer program";
     case Status::kInvalidArgument:
-      return "listenHost is no numeric address of this host, or silenceMs is not at least twice "
+      return "listenHost or door.host is no numeric address of this host, or silenceMs is not at "
+             "least twice "
              "heartbeatMs, which is above 0";
     default:
       return "the member could not be started";
@@ -158,6 +173,15 @@ napi_value listen_port(napi_env env, napi_callback_info info) {
   return member == nullptr ? make_status(env, Status::kClosed) : make_number(env, member->port());
 }
 
+napi_value door_port(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  const Handle* handle = Handle::read(env, arguments[0], "doorPort");
+  if (handle == nullptr) return nullptr;
+  const Member* member = handle->member();
+  return member == nullptr ? make_status(env, Status::kClosed)
+                           : make_number(env, member->door_port());
+}
+
 napi_value close_member(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "closeMember");
@@ -221,6 +245,7 @@ void init_member(napi_env env, napi_value exports) {
   add_function(env, exports, "attachMember", attach_member);
   add_function(env, exports, "memberKey", member_key);
   add_function(env, exports, "listenPort", listen_port);
+  add_function(env, exports, "doorPort", door_port);
   add_function(env, exports, "closeMember", close_member);
   add_function(env, exports, "drain", drain);
   add_function(env, exports, "takeResult", take_result);

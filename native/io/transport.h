@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -84,6 +85,13 @@ class Transport {
   virtual int poll(Nanos timeout, std::vector<PeerEvent>& events) = 0;
   // Sends what is queued, as far as the network takes it at once; the next poll() does too.
   virtual void flush() {}
+  // poll() also ends its wait when this descriptor is readable, and calls `then`. At most one, for
+  // good. False: this transport cannot.
+  virtual bool watch(int descriptor, std::function<void()> then) {
+    static_cast<void>(descriptor);
+    static_cast<void>(then);
+    return false;
+  }
   // Ends a wait in poll() from another thread.
   virtual void wake_self() = 0;
 

@@ -18,6 +18,8 @@ export interface MemberOptions {
   readonly listenHost: string;
   readonly listenPort: number; // 0: any free one
   readonly dataFolder: string | null; // null: no persistent shard can be opened
+  /** Where clients of the native door come in; port 0: any free one. Null: there is none. */
+  readonly door: { readonly host: string; readonly port: number } | null;
   readonly spinMicros: number; // busy polling before sleeping; 0: none
   readonly heartbeatMs: number;
   readonly silenceMs: number; // a peer silent for longer is lost
@@ -206,6 +208,8 @@ export interface NativeAddon {
   attachMember(key: number): MemberHandle;
   memberKey(member: MemberHandle): number;
   listenPort(member: MemberHandle): number;
+  /** 0: there is no native door. */
+  doorPort(member: MemberHandle): number;
   /** Stops threads, syncs and closes logs, frees memory. Blocks shortly; idempotent. */
   closeMember(member: MemberHandle): void;
   /** Fills rows, returns how many. Call until it returns fewer than fit. */

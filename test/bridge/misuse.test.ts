@@ -31,6 +31,8 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
     ['listenHost', 7, 'a string'],
     ['listenPort', 65_536, 'a whole number from 0 to 65535'],
     ['dataFolder', undefined, 'a string or null'],
+    ['door', undefined, 'an object'],
+    ['door', 'here', 'an object'],
     ['spinMicros', -1, 'a whole number'],
     ['heartbeatMs', '50', 'a whole number'],
     ['silenceMs', NaN, 'a whole number'],

@@ -36,6 +36,7 @@ export function memberOptions(change: Partial<MemberOptions> = {}): MemberOption
     listenHost: '127.0.0.1',
     listenPort: 0,
     dataFolder: null,
+    door: null,
     spinMicros: 0,
     heartbeatMs: 50,
     silenceMs: 5000,

@@ -343,6 +343,7 @@ function memberOptions({
     listenHost: '127.0.0.1',
     listenPort: nodeId,
     dataFolder: 'data',
+    door: null,
     spinMicros: 0,
     heartbeatMs,
     silenceMs: 1200,

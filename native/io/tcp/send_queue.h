@@ -19,6 +19,8 @@ class SendQueue {
  public:
   void push_write(const RegionId& id, uint64_t offset, Bytes payload, bool stable);
   void push_frame(FrameType type, Bytes body);
+  // Bytes as they are.
+  void push(Bytes bytes) { copy(bytes); }
 
   size_t size() const { return size_; }
   size_t copied_size() const { return copied_size_; }

@@ -21,8 +21,9 @@ constexpr int kEpollEvents = 64;
 // Marks in epoll's user data; everything else there is a Connection.
 constexpr uint64_t kWakeMark = 1;
 constexpr uint64_t kListenerMark = 2;
+constexpr uint64_t kGuestMark = 3;
 
-bool watch(int epoll, int fd, uint32_t interest, uint64_t mark) {
+bool add_to(int epoll, int fd, uint32_t interest, uint64_t mark) {
   epoll_event event = {};
   event.events = interest;
   event.data.u64 = mark;
@@ -51,8 +52,8 @@ Status TcpTransport::start() {
   epoll_ = tcp::FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
   wake_ = tcp::FileDescriptor(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!epoll_.valid() || !wake_.valid()) return Status::kPeerUnreachable;
-  if (!watch(epoll_.get(), wake_.get(), EPOLLIN | EPOLLET, kWakeMark) ||
-      !watch(epoll_.get(), listener_.get(), EPOLLIN | EPOLLET, kListenerMark))
+  if (!add_to(epoll_.get(), wake_.get(), EPOLLIN | EPOLLET, kWakeMark) ||
+      !add_to(epoll_.get(), listener_.get(), EPOLLIN | EPOLLET, kListenerMark))
     return Status::kPeerUnreachable;
   return Status::kOk;
 }
@@ -214,7 +215,7 @@ Connection& TcpTransport::add_connection(tcp::FileDescriptor fd, NodeId to) {
   Connection& connection = *connections_.back();
   timer_ = std::min(timer_, connection.deadline());
   const auto mark = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(&connection));
-  if (!watch(epoll_.get(), connection.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, mark))
+  if (!add_to(epoll_.get(), connection.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, mark))
     connection.close();
   return connection;
 }
@@ -348,6 +349,8 @@ void TcpTransport::wait(Nanos timeout, Nanos now) {
     const uint32_t what = ready[i].events;
     if (mark == kListenerMark) {
       accepting_ = true;
+    } else if (mark == kGuestMark) {
+      on_guest_();
     } else if (mark != kWakeMark) {  // edge-triggered: a wake is over with this wait
       auto* connection = reinterpret_cast<Connection*>(static_cast<uintptr_t>(mark));
       connection->on_readiness((what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
@@ -384,6 +387,12 @@ bool TcpTransport::take_touched(std::vector<RegionId>& touched) {
     peer->touched.clear();
   }
   return true;
+}
+
+bool TcpTransport::watch(int descriptor, std::function<void()> then) {
+  FRESHET_CHECK(on_guest_ == nullptr);
+  on_guest_ = std::move(then);
+  return add_to(epoll_.get(), descriptor, EPOLLIN, kGuestMark);
 }
 
 void TcpTransport::wake_self() {

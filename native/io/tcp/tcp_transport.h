@@ -51,6 +51,7 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   size_t backlog(NodeId peer) const override;
   int poll(Nanos timeout, std::vector<PeerEvent>& events) override;
   void flush() override { (void)send_queued(); }
+  bool watch(int descriptor, std::function<void()> then) override;
   void wake_self() override;
   bool take_touched(std::vector<RegionId>& touched) override;
   const TransportCounters& counters() const override { return counters_; }
@@ -100,6 +101,7 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   tcp::FileDescriptor epoll_;
   tcp::FileDescriptor wake_;
   tcp::FileDescriptor listener_;
+  std::function<void()> on_guest_;  // what watch() was given
   uint16_t port_ = 0;
   bool accepting_ = true;  // the listener may have more
   Nanos accept_at_ = 0;

@@ -28,6 +28,7 @@ Status TestMember::open() {
   config.secret.fill(secret_);
   config.node = node_;
   config.data_folder = folder_;
+  config.door = MemberConfig::Door{"127.0.0.1", 0};
   config.silence = 60'000'000'000;  // a busy machine is no dead peer
   readers_ = std::make_unique<ShardReaders>();
   const auto wake = [this] {
