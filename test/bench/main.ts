@@ -6,6 +6,7 @@ import { buildCoreBench } from './core-bench.ts';
 import { describeMachine } from './machine.ts';
 import { once } from './once.ts';
 import { reportLines } from './report.ts';
+import { runPeerBench } from './peers/peer-bench.ts';
 import { rows } from './rows/all.ts';
 import { type RowResult, runRow } from './run-rows.ts';
 
@@ -15,11 +16,15 @@ interface Options {
   readonly quick: boolean;
   readonly json?: string;
   readonly coreBench?: string;
+  readonly peers: boolean;
+  readonly systems: string;
+  readonly sizes: string;
 }
 
 process.exitCode = await main(readOptions());
 
 async function main(options: Options): Promise<number> {
+  if (options.peers) return runPeers(options);
   const chosen = rows.filter(({ name }) => {
     return options.only.length === 0 || options.only.some((wanted) => name.startsWith(wanted));
   });
@@ -44,6 +49,16 @@ async function main(options: Options): Promise<number> {
   return results.some(({ failure }) => failure !== null) ? 1 : 0;
 }
 
+async function runPeers({ runs, quick, systems, sizes }: Options): Promise<number> {
+  return runPeerBench({
+    runs,
+    quick,
+    systems: systems.split(','),
+    sizes: sizes.split(',').map(Number),
+    say,
+  });
+}
+
 function readOptions(): Options {
   const names = rows.map(({ name }) => name).join(', ');
   return new Command('bench')
@@ -53,6 +68,9 @@ function readOptions(): Options {
     .option('--quick', 'shows that everything runs; the figures are worth nothing', false)
     .option('--json <file>', 'writes all figures there')
     .option('--core-bench <file>', 'the program, built already')
+    .option('--peers', 'other stores and this one, by the driver of the peers', false)
+    .option('--systems <names>', 'with --peers: beside which of them', 'redis')
+    .option('--sizes <bytes>', 'with --peers: values of these sizes', '100,10240,1048576')
     .parse()
     .opts<Options>();
 }

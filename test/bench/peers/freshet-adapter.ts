@@ -1,0 +1,134 @@
+/**
+ * Freshet as one more system of the peers' driver, whose `adapters/loop.mjs` describes the
+ * interface: a fresh cluster of three members, each a process, and clients as any program has them.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FreshetError } from '../../../platform/base/mod.ts';
+import { connect, type Database, type PutOutcome } from '../../../platform/client/mod.ts';
+import { type BenchCluster, startBenchCluster } from '../bench-cluster.ts';
+
+/** The keys of the driver begin with one of these. */
+const folders = ['t', 'w'];
+/** Batches that are under way together. */
+const lanes = 4;
+/** Until a watch that was begun surely hears. */
+const watchStartMs = 500;
+
+/** What keeps a fixed number of puts under way; times in ms. */
+export interface PutManyOptions {
+  readonly next: () => readonly [key: string, value: Uint8Array];
+  readonly window: number;
+  readonly deadline: number;
+  readonly onAck: (count: number) => void;
+  readonly now: () => number;
+}
+
+/** What the driver does with one connection. */
+export interface PeerClient {
+  put(key: string, value: Uint8Array): Promise<void>;
+  putMany(options: PutManyOptions): Promise<void>;
+  get(key: string): Promise<Uint8Array | null>;
+  watch(prefix: string, hear: (key: string, value: Uint8Array | null) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What it asks of a system. */
+export interface PeerSystem {
+  /** When a put is answered. */
+  readonly durability: string;
+  /** Where a get reads. */
+  readonly getMode: string;
+  readonly watchValue: boolean;
+  start(): Promise<void>;
+  pids(): readonly number[];
+  connect(): Promise<PeerClient>;
+  stop(): Promise<void>;
+}
+
+class AdapterClient implements PeerClient {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    await this.#db.door.put({ key: `/${key}`, value });
+  }
+
+  async putMany({ next, window, deadline, onAck, now }: PutManyOptions): Promise<void> {
+    const size = Math.max(1, Math.floor(window / lanes));
+    const pump = async (): Promise<void> => {
+      while (now() < deadline) {
+        const puts = Array.from({ length: size }, () => {
+          const [key, value] = next();
+          return { key: `/${key}`, value };
+        });
+        failFirst(await this.#db.door.putMany(puts));
+        onAck(size);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(lanes, window) }, pump));
+  }
+
+  async get(key: string): Promise<Uint8Array | null> {
+    const found = await this.#db.door.get({ key: `/${key}` });
+    return found?.value ?? null;
+  }
+
+  async watch(
+    prefix: string,
+    hear: (key: string, value: Uint8Array | null) => void,
+  ): Promise<void> {
+    const events = this.#db.door.watch({ prefix: `/${prefix}` });
+    void (async () => {
+      for await (const { object } of events) hear(object.key.slice(1), object.value);
+    })().catch(() => undefined); // closed with its client
+    await new Promise((resolve) => setTimeout(resolve, watchStartMs));
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+}
+
+function failFirst(outcomes: readonly PutOutcome[]): void {
+  const failed = outcomes.find((one) => one instanceof FreshetError);
+  if (failed instanceof FreshetError) throw failed;
+}
+
+const guarantees = {
+  volatile: 'in memory of all 3 members, in one agreed order',
+  persistent: 'synced by all 3 members, in one agreed order',
+};
+
+/** `base`: where its folders may be. */
+export function makeAdapter(
+  kind: keyof typeof guarantees,
+  { base }: { readonly base: string },
+): PeerSystem {
+  let folder: string | null = null;
+  let running: BenchCluster | null = null;
+  return {
+    durability: guarantees[kind],
+    getMode: 'a member of the shard, linearizable',
+    watchValue: true,
+    start: async () => {
+      folder = await mkdtemp(join(base, 'freshet-peers-'));
+      running = await startBenchCluster(folder);
+      for (const name of folders) {
+        await running.db.createPool({ name: `/${name}`, kind, schema: 'raw' });
+      }
+    },
+    pids: () => running?.pids ?? [],
+    connect: async () => {
+      const ports = running?.ports ?? [];
+      return new AdapterClient(await connect(ports.map(({ grpc }) => `127.0.0.1:${String(grpc)}`)));
+    },
+    stop: async () => {
+      await running?.close();
+      if (folder !== null) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
