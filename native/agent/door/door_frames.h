@@ -16,6 +16,7 @@
 namespace freshet::door {
 
 inline constexpr uint32_t kDoorProtocol = 1;
+inline constexpr double kNumberMax = 9007199254740991.0;  // the largest safe integer
 inline constexpr std::array<char, 8> kDoorMagic = {'f', 'r', 'e', 's', 'h', 'e', 't', 'd'};
 inline constexpr size_t kTicketSize = 64;
 inline constexpr size_t kNonceSize = 32;

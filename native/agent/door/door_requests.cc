@@ -13,10 +13,8 @@ using door::ReadLevel;
 
 namespace {
 
-constexpr double kSafeIntegerMax = 9007199254740991.0;
-
 bool read_count(double number, uint64_t& out) {
-  if (!(number >= 0) || number > kSafeIntegerMax) return false;
+  if (!(number >= 0) || number > door::kNumberMax) return false;
   out = static_cast<uint64_t>(number);
   return true;
 }
@@ -55,7 +53,7 @@ bool read_change(Bytes bytes, double session, door::ChangeFrame& frame, Submissi
     door::ChangeExtra extra;
     std::memcpy(&extra, bytes.data() + sizeof frame, sizeof extra);
     if (!std::isnan(extra.event_time)) {
-      if (!(std::fabs(extra.event_time) <= kSafeIntegerMax)) return false;
+      if (!(std::fabs(extra.event_time) <= door::kNumberMax)) return false;
       change.event_time = static_cast<Micros>(extra.event_time);
     }
     if (!read_expected(extra.version, change.condition.version) ||

@@ -11,8 +11,7 @@ using door::FrameType;
 
 namespace {
 
-constexpr double kSafeIntegerMax = 9007199254740991.0;
-constexpr size_t kEventsPerPass = 4096;
+constexpr size_t kEventsAtOnce = 4096;
 constexpr Nanos kLookPause = 50'000'000;
 constexpr auto kClients = Store::Audience::kClients;
 
@@ -36,7 +35,7 @@ void NativeDoor::take_watch(Connection& connection, Bytes bytes) {
   const bool is_resumed = !std::isnan(frame.from);
   const bool is_possible =
       frame.head.key_length <= kKeySizeMax && frame.credit >= 0 &&
-      (!is_resumed || (frame.from >= 1 && frame.from <= kSafeIntegerMax && frame.epoch >= 0));
+      (!is_resumed || (frame.from >= 1 && frame.from <= door::kNumberMax && frame.epoch >= 0));
   if (is_ok(status) && !is_possible) status = Status::kInvalidArgument;
   if (is_ok(status) && (host == nullptr || !host->is_open())) status = Status::kNotAMember;
   if (is_ok(status) && watches_.size() - free_watches_.size() >= door::kWatchesMax)
@@ -192,9 +191,8 @@ void NativeDoor::list_shards() {
   shards_.clear();
   for (const Watch& watch : watches_)
     if (watch.subscribed) shards_.push_back(watch.shard);
-  std::ranges::sort(shards_);
-  const auto repeated = std::ranges::unique(shards_);
-  shards_.erase(repeated.begin(), repeated.end());
+  std::sort(shards_.begin(), shards_.end());
+  shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
 }
 
 int NativeDoor::collect(Nanos now) {
@@ -209,7 +207,7 @@ int NativeDoor::collect(Nanos now) {
     ShardHost& host = *find_(shard);
     if (!host.is_open()) continue;
     events_.clear();
-    host.store()->collect_events(events_, kEventsPerPass, kClients);
+    host.store()->collect_events(events_, kEventsAtOnce, kClients);
     for (const SubscriptionEvent& event : events_) tell(event, host);
     told += events_.size();
   }
