@@ -195,3 +195,38 @@ TEST(what_was_applied_before_and_persisted_after_a_subscription_is_heard) {
   EXPECT(heard[1] == all);
   EXPECT(heard[2] == all);
 }
+
+// A volatile store forgets, and who is filled from it gets what is left: those who were subscribed
+// before hear of what is missing like those who come later.
+TEST(what_was_pruned_before_it_came_here_is_told_as_a_gap) {
+  Store donor({.shard = 1});
+  Feeder feed(donor);
+  (void)feed.pool(1, 1);
+  for (const char* key : {"/a", "/b", "/a", "/c", "/a"}) (void)feed.put(key, "v");
+  Store store({.shard = 1});
+  std::vector<SubscriptionEvent> events;
+  EXPECT(is_ok(store.subscribe(1, "/", 1, Frontier::kDelivered)));
+  (void)store.collect_events(events, 10);
+  std::vector<std::byte> log(4096);
+  size_t used = 0;
+  LogPosition last;
+  EXPECT(is_ok(donor.read_log({}, log, used, last)));
+  for (size_t at = 0; at < used; at += RecordView(log.data() + at).size())
+    EXPECT(is_ok(store.restore(RecordView(log.data() + at), std::nullopt)));
+  const auto collect = [&] {
+    while (store.collect_events(events, 100)) {
+    }
+  };
+  collect();
+  EXPECT(is_ok(store.subscribe(2, "/", 1, Frontier::kDelivered)));
+  collect();
+  using Heard = std::vector<std::pair<Version, bool>>;  // whether it tells a gap
+  std::map<uint64_t, Heard> heard;
+  for (const SubscriptionEvent& event : events)
+    heard[event.subscription].push_back({event.version, event.epoch == 0});
+  const Heard all{{2, true}, {2, false}, {4, true}, {4, false}, {5, false}};
+  EXPECT(heard[1] == all);
+  EXPECT(heard[2] == all);
+  for (const Version version : {2, 4, 5}) EXPECT_EQ(store.epoch_of(version), feed.epoch);
+  EXPECT_EQ(store.epoch_of(6), 0u);
+}

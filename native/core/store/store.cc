@@ -111,6 +111,9 @@ Found Store::get_version(Version version) const { return impl_->get_version(vers
 std::optional<Store::DurableAt> Store::place_of(Version version) const {
   return impl_->place_of(version);
 }
+Epoch Store::epoch_of(Version version) const {
+  return version > impl_->newest_version() ? 0 : impl_->epoch_of(version);
+}
 Version Store::version_at_time(Micros time) const {
   return impl_->slots.at_time(time, impl_->newest_version());
 }

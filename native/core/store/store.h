@@ -257,6 +257,9 @@ class Store {
   Found get(std::string_view key, const ReadPoint& point) const;
   // Whatever record took it. kCompacted: it was pruned; kNotFound: no such version yet.
   Found get_version(Version version) const;
+  // In which it was made, also if it was pruned; of what was pruned before it came here, an earlier
+  // one or 0. 0: no such version yet.
+  Epoch epoch_of(Version version) const;
   // Where its record lies in the log; none: pruned, or no such version. Persistent stores.
   std::optional<DurableAt> place_of(Version version) const;
   Version version_at_time(Micros time) const;  // highest version with time <= `time`; 0: none

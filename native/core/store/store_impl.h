@@ -83,6 +83,7 @@ class Store::Impl final : public Subscriptions::Source {
   // store_read.cc: any thread inside a guard, or the writer
   Found get(std::string_view key, const ReadPoint& point) const;
   Found get_version(Version version) const;
+  Epoch epoch_of(Version version) const;
   std::optional<DurableAt> place_of(Version version) const;
   bool list(std::string_view prefix, std::string_view after, const ReadPoint& point, size_t max,
             std::vector<std::string_view>& keys) const;
@@ -192,7 +193,6 @@ class Store::Impl final : public Subscriptions::Source {
   Located locate_by_event_time(Version newest, Micros time) const;
   Found describe(const Located& located) const;
   const std::byte* record_at(Location location) const { return segments_.address(location); }
-  Epoch epoch_of(Version version) const;
 
   bool is_volatile() const { return !config.persistent; }
   void count_live(int64_t bytes) {

@@ -153,8 +153,8 @@ bool Store::Impl::list(std::string_view prefix, std::string_view after, const Re
 Subscriptions::VersionFacts Store::Impl::facts(Version version) {
   const VersionSlot* slot = slots.find(version);
   Subscriptions::VersionFacts facts;
-  facts.gone = slot == nullptr;
-  if (slot == nullptr) return facts;
+  facts.gone = slot == nullptr || VersionSlots::is_skipped(*slot);
+  if (facts.gone) return facts;
   facts.entry = slot->entry();
   facts.time = slot->time;
   facts.epoch = epoch_of(version);

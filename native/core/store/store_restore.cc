@@ -232,7 +232,10 @@ void Store::Impl::restore_version(const RecordView& record, const FoundKey* key,
                                   Location location) {
   const RecordHeader& header = record.header();
   const Version next = newest_version() + 1;
-  if (header.version > next) slots.skip(next, header.version - 1, header.time);
+  if (header.version > next) {
+    slots.skip(next, header.version - 1, header.time);
+    subscriptions.on_skipped(next - 1);
+  }
   const uint64_t hash = key != nullptr ? key->hash : xxh3_64(record.key());
   KeyEntry* entry = nullptr;
   if (header.kind != RecordKind::kTrigger) {

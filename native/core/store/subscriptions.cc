@@ -133,6 +133,10 @@ void Subscriptions::on_applied(std::string_view key, KeyEntry* entry, Version ve
   }
 }
 
+void Subscriptions::on_skipped(Version newest) {
+  for (int which = 0; which < kFrontiers; which++) fall_behind(which, newest);
+}
+
 void Subscriptions::push(int which, const Matched& matched) {
   Queue& queue = queues_[which];
   if (queue.count == queue.ring.size()) {

@@ -58,6 +58,8 @@ class Subscriptions {
 
   // A record took `version`. `entry` is null for a trigger.
   void on_applied(std::string_view key, KeyEntry* entry, Version version, Epoch epoch, Micros time);
+  // Versions that follow `newest` were pruned before they came here: who reads the slots hears so.
+  void on_skipped(Version newest);
 
   // Events up to the frontiers; true if more are waiting.
   bool collect(Source& source, Version delivered, Version persisted,

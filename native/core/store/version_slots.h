@@ -81,6 +81,7 @@ class VersionSlots {
   VersionSlot& push(Version version, Micros time);
   // Versions from `first` to `last` were pruned before they came here: they get no slot of use.
   void skip(Version first, Version last, Micros time);
+  static bool is_skipped(const VersionSlot& slot) { return slot.level() == 0; }
   // Makes `version`, whose slot it is, the newest of its key, behind `previous` (0: there is none).
   void link(VersionSlot& slot, KeyEntry* entry, Version version, Version previous);
   // Writer only: the next version of the same key; 0: none, or too far.
