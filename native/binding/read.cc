@@ -1,5 +1,5 @@
-// get, isCurrent, storeGeneration, getVersions, frontiers, versionAtTime: on the calling thread,
-// from memory.
+// get, isCurrent, storeGeneration, getVersions, epochAt, frontiers, versionAtTime: on the calling
+// thread, from memory.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -204,6 +204,20 @@ napi_value frontiers(napi_env env, napi_callback_info info) {
   return make_status(env, Status::kOk);
 }
 
+napi_value epoch_at(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "epochAt");
+  uint64_t shard, version;
+  if (handle == nullptr || !read_integer(env, arguments[1], "epochAt: shard", UINT32_MAX, shard) ||
+      !read_integer(env, arguments[2], "epochAt: version", kSafeIntegerMax, version))
+    return nullptr;
+  const ReadScope scope(*handle);
+  const Target target = find_target(*handle, scope.member(), shard);
+  if (!is_ok(target.status)) return make_number(env, 0);
+  const Store::ReadGuard guard(*target.access.reader);
+  return make_number(env, target.access.store->epoch_of(version));
+}
+
 napi_value version_at_time(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "versionAtTime");
@@ -227,6 +241,7 @@ void init_read(napi_env env, napi_value exports) {
   add_function(env, exports, "isCurrent", is_current);
   add_function(env, exports, "storeGeneration", store_generation);
   add_function(env, exports, "getVersions", get_versions);
+  add_function(env, exports, "epochAt", epoch_at);
   add_function(env, exports, "frontiers", frontiers);
   add_function(env, exports, "versionAtTime", version_at_time);
 }

@@ -108,6 +108,10 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * A watch ends with COMPACTED where a change may be left out: it was pruned before it was handed
+ * out, or the shard goes on without what was handed out before, or from anew.
+ */
 export interface WatchRequest extends WatchOptions {
   /** As in `ListRequest`. */
   readonly prefix: string;

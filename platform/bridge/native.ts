@@ -412,6 +412,11 @@ export interface NativeAddon {
   storeGeneration(member: MemberHandle, shard: number): number;
   /** Packed records of these versions, those in memory; cold or pruned ones are left out. */
   getVersions(member: MemberHandle, shard: number, versions: Float64Array, count: number): Buffer;
+  /**
+   * The epoch in which a version was made, also of a pruned one; of one that was pruned before it
+   * came here an earlier one or 0. 0: none such yet, or no store.
+   */
+  epochAt(member: MemberHandle, shard: number, version: number): number;
   frontiers(member: MemberHandle, shard: number, out: Float64Array): number;
   versionAtTime(member: MemberHandle, shard: number, time: number): number;
 

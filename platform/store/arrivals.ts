@@ -108,12 +108,12 @@ export class StoreArrivals {
   ): { close(): void } {
     const layout = this.#heldShard(request.shard);
     if (layout === null) return endSoon(notHeld(request.shard), onEnd);
-    const feed = new LocalFeed(this.#core, layout, {
-      prefix: `${request.prefix}/`,
-      from: request.from,
-      frontier: request.eager ? 'delivered' : 'persisted',
-      share: request.share,
-    });
+    const { from, share } = request;
+    const prefix = `${request.prefix}/`;
+    const frontier = request.eager ? 'delivered' : 'persisted';
+    // Who is behind goes on with what is there.
+    const rules = { whenCurrent: () => Promise.resolve(), passesGaps: true };
+    const feed = new LocalFeed(this.#core, layout, { prefix, from, frontier, share }, rules);
     const state = { open: true };
     const run = async (): Promise<void> => {
       try {

@@ -6,10 +6,12 @@
  *
  * Thread: event loop.
  * Invariants
- *  1. Every matching version from `from` on is handed out once, in order, or next() rejects.
- *  2. At most `limits.watchEvents` versions wait here.
+ *  1. Every matching version from `from` on is handed out once, in order, or next() rejects; one who
+ *     `passesGaps` goes without what was pruned before anybody could tell whether it matches.
+ *  2. What is handed out is of the history that has the version before it.
+ *  3. At most `limits.watchEvents` versions wait here.
  */
-import { FreshetError, limits } from '../base/mod.ts';
+import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
 import {
   acks,
   frontierColumns,
@@ -28,6 +30,12 @@ import { storeLimits } from './store-limits.ts';
 
 type State = 'idle' | 'subscribing' | 'subscribed' | 'closed';
 
+export interface LocalFeedRules {
+  /** Resolves once what was acknowledged before the call is shown here. */
+  readonly whenCurrent: () => Promise<void>;
+  readonly passesGaps: boolean;
+}
+
 export class LocalFeed implements ShardFeed {
   readonly #core: MemberCore;
   readonly #layout: ShardLayout;
@@ -35,10 +43,15 @@ export class LocalFeed implements ShardFeed {
   readonly #frontier: number;
   readonly #share: EventShare | null;
   readonly #whenCurrent: () => Promise<void>;
+  readonly #passesGaps: boolean;
   #fromNow: boolean;
   /** Versions that the native side named, not handed out yet. */
   #named: number[] = [];
   #next: number;
+  /** The version handed out last, or before the first one; epoch 0: of any history. */
+  #last: { readonly version: number; readonly epoch: number };
+  /** What came after the named versions is no longer kept up to this one. */
+  #gapTo: number | null = null;
   /** Read from disk, not handed out yet. */
   #behind: FeedEvent[] = [];
   /** A scan of what is not in memory, under way. */
@@ -50,14 +63,14 @@ export class LocalFeed implements ShardFeed {
   #wake: (() => void) | null = null;
   #failure: FreshetError | null = null;
 
-  /** `whenCurrent` resolves once what was acknowledged before the call is shown here. */
   constructor(
     core: MemberCore,
     layout: ShardLayout,
     options: FeedOptions,
-    whenCurrent: () => Promise<void> = () => Promise.resolve(),
+    { whenCurrent, passesGaps }: LocalFeedRules,
   ) {
     this.#whenCurrent = whenCurrent;
+    this.#passesGaps = passesGaps;
     this.#fromNow = options.from === null;
     this.#core = core;
     this.#layout = layout;
@@ -66,10 +79,15 @@ export class LocalFeed implements ShardFeed {
     const persisted = layout.persistent && options.frontier === 'persisted';
     this.#frontier = persisted ? acks.persisted : acks.delivered;
     this.#next = options.from ?? this.#newest() + 1;
+    this.#last = { version: this.#next - 1, epoch: options.epochBefore ?? 0 };
   }
 
   get position(): number {
     return this.#next;
+  }
+
+  get epochBefore(): number {
+    return this.#last.epoch;
   }
 
   /** From now on: behind everything that was acknowledged anywhere before. */
@@ -77,9 +95,17 @@ export class LocalFeed implements ShardFeed {
     if (!this.#fromNow) {
       return;
     }
-    await this.#whenCurrent();
+    try {
+      await this.#whenCurrent();
+    } catch (caught) {
+      // While it stands still nothing is acknowledged: what is shown here has to do.
+      const stands = isFreshetError(caught, 'SHARD_STOPPED') || isFreshetError(caught, 'TIMEOUT');
+      if (!stands) throw caught;
+    }
     this.#fromNow = false;
     this.#next = Math.max(this.#next, this.#newest() + 1);
+    const version = this.#next - 1;
+    this.#last = { version, epoch: this.#epochAt(version) };
   }
 
   async next(max: number): Promise<readonly FeedEvent[]> {
@@ -100,6 +126,8 @@ export class LocalFeed implements ShardFeed {
         if (events.length > 0) {
           return this.#handOut(events);
         }
+      } else if (this.#gapTo !== null) {
+        this.#passGap(this.#gapTo);
       } else if (this.#state === 'idle') {
         await this.#subscribe();
       } else {
@@ -125,9 +153,10 @@ export class LocalFeed implements ShardFeed {
   }
 
   #handOut(events: readonly FeedEvent[]): readonly FeedEvent[] {
-    const last = events.at(-1);
+    const last = events.at(-1)?.object;
     if (last !== undefined) {
-      this.#next = Math.max(this.#next, last.object.version + 1);
+      this.#next = Math.max(this.#next, last.version + 1);
+      this.#last = { version: last.version, epoch: last.epoch };
     }
     return events;
   }
@@ -142,8 +171,9 @@ export class LocalFeed implements ShardFeed {
       this.#next,
       this.#frontier,
       this.#share,
-      (_shard, _epoch, version) => {
-        this.#onVersion(version);
+      (_shard, epoch, version) => {
+        if (epoch === 0) this.#onGap(version);
+        else this.#onVersion(version);
       },
       () => {
         this.#onEnd();
@@ -152,6 +182,11 @@ export class LocalFeed implements ShardFeed {
     this.#subscription = id;
     const { status, bytes } = await started;
     if (this.#isClosed()) {
+      return;
+    }
+    if (!this.#continues()) {
+      if (status === 0) this.#core.unsubscribe(shard, id);
+      await this.#lookAgain();
       return;
     }
     if (status === 0) {
@@ -175,6 +210,28 @@ export class LocalFeed implements ShardFeed {
     this.#catchUp = { from: this.#next, to, resume: null };
   }
 
+  /** Whether the history here has the version before the next one. */
+  #continues(): boolean {
+    const { version, epoch } = this.#last;
+    if (epoch === 0 || this.#epochAt(version) === epoch) return true;
+    // What was pruned before it came here is not known, but of one epoch there is one history.
+    return this.#epochAt(version + 1) === epoch;
+  }
+
+  /** It may be behind, or about to be filled; else it is of another history. */
+  async #lookAgain(): Promise<void> {
+    this.#named = [];
+    this.#gapTo = null;
+    await this.#whenCurrent();
+    if (this.#isClosed()) return;
+    this.#state = 'idle';
+    if (!this.#continues()) this.#failure = this.#compacted();
+  }
+
+  #epochAt(version: number): number {
+    return this.#core.addon.epochAt(this.#core.handle, this.#layout.shard, version);
+  }
+
   #onEnd(): void {
     const { shard } = this.#layout;
     const text = `Shard ${String(shard)} is read anew from disk at this member`;
@@ -194,6 +251,21 @@ export class LocalFeed implements ShardFeed {
     }
     this.#named.push(version);
     this.#awake();
+  }
+
+  /** What may have matched before this version was pruned before it could be named. */
+  #onGap(version: number): void {
+    if (this.#isClosed()) return;
+    if (!this.#passesGaps) this.#core.unsubscribe(this.#layout.shard, this.#subscription);
+    this.#gapTo = version;
+    this.#awake();
+  }
+
+  /** Nothing behind it tells whoever passes gaps that there was one. */
+  #passGap(to: number): void {
+    this.#gapTo = null;
+    const isLast = to > this.#newest();
+    if (isLast || !this.#passesGaps) this.#failure = this.#compacted();
   }
 
   /** Reads the next named versions from memory; those no longer there from disk. */

@@ -9,7 +9,6 @@
 import {
   type Clock,
   FreshetError,
-  isFreshetError,
   type ObjectRecord,
   type PutOutcome,
   type PutResult,
@@ -222,15 +221,9 @@ export class LocalShard implements ShardAccess {
   }
 
   feed(options: FeedOptions): ShardFeed {
-    return new LocalFeed(this.#core, this.#layout, options, async () => {
-      try {
-        await this.#current.wait({ timeoutMs: storeLimits.feedStartMs, signal: null });
-      } catch (caught) {
-        // While it stands still nothing is acknowledged: what is shown here has to do.
-        const stands = isFreshetError(caught, 'SHARD_STOPPED') || isFreshetError(caught, 'TIMEOUT');
-        if (!stands) throw caught;
-      }
-    });
+    const call = { timeoutMs: storeLimits.feedStartMs, signal: null };
+    const whenCurrent = (): Promise<void> => this.#current.wait(call);
+    return new LocalFeed(this.#core, this.#layout, options, { whenCurrent, passesGaps: false });
   }
 
   frontier(): Promise<ShardFrontier> {

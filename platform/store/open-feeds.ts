@@ -25,7 +25,8 @@ export async function openFeeds(
       const position = positions.get(shard.shard);
       const first = isFromStart ? 1 : null;
       const from = position === undefined ? first : position.version + 1;
-      feeds.set(shard.shard, shard.feed({ prefix, from, frontier }));
+      const epochBefore = position?.epoch ?? 0;
+      feeds.set(shard.shard, shard.feed({ prefix, from, epochBefore, frontier }));
       await checkPosition(shard, position);
     }
     for (const [shard, feed] of feeds) {

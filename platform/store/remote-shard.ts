@@ -260,6 +260,8 @@ export class RemoteShard implements ShardAccess {
   }
 }
 
+type FeedPlace = Pick<ShardFeed, 'position' | 'epochBefore'>;
+
 type FeedCall = (
   method: 'feed' | 'feedStart',
   argument: unknown[],
@@ -272,20 +274,26 @@ class RemoteFeed implements ShardFeed {
   readonly #call: FeedCall;
   readonly #abort = new AbortController();
   #position: number;
+  #epochBefore: number;
 
   constructor(options: FeedOptions, call: FeedCall) {
     this.#options = options;
     this.#call = call;
     this.#position = options.from ?? 0;
+    this.#epochBefore = options.epochBefore ?? 0;
   }
 
   get position(): number {
     return this.#position;
   }
 
+  get epochBefore(): number {
+    return this.#epochBefore;
+  }
+
   async start(): Promise<void> {
     if (this.#position === 0) {
-      this.#position = (await this.#call('feedStart', [this.#options], shortCall)) as number;
+      this.#takePlace(await this.#call('feedStart', [this.#options], shortCall));
     }
   }
 
@@ -295,17 +303,22 @@ class RemoteFeed implements ShardFeed {
       if (this.#abort.signal.aborted) {
         throw new FreshetError('CLOSED', 'The watch was closed');
       }
-      const options = { ...this.#options, from: this.#position };
+      const place = { from: this.#position, epochBefore: this.#epochBefore };
+      const options = { ...this.#options, ...place };
       const call = { timeoutMs: storeLimits.remoteFeedWaitMs, signal: this.#abort.signal };
-      const answer = (await this.#call('feed', [options, max], call)) as {
-        readonly events: readonly FeedEvent[];
-        readonly position: number;
-      };
-      this.#position = answer.position;
-      if (answer.events.length > 0) {
-        return answer.events;
+      const answer = await this.#call('feed', [options, max], call);
+      this.#takePlace(answer);
+      const { events } = answer as { readonly events: readonly FeedEvent[] };
+      if (events.length > 0) {
+        return events;
       }
     }
+  }
+
+  #takePlace(answer: unknown): void {
+    const { position, epochBefore } = answer as FeedPlace;
+    this.#position = position;
+    this.#epochBefore = epochBefore;
   }
 
   close(): void {
@@ -363,11 +376,11 @@ async function serve(
   }
 }
 
-async function startOf(feed: ShardFeed): Promise<number> {
+async function startOf(feed: ShardFeed): Promise<FeedPlace> {
   await feed.start();
-  const { position } = feed;
+  const { position, epochBefore } = feed;
   feed.close();
-  return position;
+  return { position, epochBefore };
 }
 
 async function pollFeed(feed: ShardFeed, max: number, clock: Clock): Promise<unknown> {
@@ -377,14 +390,15 @@ async function pollFeed(feed: ShardFeed, max: number, clock: Clock): Promise<unk
       resolve([]);
     });
   });
-  const start = feed.position;
   const coming = feed.next(max);
   // Closing rejects what still waits; that is no news.
   coming.catch(() => undefined);
   try {
+    const { position: from, epochBefore: before } = feed;
     const events = await Promise.race([coming, timedOut]);
-    const last = events.at(-1);
-    return { events, position: last === undefined ? start : last.object.version + 1 };
+    // What comes with the end of the wait is handed out by the next one.
+    const { version, epoch } = events.at(-1)?.object ?? { version: from - 1, epoch: before };
+    return { events, position: version + 1, epochBefore: epoch };
   } finally {
     cancel();
     feed.close();

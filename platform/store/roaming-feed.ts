@@ -3,7 +3,8 @@
  * another, and on from there when that changes.
  *
  * Thread: event loop.
- * Invariant: what was handed out is not handed out again, and nothing after it is left out.
+ * Invariant: what was handed out is not handed out again, and nothing after it is left out; where
+ * the shard goes on without it, or from anew, next() rejects COMPACTED.
  */
 import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
 import type { RoamingShard } from './roaming-shard.ts';
@@ -28,6 +29,7 @@ export class RoamingFeed implements ShardFeed {
   #feed: ShardFeed;
   /** Null: not known before it has started. */
   #position: number | null;
+  #epochBefore: number;
   #isMoved = false;
   #isClosed = false;
 
@@ -37,12 +39,17 @@ export class RoamingFeed implements ShardFeed {
     this.#options = options;
     this.#onClose = onClose;
     this.#position = options.from;
+    this.#epochBefore = options.epochBefore ?? 0;
     this.#source = shard.current;
     this.#feed = this.#source.feed(options);
   }
 
   get position(): number {
     return this.#position ?? this.#feed.position;
+  }
+
+  get epochBefore(): number {
+    return this.#epochBefore;
   }
 
   /** The shard may run elsewhere now. */
@@ -57,14 +64,18 @@ export class RoamingFeed implements ShardFeed {
   async start(): Promise<void> {
     await this.#following(new Set(), async () => {
       await this.#feed.start();
-      this.#position ??= this.#feed.position;
+      if (this.#position !== null) return;
+      this.#position = this.#feed.position;
+      this.#epochBefore = this.#feed.epochBefore;
     });
   }
 
   async next(max: number): Promise<readonly FeedEvent[]> {
     return this.#following(goesOn, async () => {
       const events = await this.#feed.next(max);
-      this.#position = (events.at(-1)?.object.version ?? this.#feed.position - 1) + 1;
+      const last = events.at(-1)?.object;
+      this.#position = last === undefined ? this.#feed.position : last.version + 1;
+      this.#epochBefore = last?.epoch ?? this.#feed.epochBefore;
       return events;
     });
   }
@@ -110,7 +121,8 @@ export class RoamingFeed implements ShardFeed {
     this.#feed.close();
     this.#source = this.#shard.current;
     this.#isMoved = false;
-    this.#feed = this.#source.feed({ ...this.#options, from: this.#position });
+    const place = { from: this.#position, epochBefore: this.#epochBefore };
+    this.#feed = this.#source.feed({ ...this.#options, ...place });
   }
 
   /** Both may change while something is awaited. */

@@ -74,6 +74,8 @@ export interface FeedOptions {
   readonly prefix: string;
   /** First version wanted; null: the one after what the frontier shows now. */
   readonly from: number | null;
+  /** Of the version before `from`, which the shard's history has to have; 0: whatever it has. */
+  readonly epochBefore?: number;
   readonly frontier: 'delivered' | 'persisted';
   /** Changes of other keys may come a little later. Default: none may. */
   readonly share?: EventShare | null;
@@ -88,10 +90,13 @@ export interface FeedEvent {
 export interface ShardFeed {
   /** The version after the last one handed out (or where it starts). Known once started. */
   readonly position: number;
+  /** Of the version before it; 0: not known, or none. */
+  readonly epochBefore: number;
   /** Resolves once `position` is fixed; nothing after it is missed. */
   start(): Promise<void>;
   /**
-   * Waits for at least one; rejects COMPACTED when the next is no longer kept, CLOSED after close.
+   * Waits for at least one; rejects COMPACTED when the next is no longer kept or the history is
+   * another one than that of the version before, CLOSED after close.
    */
   next(max: number): Promise<readonly FeedEvent[]>;
   close(): void;

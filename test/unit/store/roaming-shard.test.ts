@@ -8,9 +8,13 @@ const result = (version: number) => ({ version, epoch: 1, time: 1, previousVersi
 const change = { kind: 'put', key: '/k' } as never;
 const call = { timeoutMs: 1000, signal: null };
 
+/** Of all versions here. */
+const epoch = 7;
+
 /** Versions 1 to `newest`; a reader beyond them waits until it is closed. */
 class FakeFeed {
   readonly position: number;
+  readonly epochBefore: number;
   readonly #newest: number;
   #next: number;
   #close: (() => void) | null = null;
@@ -20,6 +24,7 @@ class FakeFeed {
   constructor(newest: number, options: FeedOptions, failures: FreshetError[]) {
     this.#failures = failures;
     this.position = options.from ?? newest + 1;
+    this.epochBefore = options.epochBefore ?? epoch;
     this.#next = this.position;
     this.#newest = newest;
   }
@@ -33,7 +38,7 @@ class FakeFeed {
     if (failure !== undefined) throw failure;
     if (this.#next <= this.#newest) {
       const version = this.#next++;
-      return Promise.resolve([{ kind: 'put', object: { version } }] as never);
+      return Promise.resolve([{ kind: 'put', object: { version, epoch } }] as never);
     }
     return new Promise((_resolve, reject) => {
       this.#close = () => {
@@ -53,6 +58,7 @@ class FakePlace {
   newest = 0;
   refusal: FreshetError | null = null;
   readonly feedFailures: FreshetError[] = [];
+  readonly feeds: FeedOptions[] = [];
 
   put(given: unknown): Promise<unknown> {
     this.puts.push(given);
@@ -65,6 +71,7 @@ class FakePlace {
   }
 
   feed(options: FeedOptions): FakeFeed {
+    this.feeds.push(options);
     return new FakeFeed(this.newest, options, this.feedFailures);
   }
 }
@@ -181,6 +188,26 @@ describe('a feed', () => {
     move(false);
     expect(versionsOf(await feed.next(1))).toEqual([10]);
     feed.close();
+  });
+
+  test('says elsewhere of which history the version before is', async () => {
+    const { here, elsewhere, shard, move } = makeShard();
+    here.newest = 2;
+    const feed = shard.feed(options);
+    await feed.next(1);
+    await feed.next(1);
+    const later = shard.feed({ ...options, from: null });
+    await later.start();
+    elsewhere.newest = 3;
+    move(false);
+    expect(versionsOf([...(await feed.next(1)), ...(await later.next(1))])).toEqual([3, 3]);
+    const place = { from: 3, epochBefore: epoch };
+    expect(elsewhere.feeds).toEqual([
+      expect.objectContaining(place),
+      expect.objectContaining(place),
+    ]);
+    feed.close();
+    later.close();
   });
 
   test('of a shard that was taken away ends for whoever waits', async () => {

@@ -6,6 +6,7 @@ import { Watch } from '../../../platform/store/watch.ts';
 
 /** A shard's feed over versions that are there, then those that are pushed, then the failure. */
 class ListFeed implements ShardFeed {
+  readonly epochBefore = 0;
   closed = false;
   position = 1;
   readonly #events: FeedEvent[] = [];
