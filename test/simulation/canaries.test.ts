@@ -71,6 +71,20 @@ const oneQuickDisk: Partial<SeedOptions> = {
   ],
 };
 
+/** A shard loses both of its members, one after the other; one comes back without its memory. */
+const begunAnew: Partial<SeedOptions> = {
+  members: 5,
+  shards: 6,
+  replicas: 2,
+  operations: 2000,
+  faults: 0,
+  seed: 4,
+  script: [
+    { atMs: 5000, do: 'kill', node: 3, forMs: 3500 },
+    { atMs: 6500, do: 'isolate', node: 2, forMs: 5000 },
+  ],
+};
+
 /** Runs that a rarer canary may take; each is found before. */
 const canaryRuns = 60;
 
@@ -118,6 +132,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['unstamped-calls', { members: null }, /what was put is applied twice/],
   // Watchers are told everything, once.
   ['skipped-event', { seed: 4 }, /version \d+ watched at node \d+: \d+ is due/],
+  ['untold-gap', begunAnew, /version \d+ watched at node \d+: \d+ is due/],
   // What raw delivery promises.
   ['sent-again', { members: null, seed: 8 }, /comes twice/],
   // Shards whose members stay go on while the view changes.

@@ -47,6 +47,8 @@ export interface WorldAddon extends NativeAddon {
   tellViolation(text: string): void;
   /** The newest version of a shard that anybody has; 0: none. */
   newestOf(shard: number): number;
+  /** The epoch of a version in the history of its shard as it is now; 0: it has none such. */
+  epochOf(shard: number, version: number): number;
   /** The process could not start, or ended by itself. */
   fail(node: number, why: string): void;
   note(text: string): void;

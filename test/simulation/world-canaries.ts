@@ -34,6 +34,7 @@ const worldRules = [
   'reused-values',
   'unstamped-calls',
   'skipped-event',
+  'untold-gap',
 ] as const;
 
 export const canaries = [...coreRules, ...worldRules] as const;

@@ -13,7 +13,7 @@ import type { ShardChange } from '../../platform/store/shard-access.ts';
 import { answerKinds, type WorldAddon, worldSteps } from './world-addon.ts';
 import type { WorldStep } from './world-addon.ts';
 import { statusOf, WorldCalls } from './world-calls.ts';
-import { type WatchedHistories, watchShard } from './world-watch.ts';
+import { type WatchedHistories, type Watcher, watchShard } from './world-watch.ts';
 import type { Canary } from './world-canaries.ts';
 import { Waits, WorldClock, worldFiles } from './world-clock.ts';
 
@@ -232,17 +232,28 @@ export class WorldMember {
     const isAlive = (): boolean => this.waits.alive;
     this.#calls = new WorldCalls({ addon: this.#addon, shards, node, canary, log, isAlive });
     group.begin();
-    this.#watch(shards, isAlive);
+    this.#watch(shards, clock, isAlive);
   }
 
-  #watch(shards: ClusterShards, isAlive: () => boolean): void {
+  #watch(shards: ClusterShards, clock: WorldClock, isAlive: () => boolean): void {
     const { node, layout, watched } = this.#place;
     if (watched === null) return;
     const tell = (text: string): void => {
       this.#addon.tellViolation(text);
     };
-    for (const shard of watchedIn(layout)) {
-      void watchShard({ shards, histories: watched, node, shard, isAlive, tell });
+    const after = (delayMs: number, run: () => void): void => {
+      clock.after(delayMs, run);
+    };
+    for (const { isVolatile, ...watcher } of watchersAt(layout, node)) {
+      void watchShard({
+        shards,
+        histories: watched,
+        watcher,
+        isVolatile,
+        isAlive,
+        after,
+        tell,
+      });
     }
   }
 
@@ -320,8 +331,16 @@ function unstamped(argument: unknown): unknown {
   return [shard, { ...change, session: null }, timeoutMs];
 }
 
-export function watchedIn(layout: Layout): readonly number[] {
-  return layout.shards.filter(({ persistent }) => persistent).map(({ shard }) => shard);
+/** At every other node also what is only delivered of persistent shards. */
+export function watchersAt(
+  layout: Layout,
+  node: number,
+): (Watcher & { readonly isVolatile: boolean })[] {
+  const ordered = layout.shards.filter(({ delivery }) => delivery !== 'raw');
+  return ordered.map(({ shard, persistent }) => {
+    const frontier = persistent && node % 2 === 1 ? 'persisted' : 'delivered';
+    return { node, shard, frontier, isVolatile: !persistent };
+  });
 }
 
 /** The smallest rings: they are full now and then. */

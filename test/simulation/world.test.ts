@@ -71,6 +71,17 @@ test.each([
   },
 );
 
+test('who watches a shard that is begun anew is told so', async () => {
+  const script = [
+    { atMs: 5000, do: 'kill', node: 3, forMs: 3500 },
+    { atMs: 6500, do: 'isolate', node: 2, forMs: 5000 },
+  ] as const;
+  const given = { members: 5, shards: 6, replicas: 2, seconds: 15, operations: 2000, faults: 0 };
+  const result = await run({ ...given, seed: 4, script });
+  expect(result.violations).toBe('');
+  expect(result.undone).toBeGreaterThan(0);
+});
+
 test('16 members with 64 shards come to rest after faults', async () => {
   const result = await run({
     seed: 3,

@@ -15,7 +15,7 @@ import {
   worldSteps,
 } from './world-addon.ts';
 import { type Canary, coreRuleOf } from './world-canaries.ts';
-import { type MemberPlace, SlowCounts, watchedIn, WorldMember } from './world-member.ts';
+import { type MemberPlace, SlowCounts, watchersAt, WorldMember } from './world-member.ts';
 import { WatchedHistories } from './world-watch.ts';
 
 /**
@@ -124,7 +124,7 @@ export class Simulation {
     const changes = changesOf(options, layout, random);
     const members = new Map<number, WorldMember>();
     this.#slow = new SlowCounts();
-    const watched = options.seed % watchedEvery === 0 ? watchedHistories(options) : null;
+    const watched = this.#watchedHistories(options);
     this.#addon.beginWorld(settingsOf(options, { layout, changes }, random));
     try {
       this.#step(options, { layout, changes, replaceAfterMs, heartbeatMs, watched }, members);
@@ -139,12 +139,21 @@ export class Simulation {
   /** At rest, unless something else is wrong. */
   #checkWatchers(layout: Layout, watched: WatchedHistories): void {
     if (this.#addon.resultOf().violations !== '') return;
-    for (const shard of watchedIn(layout)) {
-      for (const node of layout.members) {
-        const wrong = watched.missing(node, shard, this.#addon.newestOf(shard));
-        if (wrong !== null) this.#addon.tellViolation(wrong);
-      }
+    for (const watcher of layout.members.flatMap((node) => watchersAt(layout, node))) {
+      const wrong = watched.missing(watcher);
+      if (wrong !== null) this.#addon.tellViolation(wrong);
     }
+  }
+
+  /** Canaries leave out an event, and what a watcher is told of gaps. */
+  #watchedHistories({ seed, canary }: SeedOptions): WatchedHistories | null {
+    if (seed % watchedEvery !== 0) return null;
+    return new WatchedHistories({
+      addon: this.#addon,
+      skipsEvery: canary === 'skipped-event' ? 500 : Infinity,
+      forgets: keptVersions(seed) > 0,
+      tellsGaps: canary !== 'untold-gap',
+    });
   }
 
   #step(
@@ -184,12 +193,15 @@ export class Simulation {
   }
 }
 
-/** In one seed of so many every process watches all persistent shards. */
+/** In one seed of so many every process watches all shards. */
 const watchedEvery = 4;
 
-/** A canary leaves out an event. */
-function watchedHistories({ canary }: SeedOptions): WatchedHistories {
-  return new WatchedHistories(canary === 'skipped-event' ? 500 : Infinity);
+/**
+ * Of a key in volatile shards; 0: all. In half of the seeds with watchers, more than anybody puts
+ * between two looks of the checkers.
+ */
+function keptVersions(seed: number): number {
+  return seed % (2 * watchedEvery) === 0 ? 20 : 0;
 }
 
 /** One seed in so many has up to 16 members and 64 shards. */
@@ -344,6 +356,7 @@ function settingsOf(
     changes.length,
     options.canary === 'sent-again' ? 1 : 0,
     options.canary === 'reused-values' ? 1 : 0,
+    keptVersions(options.seed),
     ...shards,
     ...options.script.flatMap(packed),
   ]);

@@ -20,7 +20,7 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 21;
+constexpr uint64_t kSettings = 22;
 constexpr uint64_t kShardWidth = 4;
 constexpr uint64_t kActWidth = 5;
 
@@ -59,6 +59,7 @@ WorldConfig config_of(std::span<const double> given) {
   config.layouts = whole(18);
   config.sends_cut_off = given[19] != 0;
   config.reuses_values = given[20] != 0;
+  config.history = static_cast<uint32_t>(given[21]);
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
     WorldShard shard;
@@ -277,6 +278,16 @@ napi_value newest_of(napi_env env, napi_callback_info info) {
   return make_number(env, static_cast<double>(world()->ledger.newest(static_cast<ShardId>(shard))));
 }
 
+// The epoch of a version in the history of a shard as it is now.
+napi_value epoch_of(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  uint64_t shard, version;
+  if (!read_integer(env, arguments[0], "epochOf: shard", UINT32_MAX, shard) ||
+      !read_integer(env, arguments[1], "epochOf: version", kSafeIntegerMax, version))
+    return nullptr;
+  return make_number(env, world()->ledger.epoch_of(static_cast<ShardId>(shard), version));
+}
+
 napi_value note(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   std::string text;
@@ -353,6 +364,7 @@ void add_world_functions(napi_env env, napi_value exports) {
   add_function(env, exports, "tellStep", tell_step);
   add_function(env, exports, "tellViolation", tell_violation);
   add_function(env, exports, "newestOf", newest_of);
+  add_function(env, exports, "epochOf", epoch_of);
   add_function(env, exports, "fail", fail);
   add_function(env, exports, "note", note);
   add_function(env, exports, "resultOf", result_of);

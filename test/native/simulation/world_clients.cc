@@ -168,12 +168,12 @@ bool WorldClients::submit(Client& client, WorldNode& node) {
   return ok;
 }
 
-// The rules of the pool, of which every version stays readable.
+// The rules of the pool: as a rule every version stays readable.
 bool WorldClients::make_pool(WorldNode& node, Operation& operation) {
   operation.makes_pool = true;
   PoolRules rules;
   rules.pool = kPool;
-  rules.history = 0;
+  rules.history = world_.config.history;
   const std::string key = "pool/" + std::to_string(kPool);
   Change change;
   change.kind = RecordKind::kControl;

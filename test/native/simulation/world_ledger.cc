@@ -231,6 +231,11 @@ void WorldLedger::acknowledged(ShardId id, const Completion& completion, Token t
   if (persisted || !world_.clients.is_persistent(id)) shard.shown = std::max(shard.shown, version);
 }
 
+Epoch WorldLedger::epoch_of(ShardId id, Version version) {
+  const std::vector<Entry>& history = shards_[id].history;
+  return version == 0 || version > history.size() ? 0 : history[version - 1].epoch;
+}
+
 WorldLedger::Floor WorldLedger::floor(ShardId id) { return {shards_[id].era, shards_[id].shown}; }
 
 void WorldLedger::read(ShardId id, Floor floor, Version value, NodeId node) {

@@ -49,6 +49,8 @@ class WorldLedger {
   void shown(ShardId shard, Version version, Token token, NodeId node);
   uint32_t era(ShardId shard) { return shards_[shard].era; }
   Version newest(ShardId shard) { return shards_[shard].history.size(); }
+  // Of the version in the history as it is now; 0: it has none such.
+  Epoch epoch_of(ShardId shard, Version version);
 
   void violation(const std::string& text);
   std::vector<std::string> violations;
