@@ -234,7 +234,7 @@ void Store::Impl::restore_version(const RecordView& record, const FoundKey* key,
   const Version next = newest_version() + 1;
   if (header.version > next) {
     slots.skip(next, header.version - 1, header.time);
-    subscriptions.on_skipped(next - 1);
+    for (Subscriptions& audience : subscriptions) audience.on_skipped(next - 1);
   }
   const uint64_t hash = key != nullptr ? key->hash : xxh3_64(record.key());
   KeyEntry* entry = nullptr;
