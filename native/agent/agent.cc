@@ -374,7 +374,9 @@ void Agent::look_at_backlogs() {
 
 void Agent::drop_retired() {
   for (Retired& item : retired_)
-    std::erase_if(item.peers, [this](NodeId node) { return transport_.backlog(node) == 0; });
+    std::erase_if(item.peers, [this](NodeId node) {
+      return transport_.backlog(node) == 0 && !transport_.has_late_writes(node);
+    });
   std::erase_if(retired_, [](const Retired& item) { return item.peers.empty(); });
 }
 

@@ -121,8 +121,9 @@ void Agent::renew(uint64_t incarnation) {
     host->leave_epoch(std::nullopt);
     stop_epoch(*host, Status::kShardStopped, 0, true);
   }
-  views_.renew(incarnation);
+  // First: the rows that views give up are memory that peers write.
   transport_.renew(incarnation);
+  views_.renew(incarnation);
 }
 
 }  // namespace freshet

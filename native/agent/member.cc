@@ -126,6 +126,8 @@ void Member::close() {
     delete call;
   }
   query_.reset();
+  // Peers may write what the agent has until then.
+  if (transport_ != nullptr) transport_->stop();
   agent_.reset();
   transport_.reset();
   folder_.reset();

@@ -16,6 +16,7 @@ enum class RegionKind : uint16_t {
   kPairRing = 4,   // messages from one member to another; shard = 0, epoch = 0
   kPairAck = 5,    // how far the other side consumed my pair ring
   kViewRow = 6,    // a member's row of the view table, whatever the view; shard = 0, epoch = 0
+  kFabricBoot = 7,  // how a peer's fabric endpoint is found; shard = 0, epoch = 0
 };
 
 // A region of an ended epoch has another name than one of the next, so a late write misses.

@@ -35,7 +35,11 @@ namespace freshet {
   X(kUnauthenticated, 23, "UNAUTHENTICATED")                                       \
   X(kPeerUnreachable, 24, "PEER_UNREACHABLE")                                      \
   X(kAddressInUse, 25, "ADDRESS_IN_USE")                                           \
-  X(kInvalidQuery, 26, "INVALID_QUERY")
+  X(kInvalidQuery, 26, "INVALID_QUERY")                                            \
+  X(kWrongTransport, 27, "WRONG_TRANSPORT")                                        \
+  X(kNoFabric, 28, "NO_FABRIC")                                                    \
+  X(kUnorderedFabric, 29, "UNORDERED_FABRIC")                                      \
+  X(kMemlockTooLow, 30, "MEMLOCK_TOO_LOW")
 
 enum class [[nodiscard]] Status : uint8_t{
 #define FRESHET_STATUS_ENUM(name, number, text) name = number,

@@ -7,8 +7,8 @@
 //     poll(). Cells are at most 8 aligned bytes and are never seen torn.
 //  3. A peer may write only regions granted to it, inside their bounds. Anything else is dropped
 //  and
-//     counted (a region may have been revoked while the write travelled); bytes that are no frame
-//     close the connection.
+//     counted, here or there (a region may have been revoked while the write travelled); bytes that
+//     are no frame close the connection.
 //  4. A completion is not a delivery: only the peer's own counters say what it has.
 //
 // Thread: all calls from the agent thread, but for wake_self(), which any thread may call.
@@ -31,6 +31,14 @@ namespace freshet {
 using ClusterId = std::array<uint8_t, 16>;
 using Secret = std::array<uint8_t, 32>;
 
+// Of the whole cluster: members with different ones refuse each other. The numbers cross the wire.
+enum class TransportKind : uint32_t {
+  kTcp = 0,  // the built-in one
+  kFabricVerbs = 1,
+  kFabricTcp = 2,
+  kFabricShm = 3,
+};
+
 struct PeerAddress {
   NodeId node = 0;
   std::string host;  // numeric; empty: not known yet, so it is not dialled
@@ -50,7 +58,7 @@ struct TransportCounters {
   uint64_t bytes_written = 0;
   uint64_t bytes_read = 0;
   uint64_t system_calls = 0;
-  uint64_t dropped_writes = 0;  // to regions not granted
+  uint64_t dropped_writes = 0;  // to regions not granted, by the peers or (fabric) to me
   uint64_t refused_connections = 0;
 };
 
@@ -68,9 +76,18 @@ class Transport {
   // Ends all connections; new ones are made under this incarnation.
   virtual void renew(uint64_t incarnation) = 0;
 
-  // Lets `peer` write `memory` as region `id`. The memory stays valid until revoke(id) returned.
+  // Lets `peer` write `memory` as region `id`. The memory stays valid until revoke(id) returned and
+  // has_late_writes(peer) is false.
   virtual Status grant(NodeId peer, RegionId id, MutableBytes memory) = 0;
   virtual void revoke(NodeId peer, RegionId id) = 0;
+  // Writes may still land in what was revoked from this peer: hardware at the other side learns of
+  // it later. Not after its kDown.
+  virtual bool has_late_writes(NodeId peer) const {
+    static_cast<void>(peer);
+    return false;
+  }
+  // Ends all connections for good; after that nothing is written any more into what was granted.
+  virtual void stop() {}
 
   // Queues a write. With stable = true the bytes stay as they are until the peer's counters show
   // that it has them (they lie in a ring); otherwise they are copied before the call returns.

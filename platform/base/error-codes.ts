@@ -63,6 +63,23 @@ export const errorCodes = Object.freeze({
     'Check the cluster name and the addresses',
   ),
 
+  WRONG_TRANSPORT: final(
+    'the other side has another transport',
+    'Give all members of the cluster the same cluster.transport',
+  ),
+  NO_FABRIC: final(
+    'libfabric, or this provider of it, is not here',
+    'Install libfabric1 and what `freshet doctor` names, or set cluster.transport to tcp',
+  ),
+  UNORDERED_FABRIC: final(
+    'this provider of libfabric does not keep writes in their order',
+    'Use another provider: cluster.transport',
+  ),
+  MEMLOCK_TOO_LOW: final(
+    'too little memory may be locked in place for the network card',
+    'Raise the limit (ulimit -l, LimitMEMLOCK of the service)',
+  ),
+
   // Disks and data
   DISK_FULL: again('the disk is nearly full and writes are refused', 'Free or add disk space'),
   DISK_FAILED: final(

@@ -162,6 +162,8 @@ export class MemberLinks {
 const meanings: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: 'UNAUTHENTICATED: cluster.secret is another one there than here',
   WRONG_CLUSTER: 'WRONG_CLUSTER: cluster.name is another one there than here',
+  WRONG_TRANSPORT: 'WRONG_TRANSPORT: cluster.transport is another one there than here',
+  MEMLOCK_TOO_LOW: 'MEMLOCK_TOO_LOW: a shard needs more locked memory than this process may have',
   NEWER_FORMAT: 'NEWER_FORMAT: it runs another version of Freshet',
   INVALID_ARGUMENT: 'INVALID_ARGUMENT: another member, or no member at all, is at its address',
 };

@@ -20,6 +20,7 @@ Status read_identity(Bytes body, const Identity& mine, Identity& theirs) {
   if (body.size() != sizeof theirs) return Status::kInvalidArgument;
   std::memcpy(&theirs, body.data(), sizeof theirs);
   if (theirs.cluster != mine.cluster) return Status::kWrongCluster;
+  if (theirs.transport != mine.transport) return Status::kWrongTransport;
   if (theirs.node == 0 || theirs.node == mine.node || theirs.to != mine.node)
     return Status::kInvalidArgument;
   return Status::kOk;

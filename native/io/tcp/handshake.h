@@ -30,9 +30,9 @@ struct Identity {
   NodeId node = 0;
   ClusterId cluster = {};
   uint64_t incarnation = 0;
-  uint64_t view = 0;  // number of the newest view installed at the sender; 0: none
-  NodeId to = 0;      // whom the sender wants to talk to
-  uint32_t reserved = 0;
+  uint64_t view = 0;       // number of the newest view installed at the sender; 0: none
+  NodeId to = 0;           // whom the sender wants to talk to
+  uint32_t transport = 0;  // a TransportKind
   Nonce nonce = {};
 };
 static_assert(sizeof(Identity) == 88);
@@ -45,6 +45,7 @@ Digest prove(const Secret& secret, Role role, const Identity& dialler, const Ide
 //   kInvalidArgument  no identity, or meant for another node
 //   kNewerFormat      another protocol version
 //   kWrongCluster     another cluster
+//   kWrongTransport   what would follow goes over another transport
 Status read_identity(Bytes body, const Identity& mine, Identity& theirs);
 
 }  // namespace freshet::tcp

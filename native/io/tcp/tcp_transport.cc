@@ -21,7 +21,8 @@ constexpr int kEpollEvents = 64;
 // Marks in epoll's user data; everything else there is a Connection.
 constexpr uint64_t kWakeMark = 1;
 constexpr uint64_t kListenerMark = 2;
-constexpr uint64_t kGuestMark = 3;
+constexpr uint64_t kOtherMark = 3;
+constexpr uint64_t kGuestMark = 4;
 
 bool add_to(int epoll, int fd, uint32_t interest, uint64_t mark) {
   epoll_event event = {};
@@ -57,6 +58,8 @@ Status TcpTransport::start() {
     return Status::kPeerUnreachable;
   return Status::kOk;
 }
+
+bool TcpTransport::watch_also(int fd) { return add_to(epoll_.get(), fd, EPOLLIN, kOtherMark); }
 
 TcpTransport::Peer* TcpTransport::find_peer(NodeId node) {
   for (const auto& peer : peers_)
@@ -208,6 +211,7 @@ Connection& TcpTransport::add_connection(tcp::FileDescriptor fd, NodeId to) {
   mine.to = to;
   mine.incarnation = config_.incarnation;
   mine.view = config_.view;
+  mine.transport = static_cast<uint32_t>(config_.kind);
   config_.fill_random(std::as_writable_bytes(std::span(mine.nonce)));
   tcp::ConnectionOwner& owner = *this;
   connections_.push_back(
@@ -351,7 +355,7 @@ void TcpTransport::wait(Nanos timeout, Nanos now) {
       accepting_ = true;
     } else if (mark == kGuestMark) {
       on_guest_();
-    } else if (mark != kWakeMark) {  // edge-triggered: a wake is over with this wait
+    } else if (mark != kWakeMark && mark != kOtherMark) {  // a wake is over with this wait
       auto* connection = reinterpret_cast<Connection*>(static_cast<uintptr_t>(mark));
       connection->on_readiness((what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
                                (what & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0);

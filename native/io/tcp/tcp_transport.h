@@ -27,6 +27,7 @@ struct TcpConfig {
   NodeId me = 0;
   uint64_t incarnation = 0;
   uint64_t view = 0;
+  TransportKind kind = TransportKind::kTcp;       // what it is the control plane of
   std::string host = "127.0.0.1";                 // numeric
   uint16_t port = 0;                              // 0: any free one
   std::function<Nanos()> now;                     // monotonic
@@ -40,6 +41,8 @@ class TcpTransport final : public Transport, private tcp::ConnectionOwner {
   ~TcpTransport() override;
 
   uint16_t port() const { return port_; }
+  // Ends a wait in poll() too while this descriptor is readable; until that one is closed.
+  bool watch_also(int fd);
 
   Status add_peer(const PeerAddress& address) override;
   void forget_peer(NodeId node) override;
