@@ -1,4 +1,5 @@
-// The tcp transport over loopback: order, large and small writes, grants, handshake, loss.
+// The tcp transport over loopback: handshake, frames, strangers. What holds for every transport is
+// in transport_conformance_test.cc.
 #include "native/io/tcp/tcp_transport.h"
 
 #include <arpa/inet.h>
@@ -65,39 +66,6 @@ tcp::Identity identity_of(NodeId node, NodeId to) {
 
 }  // namespace
 
-TEST(peers_connect_and_say_who_they_are) {
-  Node a(1), b(2);
-  connect(a, 1, b, 2);
-  EXPECT_EQ(a.events[0].node, 2u);
-  EXPECT_EQ(a.events[0].incarnation, 1002u);
-  EXPECT_EQ(b.events[0].node, 1u);
-  EXPECT_EQ(b.events[0].incarnation, 1001u);
-}
-
-TEST(data_is_there_when_its_guard_shows) {
-  Node a(1), b(2);
-  connect(a, 1, b, 2);
-  constexpr size_t kSize = size_t{1} << 20;
-  std::vector<std::byte> ring(kSize), row(64), source(kSize);
-  EXPECT(is_ok(b.transport->grant(1, kRing, ring)));
-  EXPECT(is_ok(b.transport->grant(1, kRow, row)));
-  std::mt19937_64 random(test::seed(11));
-  uint64_t guard = 0;
-  for (int round = 0; round < 300; round++) {
-    const size_t size = 1 + random() % (round % 3 == 0 ? 200'000 : 900);
-    const size_t offset = random() % (kSize - size);
-    // The bytes are stable until the guard shows, as in a ring.
-    for (size_t i = 0; i < size; i++) source[offset + i] = static_cast<std::byte>(random());
-    a.transport->write(2, kRing, offset, Bytes(source).subspan(offset, size), round % 2 == 0);
-    guard++;
-    a.transport->write(2, kRow, 0, std::as_bytes(std::span(&guard, 1)), false);
-    EXPECT(run({&a, &b}, [&] { return cell(row) == guard; }));
-    EXPECT(std::memcmp(ring.data() + offset, source.data() + offset, size) == 0);
-  }
-  EXPECT_EQ(a.transport->backlog(2), 0u);
-  EXPECT_EQ(b.transport->counters().dropped_writes, 0u);
-}
-
 TEST(many_small_writes_travel_in_few_system_calls) {
   Node a(1), b(2);
   connect(a, 1, b, 2);
@@ -110,31 +78,6 @@ TEST(many_small_writes_travel_in_few_system_calls) {
   EXPECT(run({&a, &b}, [&] { return cell(row, 8) == 1000; }));
   EXPECT_EQ(a.transport->backlog(2), 0u);
   EXPECT(a.transport->counters().system_calls - calls < 200);
-}
-
-TEST(writes_outside_of_what_was_granted_are_dropped_and_counted) {
-  Node a(1), b(2);
-  connect(a, 1, b, 2);
-  std::vector<std::byte> row(64), guarded(64);
-  EXPECT(is_ok(b.transport->grant(1, kRow, std::span(row))));
-  const std::vector<std::byte> junk(40'000, std::byte{0xee});
-  a.transport->write(2, kRing, 0, junk, true);                   // not granted
-  a.transport->write(2, kRow, 60, Bytes(junk).first(8), false);  // over the end
-  a.transport->write(2, kRow, UINT64_MAX - 3, Bytes(junk).first(8), false);
-  a.transport->write(2, kRow, 0, Bytes(junk).first(65), false);  // too long
-  const uint64_t one = 1;
-  a.transport->write(2, kRow, 0, std::as_bytes(std::span(&one, 1)), false);
-  EXPECT(run({&a, &b}, [&] { return cell(row) == 1; }));
-  EXPECT_EQ(b.transport->counters().dropped_writes, 4u);
-  for (size_t i = 8; i < row.size(); i++) EXPECT(row[i] == std::byte{0});
-
-  b.transport->revoke(1, kRow);
-  EXPECT(is_ok(b.transport->grant(1, kRing, guarded)));
-  a.transport->write(2, kRow, 0, Bytes(junk).first(8), false);
-  a.transport->write(2, kRing, 0, std::as_bytes(std::span(&one, 1)), false);
-  EXPECT(run({&a, &b}, [&] { return cell(guarded) == 1; }));
-  EXPECT_EQ(cell(row), 1u);
-  EXPECT_EQ(b.transport->counters().dropped_writes, 5u);
 }
 
 TEST(a_region_revoked_in_the_middle_of_a_write_is_not_touched_any_more) {
@@ -159,22 +102,6 @@ TEST(a_region_revoked_in_the_middle_of_a_write_is_not_touched_any_more) {
   }
 }
 
-TEST(a_slow_peer_shows_as_backlog_and_never_blocks) {
-  Node a(1), b(2);
-  connect(a, 1, b, 2);
-  std::vector<std::byte> ring(size_t{8} << 20), row(8);
-  const std::vector<std::byte> source(ring.size(), std::byte{1});
-  EXPECT(is_ok(b.transport->grant(1, kRing, ring)));
-  EXPECT(is_ok(b.transport->grant(1, kRow, row)));
-  for (int i = 0; i < 8; i++) a.transport->write(2, kRing, 0, source, true);
-  const uint64_t one = 1;
-  a.transport->write(2, kRow, 0, std::as_bytes(std::span(&one, 1)), false);
-  for (int i = 0; i < 50; i++) a.transport->poll(0, a.events);
-  EXPECT(a.transport->backlog(2) > source.size());
-  EXPECT(run({&a, &b}, [&] { return cell(row) == 1; }));
-  EXPECT_EQ(a.transport->backlog(2), 0u);
-}
-
 TEST(another_cluster_is_refused_on_both_sides) {
   Node a(1, 1), b(2, 9);
   a.knows(2, b.transport->port());
@@ -182,6 +109,17 @@ TEST(another_cluster_is_refused_on_both_sides) {
   EXPECT(run({&a, &b}, [&] {
     return a.saw(PeerEvent::Kind::kRefused, Status::kWrongCluster) &&
            b.saw(PeerEvent::Kind::kRefused, Status::kWrongCluster);
+  }));
+  EXPECT(!a.saw(PeerEvent::Kind::kUp) && !b.saw(PeerEvent::Kind::kUp));
+}
+
+TEST(another_transport_is_refused_on_both_sides) {
+  Node a(1, 1, 2, TransportKind::kFabricShm), b(2);
+  a.knows(2, b.transport->port());
+  b.knows(1, a.transport->port());
+  EXPECT(run({&a, &b}, [&] {
+    return a.saw(PeerEvent::Kind::kRefused, Status::kWrongTransport) &&
+           b.saw(PeerEvent::Kind::kRefused, Status::kWrongTransport);
   }));
   EXPECT(!a.saw(PeerEvent::Kind::kUp) && !b.saw(PeerEvent::Kind::kUp));
 }

@@ -24,11 +24,14 @@ struct Node {
   Nanos skew = 0;  // moves this node's clock
   uint64_t random_state;
 
-  explicit Node(NodeId id, uint8_t cluster = 1, uint8_t secret = 2) : random_state(id) {
+  explicit Node(NodeId id, uint8_t cluster = 1, uint8_t secret = 2,
+                TransportKind kind = TransportKind::kTcp)
+      : random_state(id) {
     TcpConfig config;
     config.cluster.fill(cluster);
     config.secret.fill(secret);
     config.me = id;
+    config.kind = kind;
     config.incarnation = 1000 + id;
     config.now = [this] { return steady_now() + skew; };
     config.fill_random = [this](MutableBytes out) {
