@@ -15,7 +15,7 @@ import {
   SystemClock,
   SystemRandom,
 } from './base/mod.ts';
-import { loadAddon, type NativeAddon } from './bridge/mod.ts';
+import { loadAddon, type NativeAddon, transportKinds, transportNames } from './bridge/mod.ts';
 import {
   type DataFolder,
   dataShardFolders,
@@ -39,6 +39,11 @@ export const MemberConfigSchema = Type.Object({
     name: Type.String({ minLength: 1, default: 'freshet' }),
     /** Shared by all members; proves that one belongs. */
     secret: Type.String({ minLength: 1, default: 'freshet-on-loopback' }),
+    /** How members reach each other, alike at all; `freshet doctor` says what is here for them. */
+    transport: Type.Union(
+      transportNames.map((name) => Type.Literal(name)),
+      { default: 'tcp' },
+    ),
   }),
   /** Which of `members` this is. */
   node: Type.Integer({ minimum: 1 }),
@@ -293,6 +298,7 @@ function openCore(
     nodeId: config.node,
     listenHost: me.host,
     listenPort: me.port,
+    transport: transportKinds[config.cluster.transport],
     dataFolder: folder.path,
     door: null,
     spinMicros: config.agent.spinMicros ?? chooseSpin(config),

@@ -5,6 +5,7 @@
 
 #include "native/agent/member.h"
 #include "native/agent/surroundings.h"
+#include "native/io/fabric/fabric.h"
 #include "native/io/posix_file.h"
 #include "native/io/tcp/tcp_transport.h"
 
@@ -45,6 +46,8 @@ class MachineSurroundings final : public Surroundings {
     tcp.port = config.port;
     tcp.now = [] { return read_clock(CLOCK_BOOTTIME); };
     tcp.fill_random = fill_from_kernel;
+    if (config.transport != TransportKind::kTcp)
+      return open_fabric({config.transport, std::move(tcp)}, out, port);
     std::unique_ptr<TcpTransport> transport;
     const Status status = TcpTransport::open(std::move(tcp), transport);
     if (!is_ok(status)) return status;

@@ -34,6 +34,7 @@ struct MemberConfig {
   NodeId node = 0;
   std::string host = "127.0.0.1";
   uint16_t port = 0;
+  TransportKind transport = TransportKind::kTcp;
   std::string data_folder;  // empty: no persistent shards
   // Of the native door; nullopt: there is none.
   struct Door {

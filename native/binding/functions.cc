@@ -21,6 +21,7 @@ void add_functions(napi_env env, napi_value exports) {
   init_query(env, exports);
   init_subscription(env, exports);
   init_hash(env, exports);
+  init_fabric(env, exports);
 }
 
 }  // namespace freshet::binding

@@ -111,6 +111,7 @@ void init_read(napi_env env, napi_value exports);
 void init_query(napi_env env, napi_value exports);
 void init_subscription(napi_env env, napi_value exports);
 void init_hash(napi_env env, napi_value exports);
+void init_fabric(napi_env env, napi_value exports);
 
 }  // namespace freshet::binding
 

@@ -51,11 +51,12 @@ bool read_door(const Options& options, std::optional<MemberConfig::Door>& out) {
 
 bool read_config(const Options& options, MemberConfig& config) {
   Bytes cluster, secret;
-  uint64_t node, port, spin, heartbeat, silence;
+  uint64_t node, port, transport, spin, heartbeat, silence;
   if (!options.check() || !options.bytes("clusterId", cluster) ||
       !options.bytes("secret", secret) || !options.integer("nodeId", UINT32_MAX, node) ||
       !options.string("listenHost", config.host) ||
       !options.integer("listenPort", UINT16_MAX, port) ||
+      !options.integer("transport", kTransportKindMax, transport) ||
       !options.string_or_null("dataFolder", config.data_folder) ||
       !read_door(options, config.door) || !options.integer("spinMicros", 1000, spin) ||
       !options.integer("heartbeatMs", kHour, heartbeat) ||
@@ -70,6 +71,7 @@ bool read_config(const Options& options, MemberConfig& config) {
   std::memcpy(config.secret.data(), secret.data(), secret.size());
   config.node = static_cast<NodeId>(node);
   config.port = static_cast<uint16_t>(port);
+  config.transport = static_cast<TransportKind>(transport);
   config.spin = static_cast<Nanos>(spin * 1000);
   config.heartbeat = static_cast<Nanos>(heartbeat * kMillisecond);
   config.silence = static_cast<Nanos>(silence * kMillisecond);
@@ -86,6 +88,12 @@ const char* reason_of(Status status) {
       return "the data folder belongs to another cluster";
     case Status::kNewerFormat:
       return "the data folder was written by a newer program";
+    case Status::kNoFabric:
+      return "libfabric, or its provider for this transport, is not here";
+    case Status::kUnorderedFabric:
+      return "libfabric's provider for this transport does not keep writes in their order";
+    case Status::kMemlockTooLow:
+      return "the transport locks memory in place, of which this process may have too little";
     case Status::kInvalidArgument:
       return "listenHost or door.host is no numeric address of this host, or silenceMs is not at "
              "least twice "

@@ -38,6 +38,7 @@ enum class TransportKind : uint32_t {
   kFabricTcp = 2,
   kFabricShm = 3,
 };
+inline constexpr uint32_t kTransportKindMax = 3;
 
 struct PeerAddress {
   NodeId node = 0;

@@ -2,6 +2,7 @@ export { loadAddon } from './load.ts';
 export type {
   DiskRoom,
   EpochOptions,
+  FabricReport,
   MemberHandle,
   MemberOptions,
   NativeAddon,
@@ -9,6 +10,7 @@ export type {
   ScanOptions,
   ShardOptions,
   ShardRules,
+  TransportName,
 } from './native.ts';
 export {
   acks,
@@ -27,6 +29,8 @@ export {
   recordKinds,
   rowKinds,
   rowWidth,
+  transportKinds,
+  transportNames,
   viewNotices,
 } from './native.ts';
 export { attachReader, RecordReader } from './record-reader.ts';

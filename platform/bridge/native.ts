@@ -11,12 +11,37 @@
 /** Opaque. One per process and member; worker threads get their own with `attachMember`. */
 export type MemberHandle = { readonly brand: 'member' };
 
+/** How members reach each other; with `fabric/` over libfabric, and which provider of it. */
+export const transportKinds = {
+  tcp: 0,
+  'fabric/verbs': 1,
+  'fabric/tcp': 2,
+  'fabric/shm': 3,
+} as const;
+export type TransportName = keyof typeof transportKinds;
+export const transportNames = Object.freeze(
+  Object.keys(transportKinds),
+) as readonly TransportName[];
+export type TransportKind = (typeof transportKinds)[TransportName];
+
+/** What this machine has for one of the `fabric/` transports. */
+export interface FabricReport {
+  readonly compiled: boolean; // libfabric's headers were there when the addon was built
+  readonly library: string; // its version; empty: not found
+  readonly status: number; // that a member would be refused with, as of a call
+  readonly domain: string; // the device or interface
+  readonly ordered: boolean; // write-after-write order
+  readonly pins: boolean; // needs memory locked in place
+  readonly memlock: number; // bytes of it that there may be; Infinity: any
+}
+
 export interface MemberOptions {
   readonly clusterId: Uint8Array; // 16 bytes
   readonly secret: Uint8Array; // 32 bytes; proves that a peer belongs
   readonly nodeId: number;
   readonly listenHost: string;
   readonly listenPort: number; // 0: any free one
+  readonly transport: TransportKind;
   readonly dataFolder: string | null; // null: no persistent shard can be opened
   /** Where clients of the native door come in; port 0: any free one. Null: there is none. */
   readonly door: { readonly host: string; readonly port: number } | null;
@@ -453,4 +478,8 @@ export interface NativeAddon {
   /** XXH3, 64 bits, seed 0, as a BigInt (placement: key part modulo number of shards). */
   xxh3(bytes: Uint8Array): bigint;
   crc32c(bytes: Uint8Array): number;
+
+  // --- fabric.cc
+  /** `host` is numeric. */
+  inspectFabric(kind: TransportKind, host: string): FabricReport;
 }

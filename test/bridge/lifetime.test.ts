@@ -25,9 +25,8 @@ function openInWorker(onWake: string): Worker {
     const { parentPort } = require('node:worker_threads');
     const addon = require(${JSON.stringify(addonFile)});
     const options = { clusterId: new Uint8Array(16), secret: new Uint8Array(32), nodeId: 1,
-      listenHost: '127.0.0.1', listenPort: 0, dataFolder: null, door: null,
-      spinMicros: 0, heartbeatMs: 50,
-      silenceMs: 1000 };
+      listenHost: '127.0.0.1', listenPort: 0, transport: 0, dataFolder: null, door: null,
+      spinMicros: 0, heartbeatMs: 50, silenceMs: 1000 };
     const member = addon.openMember(options, () => {
       parentPort.postMessage(addon.listenPort(member));
       ${onWake}

@@ -30,6 +30,7 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
     ['nodeId', 1.5, 'a whole number'],
     ['listenHost', 7, 'a string'],
     ['listenPort', 65_536, 'a whole number from 0 to 65535'],
+    ['transport', 4, 'a whole number from 0 to 3'],
     ['dataFolder', undefined, 'a string or null'],
     ['door', undefined, 'an object'],
     ['door', 'here', 'an object'],

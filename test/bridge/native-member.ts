@@ -35,6 +35,7 @@ export function memberOptions(change: Partial<MemberOptions> = {}): MemberOption
     nodeId: 1,
     listenHost: '127.0.0.1',
     listenPort: 0,
+    transport: 0,
     dataFolder: null,
     door: null,
     spinMicros: 0,

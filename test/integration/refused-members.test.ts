@@ -5,6 +5,7 @@ import { silentLogger } from '../../platform/base/mod.ts';
 import { freePorts } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
 import { tempFolder, until } from '../support/mod.ts';
+import { hasTransport } from '../support/transports.ts';
 
 const running: Member[] = [];
 
@@ -14,7 +15,11 @@ afterEach(async () => {
 
 /** Two members of which each has another idea of its cluster. */
 async function startTwo(
-  clusters: readonly { readonly name: string; readonly secret?: string }[],
+  clusters: readonly {
+    readonly name: string;
+    readonly secret?: string;
+    readonly transport?: string;
+  }[],
 ): Promise<readonly Member[]> {
   const folder = await tempFolder('refused');
   const ports = await freePorts(2);
@@ -53,4 +58,28 @@ test('another secret', async () => {
 test('another cluster', async () => {
   const members = await startTwo([{ name: 'one' }, { name: 'two' }]);
   await expectReason(members, 'WRONG_CLUSTER: cluster.name is another one there than here');
+});
+
+test.runIf(hasTransport('fabric/tcp'))('another transport', async () => {
+  const members = await startTwo([{ name: 'one' }, { name: 'one', transport: 'fabric/tcp' }]);
+  const reason = 'WRONG_TRANSPORT: cluster.transport is another one there than here';
+  await expectReason(members, reason);
+});
+
+test.runIf(hasTransport('fabric/shm'))(
+  'both in one process, over memory that both share',
+  async () => {
+    const transport = 'fabric/shm';
+    const members = await startTwo([
+      { name: 'one', transport },
+      { name: 'one', transport },
+    ]);
+    await until(() => Promise.resolve(members[0]?.group.explain().includes('NO_FABRIC') === true));
+  },
+);
+
+test('a transport that this machine has not', async () => {
+  // An address with no device.
+  const config = [{ name: 'one', transport: 'fabric/verbs' }];
+  await expect(startTwo(config)).rejects.toMatchObject({ code: 'NO_FABRIC' });
 });

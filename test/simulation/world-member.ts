@@ -361,6 +361,7 @@ function memberOptions({
     nodeId,
     listenHost: '127.0.0.1',
     listenPort: nodeId,
+    transport: 0,
     dataFolder: 'data',
     door: null,
     spinMicros: 0,
