@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { FreshetError, packageVersion, SystemClock, toFreshetError } from '../base/mod.ts';
 import { addAdminCommands } from './commands/admin.ts';
 import { addDevCommand } from './commands/dev.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addLayoutCommand } from './commands/layout.ts';
 import { addObjectCommands } from './commands/objects.ts';
@@ -49,6 +50,7 @@ function program(): Command {
   addLayoutCommand(root, sessionOf, clock);
   addTopCommand(root, sessionOf);
   addVerifyCommand(root, sessionOf);
+  addDoctorCommand(root, sessionOf);
   return root;
 }
 
