@@ -36,6 +36,9 @@ class FabricTransport final : public Transport, private LinkOwner {
   size_t backlog(NodeId peer) const override;
   int poll(Nanos timeout, std::vector<PeerEvent>& events) override;
   void flush() override;
+  bool watch(int descriptor, std::function<void()> then) override {
+    return control_->watch(descriptor, std::move(then));
+  }
   void wake_self() override { control_->wake_self(); }
   const TransportCounters& counters() const override { return shown_; }
 
