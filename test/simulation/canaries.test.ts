@@ -133,6 +133,9 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // Watchers are told everything, once.
   ['skipped-event', { seed: 4 }, /version \d+ watched at node \d+: \d+ is due/],
   ['untold-gap', begunAnew, /version \d+ watched at node \d+: \d+ is due/],
+  // Reads of the past find all that was there then, and nothing else.
+  ['short-history', { seed: 1 }, /the history of key\/\d+ from \d+ to \d+ lacks version \d+/],
+  ['unpinned-scan', { seed: 1 }, /(objects|versions) from \d+ to \d+ (has|lacks) version \d+/],
   // What raw delivery promises.
   ['sent-again', { members: null, seed: 8 }, /comes twice/],
   // Shards whose members stay go on while the view changes.

@@ -49,6 +49,12 @@ export interface WorldAddon extends NativeAddon {
   newestOf(shard: number): number;
   /** The epoch of a version in the history of its shard as it is now; 0: it has none such. */
   epochOf(shard: number, version: number): number;
+  /** `into` becomes [version, era]: what a linearizable read that begins now has to show. */
+  shownOf(shard: number, into: Float64Array): void;
+  /** `into` becomes what `pastColumns` names; false: the history has no such version. */
+  pastOf(shard: number, version: number, into: Float64Array): boolean;
+  /** The number of a value of a key by its bytes; 0: nobody put them. */
+  valueOf(bytes: Uint8Array, key: number): number;
   /** The process could not start, or ended by itself. */
   fail(node: number, why: string): void;
   note(text: string): void;
@@ -118,6 +124,9 @@ export const answerKinds = { found: 0, nothing: 1, refused: 2 } as const;
 
 export const worldFaults = [
   'kill',
+/** What pastOf() tells of a version: `key` by its number, `value` as in `putColumns`. */
+export const pastColumns = { epoch: 0, time: 1, key: 2, value: 3 } as const;
+
   'power',
   'pause',
   'stall',

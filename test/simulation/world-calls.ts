@@ -6,6 +6,7 @@ import {
   type ObjectRecord,
   type PutResult,
   type ReadLevel,
+  type SeededRandom,
   type SessionStamp,
 } from '../../platform/base/mod.ts';
 import type { ClusterShards } from '../../platform/store/cluster-shards.ts';
@@ -17,6 +18,7 @@ import {
 } from '../../platform/store/shard-access.ts';
 import { answerKinds, putColumns, readLevels, type WorldAddon } from './world-addon.ts';
 import type { Canary } from './world-canaries.ts';
+import { WorldSurveys } from './world-surveys.ts';
 
 /** As long as the world's clients wait. */
 const patienceMs = 3000;
@@ -29,7 +31,19 @@ export interface WorldCallsOptions {
   readonly log: Logger;
   /** False: the process has ended. */
   readonly isAlive: () => boolean;
+  /** Of the surveys that go with some of the reads; null: there are none. */
+  readonly surveys: SeededRandom | null;
 }
+
+/** What a survey may come to while members and shards come and go. */
+const passing: ReadonlySet<string> = new Set([
+  'SHARD_STOPPED',
+  'NOT_A_MEMBER',
+  'UNREACHABLE',
+  'TIMEOUT',
+  'OVERLOADED',
+  'CLOSED',
+]);
 
 /** The newest of a key, by what the checkers ask for. */
 type Found = Pick<ObjectRecord, 'version' | 'epoch' | 'value'>;
@@ -41,9 +55,14 @@ export class WorldCalls {
   readonly #options: WorldCallsOptions;
   readonly #columns = new Float64Array(Object.keys(putColumns).length);
   readonly #become = new Float64Array(4);
+  readonly #surveys: WorldSurveys | null;
 
   constructor(options: WorldCallsOptions) {
     this.#options = options;
+    const { addon, surveys: random, canary } = options;
+    const [endsEarly, pins] = [canary === 'short-history', canary !== 'unpinned-scan'];
+    this.#surveys =
+      random === null ? null : new WorldSurveys({ addon, random, call, endsEarly, pins });
   }
 
   /**
@@ -55,7 +74,11 @@ export class WorldCalls {
     const key = keyOf((request >> 2) % 16);
     const read = canary === 'early-stable' && level === 'stable' ? 'local' : level;
     const look = id % 4 === 0 ? readByScan : readPoint;
-    this.#run(() => look(shards(Math.floor(request / 64)), key, read)).then(
+    this.#run(async () => {
+      const shard = shards(Math.floor(request / 64));
+      if (id % 3 === 0) await this.#survey(shard, key);
+      return look(shard, key, read);
+    }).then(
       (found) => {
         this.#tellRead(id, found === null ? 'nothing' : 'found', found);
       },
@@ -64,6 +87,19 @@ export class WorldCalls {
         this.#tellRead(id, 'refused', null);
       },
     );
+  }
+
+  /** Before the read of a client, so that it is answered as well. */
+  async #survey(shard: ShardAccess, key: string): Promise<void> {
+    const { addon, isAlive } = this.#options;
+    try {
+      const wrong = (await this.#surveys?.run(shard, key)) ?? null;
+      if (wrong !== null && isAlive()) addon.tellViolation(wrong);
+    } catch (caught) {
+      const code = isFreshetError(caught) ? caught.code : '';
+      if (!passing.has(code) && isAlive()) addon.tellViolation(`a survey: ${messageOf(caught)}`);
+      this.#note(caught);
+    }
   }
 
   put(id: number): void {

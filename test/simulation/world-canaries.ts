@@ -35,6 +35,8 @@ const worldRules = [
   'unstamped-calls',
   'skipped-event',
   'untold-gap',
+  'short-history',
+  'unpinned-scan',
 ] as const;
 
 export const canaries = [...coreRules, ...worldRules] as const;

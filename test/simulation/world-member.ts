@@ -22,6 +22,9 @@ const worldSkewMs = 1500;
 
 const nothing = new Float64Array(4);
 
+/** Of an answer of a scan; a record may be longer. */
+const scanBatchBytes = 8192;
+
 export interface MemberPlace {
   readonly node: number;
   readonly layout: Layout;
@@ -38,6 +41,8 @@ export interface MemberPlace {
   readonly slow: SlowCounts;
   /** Null: nobody watches. */
   readonly watched: WatchedHistories | null;
+  /** Some reads of clients go with one of the past. */
+  readonly surveys: boolean;
 }
 
 /** Members that were said to hold others up, and shards that such members left and observed. */
@@ -230,7 +235,16 @@ export class WorldMember {
       random: new SeededRandom(seed * 31 + 7),
     });
     const isAlive = (): boolean => this.waits.alive;
-    this.#calls = new WorldCalls({ addon: this.#addon, shards, node, canary, log, isAlive });
+    const surveys = this.#place.surveys ? new SeededRandom(seed * 37 + 11) : null;
+    this.#calls = new WorldCalls({
+      addon: this.#addon,
+      shards,
+      node,
+      canary,
+      log,
+      isAlive,
+      surveys,
+    });
     group.begin();
     this.#watch(shards, clock, isAlive);
   }
@@ -260,7 +274,10 @@ export class WorldMember {
   /** The addon, which is watched for what the process does. */
   #ownAddon(): WorldAddon {
     // Over it, not copied from it: one shape for all processes.
-    const own: Pick<WorldAddon, 'openMember' | 'viewFilled'> = {
+    const own: Pick<WorldAddon, 'openMember' | 'viewFilled' | 'scan'> = {
+      // Small batches: a scan takes many.
+      scan: (handle, options, token) =>
+        this.#addon.scan(handle, { ...options, batchBytes: scanBatchBytes }, token),
       openMember: (options, onWake) => {
         this.#onWake = onWake;
         this.#handle = this.#addon.openMember(options, onWake);

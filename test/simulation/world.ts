@@ -127,7 +127,9 @@ export class Simulation {
     const watched = this.#watchedHistories(options);
     this.#addon.beginWorld(settingsOf(options, { layout, changes }, random));
     try {
-      this.#step(options, { layout, changes, replaceAfterMs, heartbeatMs, watched }, members);
+      const surveys = options.seed % rareEvery === 1;
+      const cluster = { layout, changes, replaceAfterMs, heartbeatMs, watched, surveys };
+      this.#step(options, cluster, members);
       if (watched !== null) this.#checkWatchers(layout, watched);
       return { ...this.#addon.resultOf(), ...this.#slow.counts };
     } finally {
@@ -147,7 +149,7 @@ export class Simulation {
 
   /** Canaries leave out an event, and what a watcher is told of gaps. */
   #watchedHistories({ seed, canary }: SeedOptions): WatchedHistories | null {
-    if (seed % watchedEvery !== 0) return null;
+    if (seed % rareEvery !== 0) return null;
     return new WatchedHistories({
       addon: this.#addon,
       skipsEvery: canary === 'skipped-event' ? 500 : Infinity,
@@ -156,11 +158,7 @@ export class Simulation {
     });
   }
 
-  #step(
-    options: SeedOptions,
-    cluster: Pick<MemberPlace, 'layout' | 'changes' | 'replaceAfterMs' | 'heartbeatMs' | 'watched'>,
-    members: Map<number, WorldMember>,
-  ): void {
+  #step(options: SeedOptions, cluster: Cluster, members: Map<number, WorldMember>): void {
     let processes = 0;
     for (;;) {
       const kind = this.#addon.runWorld(this.#event);
@@ -193,15 +191,18 @@ export class Simulation {
   }
 }
 
-/** In one seed of so many every process watches all shards. */
-const watchedEvery = 4;
+/** What all members have in common. */
+type Cluster = Omit<MemberPlace, 'node' | 'log' | 'seed' | 'canary' | 'slow'>;
+
+/** In one seed of so many every process watches all shards, and in another one the past is read. */
+const rareEvery = 4;
 
 /**
  * Of a key in volatile shards; 0: all. In half of the seeds with watchers, more than anybody puts
  * between two looks of the checkers.
  */
 function keptVersions(seed: number): number {
-  return seed % (2 * watchedEvery) === 0 ? 20 : 0;
+  return seed % (2 * rareEvery) === 0 ? 20 : 0;
 }
 
 /** One seed in so many has up to 16 members and 64 shards. */

@@ -9,6 +9,7 @@
 #include "native/binding/handle.h"
 #include "test/native/simulation/world.h"
 #include "test/native/simulation/world_functions.h"
+#include "test/native/simulation/world_values.h"
 
 namespace freshet::binding {
 
@@ -288,6 +289,52 @@ napi_value epoch_of(napi_env env, napi_callback_info info) {
   return make_number(env, world()->ledger.epoch_of(static_cast<ShardId>(shard), version));
 }
 
+// What a linearizable read that begins now has to show: the version, and the history's era.
+napi_value shown_of(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  uint64_t shard;
+  std::span<double> into;
+  if (!read_integer(env, arguments[0], "shownOf: shard", UINT32_MAX, shard) ||
+      !read_float64s(env, arguments[1], "shownOf: into", 2, into))
+    return nullptr;
+  const test::WorldLedger::Floor floor = world()->ledger.floor(static_cast<ShardId>(shard));
+  into[0] = static_cast<double>(floor.version);
+  into[1] = floor.era;
+  return nullptr;
+}
+
+// By number: pastColumns of world-addon.ts.
+napi_value past_of(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  uint64_t shard, version;
+  std::span<double> into;
+  if (!read_integer(env, arguments[0], "pastOf: shard", UINT32_MAX, shard) ||
+      !read_integer(env, arguments[1], "pastOf: version", kSafeIntegerMax, version) ||
+      !read_float64s(env, arguments[2], "pastOf: into", 4, into))
+    return nullptr;
+  const auto id = static_cast<ShardId>(shard);
+  const test::WorldClients::Delivered* delivered = world()->clients.delivered(id, version);
+  if (delivered == nullptr) return make_boolean(env, false);
+  into[0] = world()->ledger.epoch_of(id, version);
+  into[1] = static_cast<double>(world()->ledger.time_of(id, version));
+  into[2] = delivered->key;
+  into[3] = static_cast<double>(delivered->value);
+  return make_boolean(env, true);
+}
+
+// What was put with these bytes under the key; 0: nobody put them.
+napi_value value_of(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  Bytes bytes;
+  uint64_t key;
+  Token token = 0;
+  if (!read_bytes(env, arguments[0], "valueOf: bytes", bytes) ||
+      !read_integer(env, arguments[1], "valueOf: key", UINT32_MAX, key))
+    return nullptr;
+  const bool is_one = test::read_value(bytes, static_cast<uint32_t>(key), token);
+  return make_number(env, is_one ? static_cast<double>(token) : 0);
+}
+
 napi_value note(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   std::string text;
@@ -371,3 +418,6 @@ void add_world_functions(napi_env env, napi_value exports) {
 }
 
 }  // namespace freshet::binding
+  add_function(env, exports, "shownOf", shown_of);
+  add_function(env, exports, "pastOf", past_of);
+  add_function(env, exports, "valueOf", value_of);

@@ -99,6 +99,13 @@ class WorldClients {
   static constexpr Token kFirstToken = Token{1} << 51;
   static constexpr PoolId kPool = 1;
 
+  // By what was put under which key a version became; null: it is not in the history.
+  struct Delivered {
+    uint32_t key;
+    uint64_t value;
+  };
+  const Delivered* delivered(ShardId shard, Version version) const;
+
   using Kind = RegisterOperation::Kind;
   struct Operation {
     Token token = 0;
@@ -131,10 +138,6 @@ class WorldClients {
     NodeId node = 0;
     uint64_t turn = 0;                          // only the newest of those that were planned comes
     std::unordered_map<uint64_t, Known> known;  // by register
-  };
-  struct Delivered {
-    uint32_t key;
-    uint64_t value;
   };
   struct Acknowledged {
     ShardId shard;

@@ -42,6 +42,13 @@ void WorldClients::on_delivered(ShardId id, Version version, const RecordView& r
 // The histories of the era are judged, and those of the next begin with what is left. Writes that
 // are under way go on in it, if they were not delivered.
 void WorldClients::on_cut_back(ShardId id, Version version) {
+const WorldClients::Delivered* WorldClients::delivered(ShardId id, Version version) const {
+  const auto shard = shards_.find(id);
+  if (shard == shards_.end() || version == 0) return nullptr;
+  const std::vector<Delivered>& all = shard->second.delivered;
+  return version > all.size() ? nullptr : &all[version - 1];
+}
+
   Shard& shard = shards_[id];
   for (Client& client : clients_) {
     Operation now = client.now;

@@ -237,6 +237,11 @@ Epoch WorldLedger::epoch_of(ShardId id, Version version) {
 }
 
 WorldLedger::Floor WorldLedger::floor(ShardId id) { return {shards_[id].era, shards_[id].shown}; }
+Micros WorldLedger::time_of(ShardId id, Version version) {
+  const std::vector<Entry>& history = shards_[id].history;
+  return version == 0 || version > history.size() ? 0 : history[version - 1].time;
+}
+
 
 void WorldLedger::read(ShardId id, Floor floor, Version value, NodeId node) {
   Shard& shard = shards_[id];

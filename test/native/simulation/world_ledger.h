@@ -51,6 +51,7 @@ class WorldLedger {
   Version newest(ShardId shard) { return shards_[shard].history.size(); }
   // Of the version in the history as it is now; 0: it has none such.
   Epoch epoch_of(ShardId shard, Version version);
+  Micros time_of(ShardId shard, Version version);
 
   void violation(const std::string& text);
   std::vector<std::string> violations;
