@@ -142,7 +142,9 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['wedge-all', heldUp, /shard \d+ at node \d+ answered no put until the view without node 6/],
   // Nothing is written to who has no memory for it.
   ['no-hold', { members: null }, /stopped: length of node/],
-  // Views go on, and what was asked is answered, once the faults have ended.
+  // Who waits for a subgroup that was taken away is noticed ...
+  ['untold-removal', { members: null, seed: 18 }, /not at rest long after the last fault/],
+  // ... views go on, and what was asked is answered, once the faults have ended.
   ['commit-early', movesToTheDeaf, /not at rest long after the last fault/],
   ['no-nulls', { members: null }, /not at rest long after the last fault/],
   ['forgotten-wakes', { members: null }, /not at rest long after the last fault/],

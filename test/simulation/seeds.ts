@@ -20,6 +20,7 @@ export interface SeedsOptions extends Omit<SeedOptions, 'seed'> {
 export class Totals {
   seeds = 0;
   operations = 0;
+  answeredInExtras = 0;
   checked = 0;
   reads = 0;
   retries = 0;
@@ -39,6 +40,7 @@ export class Totals {
   add(result: SeedResult): void {
     this.seeds++;
     this.operations += result.operations;
+    this.answeredInExtras += result.answeredInExtras;
     this.checked += result.checked;
     this.reads += result.reads;
     this.retries += result.retries;
@@ -124,6 +126,7 @@ function summary(totals: Totals, seconds: number): string {
     `${String(operations)} operations (${String(checked)} in linearizable histories,`,
     `${String(reads)} reads, ${String(retries)} sent again), ${String(deliveries)} versions,`,
     `${String(totals.rawAnswered)} raw messages (${String(totals.rawDelivered)} arrivals),`,
+    `${String(totals.answeredInExtras)} operations in subgroups that come and go,`,
     `${String(totals.accused)} slow members, ${String(totals.observed)} shards observed by them,`,
     `${String(views)} views, ${String(restarts)} starts, ${String(undone)} versions undone by them,`,
     `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,

@@ -49,6 +49,11 @@ export interface WorldAddon extends NativeAddon {
   newestOf(shard: number): number;
   /** The epoch of a version in the history of its shard as it is now; 0: it has none such. */
   epochOf(shard: number, version: number): number;
+  /**
+   * The shards of the layout of a view that a member has: number, 1 if it is persistent, and so on;
+   * without those of raw delivery.
+   */
+  tellLayout(view: number, shards: Float64Array): void;
   /** `into` becomes [version, era]: what a linearizable read that begins now has to show. */
   shownOf(shard: number, into: Float64Array): void;
   /** `into` becomes what `pastColumns` names; false: the history has no such version. */
@@ -68,6 +73,8 @@ export interface WorldResult {
   readonly trace: string;
   /** Operations of clients that were answered, and not refused. */
   readonly operations: number;
+  /** Of them, those in shards that came with their subgroup. */
+  readonly answeredInExtras: number;
   /** Of them, those in histories that were found linearizable. */
   readonly checked: number;
   readonly reads: number;
@@ -117,6 +124,9 @@ export const putColumns = {
   pool: 9,
 } as const;
 
+/** What pastOf() tells of a version: `key` by its number, `value` as in `putColumns`. */
+export const pastColumns = { epoch: 0, time: 1, key: 2, value: 3 } as const;
+
 /** As ReadLevel of the native side. */
 export const readLevels = ['linearizable', 'stable', 'local'] as const;
 
@@ -124,9 +134,6 @@ export const answerKinds = { found: 0, nothing: 1, refused: 2 } as const;
 
 export const worldFaults = [
   'kill',
-/** What pastOf() tells of a version: `key` by its number, `value` as in `putColumns`. */
-export const pastColumns = { epoch: 0, time: 1, key: 2, value: 3 } as const;
-
   'power',
   'pause',
   'stall',

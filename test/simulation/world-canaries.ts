@@ -37,6 +37,7 @@ const worldRules = [
   'untold-gap',
   'short-history',
   'unpinned-scan',
+  'untold-removal',
 ] as const;
 
 export const canaries = [...coreRules, ...worldRules] as const;

@@ -106,6 +106,7 @@ export class WorldMember {
   #step: WorldStep = 'waiting';
   #request: WorldStep = 'waiting';
   #viewed = false;
+  #toldView = 0;
 
   constructor(addon: WorldAddon, place: MemberPlace) {
     this.#addon = addon;
@@ -160,10 +161,27 @@ export class WorldMember {
 
   /** After a turn of the loop: says what it is about now. */
   tellStep(): void {
+    this.#tellLayout();
     const step = this.#stepNow();
     if (step === this.#step || !this.waits.alive) return;
     this.#step = step;
     this.#addon.tellStep(this.#place.node, worldSteps.indexOf(step));
+  }
+
+  /** To the clients: where subgroups come and go, with each view. */
+  #tellLayout(): void {
+    const group = this.#group;
+    const { layout, changes, canary } = this.#place;
+    if (group === null || changes.length === 0) return;
+    const { view } = group.status;
+    if (view === this.#toldView) return;
+    this.#toldView = view;
+    if (view === 0) return;
+    const ordered = group.layout.shards.filter(({ delivery }) => delivery !== 'raw');
+    const isNarrow = group.layout.shards.length === layout.shards.length;
+    if (canary === 'untold-removal' && isNarrow) return;
+    const shards = ordered.flatMap(({ shard, persistent }) => [shard, persistent ? 1 : 0]);
+    this.#addon.tellLayout(view, Float64Array.from(shards));
   }
 
   /** It may have ended while something was awaited. */

@@ -284,10 +284,7 @@ function slowMemberOf(script: readonly Act[], random: SeededRandom): SlowMember 
   return { policy: random.pick(['suspect', 'demote'] as const), afterMs: slowAfterMs };
 }
 
-/**
- * Other numbers of copies, and a subgroup that comes and goes beside those that clients use, which
- * somebody asks for while the cluster runs.
- */
+/** Other numbers of copies, and a subgroup that comes and goes, wanted while the cluster runs. */
 function changesOf(
   { seed, faults, script }: SeedOptions,
   layout: Layout,

@@ -159,14 +159,17 @@ bool World::is_settled(const WorldNode& node, const View& view) const {
   if (membership == nullptr || membership->view() != view) return false;
   if (membership->proposal() != nullptr || membership->suspects() != 0) return false;
   const Seat seat = view.seat_of(membership->me());
-  return std::ranges::all_of(config.shards, [&](const WorldShard& shard) {
-    const ViewShard& planned = *view.find(shard.shard);
-    if (planned.closed || planned.members.size() < shard.copies) return false;
-    if (!has_seat(planned.seats(), seat)) return true;
-    ShardHost* host = node.host(shard.shard);
-    return host != nullptr && host->is_running() && host->epoch() == planned.epoch &&
+  const auto runs = [&](ShardId id, size_t copies) {
+    const ViewShard* planned = view.find(id);
+    if (planned == nullptr || planned->closed || planned->members.size() < copies) return false;
+    if (!has_seat(planned->seats(), seat)) return true;
+    ShardHost* host = node.host(id);
+    return host != nullptr && host->is_running() && host->epoch() == planned->epoch &&
            host->replica()->end_phase() == EndPhase::kRunning;
-  });
+  };
+  const auto is_there = [&](const WorldShard& shard) { return runs(shard.shard, shard.copies); };
+  return std::ranges::all_of(config.shards, is_there) &&
+         std::ranges::all_of(clients.extras(), [&](ShardId shard) { return runs(shard, 1); });
 }
 
 void World::finish() {

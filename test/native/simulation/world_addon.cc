@@ -289,6 +289,21 @@ napi_value epoch_of(napi_env env, napi_callback_info info) {
   return make_number(env, world()->ledger.epoch_of(static_cast<ShardId>(shard), version));
 }
 
+// The shards of the layout of a view that a member has: number, and whether it is persistent.
+napi_value tell_layout(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  uint64_t view;
+  std::span<double> given;
+  if (!read_integer(env, arguments[0], "tellLayout: view", UINT32_MAX, view) ||
+      !read_float64s(env, arguments[1], "tellLayout: shards", 0, given))
+    return nullptr;
+  std::vector<test::WorldClients::LayoutShard> shards;
+  for (size_t at = 0; at + 1 < given.size(); at += 2)
+    shards.push_back({static_cast<ShardId>(given[at]), given[at + 1] != 0});
+  world()->clients.on_layout(static_cast<uint32_t>(view), shards);
+  return nullptr;
+}
+
 // What a linearizable read that begins now has to show: the version, and the history's era.
 napi_value shown_of(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
@@ -362,6 +377,7 @@ napi_value result_of(napi_env env, napi_callback_info) {
     napi_set_named_property(env, result, name, make_number(env, static_cast<double>(value)));
   };
   number("operations", from.clients.answered());
+  number("answeredInExtras", from.clients.answered_in_extras());
   number("checked", from.clients.checked());
   number("reads", from.clients.reads());
   number("retries", from.clients.retries());
@@ -412,12 +428,13 @@ void add_world_functions(napi_env env, napi_value exports) {
   add_function(env, exports, "tellViolation", tell_violation);
   add_function(env, exports, "newestOf", newest_of);
   add_function(env, exports, "epochOf", epoch_of);
+  add_function(env, exports, "tellLayout", tell_layout);
+  add_function(env, exports, "shownOf", shown_of);
+  add_function(env, exports, "pastOf", past_of);
+  add_function(env, exports, "valueOf", value_of);
   add_function(env, exports, "fail", fail);
   add_function(env, exports, "note", note);
   add_function(env, exports, "resultOf", result_of);
 }
 
 }  // namespace freshet::binding
-  add_function(env, exports, "shownOf", shown_of);
-  add_function(env, exports, "pastOf", past_of);
-  add_function(env, exports, "valueOf", value_of);

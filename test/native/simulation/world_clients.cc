@@ -13,6 +13,7 @@ constexpr uint32_t kKeys = 12;  // of a shard
 constexpr Nanos kPatience = 3'000 * kMilli;
 constexpr Nanos kFloodMax = 1'000 * kMilli;
 constexpr int64_t kByLoopPercent = 20;  // of what those that ask loops at all ask for
+constexpr int64_t kExtraPercent = 30;   // of what is asked for while there are such shards
 constexpr int64_t kFloods = 25;         // in the time of a world
 constexpr int64_t kFloodPercent = 90;   // of what is asked for
 
@@ -31,10 +32,11 @@ WorldClients::WorldClients(World& world)
       floods_percent_(world.config.script.empty() ? kFloodPercent : 0),
       thinks_(2 * world.config.time * world.config.clients * 100 / (100 - floods_percent_) /
               static_cast<Nanos>(world.config.operations)),
-      clients_(world.config.clients) {
+      clients_(world.config.clients),
+      extra_random_(world.config.seed ^ 0xE77Aull << 32) {
   for (const WorldShard& shard : world.config.shards) {
     if (shard.raw) continue;
-    shards_[shard.shard];
+    shards_[shard.shard].persistent = shard.persistent;
     ids_.push_back(shard.shard);
     last_answers_[shard.shard] = 0;
   }
@@ -65,8 +67,28 @@ void WorldClients::flood(uint64_t operations) {
     if (clients_[client].now.token == 0) act(client);
 }
 
-bool WorldClients::is_persistent(ShardId id) const {
-  return std::ranges::find(world_.config.shards, id, &WorldShard::shard)->persistent;
+void WorldClients::on_layout(uint32_t view, const std::vector<LayoutShard>& shards) {
+  if (view <= layout_view_) return;
+  layout_view_ = view;
+  for (const auto& [shard, persistent] : shards) {
+    if (shards_.contains(shard)) continue;
+    shards_[shard].persistent = persistent;
+    came_.push_back(shard);
+    extras_.push_back(shard);
+  }
+  std::erase_if(extras_, [&](ShardId shard) {
+    const bool stays = std::ranges::find(shards, shard, &LayoutShard::shard) != shards.end();
+    if (!stays) leave(shard);
+    return !stays;
+  });
+}
+
+void WorldClients::leave(ShardId shard) {
+  for (size_t nth = 0; nth < clients_.size(); nth++) {
+    if (clients_[nth].now.token == 0 || clients_[nth].now.shard != shard) continue;
+    give_up(clients_[nth]);
+    act(nth);
+  }
 }
 
 bool WorldClients::are_all_answered() const {
@@ -107,8 +129,11 @@ void WorldClients::await(size_t nth) {
 }
 
 void WorldClients::retry_later(size_t nth) {
-  waiting_.erase(clients_[nth].now.token);
-  world_.events.after(world_.random.between(kMilli, 100 * kMilli), [this, nth] { retry(nth); });
+  const Token token = clients_[nth].now.token;
+  waiting_.erase(token);
+  world_.events.after(world_.random.between(kMilli, 100 * kMilli), [this, nth, token] {
+    if (clients_[nth].now.token == token) retry(nth);
+  });
 }
 
 void WorldClients::retry(size_t nth) {
@@ -153,7 +178,9 @@ WorldClients::Operation WorldClients::operation_at(WorldNode& node, ShardId shar
 }
 
 bool WorldClients::submit(Client& client, WorldNode& node) {
-  const ShardId shard = ids_[world_.random.below(ids_.size())];
+  ShardId shard = ids_[world_.random.below(ids_.size())];
+  if (!extras_.empty() && extra_random_.chance(kExtraPercent))
+    shard = extras_[extra_random_.below(extras_.size())];
   if (client.asks_loops && loop_random_.chance(kByLoopPercent))
     return submit_by_loop(client, node, shard);
   ShardHost* host = node.host(shard);
@@ -333,6 +360,7 @@ void WorldClients::finish_read(size_t nth, const Operation& given) {
   Operation operation = given;
   WorldNode& node = world_.at(operation.node);
   const ShardView* view = node.member()->find_shard(operation.shard);
+  if (view == nullptr) return after_answer(nth, false);
   const EpochView* epoch = view->epoch();
   const std::shared_ptr<Store> store = view->store();
   const bool is_same = view->store_generation() == operation.generation;

@@ -59,7 +59,18 @@ class WorldClients {
   // Every history, once all is at rest.
   void check();
   std::string describe() const;
-  bool is_persistent(ShardId shard) const;
+  bool is_persistent(ShardId shard) const { return shards_.at(shard).persistent; }
+  // The shards that the layout of an installed view has: those that came are used from now on, what
+  // is waited for in those that were taken away is given up.
+  struct LayoutShard {
+    ShardId shard = 0;
+    bool persistent = false;
+  };
+  void on_layout(uint32_t view, const std::vector<LayoutShard>& shards);
+  // All that came so far, and those of them that are there.
+  const std::vector<ShardId>& came() const { return came_; }
+  const std::vector<ShardId>& extras() const { return extras_; }
+  uint64_t answered_in_extras() const { return answered_in_extras_; }
   // Those of raw delivery have no versions, and messages of their own (world_raw.h).
   bool is_used(ShardId shard) const { return shards_.contains(shard); }
 
@@ -88,6 +99,13 @@ class WorldClients {
   // A total restart took back what lies behind this version.
   void on_cut_back(ShardId shard, Version version);
 
+  // By what was put under which key a version became; null: it is not in the history.
+  struct Delivered {
+    uint32_t key;
+    uint64_t value;
+  };
+  const Delivered* delivered(ShardId shard, Version version) const;
+
   static bool may_put(ShardHost& host, NodeId node);
   // Under a key that no client uses; the answer is somebody else's.
   Status put_apart(ShardId shard, WorldNode& node, Token token);
@@ -98,13 +116,6 @@ class WorldClients {
  private:
   static constexpr Token kFirstToken = Token{1} << 51;
   static constexpr PoolId kPool = 1;
-
-  // By what was put under which key a version became; null: it is not in the history.
-  struct Delivered {
-    uint32_t key;
-    uint64_t value;
-  };
-  const Delivered* delivered(ShardId shard, Version version) const;
 
   using Kind = RegisterOperation::Kind;
   struct Operation {
@@ -162,6 +173,7 @@ class WorldClients {
     std::map<uint32_t, uint64_t> initial;
     std::map<uint32_t, std::vector<RegisterOperation>> history;  // of this era, by key
     uint32_t era = 0;
+    bool persistent = false;
     bool lacks_pool = true;  // so a put was answered, or none was made
   };
 
@@ -190,6 +202,7 @@ class WorldClients {
   const std::vector<std::byte>& lend(WorldNode& node, Token token, std::vector<std::byte> value);
   void tell_wrong_bytes(const Operation& operation, Version version);
   void give_up(Client& client);
+  void leave(ShardId shard);
   void finish_read(size_t client, const Operation& operation);
   void record(const Operation& operation);
   void after_answer(size_t client, bool ok);
@@ -209,7 +222,12 @@ class WorldClients {
   std::vector<Shown> shown_;
   std::unordered_map<Token, Lent> lent_;
   std::map<ShardId, Shard> shards_;
-  std::vector<ShardId> ids_;  // of them
+  std::vector<ShardId> ids_;     // of those that the first layout has
+  std::vector<ShardId> came_;    // later, with their subgroup
+  std::vector<ShardId> extras_;  // of these, before they are taken away
+  SeededRandom extra_random_;    // as loop_random_
+  uint32_t layout_view_ = 0;
+  uint64_t answered_in_extras_ = 0;
   std::map<ShardId, Nanos> last_answers_;
   std::unordered_map<Token, size_t> waiting_;  // the client of an operation under way
   std::map<Token, Operation> at_loops_;        // which have not answered, perhaps to nobody

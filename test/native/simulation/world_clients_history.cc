@@ -22,7 +22,10 @@ void WorldClients::record(const Operation& operation) {
     // Without an epoch it takes another value at the same version for the one that it expects.
     if (operation.expected_epoch == 0) seen.kind = Kind::kWrite;
   }
-  if (seen.returned != kNeverReturned) last_answers_[operation.shard] = seen.returned;
+  if (seen.returned != kNeverReturned) {
+    last_answers_[operation.shard] = seen.returned;
+    if (std::ranges::find(came_, operation.shard) != came_.end()) answered_in_extras_++;
+  }
   shard.history[operation.key].push_back(seen);
 }
 
@@ -39,9 +42,6 @@ void WorldClients::on_delivered(ShardId id, Version version, const RecordView& r
   shard.delivered.push_back({key, value});
 }
 
-// The histories of the era are judged, and those of the next begin with what is left. Writes that
-// are under way go on in it, if they were not delivered.
-void WorldClients::on_cut_back(ShardId id, Version version) {
 const WorldClients::Delivered* WorldClients::delivered(ShardId id, Version version) const {
   const auto shard = shards_.find(id);
   if (shard == shards_.end() || version == 0) return nullptr;
@@ -49,6 +49,9 @@ const WorldClients::Delivered* WorldClients::delivered(ShardId id, Version versi
   return version > all.size() ? nullptr : &all[version - 1];
 }
 
+// The histories of the era are judged, and those of the next begin with what is left. Writes that
+// are under way go on in it, if they were not delivered.
+void WorldClients::on_cut_back(ShardId id, Version version) {
   Shard& shard = shards_[id];
   for (Client& client : clients_) {
     Operation now = client.now;

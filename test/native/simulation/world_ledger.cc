@@ -32,6 +32,7 @@ void WorldLedger::look_at(WorldNode& node) {
   check_view(node);
   for (const WorldShard& shard : world_.config.shards)
     if (!shard.raw) check_shard(node, shard.shard);
+  for (const ShardId shard : world_.clients.came()) check_shard(node, shard);
 }
 
 void WorldLedger::check_view(WorldNode& node) {
@@ -236,12 +237,12 @@ Epoch WorldLedger::epoch_of(ShardId id, Version version) {
   return version == 0 || version > history.size() ? 0 : history[version - 1].epoch;
 }
 
-WorldLedger::Floor WorldLedger::floor(ShardId id) { return {shards_[id].era, shards_[id].shown}; }
 Micros WorldLedger::time_of(ShardId id, Version version) {
   const std::vector<Entry>& history = shards_[id].history;
   return version == 0 || version > history.size() ? 0 : history[version - 1].time;
 }
 
+WorldLedger::Floor WorldLedger::floor(ShardId id) { return {shards_[id].era, shards_[id].shown}; }
 
 void WorldLedger::read(ShardId id, Floor floor, Version value, NodeId node) {
   Shard& shard = shards_[id];
