@@ -17,8 +17,8 @@ namespace freshet::fabric {
 struct Traits {
   const char* name;
   fi_ep_type type;  // FI_EP_MSG: connected endpoints; FI_EP_RDM: the name of the other is enough
-  // Writes are placed whole and in order in the peer's memory by the hardware or by the peer's own
-  // polling. Else (a stream) they would show torn, and travel in messages.
+  // Writes are placed in order and cells whole in the peer's memory, by the hardware or by the
+  // peer's own polling. Else (a stream, read in pieces) they travel in messages.
   bool direct;
   bool hardware;   // places at any time, in memory that has to be locked
   bool has_event;  // its queues have a descriptor to wait on
