@@ -33,6 +33,10 @@ const commands = {
     return check(root);
   },
   format: (args) => format(root, args),
+  rdma: async () => {
+    await ready({ nativeTests: true });
+    return runCompiled('test/rdma/main.ts', []);
+  },
   run: async (args) => {
     await ready({ nativeTests: false });
     return runCompiled(args[0], args.slice(1));
