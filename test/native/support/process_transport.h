@@ -45,6 +45,7 @@ class ProcessTransport final : public Transport {
   static Status open(const SharedArena& arena, Order& order, std::unique_ptr<Transport>& out);
   ~ProcessTransport() override;
   void kill();  // as the machine would: without a word
+  pid_t process() const { return process_; }
 
   Status add_peer(const PeerAddress& address) override;
   void forget_peer(NodeId node) override;
