@@ -46,6 +46,8 @@ const table = {
   watchesPerClient: 256,
   /** Events that wait for one watcher before it is told to resume from its token. */
   watchEvents: 8192,
+  /** Events of a shard that are taken to a watch in one step. */
+  watchStepEvents: 256,
   /** From the lowest unanswered request of a session to its newest; as many as a shard keeps. */
   sessionRequests: 1024,
 
@@ -88,6 +90,10 @@ export const limitRelations: readonly LimitRelation[] = Object.freeze([
   relation('the default history is allowed', limits.historyDefault <= limits.historyMax),
   relation('the default page is allowed', limits.pageObjectsDefault <= limits.pageObjectsMax),
   relation('a page fits a watcher', limits.pageObjectsMax <= limits.watchEvents),
+  relation(
+    'a step of a watch fits what waits for a watcher',
+    limits.watchStepEvents <= limits.watchEvents,
+  ),
   relation('a transaction fits a batch', limits.transactionKeys <= limits.batchPuts),
   relation('a lambda batch fits its queue', limits.lambdaBatchEvents <= limits.lambdaQueueEvents),
   relation(

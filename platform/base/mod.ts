@@ -23,6 +23,7 @@ export { limitRelations, limits } from './limits.ts';
 export type { Logger, LoggerOptions, LogLevel } from './log.ts';
 export { createLogger, logLevels, silentLogger } from './log.ts';
 export { decodeMessagePack } from './message-pack.ts';
+export { decodeMeta, encodeMeta } from './meta.ts';
 export type {
   Meta,
   ObjectRecord,
@@ -32,7 +33,18 @@ export type {
   TriggerResult,
   WatchEvent,
 } from './object.ts';
+export type { ObjectChange, TakingPool } from './object-changes.ts';
+export {
+  checkBatch,
+  checkedEventTime,
+  checkPoint,
+  checkRaw,
+  checkSize,
+  conditionError,
+  toChange,
+} from './object-changes.ts';
 export type { PoolInfo, PoolKind, PoolOptions, SchemaKind, TimeAxis } from './pool.ts';
+export { poolOfKey, poolsUnder } from './pool.ts';
 export { packageRoot, packageVersion, runsFromSources } from './package-root.ts';
 export type { Random } from './random.ts';
 export { SeededRandom, splitmix64, SystemRandom } from './random.ts';
@@ -56,11 +68,16 @@ export type {
   WatchRequest,
 } from './request.ts';
 export { checkStamp, RequestStamps } from './request-stamps.ts';
+export type { Position } from './resume-token.ts';
+export { decodeToken, encodeToken } from './resume-token.ts';
 export type { ScannedRecord, ScanRequest, ShardRef, ShardSource } from './scan.ts';
+export type { FeedEvent, ShardFeed } from './shard-feed.ts';
 export { SchemaCheck } from './schema-check.ts';
 export { compareText } from './text-order.ts';
 export type { Epoch, Micros, NodeId, ShardId, Version } from './units.ts';
 export { epoch, micros, nodeId, shardId, version } from './units.ts';
+export type { MergeOptions } from './watch.ts';
+export { Watch } from './watch.ts';
 export type {
   LogPlace,
   MemberVerdict,

@@ -1,3 +1,4 @@
+export { coreError, thrownCoreError } from './core-error.ts';
 export { loadAddon } from './load.ts';
 export type {
   DiskRoom,
@@ -33,4 +34,6 @@ export {
   transportNames,
   viewNotices,
 } from './native.ts';
+export type { PlacedPool } from './placement.ts';
+export { Placement } from './placement.ts';
 export { attachReader, RecordReader } from './record-reader.ts';

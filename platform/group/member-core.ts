@@ -10,6 +10,7 @@
 import { check, type FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
 import {
   acks,
+  coreError,
   type DiskRoom,
   headWidth,
   type MemberHandle,
@@ -19,8 +20,8 @@ import {
   rowWidth,
   type ScanOptions,
   type ShardOptions,
+  thrownCoreError,
 } from '../bridge/mod.ts';
-import { coreError, thrownCoreError } from './core-error.ts';
 import { CoreSubscriptions } from './core-subscriptions.ts';
 import {
   type Completion,
@@ -171,13 +172,8 @@ export class MemberCore {
   /** Starts a call whose answer comes as a result row. A refusal at once is a result too. */
   request(start: (token: number) => number): Promise<CoreResult> {
     return new Promise((resolve, reject) => {
-      const token = this.#tokens.add({
-        complete: null,
-        result: resolve,
-        fail: reject,
-        held: null,
-        answered: false,
-      });
+      const waiter = { complete: null, result: resolve, fail: reject };
+      const token = this.#tokens.add({ ...waiter, held: null, answered: false });
       const refused = start(token);
       if (refused < 0) {
         this.#tokens.remove(token);

@@ -1,6 +1,5 @@
 export type { CascadeLayout, CascadeOptions } from './cascade-layout.ts';
 export { readCascadeLayout } from './cascade-layout.ts';
-export { coreError, thrownCoreError } from './core-error.ts';
 export type { DataFolder, FolderFormat } from './data-folder.ts';
 export { openDataFolder } from './data-folder.ts';
 export { EventStream } from './event-stream.ts';

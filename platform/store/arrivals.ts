@@ -1,4 +1,4 @@
-import { FreshetError, type Meta, toFreshetError } from '../base/mod.ts';
+import { FreshetError, type Meta, type Position, toFreshetError } from '../base/mod.ts';
 import {
   type EventShare,
   type Group,
@@ -8,7 +8,6 @@ import {
 } from '../group/mod.ts';
 import { LocalFeed, newestShown } from './local-feed.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { Position } from './resume-token.ts';
 import type { FeedEvent } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 

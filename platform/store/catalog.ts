@@ -17,11 +17,11 @@ import {
   isFreshetError,
   type Logger,
   messageOf,
+  type Position,
   toFreshetError,
 } from '../base/mod.ts';
 import { type PoolRules, rulesChange } from './pool.ts';
 import type { FeedEvent, ShardAccess, ShardFeed } from './shard-access.ts';
-import type { Position } from './resume-token.ts';
 import { storeLimits } from './store-limits.ts';
 
 /** Folders of the catalog; every key begins with one of them. */

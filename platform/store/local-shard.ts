@@ -8,6 +8,7 @@
  */
 import {
   type Clock,
+  conditionError,
   FreshetError,
   type ObjectRecord,
   type PutOutcome,
@@ -388,12 +389,7 @@ export class LocalShard implements ShardAccess {
     }
     const { key } = change;
     const name = this.#core.statusName(status);
-    if (name === 'CONDITION_FAILED') {
-      const newest = previous === null ? 'has no version' : `is at version ${String(previous)}`;
-      throw new FreshetError('CONDITION_FAILED', `${key} ${newest}, which is not as expected`, {
-        details: { key, versionOfKey: previousVersionOfKey },
-      });
-    }
+    if (name === 'CONDITION_FAILED') throw conditionError(key, previousVersionOfKey);
     if (name === 'SHARD_STOPPED') {
       const what = `The change of ${key} may or may not have been made`;
       throw this.#group.stoppedError(this.shard, what);

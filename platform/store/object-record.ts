@@ -1,7 +1,6 @@
-import type { ObjectRecord } from '../base/mod.ts';
+import { decodeMeta, type ObjectRecord } from '../base/mod.ts';
 import { recordKinds } from '../bridge/mod.ts';
 import type { PackedRecord } from '../group/mod.ts';
-import { decodeMeta } from './meta.ts';
 
 /** A packed record with its value, as the store shows it. */
 export function toObjectRecord(

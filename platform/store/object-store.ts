@@ -6,9 +6,15 @@
  */
 import {
   type CallLimits,
+  checkBatch,
+  checkedEventTime,
   checkKey,
+  checkPoint,
+  checkRaw,
+  checkSize,
   type Clock,
   compareText,
+  decodeToken,
   FreshetError,
   type GetRequest,
   type HistoryRequest,
@@ -21,22 +27,22 @@ import {
   type PutResult,
   type RemoveRequest,
   type ShardFrontier,
+  toChange,
   toFreshetError,
   type TriggerRequest,
   type TriggerResult,
+  Watch,
   type WatchEvent,
   type WatchRequest,
 } from '../base/mod.ts';
+import { Placement } from '../bridge/mod.ts';
 import { type Group, MemberClock, type MemberCore } from '../group/mod.ts';
 import type { Catalog } from './catalog.ts';
 import { mergeKeys } from './listing.ts';
-import { checkBatch, checkedEventTime, checkSize, toChange } from './object-changes.ts';
 import { openFeeds } from './open-feeds.ts';
-import { Placement } from './placement.ts';
 import type { PoolInfo, PoolOptions } from './pool.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import { PoolManager } from './pool-manager.ts';
-import { decodeToken } from './resume-token.ts';
 import {
   plainScan,
   type ShardAccess,
@@ -45,7 +51,6 @@ import {
   type ShardScan,
 } from './shard-access.ts';
 import type { TriggerRouter } from './trigger-router.ts';
-import { Watch } from './watch.ts';
 
 export interface ObjectStoreOptions {
   readonly core: MemberCore;
@@ -268,26 +273,12 @@ export class ObjectStore {
   async #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
     const pool = await this.#poolOf(request.key, request);
     const { key, read = 'linearizable', version = null, exact = false, at = null } = request;
-    this.#checkPoint(request);
+    checkPoint(request);
+    if (at !== null) this.#checkTime(at);
     const shard = this.#access(this.placement.shardOf(pool, key));
     const point = { key, read, version, exact, at, wantValue };
     const found = await shard.read(point, callLimits(request));
     return found === null || found.removed ? null : found;
-  }
-
-  #checkPoint({ version, exact, at }: GetRequest): void {
-    const both = version !== undefined && at !== undefined;
-    if (both || (exact === true && version === undefined)) {
-      throw new FreshetError('INVALID_ARGUMENT', 'A read names a version, or a time, not both', {
-        mend: 'Give version (and exact), or at',
-      });
-    }
-    for (const number of [version, at]) {
-      if (number !== undefined && (!Number.isSafeInteger(number) || number < 0)) {
-        throw new FreshetError('INVALID_ARGUMENT', `${String(number)} is no version and no time`);
-      }
-    }
-    if (at !== undefined) this.#checkTime(at);
   }
 
   /** What members have answered as a time is no future, whatever the clock here says. */
@@ -303,16 +294,6 @@ export class ObjectStore {
     }
   }
 
-  /** There is no order that a condition could be judged in. */
-  #checkRaw(pool: PoolInfo, { key, expect }: PutRequest): void {
-    if (expect !== undefined && this.#isRaw(pool)) {
-      throw new FreshetError('UNSUPPORTED', `${pool.name} is raw: it meets no state to expect`, {
-        mend: 'Leave expect out, or put into a pool of an ordered subgroup',
-        details: { key },
-      });
-    }
-  }
-
   #isRaw({ shards }: PoolInfo): boolean {
     const { layout } = this.#options.group;
     return shards.some((shard) => layout.has(shard) && layout.shard(shard).delivery === 'raw');
@@ -321,7 +302,7 @@ export class ObjectStore {
   /** What puts it into its pool, if that takes it. */
   #putOf(request: PutRequest): (pool: PoolInfo) => ShardChange {
     return (pool) => {
-      this.#checkRaw(pool, request);
+      checkRaw(pool, request, this.#isRaw(pool));
       return toChange(request.store === false ? 'trigger' : 'put', request, pool);
     };
   }

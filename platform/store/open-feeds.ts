@@ -1,8 +1,7 @@
 /**
  * The feeds that a watch reads: one of each shard, from where the watch was, or from its beginning.
  */
-import { FreshetError } from '../base/mod.ts';
-import type { Position } from './resume-token.ts';
+import { FreshetError, type Position } from '../base/mod.ts';
 import type { FeedOptions, ShardAccess, ShardFeed } from './shard-access.ts';
 
 export interface OpenFeedsOptions extends Pick<FeedOptions, 'prefix' | 'frontier'> {

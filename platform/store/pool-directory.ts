@@ -1,4 +1,4 @@
-import { FreshetError, nearestName } from '../base/mod.ts';
+import { FreshetError, nearestName, poolOfKey, poolsUnder } from '../base/mod.ts';
 import type { Group, Layout } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import type { PoolInfo, PoolRecord } from './pool.ts';
@@ -62,20 +62,12 @@ export class PoolDirectory {
 
   /** The pool of a key: a proper path prefix of it. */
   find(key: string): PoolInfo | null {
-    const pools = this.#placed;
-    for (let end = key.indexOf('/', 1); end !== -1; end = key.indexOf('/', end + 1)) {
-      const pool = pools.get(key.slice(0, end));
-      if (pool !== undefined) {
-        return pool;
-      }
-    }
-    return null;
+    return poolOfKey(this.#placed, key);
   }
 
   /** Pools that have, or may have, keys that begin with these characters. */
   under(prefix: string): PoolInfo[] {
-    const whole = this.get(prefix) ?? this.find(prefix);
-    return whole === null ? this.list().filter(({ name }) => name.startsWith(prefix)) : [whole];
+    return poolsUnder(this.#placed, prefix);
   }
 
   /** A pool at, above or below this name; null: there is none. */

@@ -1,28 +1,20 @@
 import type {
-  Ack,
-  Expectation,
+  ObjectChange,
   ObjectRecord,
   PutOutcome,
   PutResult,
   ReadLevel,
-  SessionStamp,
+  ShardFeed,
   ShardFrontier,
-  WatchEvent,
 } from '../base/mod.ts';
 import type { ScanOptions } from '../bridge/mod.ts';
 import type { EventShare, PackedRecord } from '../group/mod.ts';
 
+export type { FeedEvent, ShardFeed } from '../base/mod.ts';
+
 /** A change of one shard, checked and complete; `pool` 0: of the shard itself. */
-export interface ShardChange {
-  readonly kind: 'put' | 'remove' | 'trigger' | 'control';
-  readonly pool: number;
-  readonly key: string;
-  readonly value: Uint8Array | null;
-  readonly meta: Uint8Array | null;
-  readonly ack: Ack;
-  readonly expect: Expectation | null;
-  readonly eventTime: number | null;
-  readonly session: SessionStamp | null;
+export interface ShardChange extends Omit<ObjectChange, 'kind'> {
+  readonly kind: ObjectChange['kind'] | 'control';
 }
 
 export interface ShardRead {
@@ -79,27 +71,6 @@ export interface FeedOptions {
   readonly frontier: 'delivered' | 'persisted';
   /** Changes of other keys may come a little later. Default: none may. */
   readonly share?: EventShare | null;
-}
-
-export interface FeedEvent {
-  readonly kind: WatchEvent['kind'];
-  readonly object: ObjectRecord;
-}
-
-/** Records of a shard in version order, without a gap. Values are views into larger buffers. */
-export interface ShardFeed {
-  /** The version after the last one handed out (or where it starts). Known once started. */
-  readonly position: number;
-  /** Of the version before it; 0: not known, or none. */
-  readonly epochBefore: number;
-  /** Resolves once `position` is fixed; nothing after it is missed. */
-  start(): Promise<void>;
-  /**
-   * Waits for at least one; rejects COMPACTED when the next is no longer kept or the history is
-   * another one than that of the version before, CLOSED after close.
-   */
-  next(max: number): Promise<readonly FeedEvent[]>;
-  close(): void;
 }
 
 /** One shard, held here or reached through another member. Every rejection is a FreshetError. */

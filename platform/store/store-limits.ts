@@ -16,7 +16,7 @@ const table = {
   /** Bytes of one answer of a scan, and records of one step of a feed. */
   scanBatchBytes: MiB,
   feedBatchBytes: MiB,
-  feedBatchRecords: 256,
+  feedBatchRecords: limits.watchStepEvents,
   /** Bytes of one remote answer; larger ones come in the next. */
   remoteFeedWaitMs: 5000,
   /** How long a watch from now on waits for its shard to be current. */
@@ -38,8 +38,4 @@ const table = {
 
 export const storeLimits: Readonly<typeof table> = Object.freeze(table);
 
-check(
-  storeLimits.feedBatchRecords <= limits.watchEvents,
-  'a step of a feed fits what waits for a watcher',
-);
 check(storeLimits.waitingBytes >= limits.valueBytesMax, 'a largest value can wait');

@@ -1,6 +1,12 @@
-import { type Clock, FreshetError, type TriggerRequest, type TriggerResult } from '../base/mod.ts';
+import {
+  type Clock,
+  decodeMeta,
+  encodeMeta,
+  FreshetError,
+  type TriggerRequest,
+  type TriggerResult,
+} from '../base/mod.ts';
 import type { Group, PeerMessages } from '../group/mod.ts';
-import { decodeMeta, encodeMeta } from './meta.ts';
 import type { TriggerEvent, TriggerHandler } from './types.ts';
 
 const triggerCall = 'store.trigger';

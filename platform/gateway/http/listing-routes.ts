@@ -1,9 +1,8 @@
 import { Readable } from 'node:stream';
 import { type Static, Type } from 'typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { checkKey, toFreshetError } from '../../base/mod.ts';
+import { checkKey, decodeToken, toFreshetError } from '../../base/mod.ts';
 import type { Door, ObjectRecord, WatchEvent } from '../../client/mod.ts';
-import { decodeToken } from '../../store/mod.ts';
 import { bytesOf, parsePlanJson } from '../parse-json.ts';
 import { keyOfUrl } from './object-key.ts';
 import { ReadLevelName } from './read-level.ts';

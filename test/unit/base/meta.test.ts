@@ -1,7 +1,7 @@
 import { encode } from '@msgpack/msgpack';
 import { expect, test } from 'vitest';
 import { limits } from '../../../platform/base/mod.ts';
-import { decodeMeta, encodeMeta } from '../../../platform/store/meta.ts';
+import { decodeMeta, encodeMeta } from '../../../platform/base/meta.ts';
 
 test('a map of strings comes back; an empty one takes no bytes', () => {
   const meta = { 'content-type': 'image/jpeg', trace: '00-é' };

@@ -7,10 +7,11 @@
  *  1. A token names, for every shard, the last event that was handed out with or before it.
  *  2. At most one step of each shard waits to be handed out.
  */
-import { FreshetError, toFreshetError, type WatchEvent } from '../base/mod.ts';
+import { FreshetError, toFreshetError } from './errors.ts';
+import { limits } from './limits.ts';
+import type { WatchEvent } from './object.ts';
 import { encodeToken, type Position } from './resume-token.ts';
-import type { FeedEvent, ShardFeed } from './shard-access.ts';
-import { storeLimits } from './store-limits.ts';
+import type { FeedEvent, ShardFeed } from './shard-feed.ts';
 
 interface Source {
   readonly shard: number;
@@ -19,7 +20,7 @@ interface Source {
   asking: boolean;
 }
 
-export interface WatchOptions {
+export interface MergeOptions {
   readonly feeds: ReadonlyMap<number, ShardFeed>;
   /** Where each shard starts; shards without one are not in the token until an event came. */
   readonly positions: ReadonlyMap<number, Position>;
@@ -41,7 +42,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
   #wake: (() => void) | null = null;
   #closed = false;
 
-  constructor(options: WatchOptions) {
+  constructor(options: MergeOptions) {
     this.#sources = [...options.feeds].map(([shard, feed]) => ({
       shard,
       feed,
@@ -113,7 +114,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
       return;
     }
     source.asking = true;
-    source.feed.next(storeLimits.feedBatchRecords).then(
+    source.feed.next(limits.watchStepEvents).then(
       (events) => {
         source.asking = false;
         source.ready = [...events];

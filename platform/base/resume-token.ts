@@ -1,4 +1,4 @@
-import { FreshetError } from '../base/mod.ts';
+import { FreshetError } from './errors.ts';
 
 /** A place in a shard's history. */
 export interface Position {

@@ -1,5 +1,8 @@
 import { encode } from '@msgpack/msgpack';
-import { decodeMessagePack, FreshetError, limits, type Meta } from '../base/mod.ts';
+import { FreshetError } from './errors.ts';
+import { limits } from './limits.ts';
+import { decodeMessagePack } from './message-pack.ts';
+import type { Meta } from './object.ts';
 
 const noMeta: Meta = Object.freeze({});
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeToken, encodeToken } from '../../../platform/store/resume-token.ts';
+import { decodeToken, encodeToken } from '../../../platform/base/resume-token.ts';
 
 test('a token names every shard and comes back as it was', () => {
   const natural = fc.maxSafeNat();

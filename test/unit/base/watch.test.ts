@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { FreshetError } from '../../../platform/base/mod.ts';
-import { decodeToken } from '../../../platform/store/resume-token.ts';
-import type { FeedEvent, ShardFeed } from '../../../platform/store/shard-access.ts';
-import { Watch } from '../../../platform/store/watch.ts';
+import { decodeToken } from '../../../platform/base/resume-token.ts';
+import type { FeedEvent, ShardFeed } from '../../../platform/base/shard-feed.ts';
+import { Watch } from '../../../platform/base/watch.ts';
 
 /** A shard's feed over versions that are there, then those that are pushed, then the failure. */
 class ListFeed implements ShardFeed {

@@ -1,5 +1,12 @@
-import type { NativeAddon } from '../bridge/mod.ts';
-import type { PoolInfo } from './pool.ts';
+import type { NativeAddon } from './native.ts';
+
+/** What decides where the keys of a pool lie. */
+export interface PlacedPool {
+  /** By place within the subgroup. */
+  readonly shards: readonly number[];
+  /** Key → place, where the hash is not wanted. */
+  readonly locations: Readonly<Record<string, number>>;
+}
 
 /**
  * Which shard of its pool a key lies in: its explicit place, else xxh3 (64 bits, seed 0) of the
@@ -17,7 +24,7 @@ export class Placement {
     return this.#addon.xxh3(Buffer.from(key, 'utf8'));
   }
 
-  shardOf(pool: Pick<PoolInfo, 'shards' | 'locations'>, key: string): number {
+  shardOf(pool: PlacedPool, key: string): number {
     const { shards, locations } = pool;
     const place = Object.hasOwn(locations, key)
       ? (locations[key] as number)
