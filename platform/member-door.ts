@@ -23,13 +23,13 @@ import { localShards, parsePlan, QueryEngine } from './query/mod.ts';
 export class MemberDoor implements Door {
   readonly #member: Member;
   readonly #queries: QueryEngine;
-  readonly #ports: () => Readonly<Record<string, number>>;
+  readonly #portsOf: (node: number) => Readonly<Record<string, number>>;
 
-  /** `ports` are those on which this member's own doors listen. */
-  constructor(member: Member, ports: () => Readonly<Record<string, number>>) {
+  /** `portsOf`: on which the doors of a member listen, as far as that is known here. */
+  constructor(member: Member, portsOf: (node: number) => Readonly<Record<string, number>>) {
     const { shardSource, objects } = member.store;
     this.#member = member;
-    this.#ports = ports;
+    this.#portsOf = portsOf;
     this.#queries = new QueryEngine({
       shards: localShards(shardSource),
       valueKindOf: (name) => {
@@ -104,10 +104,10 @@ export class MemberDoor implements Door {
   async members(): Promise<ViewInfo> {
     const { group, nodeId } = this.#member;
     const { number, members, running } = group.view;
-    const infos = members.map(({ id, host, port, up, me }): MemberInfo => ({
+    const infos = members.map(({ id, host, port, up }): MemberInfo => ({
       nodeId: id,
       host,
-      ports: me ? { replication: port, ...this.#ports() } : { replication: port },
+      ports: { replication: port, ...this.#portsOf(id) },
       up,
     }));
     const waitingFor = running ? null : group.explain();

@@ -2,7 +2,7 @@
  * The process of one member of a local cluster: does what its parent says, ends when it is gone.
  */
 import { toFreshetError } from './base/mod.ts';
-import { type Member, type MemberPart, startMember } from './node.ts';
+import { type Member, type MemberPart, type NativeDoorPlace, startMember } from './node.ts';
 
 /** Answers a parent's call. Values have to be structured-clonable. */
 export type ParentCall = (member: Member, argument: unknown) => Promise<unknown>;
@@ -10,6 +10,8 @@ export type ParentCall = (member: Member, argument: unknown) => Promise<unknown>
 export interface MemberProcessOptions {
   /** Parts of the member, from what the parent gave beside the configuration. */
   readonly parts?: (extra: unknown) => readonly MemberPart[];
+  /** Where its native door listens, from the same; default: it has none. */
+  readonly nativeDoor?: (extra: unknown) => NativeDoorPlace;
   /** What the parent is told when the member has started. */
   readonly info?: (member: Member) => unknown;
   readonly calls?: Readonly<Record<string, ParentCall>>;
@@ -45,7 +47,10 @@ export function runMemberProcess(options: MemberProcessOptions = {}): void {
   };
   const start = async ({ config, extra }: StartOrder): Promise<void> => {
     try {
-      member = await startMember(config, { parts: options.parts?.(extra) ?? [] });
+      member = await startMember(config, {
+        parts: options.parts?.(extra) ?? [],
+        nativeDoor: options.nativeDoor?.(extra) ?? null,
+      });
       report({ type: 'started', info: options.info?.(member) ?? null });
     } catch (caught) {
       report({ type: 'failed', error: toFreshetError(caught).toJSON() });

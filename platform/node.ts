@@ -1,7 +1,6 @@
 /**
  * The composition root of a member: the only place where the real clock, disk and network are made.
  */
-import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { type Static, Type } from 'typebox';
 import {
@@ -12,6 +11,7 @@ import {
   type Logger,
   logLevels,
   parseConfig,
+  plainHost,
   SystemClock,
   SystemRandom,
 } from './base/mod.ts';
@@ -30,6 +30,7 @@ import {
   readViewRecord,
   type Tenants,
 } from './group/mod.ts';
+import { clusterIdentity } from './cluster-identity.ts';
 import { type ConfiguredLayout, configuredLayout, layoutSettings } from './configured-layout.ts';
 import { listenAddress, type LookUp, plainMembers, systemLookUp } from './member-addresses.ts';
 import { MemberStore } from './store/mod.ts';
@@ -145,6 +146,13 @@ export interface StartOptions {
   readonly addon?: NativeAddon;
   /** How host names of members are looked up, if not as this machine does. */
   readonly lookUp?: LookUp;
+  /** Where clients reach the native threads; port 0: any free one. Default: nowhere. */
+  readonly nativeDoor?: NativeDoorPlace | null;
+}
+
+export interface NativeDoorPlace {
+  readonly host: string;
+  readonly port: number;
 }
 
 const defaultWaitMs = 60_000;
@@ -194,10 +202,10 @@ async function compose(
   const addon = options.addon ?? loadAddon();
   const recordFiles = folderFiles(folder.path);
   const record = await readViewRecord(recordFiles, (bytes) => addon.crc32c(bytes));
-  const clock = new SystemClock();
-  const random = new SystemRandom();
+  const [clock, random] = [new SystemClock(), new SystemRandom()];
   const place = { ...me, host: listenHost };
-  const core = openCore(config, place, folder, addon, log);
+  const door = await listeningDoor(options.nativeDoor ?? null, lookUp);
+  const core = openCore(config, { place, door, folder }, addon, log);
   // Neither native threads nor the clock's timers keep a process alive; a running member does.
   const alive = setInterval(() => undefined, aliveMs);
   undo.push(() => {
@@ -274,6 +282,15 @@ function tellLayout({ notes }: ConfiguredLayout, log: Logger): void {
   }
 }
 
+/** At a numeric host, as the native side takes it. */
+async function listeningDoor(
+  door: NativeDoorPlace | null,
+  lookUp: LookUp,
+): Promise<NativeDoorPlace | null> {
+  if (door === null) return null;
+  return { ...door, host: await listenAddress(plainHost(door.host), lookUp) };
+}
+
 type MemberPlace = MemberConfig['members'][number];
 
 function placeOf(node: number, members: readonly MemberPlace[]): MemberPlace {
@@ -287,20 +304,25 @@ function placeOf(node: number, members: readonly MemberPlace[]): MemberPlace {
 
 function openCore(
   config: MemberConfig,
-  me: MemberPlace,
-  folder: DataFolder,
+  where: {
+    readonly place: MemberPlace;
+    readonly door: NativeDoorPlace | null;
+    readonly folder: DataFolder;
+  },
   addon: NativeAddon,
   log: Logger,
 ): MemberCore {
+  const { id: clusterId, secret } = clusterIdentity(config.cluster);
+  const { place, door, folder } = where;
   const options = {
-    clusterId: sha256(`cluster ${config.cluster.name}`).subarray(0, 16),
-    secret: sha256(`secret ${config.cluster.secret}`),
+    clusterId,
+    secret,
     nodeId: config.node,
-    listenHost: me.host,
-    listenPort: me.port,
+    listenHost: place.host,
+    listenPort: place.port,
     transport: transportKinds[config.cluster.transport],
+    door,
     dataFolder: folder.path,
-    door: null,
     spinMicros: config.agent.spinMicros ?? chooseSpin(config),
     heartbeatMs: config.agent.heartbeatMs,
     silenceMs: config.agent.silenceMs,
@@ -323,8 +345,4 @@ function closeOnce(undo: (() => Promise<void>)[]): () => Promise<void> {
     }
   };
   return () => (closing ??= run());
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

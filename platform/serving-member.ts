@@ -1,6 +1,6 @@
 /** Process of one serving member of a local cluster; its parent sends configuration and doors. */
 import { type MemberProcessOptions, runMemberProcess } from './member-process.ts';
-import { type ServingOptions, servingPart, type ServingPorts } from './serving.ts';
+import { nativeDoorOf, type ServingOptions, servingPart, type ServingPorts } from './serving.ts';
 
 runMemberProcess(servingProcess());
 
@@ -13,6 +13,7 @@ function servingProcess(): MemberProcessOptions {
         ports = opened;
       }),
     ],
+    nativeDoor: (extra) => nativeDoorOf(extra as ServingOptions),
     info: () => ports,
   };
 }

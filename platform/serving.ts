@@ -12,13 +12,16 @@ import {
 import { LambdaRuntime, type Position, type StageReach, workerEntry } from './lambda/mod.ts';
 import { layoutReport } from './cluster-layout.ts';
 import { MemberDoor } from './member-door.ts';
-import type { Member, MemberPart } from './node.ts';
+import { NativeDoors } from './native-doors.ts';
+import type { Member, MemberPart, NativeDoorPlace } from './node.ts';
 
 export interface ServingOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** Of the door to the native threads, which opens with the member: see `nativeDoorOf`. */
+  readonly nativePort: number;
   readonly allowedHosts: readonly string[];
   /** Built dashboard; null: none is served. */
   readonly dashboardFolder: string | null;
@@ -30,6 +33,12 @@ export interface ServingOptions {
 export interface ServingPorts {
   readonly grpc: number;
   readonly http: number;
+  readonly native: number;
+}
+
+/** The native door of a member that serves, for `startMember`. */
+export function nativeDoorOf({ host, nativePort }: ServingOptions): NativeDoorPlace {
+  return { host, port: nativePort };
 }
 
 /** Ports tried after a busy one. */
@@ -46,7 +55,13 @@ export function servingPart(
 ): MemberPart {
   return async (member) => {
     const ports: Record<string, number> = {};
-    const door = new MemberDoor(member, () => ports);
+    const random = new SystemRandom();
+    const nativeDoors = new NativeDoors(member, options.host, random);
+    const door = new MemberDoor(member, (node) => {
+      const native = nativeDoors.addressOf(node);
+      const mine = node === member.nodeId ? ports : {};
+      return native === null ? mine : { ...mine, native: native.port };
+    });
     const entry = workerEntry();
     const lambdas = await LambdaRuntime.open({
       node: member.nodeId,
@@ -54,7 +69,7 @@ export function servingPart(
       catalog: member.store.catalog,
       door,
       clock: member.clock,
-      random: new SystemRandom(),
+      random,
       log: member.log,
       folder: path.join(member.folder.path, 'lambdas'),
       workerEntry: entry.path,
@@ -76,25 +91,18 @@ export function servingPart(
       });
     });
     followViews(member, lambdas);
-    const backend: Backend = {
-      door,
-      lambdas,
-      sample: () => sampleOf(member, lambdas),
-      verify: (quick) => member.group.care.verify(!quick),
-      layout: async () => layoutReport(member),
-      moveShard: async (move) => member.group.move(move),
-      changeLayout: async (request) => member.group.changeLayout(request),
-      log: member.log,
-    };
+    const backend = backendOf(member, door, lambdas, nativeDoors);
     const doors: Door[] = [];
     const close = async () => {
       member.store.onTrigger(null);
+      nativeDoors.close();
       await Promise.all(doors.map(async (one) => one.close()));
       await lambdas.close();
       entry.dispose();
     };
     try {
-      const open = await openDoors(backend, options, doors);
+      const native = nativeDoors.addressOf(member.nodeId)?.port ?? 0;
+      const open = { ...(await openDoors(backend, options, doors)), native };
       Object.assign(ports, open);
       onOpen(open);
     } catch (caught) {
@@ -102,6 +110,25 @@ export function servingPart(
       throw caught;
     }
     return { close };
+  };
+}
+
+function backendOf(
+  member: Member,
+  door: MemberDoor,
+  lambdas: LambdaRuntime,
+  nativeDoors: NativeDoors,
+): Backend {
+  return {
+    door,
+    lambdas,
+    sample: () => sampleOf(member, lambdas),
+    verify: (quick) => member.group.care.verify(!quick),
+    layout: async () => layoutReport(member),
+    moveShard: async (move) => member.group.move(move),
+    changeLayout: async (request) => member.group.changeLayout(request),
+    nativeDoor: () => nativeDoors.info(),
+    log: member.log,
   };
 }
 
@@ -114,7 +141,7 @@ async function openDoors(
   backend: Backend,
   options: ServingOptions,
   doors: Door[],
-): Promise<ServingPorts> {
+): Promise<Omit<ServingPorts, 'native'>> {
   const { host, allowedHosts, dashboardFolder, grpcPort, httpPort } = options;
   const grpc = await searching(options, grpcPort, async (port) =>
     startGrpcServer(backend, { host, port }),

@@ -33,6 +33,13 @@ export type {
   TriggerResult,
   WatchEvent,
 } from './object.ts';
+export type {
+  NativeAddress,
+  NativeDoorInfo,
+  NativePool,
+  NativeShard,
+  NativeTicket,
+} from './native-door.ts';
 export type { ObjectChange, TakingPool } from './object-changes.ts';
 export {
   checkBatch,

@@ -107,6 +107,7 @@ function servingOptions(options: DevClusterOptions, node: number): ServingOption
     host,
     grpcPort: isFirst ? options.grpcPort : 0,
     httpPort: isFirst ? options.httpPort : 0,
+    nativePort: 0,
     allowedHosts: [],
     dashboardFolder: existsSync(dashboard) ? dashboard : null,
     searchPorts: true,

@@ -1,4 +1,10 @@
-import type { LayoutChange, LayoutReport, Logger, VerifyReport } from '../base/mod.ts';
+import type {
+  LayoutChange,
+  LayoutReport,
+  Logger,
+  NativeDoorInfo,
+  VerifyReport,
+} from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
 import type { LayoutRequest, ShardMove } from '../group/mod.ts';
 import type { DeployedPipeline, LambdaRuntime } from '../lambda/mod.ts';
@@ -17,6 +23,8 @@ export interface Backend {
   readonly moveShard: (move: ShardMove) => Promise<void>;
   /** Resolves once the change has begun. */
   readonly changeLayout: (request: LayoutRequest) => Promise<LayoutChange>;
+  /** What a client of native doors is told, with a ticket. Throws UNSUPPORTED: none is open. */
+  readonly nativeDoor: () => NativeDoorInfo;
   readonly log: Logger;
 }
 

@@ -26,6 +26,7 @@ export type {
   LayoutReply,
   ListRequest as WireListRequest,
   MoveShardReply,
+  NativeDoorReply,
   Object as WireObject,
   ObjectBatch,
   ObjectsServer,

@@ -5,6 +5,7 @@ export const loopbackDoors: ServingOptions = {
   host: '127.0.0.1',
   grpcPort: 0,
   httpPort: 0,
+  nativePort: 0,
   allowedHosts: [],
   dashboardFolder: null,
   searchPorts: false,

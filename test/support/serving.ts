@@ -4,7 +4,7 @@ import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
 import { connect, Database } from '../../platform/client/mod.ts';
 import { freePorts, type LocalCluster, memberEntry } from '../../platform/local-cluster.ts';
 import { type Member, startMember } from '../../platform/node.ts';
-import { servingPart, type ServingPorts } from '../../platform/serving.ts';
+import { nativeDoorOf, servingPart, type ServingPorts } from '../../platform/serving.ts';
 import { startProcessCluster } from './cluster.ts';
 import { loopbackDoors } from './loopback-doors.ts';
 
@@ -39,7 +39,8 @@ export async function startServingCluster(
       members: replication.map((port, at) => ({ id: at + 1, host: '127.0.0.1', port })),
       dataFolder: join(folder, `member-${String(nth + 1)}`),
     };
-    members.push(await startMember(settings, { log: testLogger(), parts: [part] }));
+    const nativeDoor = nativeDoorOf(loopbackDoors);
+    members.push(await startMember(settings, { log: testLogger(), parts: [part], nativeDoor }));
   }
   await Promise.all(members.map((member) => member.whenRunning(startTimeoutMs)));
   const address = `127.0.0.1:${String(ports[0]?.grpc)}`;

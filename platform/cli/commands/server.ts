@@ -21,6 +21,7 @@ const ServingSchema = Type.Object({
   host: Type.String({ default: '127.0.0.1' }),
   grpcPort: port(7401),
   httpPort: port(7400),
+  nativePort: port(7402),
   allowedHosts: Type.Array(Type.String(), { default: [] }),
 });
 
@@ -31,21 +32,25 @@ export function addServerCommand(program: Command, sessionOf: (command: Command)
     .description('run one member as its JSON configuration file says; SIGTERM ends it')
     .action(async (file: string, _flags: unknown, command: Command) => {
       const { output } = sessionOf(command);
-      const { serving, ...member } = await readConfig(file);
-      const options = parseConfig(ServingSchema, serving ?? {}, { source: `${file}: serving` });
+      const { serving: given, ...member } = await readConfig(file);
+      const options = parseConfig(ServingSchema, given ?? {}, { source: `${file}: serving` });
       refuseOpenDoors(options);
-      const onOpen = ({ grpc, http }: ServingPorts) => {
-        const { host } = options;
-        output.note(`gRPC ${formatAddress(host, grpc)}  HTTP ${formatAddress(host, http)}`);
+      const onOpen = (ports: ServingPorts) => {
+        const [grpc, http, native] = [ports.grpc, ports.http, ports.native].map((one) =>
+          formatAddress(options.host, one),
+        );
+        output.note(`gRPC ${grpc}  HTTP ${http}  native ${native}`);
       };
       // Only here: every other command would wait for a server that it does not need.
-      const [{ startMember }, { servingPart }] = await Promise.all([
+      const [{ startMember }, { nativeDoorOf, servingPart }] = await Promise.all([
         import('../../node.ts'),
         import('../../serving.ts'),
       ]);
       const dashboardFolder = path.join(packageRoot(), 'dist', 'dashboard');
-      const part = servingPart({ ...options, dashboardFolder, searchPorts: false }, onOpen);
-      await runUntilSignal(await startMember(member, { parts: [part], source: file }));
+      const serving = { ...options, dashboardFolder, searchPorts: false };
+      const parts = [servingPart(serving, onOpen)];
+      const nativeDoor = nativeDoorOf(serving);
+      await runUntilSignal(await startMember(member, { parts, nativeDoor, source: file }));
     });
 }
 

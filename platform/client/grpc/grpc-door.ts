@@ -6,6 +6,7 @@ import {
   type HistoryRequest,
   limits,
   type ListRequest,
+  type NativeDoorInfo,
   type ObjectRecord,
   type PoolInfo,
   type PoolOptions,
@@ -44,6 +45,7 @@ import {
   type TriggerReply,
   type LayoutReply,
   type MoveShardReply,
+  type NativeDoorReply,
   type VerifyReply,
   type WatchBatch,
   type WirePoolInfo,
@@ -53,6 +55,7 @@ import {
 import type { Door, ViewInfo } from '../door.ts';
 import * as convert from './convert.ts';
 import { layoutChangeFromWire, layoutFromWire } from './convert-layout.ts';
+import { nativeDoorFromWire } from './convert-native.ts';
 import { verifyFromWire } from './convert-verify.ts';
 import { PutStream } from './put-stream.ts';
 import { errorOfCall } from './status.ts';
@@ -291,6 +294,17 @@ export class GrpcDoor implements Door {
       this.#cluster.changeLayout({ request }, this.#metadata, options, done),
     );
     return layoutChangeFromWire(reply);
+  }
+
+  /**
+   * How members are reached without gRPC, with a ticket for them. Rejects UNSUPPORTED: this member
+   * has no native door.
+   */
+  async nativeDoor(): Promise<NativeDoorInfo> {
+    const reply = await this.#call<NativeDoorReply>({}, (options, done) =>
+      this.#cluster.nativeDoor({}, this.#metadata, options, done),
+    );
+    return nativeDoorFromWire(reply);
   }
 
   /** Sends a prepared pipeline; returns what it changes, a line each. */

@@ -14,6 +14,7 @@ export {
   watchEventToWire,
 } from './convert.ts';
 export { layoutChangeToWire, layoutToWire } from './convert-layout.ts';
+export { nativeDoorToWire } from './convert-native.ts';
 export { verifyToWire } from './convert-verify.ts';
 export type { DeployParcel, GrpcDoorOptions, WantedLayout } from './grpc-door.ts';
 export { GrpcDoor } from './grpc-door.ts';

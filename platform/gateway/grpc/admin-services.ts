@@ -2,6 +2,7 @@ import { FreshetError } from '../../base/mod.ts';
 import {
   layoutChangeToWire,
   layoutToWire,
+  nativeDoorToWire,
   poolInfoToWire,
   poolOptionsFromWire,
   verifyToWire,
@@ -54,7 +55,7 @@ export function pipelinesService({ lambdas }: Backend): PipelinesServer {
 }
 
 export function clusterService(backend: Backend): ClusterServer {
-  const { door, verify, layout, moveShard, changeLayout } = backend;
+  const { door, verify, layout, moveShard, changeLayout, nativeDoor } = backend;
   return {
     members: unary(async () => viewToWire(await door.members())),
     verify: unary(async ({ quick }) => verifyToWire(await verify(quick))),
@@ -67,6 +68,7 @@ export function clusterService(backend: Backend): ClusterServer {
       const wanted = parseLayoutRequest(parseJson(request, 'the new layout'));
       return layoutChangeToWire(await changeLayout(wanted));
     }),
+    nativeDoor: unary(async () => Promise.resolve(nativeDoorToWire(nativeDoor()))),
   };
 }
 

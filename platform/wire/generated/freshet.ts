@@ -485,6 +485,57 @@ export interface Member_PortsEntry {
   value: number;
 }
 
+export interface NativeDoorRequest {
+}
+
+export interface NativeDoorReply {
+  /** shown to a member when a connection is made */
+  ticket: Buffer;
+  /** proves that the ticket is the caller's */
+  key: Buffer;
+  /** µs; connections that there are live on */
+  expires: number;
+  clusterId: Buffer;
+  /** 0: none runs */
+  view: number;
+  /** those whose door is known */
+  members: NativeMember[];
+  shards: NativeShard[];
+  pools: NativePool[];
+}
+
+export interface NativeMember {
+  nodeId: number;
+  host: string;
+  port: number;
+}
+
+export interface NativeShard {
+  shard: number;
+  /** that run it, in rank order */
+  members: number[];
+  /** those who take changes */
+  senders: number[];
+  persistent: boolean;
+  /** delivered without an order */
+  raw: boolean;
+}
+
+export interface NativePool {
+  name: string;
+  id: number;
+  kind: string;
+  shards: number[];
+  maxValueBytes: number;
+  /** key to place among shards, where the hash does not decide */
+  locations: { [key: string]: number };
+}
+
+export interface NativePool_LocationsEntry {
+  key: string;
+  value: number;
+}
+
 function createBaseExpectation(): Expectation {
   return { version: undefined, versionOfKey: undefined, epoch: undefined };
 }
@@ -4662,6 +4713,534 @@ export const Member_PortsEntry: MessageFns<Member_PortsEntry> = {
   },
 };
 
+function createBaseNativeDoorRequest(): NativeDoorRequest {
+  return {};
+}
+
+export const NativeDoorRequest: MessageFns<NativeDoorRequest> = {
+  encode(_: NativeDoorRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NativeDoorRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNativeDoorRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNativeDoorReply(): NativeDoorReply {
+  return {
+    ticket: Buffer.alloc(0),
+    key: Buffer.alloc(0),
+    expires: 0,
+    clusterId: Buffer.alloc(0),
+    view: 0,
+    members: [],
+    shards: [],
+    pools: [],
+  };
+}
+
+export const NativeDoorReply: MessageFns<NativeDoorReply> = {
+  encode(message: NativeDoorReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ticket.length !== 0) {
+      writer.uint32(10).bytes(message.ticket);
+    }
+    if (message.key.length !== 0) {
+      writer.uint32(18).bytes(message.key);
+    }
+    if (message.expires !== 0) {
+      writer.uint32(24).uint64(message.expires);
+    }
+    if (message.clusterId.length !== 0) {
+      writer.uint32(34).bytes(message.clusterId);
+    }
+    if (message.view !== 0) {
+      writer.uint32(40).uint64(message.view);
+    }
+    for (const v of message.members) {
+      NativeMember.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.shards) {
+      NativeShard.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.pools) {
+      NativePool.encode(v!, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NativeDoorReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNativeDoorReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ticket = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.expires = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.clusterId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.view = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.members.push(NativeMember.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.shards.push(NativeShard.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.pools.push(NativePool.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNativeMember(): NativeMember {
+  return { nodeId: 0, host: "", port: 0 };
+}
+
+export const NativeMember: MessageFns<NativeMember> = {
+  encode(message: NativeMember, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).uint32(message.nodeId);
+    }
+    if (message.host !== "") {
+      writer.uint32(18).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NativeMember {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNativeMember();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNativeShard(): NativeShard {
+  return { shard: 0, members: [], senders: [], persistent: false, raw: false };
+}
+
+export const NativeShard: MessageFns<NativeShard> = {
+  encode(message: NativeShard, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shard !== 0) {
+      writer.uint32(8).uint32(message.shard);
+    }
+    if (message.members.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.members) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.senders.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.senders) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.persistent !== false) {
+      writer.uint32(32).bool(message.persistent);
+    }
+    if (message.raw !== false) {
+      writer.uint32(40).bool(message.raw);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NativeShard {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNativeShard();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.members.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.members.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.senders.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.senders.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.persistent = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.raw = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNativePool(): NativePool {
+  return { name: "", id: 0, kind: "", shards: [], maxValueBytes: 0, locations: {} };
+}
+
+export const NativePool: MessageFns<NativePool> = {
+  encode(message: NativePool, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.id !== 0) {
+      writer.uint32(16).uint32(message.id);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
+    }
+    if (message.shards.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.shards) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.maxValueBytes !== 0) {
+      writer.uint32(40).uint64(message.maxValueBytes);
+    }
+    globalThis.Object.entries(message.locations).forEach(([key, value]: [string, number]) => {
+      NativePool_LocationsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NativePool {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNativePool();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.id = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.shards.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.shards.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxValueBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = NativePool_LocationsEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.locations[entry6.key] = entry6.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNativePool_LocationsEntry(): NativePool_LocationsEntry {
+  return { key: "", value: 0 };
+}
+
+export const NativePool_LocationsEntry: MessageFns<NativePool_LocationsEntry> = {
+  encode(message: NativePool_LocationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).uint32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NativePool_LocationsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNativePool_LocationsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Objects under path-like keys. Numbers are safe integers (below 2^53); absent is an unset optional. */
 export type ObjectsService = typeof ObjectsService;
 export const ObjectsService = {
@@ -5115,6 +5694,16 @@ export const ClusterService = {
     responseSerialize: (value: ChangeLayoutReply): Buffer => Buffer.from(ChangeLayoutReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): ChangeLayoutReply => ChangeLayoutReply.decode(value),
   },
+  /** How to speak with the native threads of members; UNSUPPORTED: this member has no native door. */
+  nativeDoor: {
+    path: "/freshet.v1.Cluster/NativeDoor" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NativeDoorRequest): Buffer => Buffer.from(NativeDoorRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NativeDoorRequest => NativeDoorRequest.decode(value),
+    responseSerialize: (value: NativeDoorReply): Buffer => Buffer.from(NativeDoorReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NativeDoorReply => NativeDoorReply.decode(value),
+  },
 } as const;
 
 export interface ClusterServer extends UntypedServiceImplementation {
@@ -5126,6 +5715,8 @@ export interface ClusterServer extends UntypedServiceImplementation {
   moveShard: handleUnaryCall<MoveShardRequest, MoveShardReply>;
   /** Resolves once the change has begun; Layout tells when it is done. */
   changeLayout: handleUnaryCall<ChangeLayoutRequest, ChangeLayoutReply>;
+  /** How to speak with the native threads of members; UNSUPPORTED: this member has no native door. */
+  nativeDoor: handleUnaryCall<NativeDoorRequest, NativeDoorReply>;
 }
 
 export interface ClusterClient extends Client {
@@ -5203,6 +5794,22 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ChangeLayoutReply) => void,
+  ): ClientUnaryCall;
+  /** How to speak with the native threads of members; UNSUPPORTED: this member has no native door. */
+  nativeDoor(
+    request: NativeDoorRequest,
+    callback: (error: ServiceError | null, response: NativeDoorReply) => void,
+  ): ClientUnaryCall;
+  nativeDoor(
+    request: NativeDoorRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NativeDoorReply) => void,
+  ): ClientUnaryCall;
+  nativeDoor(
+    request: NativeDoorRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NativeDoorReply) => void,
   ): ClientUnaryCall;
 }
 
