@@ -31,12 +31,14 @@ export interface ObjectChange {
 /** What is to be known of a pool before anything is put there. */
 export type TakingPool = Pick<PoolInfo, 'name' | 'id' | 'kind' | 'maxValueBytes'>;
 
+/** `session`: in the place of the request's own. */
 export function toChange(
   kind: ObjectChange['kind'],
   request: RemoveRequest & { readonly value?: Uint8Array },
   pool: TakingPool,
+  session = request.session,
 ): ObjectChange {
-  const { key, value, expect, eventTime, session, ack } = request;
+  const { key, value, expect, eventTime, ack } = request;
   if (value !== undefined) {
     checkSize(key, value, pool);
   }

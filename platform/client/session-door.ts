@@ -36,12 +36,13 @@ import {
   type WatchRequest,
 } from '../base/mod.ts';
 import type { Door, ViewInfo } from './door.ts';
-import { attemptMs, expiredError, isGone, pauseMs, unknownError } from './retry-policy.ts';
+import { insist } from './insist.ts';
+import { isGone } from './retry-policy.ts';
 
-export interface SessionDoorOptions {
+export interface SessionDoorOptions<Member extends Door = Door> {
   /** At least one; the first that answers is used until it fails. */
   readonly addresses: readonly string[];
-  readonly open: (address: string) => Door;
+  readonly open: (address: string) => Member;
   /** Of calls that name no limit of their own. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -50,17 +51,17 @@ export interface SessionDoorOptions {
   readonly pause: (delayMs: number) => Promise<void>;
 }
 
-type Try<Result> = (door: Door, timeoutMs: number) => Promise<Result>;
+type Try<Member, Result> = (door: Member, timeoutMs: number) => Promise<Result>;
 
-export class SessionDoor implements Door {
-  readonly #options: SessionDoorOptions;
-  readonly #doors: (Door | null)[];
+export class SessionDoor<Member extends Door = Door> implements Door {
+  readonly #options: SessionDoorOptions<Member>;
+  readonly #doors: (Member | null)[];
   readonly #stamps: RequestStamps;
   /** Of the member in use. */
   #current = 0;
   #isClosed = false;
 
-  constructor(options: SessionDoorOptions) {
+  constructor(options: SessionDoorOptions<Member>) {
     this.#options = options;
     this.#doors = options.addresses.map(() => null);
     this.#stamps = new RequestStamps(options.random, options.clock);
@@ -82,6 +83,11 @@ export class SessionDoor implements Door {
         this.#leave(at);
       }
     }
+  }
+
+  /** Asks a member something of its own, another one when it is gone. */
+  async ask<Result>(limits: CallLimits, run: Try<Member, Result>): Promise<Result> {
+    return this.#insist(limits, run);
   }
 
   async put(request: PutRequest): Promise<PutResult> {
@@ -176,28 +182,22 @@ export class SessionDoor implements Door {
   /** `key`: of a change, whose outcome is not known once a try of it was given up. */
   async #insist<Result>(
     { timeoutMs = this.#options.timeoutMs, signal }: CallLimits,
-    run: Try<Result>,
+    run: Try<Member, Result>,
     key: string | null = null,
   ): Promise<Result> {
     const { clock, pause } = this.#options;
     const deadline = clock.monotonicMs() + timeoutMs;
-    for (let tries = 1; ; tries++) {
-      const at = this.#current;
-      const left = Math.max(0, deadline - clock.monotonicMs());
-      try {
-        return await run(this.#door(at), attemptMs(left, this.#doors.length));
-      } catch (caught) {
-        const error = toFreshetError(caught);
-        if (key !== null && error.code === 'SESSION_EXPIRED') throw expiredError(key, error);
-        if (this.#isClosed || signal?.aborted === true || !isGone(error.code)) throw error;
-        this.#leave(at);
-        const delayMs = pauseMs(tries, this.#doors.length);
-        if (clock.monotonicMs() + delayMs >= deadline) {
-          throw key === null || tries === 1 ? error : unknownError(key, timeoutMs, error);
-        }
-        if (delayMs > 0) await pause(delayMs);
-      }
-    }
+    let at = this.#current;
+    const leave = (): void => {
+      this.#leave(at);
+    };
+    const members = (): number => this.#doors.length;
+    const isClosed = (): boolean => this.#isClosed;
+    const call = { clock, pause, timeoutMs, deadline, signal, key, members, isClosed, leave };
+    return insist(call, async (left) => {
+      at = this.#current;
+      return run(this.#door(at), left);
+    });
   }
 
   async #once<Result>(run: (door: Door) => Promise<Result>): Promise<Result> {
@@ -228,7 +228,7 @@ export class SessionDoor implements Door {
     }
   }
 
-  #door(at: number): Door {
+  #door(at: number): Member {
     if (this.#isClosed) throw new FreshetError('CLOSED', 'The connection was closed');
     const address = this.#options.addresses[at] as string;
     const door = this.#doors[at] ?? this.#options.open(address);

@@ -1,15 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Database, type Door, isFreshetError, json } from '../../platform/client/mod.ts';
+import { connect, Database, type Door, isFreshetError, json } from '../../platform/client/mod.ts';
 import { bytes, text } from '../support/cluster.ts';
 import { type DoorsRig, memberDoor, startDoors, take } from './doors-rig.ts';
 
 let rig: DoorsRig;
+let native: Database;
 
 beforeAll(async () => {
   rig = await startDoors('conformance');
+  native = await connect(`127.0.0.1:${String(rig.grpcPort)}`, { door: 'native' });
 });
 
-afterAll(async () => rig.close());
+afterAll(async () => {
+  await native.close();
+  await rig.close();
+});
 
 async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
@@ -22,6 +27,7 @@ describe.each([
   ['inside a member', () => memberDoor(rig)],
   ['inside another member', () => memberDoor(rig, 2)],
   ['over gRPC', (): Door => rig.cluster.door],
+  ['to native threads', (): Door => native.door],
 ])('a door %s', (name, doorOf) => {
   const pool = `/conform/${name.replaceAll(' ', '-')}`;
 
@@ -180,7 +186,7 @@ test('what one door acknowledged, the others list, count and tell the history of
   const name = '/conform/current';
   const first = memberDoor(rig);
   await first.createPool({ name, kind: 'volatile', history: 50, schema: 'json' });
-  const others = [memberDoor(rig, 1), memberDoor(rig, 2), rig.cluster.door];
+  const others = [memberDoor(rig, 1), memberDoor(rig, 2), rig.cluster.door, native.door];
   for (let round = 1; round <= 30; round++) {
     const value = bytes(`{"round":${String(round)}}`);
     await Promise.all([

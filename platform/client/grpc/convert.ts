@@ -42,7 +42,7 @@ import {
   type WireWatchEvent,
 } from '../../wire/mod.ts';
 import type { ViewInfo } from '../door.ts';
-import { enumNumber, limitNumber, timeoutNumber, timeNumber, versionNumber } from './numbers.ts';
+import { enumNumber, limitNumber, timeoutNumber, timeNumber, versionNumber } from '../numbers.ts';
 
 /**
  * Between the door's types and the wire's, both ways. Pairs `xToWire` and `xFromWire`; what the wire

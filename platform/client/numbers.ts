@@ -1,4 +1,4 @@
-import { type ErrorCode, FreshetError, limits } from '../../base/mod.ts';
+import { type ErrorCode, FreshetError, limits } from '../base/mod.ts';
 
 /**
  * Numbers and names as the wire takes them. Each is checked here, where the argument can still be
