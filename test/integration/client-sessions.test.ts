@@ -54,9 +54,14 @@ class Changes {
   }
 }
 
-describe.each(['persistent', 'volatile'] as const)('on a %s pool, while members die', (kind) => {
+describe.each([
+  ['persistent', 'native'],
+  ['volatile', 'native'],
+  ['persistent', 'grpc'],
+  ['volatile', 'grpc'],
+] as const)('on a %s pool, through the %s door, while members die', (kind, door) => {
   test('each change of a client that counts is made once', async () => {
-    served = await startServedProcesses(await tempFolder('client-sessions'));
+    served = await startServedProcesses(await tempFolder('client-sessions'), { door });
     const { running, database } = served;
     await database.createPool({ name: '/count', kind });
     await database.createPool({ name: '/turns', kind });

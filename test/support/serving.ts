@@ -68,10 +68,16 @@ export interface ServedProcesses {
 
 export async function startServedProcesses(
   folder: string,
-  options: { readonly members?: number; readonly config?: Record<string, unknown> } = {},
+  options: {
+    readonly members?: number;
+    readonly config?: Record<string, unknown>;
+    /** Of the client; default: native. */
+    readonly door?: 'native' | 'grpc';
+  } = {},
 ): Promise<ServedProcesses> {
   const entry = memberEntry('serving-member');
-  const given = { ...options, entry, extra: () => loopbackDoors };
+  const { door = 'native', ...settings } = options;
+  const given = { ...settings, entry, extra: () => loopbackDoors };
   const running = await startProcessCluster(folder, given);
   const addressesNow = (): ReadonlyMap<number, string> => {
     const up = running.members.filter(({ process }) => process !== null);
@@ -80,7 +86,7 @@ export async function startServedProcesses(
     );
   };
   const doors = [...addressesNow().values()];
-  const database = await connect(doors, { timeoutMs: 30_000 });
+  const database = await connect(doors, { door, timeoutMs: 30_000 });
   return {
     running,
     get addresses() {

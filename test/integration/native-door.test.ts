@@ -1,0 +1,205 @@
+/** The native door by itself: without gRPC, with wrong tickets, in large numbers. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  ManualClock,
+  type NativeAddress,
+  type NativeDoorInfo,
+  type NativeTicket,
+  SystemClock,
+  SystemRandom,
+  type WatchEvent,
+} from '../../platform/base/mod.ts';
+import { loadAddon } from '../../platform/bridge/mod.ts';
+import { DoorConnection } from '../../platform/client/native/door-connection.ts';
+import type { NativeDoor } from '../../platform/client/native/native-door.ts';
+import { clusterIdentity } from '../../platform/cluster-identity.ts';
+import { issueTicket } from '../../platform/native-ticket.ts';
+import { bytes, text } from '../support/cluster.ts';
+import { until } from '../support/mod.ts';
+import { openNativeOnly } from '../support/native-only.ts';
+import { type DoorsRig, startDoors, take } from './doors-rig.ts';
+
+let rig: DoorsRig;
+let info: NativeDoorInfo;
+let door: NativeDoor;
+
+beforeAll(async () => {
+  rig = await startDoors('native-door');
+  const { members } = rig.cluster;
+  await rig.cluster.door.createPool({ name: '/barn/kept', kind: 'persistent' });
+  await rig.cluster.door.createPool({ name: '/barn/light', kind: 'volatile', maxValueBytes: 9 });
+  await rig.cluster.door.createPool({ name: '/barn/large', kind: 'volatile' });
+  // Members ask each other for their doors.
+  await until(async () => {
+    info = await rig.cluster.door.nativeDoor();
+    return info.members.length === members.length;
+  });
+  door = await openNativeOnly(async () => rig.cluster.door.nativeDoor());
+});
+
+afterAll(async () => {
+  await door.close();
+  await rig.close();
+});
+
+test('every member tells the ports of all native doors', async () => {
+  const { members } = await rig.cluster.door.members();
+  const told = members.map(({ ports }) => ports['native']);
+  expect(told).toEqual(rig.cluster.ports.map(({ native }) => native));
+  expect(info.members.map(({ port }) => port)).toEqual(told);
+});
+
+test.each(['/barn/kept', '/barn/light'])(
+  '%s is changed, read and watched natively',
+  async (pool) => {
+    const key = `${pool}/a`;
+    const watching = take(door.watch({ prefix: pool }), 4);
+    let seen: readonly WatchEvent[] = [];
+    void watching.then((events) => (seen = events));
+    const first = await door.put({ key, value: bytes('1') });
+    const second = await door.put({ key, value: bytes('2'), eventTime: 5, meta: { who: 'cam' } });
+    expect(second.previousVersionOfKey).toBe(first.version);
+    const { version, epoch, time } = second;
+    const kept = { key, version, epoch, time, eventTime: 5, meta: { who: 'cam' }, size: 1 };
+    const whole = { ...kept, previousVersionOfKey: first.version, removed: false };
+    for (const read of ['local', 'stable', 'linearizable'] as const) {
+      expect(await door.get({ key, read })).toEqual({ ...whole, value: Buffer.from('2') });
+    }
+    expect(await door.stat({ key })).toEqual({ ...whole, value: null });
+    expect(text((await door.get({ key, version: first.version }))?.value)).toBe('1');
+    expect(await door.get({ key: `${pool}/none` })).toBeNull();
+    const expect77 = { versionOfKey: 77 };
+    await expect(door.remove({ key, expect: expect77 })).rejects.toMatchObject({
+      code: 'CONDITION_FAILED',
+      details: { versionOfKey: second.version },
+    });
+    await door.remove({ key, expect: { versionOfKey: second.version } });
+    expect(await door.get({ key })).toBeNull();
+    // The watch may have begun after the first of them: it sees the rest, and what comes.
+    const isWaiting = () => seen.length === 0;
+    while (isWaiting()) await door.put({ key, value: bytes('x') });
+    const versions = seen.map(({ object }) => object.version);
+    expect(versions).toEqual([...versions].sort((a, b) => a - b));
+  },
+);
+
+test('a token of a native watch is one at every door', async () => {
+  const prefix = '/barn/kept/token/';
+  const watching = take(door.watch({ prefix }), 1);
+  let isSeen = false;
+  void watching.then(() => (isSeen = true));
+  const isWaiting = () => !isSeen;
+  for (let count = 0; isWaiting(); count++) {
+    await door.put({ key: `${prefix}${String(count)}`, value: bytes('x') });
+  }
+  const [event] = await watching;
+  const { version } = await door.put({ key: `${prefix}last`, value: bytes('x') });
+  const seen: number[] = [];
+  for await (const { object } of rig.cluster.door.watch({ prefix, from: event!.token })) {
+    seen.push(object.version);
+    if (object.version === version) break;
+  }
+  // All that came after it, in one shard each: nothing is told again, nothing is left out.
+  expect(seen).not.toContain(event!.object.version);
+  expect(new Set(seen).size).toBe(seen.length);
+});
+
+test('tens of thousands at once: all are answered, found, and told once in order', async () => {
+  const count = 30_000;
+  const keys = Array.from({ length: count }, (_, nth) => `/barn/light/many/${String(nth)}`);
+  const told: string[] = [];
+  const abort = new AbortController();
+  const watching = (async () => {
+    const prefix = '/barn/light/many/';
+    for await (const { object } of door.watch({ prefix, signal: abort.signal })) {
+      told.push(object.key);
+    }
+  })();
+  const isSilent = () => told.length === 0;
+  while (isSilent()) await door.put({ key: '/barn/light/many/begin', value: bytes('x') });
+  const results = await door.putMany(keys.map((key) => ({ key, value: bytes('milk') })));
+  const places = results.map((result) => ('version' in result ? result.version : 0));
+  expect(Math.min(...places)).toBeGreaterThan(0);
+  const found = await Promise.all(keys.map(async (key) => door.get({ key })));
+  expect(found.every((object, nth) => object?.version === places[nth])).toBe(true);
+  const isTold = () => told.length > count;
+  await until(isTold);
+  abort.abort();
+  await expect(watching).rejects.toMatchObject({ code: 'CANCELLED' });
+  const toldOnce = told.filter((key) => !key.endsWith('begin'));
+  expect(new Set(toldOnce).size).toBe(count);
+  expect(toldOnce).toHaveLength(count);
+});
+
+test('values of every size up to 8 MiB come back as they were', async () => {
+  for (const size of [0, 1, 4095, 65_535, 65_536, 300_000, 1024 * 1024]) {
+    const value = Buffer.alloc(size, 'milk ');
+    const key = `/barn/large/${String(size)}`;
+    await door.put({ key, value });
+    expect(value.equals((await door.get({ key }))?.value ?? Buffer.from('none'))).toBe(true);
+  }
+});
+
+test('what is refused before it is sent has the words of the other doors', async () => {
+  const { door: grpc } = rig.cluster;
+  const requests = [
+    { key: '/barn/light/a', value: bytes('more than nine') },
+    { key: '/barn/light/a', value: bytes('x'), eventTime: 0.5 },
+    { key: '/barn/light/a', value: bytes('x'), expect: { version: 0.5 } },
+    { key: '/barn/light/a', value: bytes('x'), ack: 'maybe' as never },
+    { key: '/barn/light/a', value: bytes('x'), meta: { a: 'm'.repeat(5000) } },
+    { key: '/barn/light/a', value: bytes('x'), timeoutMs: -1 },
+  ];
+  for (const request of requests) {
+    const refusals = await Promise.all(
+      [door, grpc].map(async (one) => one.put(request).catch((caught: unknown) => caught)),
+    );
+    const codes = refusals.map((refusal) => (refusal as { code: string }).code);
+    expect(codes[0]).toBe(codes[1]);
+    expect(refusals[0]).toMatchObject({ name: 'FreshetError' });
+  }
+});
+
+/** Resolves with how the connection ended; null: it was opened. */
+async function refusalOf(address: NativeAddress, ticket: NativeTicket): Promise<string | null> {
+  return new Promise((resolve) => {
+    const connection = new DoorConnection({
+      address,
+      ticket,
+      statusNames: loadAddon().statusNames,
+      clock: new SystemClock(),
+      random: new SystemRandom(),
+      onOpen: () => {
+        connection.close();
+        resolve(null);
+      },
+      onView: () => undefined,
+      onLost: ({ code }) => {
+        resolve(code);
+      },
+    });
+  });
+}
+
+test('tickets are refused by name', async () => {
+  const [address] = info.members;
+  const { ticket: good } = info;
+  expect(await refusalOf(address!, good)).toBeNull();
+  const wrong = Buffer.from(good.ticket);
+  wrong[63]! ^= 1;
+  expect(await refusalOf(address!, { ...good, ticket: wrong })).toBe('UNAUTHENTICATED');
+  const identity = clusterIdentity(rig.cluster.members[0]!.config.cluster);
+  const random = new SystemRandom();
+  const expired = issueTicket({ identity, random, clock: new ManualClock() });
+  expect(await refusalOf(address!, expired)).toBe('UNAUTHENTICATED');
+  const stranger = clusterIdentity({ name: 'test', secret: 'another' });
+  const forged = issueTicket({ identity: stranger, random, clock: new SystemClock() });
+  expect(await refusalOf(address!, forged)).toBe('UNAUTHENTICATED');
+  // Whoever has the ticket alone, without its key.
+  expect(await refusalOf(address!, { ...good, key: Buffer.alloc(32) })).toBe('UNAUTHENTICATED');
+  const elsewhere = { ...good, clusterId: Buffer.alloc(16) };
+  expect(await refusalOf(address!, elsewhere)).toBe('WRONG_CLUSTER');
+  expect(await refusalOf({ ...address!, nodeId: 2 }, good)).toBe('NOT_A_MEMBER');
+  const grpcPort = { ...address!, port: rig.grpcPort };
+  expect(['INVALID_ARGUMENT', 'UNREACHABLE']).toContain(await refusalOf(grpcPort, good));
+});
