@@ -107,7 +107,8 @@ test.each(['volatile', 'persistent'] as const)(
     for (const { report } of others) expect((await report).members).toEqual([2, 3]);
     abort.abort();
     await expect(watching).rejects.toMatchObject({ code: 'CANCELLED' });
-    expect(told.filter((key) => key !== '/barn/begin')).toEqual(put);
+    // Once each; the order holds within a shard only.
+    expect(told.filter((key) => key !== '/barn/begin').sort()).toEqual(put.sort());
   },
 );
 
