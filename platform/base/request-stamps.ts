@@ -22,13 +22,17 @@ import type { SessionStamp } from './request.ts';
 
 interface Session {
   readonly id: number;
-  /** Ascending, as they are given. */
-  readonly open: Set<number>;
   readonly until: number;
+  /** Of each open request, at its number modulo the size: 1. */
+  readonly isOpen: Uint8Array;
+  openCount: number;
   last: number;
+  /** The lowest open request; the next one, if none is open. */
+  lowest: number;
 }
 
 const sessionAgeMs = 60_000;
+const sessionSize = limits.sessionRequests;
 
 export class RequestStamps {
   readonly #random: Random;
@@ -44,36 +48,48 @@ export class RequestStamps {
 
   take(): SessionStamp {
     if (this.#isOver(this.#current)) {
-      this.#leave(this.#current);
-      this.#current = this.#begin();
+      this.#current = this.#other() ?? this.#begin();
     }
     const session = this.#current;
     session.last++;
-    session.open.add(session.last);
-    return { session: session.id, request: session.last, lowestUnanswered: lowestOf(session) };
+    session.openCount++;
+    session.isOpen[session.last % sessionSize] = 1;
+    return { session: session.id, request: session.last, lowestUnanswered: session.lowest };
   }
 
   /** It will not be sent again. */
   done({ session: id, request }: SessionStamp): void {
     const session = this.#sessions.get(id);
-    check(session?.open.delete(request) === true, 'a stamp is given back once', { id, request });
-    if (session !== this.#current) this.#leave(session);
+    const isGiven = session !== undefined && request >= session.lowest && request <= session.last;
+    const isOpen = isGiven && session.isOpen[request % sessionSize] === 1;
+    check(isOpen, 'a stamp is given back once', { id, request });
+    session.isOpen[request % sessionSize] = 0;
+    session.openCount--;
+    while (session.lowest <= session.last && session.isOpen[session.lowest % sessionSize] === 0) {
+      session.lowest++;
+    }
   }
 
-  #isOver(session: Session): boolean {
-    const isFull = session.last + 1 - lowestOf(session) >= limits.sessionRequests;
-    return isFull || this.#clock.monotonicMs() >= session.until;
+  #isOver({ last, lowest, until }: Session): boolean {
+    return last + 1 - lowest >= sessionSize || this.#clock.monotonicMs() >= until;
   }
 
-  #leave(session: Session): void {
-    if (session.open.size === 0) this.#sessions.delete(session.id);
+  /** One that was full before, so that shards have fewer to remember; null: there is none. */
+  #other(): Session | null {
+    const now = this.#clock.monotonicMs();
+    for (const session of this.#sessions.values()) {
+      if (!this.#isOver(session)) return session;
+      if (session.openCount === 0 && now >= session.until) this.#sessions.delete(session.id);
+    }
+    return null;
   }
 
   #begin(): Session {
     // 53 bits, never 0.
     const id = (this.#random.u32() % 2 ** 21) * 2 ** 32 + this.#random.u32() + 1;
     const until = this.#clock.monotonicMs() + sessionAgeMs;
-    const session = { id, open: new Set<number>(), until, last: 0 };
+    const isOpen = new Uint8Array(sessionSize);
+    const session = { id, until, isOpen, openCount: 0, last: 0, lowest: 1 };
     this.#sessions.set(id, session);
     return session;
   }
@@ -89,10 +105,4 @@ export function checkStamp({ session, request, lowestUnanswered }: SessionStamp)
   throw new FreshetError('INVALID_ARGUMENT', `The session names no request: ${given}`, {
     mend: 'Give a session above 0, a request that counts up from 1, and the lowest unanswered one',
   });
-}
-
-/** The next one, if none is open. */
-function lowestOf({ open, last }: Session): number {
-  const [lowest = last + 1] = open;
-  return lowest;
 }

@@ -43,6 +43,21 @@ describe('session identities of changes', () => {
     stamps.done(stuck);
   });
 
+  test('with many open at once there are no more sessions than those need', () => {
+    const { stamps } = stampsOf(6);
+    const open: ReturnType<typeof stamps.take>[] = [];
+    const sessions = new Set<number>();
+    for (let nth = 0; nth < 50_000; nth++) {
+      const stamp = stamps.take();
+      sessions.add(stamp.session);
+      expect(stamp.request - stamp.lowestUnanswered).toBeLessThan(limits.sessionRequests);
+      open.push(stamp);
+      if (open.length > 3 * limits.sessionRequests) stamps.done(open.shift()!);
+    }
+    expect(sessions.size).toBeLessThan(8);
+    for (const stamp of open) stamps.done(stamp);
+  });
+
   test('go on in another session after a minute', () => {
     const { stamps, clock } = stampsOf(5);
     const first = stamps.take();
