@@ -1,7 +1,12 @@
 /** The process of one member under load: a serving member that also puts, when asked, by itself. */
 import type { Member } from '../../../platform/node.ts';
 import { type ParentCall, runMemberProcess } from '../../../platform/member-process.ts';
-import { nativeDoorOf, type ServingOptions, servingPart, type ServingPorts } from '../../../platform/serving.ts';
+import {
+  nativeDoorOf,
+  type ServingOptions,
+  servingPart,
+  type ServingPorts,
+} from '../../../platform/serving.ts';
 import type { PacedPuts, PutsOneByOne } from './orders.ts';
 
 let ports: ServingPorts | null = null;

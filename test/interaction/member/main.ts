@@ -2,7 +2,12 @@
 import { decodeView } from '../../../platform/group/view-codec.ts';
 import { type ParentCall, runMemberProcess } from '../../../platform/member-process.ts';
 import type { Member } from '../../../platform/node.ts';
-import { nativeDoorOf, type ServingOptions, servingPart, type ServingPorts } from '../../../platform/serving.ts';
+import {
+  nativeDoorOf,
+  type ServingOptions,
+  servingPart,
+  type ServingPorts,
+} from '../../../platform/serving.ts';
 import type { MemberLook, StallOrder, StallReport } from './orders.ts';
 
 let ports: ServingPorts | null = null;
