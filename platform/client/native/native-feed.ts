@@ -1,6 +1,6 @@
 /**
- * The events of one shard, from now on, through any member of it: the connection that tells them may
- * be lost and another takes over where the last event was.
+ * The events of one shard, from now on, through any member of it: the connection that tells them
+ * may be lost, and another takes over where the last event was.
  *
  * Thread: event loop.
  * Invariants

@@ -103,8 +103,8 @@ const fetchPauseMsMin = 100;
 const fetchPauseMsMax = 30_000;
 
 /**
- * The newest snapshot; fetched again when told to, by one call at a time, with pauses, and by itself
- * while a newer view is known of, or a member whose door is not.
+ * The newest snapshot; fetched again when told to, by one call at a time, with pauses, and by
+ * itself while a newer view is known of, or a member whose door is not.
  */
 export class TopologyKeeper {
   readonly #options: TopologyKeeperOptions;
