@@ -13,7 +13,7 @@
 #include "test/native/support/transport_rig.h"
 
 #if __has_include(<rdma/fabric.h>)
-#include "native/io/fabric/provider.h"
+#include "native/io/fabric/fabric_transport.h"
 #endif
 
 using namespace freshet;
@@ -70,6 +70,13 @@ TEST(an_address_without_a_device_is_refused_by_name) {
   EXPECT(!report.ordered);
 }
 
+TEST(an_address_that_no_peer_could_be_told_is_refused) {
+  for (const char* host : {"0.0.0.0", "::"}) {
+    const FabricReport report = inspect_fabric(TransportKind::kFabricTcp, host);
+    if (!report.library.empty()) EXPECT_EQ(report.status, Status::kInvalidArgument);
+  }
+}
+
 TEST(names_of_shared_memory_are_gone_once_both_ends_are_mapped) {
   if (!has_rig(RigKind::kFabricShm)) return;
   Rig rig(RigKind::kFabricShm);
@@ -89,6 +96,50 @@ TEST(a_provider_without_an_order_of_writes_is_refused_by_name) {
   fabric::Info info;
   EXPECT_EQ(fabric::Provider::find(library, kDatagrams, "127.0.0.1", info),
             Status::kUnorderedFabric);
+}
+
+// Who has not read a token over the control connection gets no endpoint.
+TEST(a_request_without_a_token_is_rejected) {
+  if (!has_rig(RigKind::kFabricTcp)) return;
+  TcpConfig mine;
+  mine.now = rig_now;
+  mine.fill_random = [](MutableBytes out) {
+    for (std::byte& byte : out) byte = std::byte{5};
+  };
+  mine.me = 1;
+  mine.kind = TransportKind::kFabricTcp;
+  FabricConfig config{mine.kind, mine};
+  config.control.me = 2;
+  std::unique_ptr<fabric::FabricTransport> transport;
+  EXPECT(is_ok(fabric::FabricTransport::open(std::move(config), transport)));
+  EXPECT(is_ok(transport->add_peer({1, "127.0.0.1", 1})));
+  // A member that has come as far as the control connection, so that its endpoint is awaited.
+  std::unique_ptr<TcpTransport> control;
+  EXPECT(is_ok(TcpTransport::open(std::move(mine), control)));
+  EXPECT(is_ok(control->add_peer({2, "127.0.0.1", transport->port()})));
+  std::unique_ptr<fabric::Provider> provider;
+  EXPECT(is_ok(fabric::Provider::open(TransportKind::kFabricTcp, "127.0.0.1", provider)));
+  std::unique_ptr<fabric::Endpoint> stranger;
+  EXPECT(is_ok(fabric::Endpoint::open(*provider, stranger)));
+  std::vector<PeerEvent> events, seen;
+  const Nanos end = rig_now() + 20'000'000'000;
+  while (seen.empty() && rig_now() < end) {
+    control->poll(1'000'000, seen);
+    transport->poll(1'000'000, events);
+  }
+  EXPECT(!seen.empty() && seen[0].kind == PeerEvent::Kind::kUp);
+  for (int i = 0; i < 20; i++) transport->poll(1'000'000, events);
+  const std::array<std::byte, 8> proof = {};
+  EXPECT(is_ok(stranger->connect(transport->listener(), proof)));
+  ssize_t answer = -FI_EAGAIN;
+  while (answer == -FI_EAGAIN && rig_now() < end) {
+    transport->poll(1'000'000, events);
+    uint32_t kind;
+    fi_eq_cm_entry entry;
+    answer = fi_eq_read(provider->events(), &kind, &entry, sizeof entry, 0);
+  }
+  EXPECT_EQ(answer, -FI_EAVAIL);  // an error: refused
+  EXPECT_EQ(transport->counters().refused_connections, 1u);
 }
 
 #endif

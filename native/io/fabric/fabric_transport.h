@@ -23,6 +23,7 @@ class FabricTransport final : public Transport, private LinkOwner {
   ~FabricTransport() override { stop(); }
 
   uint16_t port() const { return control_->port(); }
+  Bytes listener() const { return provider_->name(); }
 
   Status add_peer(const PeerAddress& address) override;
   void forget_peer(NodeId node) override;

@@ -32,6 +32,14 @@ void* copy_address(const tcp::SocketAddress& address) {
   return copy;
 }
 
+// Every address of this machine: not one that a peer could be told.
+bool is_wildcard(const tcp::SocketAddress& address) {
+  if (address.storage.ss_family == AF_INET6)
+    return IN6_IS_ADDR_UNSPECIFIED(
+        &reinterpret_cast<const sockaddr_in6&>(address.storage).sin6_addr);
+  return reinterpret_cast<const sockaddr_in&>(address.storage).sin_addr.s_addr == INADDR_ANY;
+}
+
 Info hints_for(const Library& library, const Traits& traits, uint64_t order) {
   Info hints(library.dupinfo(nullptr), FreeInfo{&library});
   FRESHET_CHECK(hints != nullptr);
@@ -55,6 +63,7 @@ Status ask(const Library& library, const Traits& traits, const std::string& host
     tcp::SocketAddress address;
     const Status status = tcp::numeric_address(host, 0, address);
     if (!is_ok(status)) return status;
+    if (is_wildcard(address)) return Status::kInvalidArgument;
     const bool is_six = address.storage.ss_family == AF_INET6;
     hints->addr_format = is_six ? uint32_t{FI_SOCKADDR_IN6} : uint32_t{FI_SOCKADDR_IN};
     node = host.c_str();
