@@ -10,12 +10,12 @@
 namespace freshet {
 
 enum class RegionKind : uint16_t {
-  kMemberRow = 1,  // a member's row of a pair's table; shard = 0, epoch = 0
-  kShardRow = 2,   // a member's row of a shard epoch's table
-  kRing = 3,       // a sender's byte ring of a shard epoch
-  kPairRing = 4,   // messages from one member to another; shard = 0, epoch = 0
-  kPairAck = 5,    // how far the other side consumed my pair ring
-  kViewRow = 6,    // a member's row of the view table, whatever the view; shard = 0, epoch = 0
+  kMemberRow = 1,   // a member's row of a pair's table; shard = 0, epoch = 0
+  kShardRow = 2,    // a member's row of a shard epoch's table
+  kRing = 3,        // a sender's byte ring of a shard epoch
+  kPairRing = 4,    // messages from one member to another; shard = 0, epoch = 0
+  kPairAck = 5,     // how far the other side consumed my pair ring
+  kViewRow = 6,     // a member's row of the view table, whatever the view; shard = 0, epoch = 0
   kFabricBoot = 7,  // how a peer's fabric endpoint is found; shard = 0, epoch = 0
 };
 
