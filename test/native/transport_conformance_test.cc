@@ -106,7 +106,7 @@ TEST_ON_ALL(cells_are_never_torn) {
   RigNode a = rig.make(1), b = rig.make(2);
   rig.connect({&a, &b});
   constexpr size_t kCells = 512;
-  constexpr uint64_t kWrites = kSanitized ? 10'000 : 40'000;
+  constexpr uint64_t kWrites = kSanitized ? 10'000 : 20'000;
   const MutableBytes row = rig.memory(8 * kCells);
   EXPECT(is_ok(b.transport->grant(1, kRow, row)));
   rig.settle({&a, &b});

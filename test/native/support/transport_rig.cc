@@ -72,6 +72,11 @@ TEST(serve_a_transport) {
   });
 }
 
+Nanos rig_patience() {
+  constexpr Nanos kSecond = 1'000'000'000;
+  return (std::getenv("RDMA_VM") != nullptr ? 120 : 20) * kSecond;
+}
+
 std::string rig_host(RigKind kind, NodeId id) {
   if (kind != RigKind::kFabricVerbs) return "127.0.0.1";
   const std::vector<std::string> all = verbs_addresses();

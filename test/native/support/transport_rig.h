@@ -26,6 +26,9 @@ inline Nanos rig_now() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
 
+// 20 s; on an emulated processor 120 s.
+Nanos rig_patience();
+
 struct RigNode {
   NodeId id = 0;
   std::string host;
@@ -56,10 +59,10 @@ class Rig {
   void connect(std::initializer_list<RigNode*> nodes);
   void introduce(RigNode& a, RigNode& b);
 
-  // Polls all until `done`, at most 20 s. False: it is not.
+  // Polls all until `done`, at most for rig_patience(). False: it is not.
   template <typename Done>
   bool run(std::initializer_list<RigNode*> nodes, Done done) {
-    const Nanos end = rig_now() + 20'000'000'000;
+    const Nanos end = rig_now() + rig_patience();
     while (!done()) {
       if (rig_now() > end) return false;
       pass(nodes);
