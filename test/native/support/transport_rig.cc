@@ -72,9 +72,11 @@ TEST(serve_a_transport) {
   });
 }
 
+bool is_emulated() { return std::getenv("RDMA_VM") != nullptr; }
+
 Nanos rig_patience() {
   constexpr Nanos kSecond = 1'000'000'000;
-  return (std::getenv("RDMA_VM") != nullptr ? 120 : 20) * kSecond;
+  return (is_emulated() ? 120 : 20) * kSecond;
 }
 
 std::string rig_host(RigKind kind, NodeId id) {

@@ -26,6 +26,8 @@ inline Nanos rig_now() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
 
+// In the guest with software RDMA.
+bool is_emulated();
 // 20 s; on an emulated processor 120 s.
 Nanos rig_patience();
 
