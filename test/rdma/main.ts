@@ -1,9 +1,9 @@
 /**
  * `npm run test:rdma`: what needs real verbs, in a guest with software RDMA devices.
  *
- * The program that boots the guest is named by FRESHET_RDMA_VM, else it is `../shared/rdma-vm/rdma-vm`
- * beside the repository; where it is not, or its parts cannot be had, everything is skipped with a
- * line.
+ * The program that boots the guest is named by FRESHET_RDMA_VM, else it is
+ * `../shared/rdma-vm/rdma-vm` beside the repository; where it is not, or its parts cannot be had,
+ * everything is skipped with a line.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,7 +8,7 @@ import { hostOf } from './transports.ts';
 const callTimeoutMs = 60_000;
 const rounds = 20;
 
-/** Three members, each a process with a folder below `folder`, that reach each other by `transport`. */
+/** Three members, each a process with a folder below `folder`, that talk by `transport`. */
 export async function startOver(
   transport: TransportName,
   folder: string,
