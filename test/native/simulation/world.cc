@@ -133,7 +133,8 @@ void World::watch() {
       raw.end();
     }
     const bool answered = clients.are_all_answered() && raw.are_all_answered();
-    const bool rests = settled && enough && answered;
+    bool rests = settled && enough && answered;
+    for (NodeId node = 1; node <= config.nodes; node++) rests = rests && !at(node).turns_late();
     if (!rests) rests_since_ = events.now();
     if (rests && events.now() - rests_since_ >= kRest) return finish();
     const Nanos since = std::max(ended, config.time);

@@ -97,7 +97,7 @@ void WorldNode::kill(Death death, bool reset) {
   starting = false;
   told_step = WorldStep::kIdle;
   paused_ = pass_due_ = turn_due_ = job_due_ = log_due_ = false;
-  stalled_until_ = beat_due_ = 0;
+  stalled_until_ = turns_late_until_ = beat_due_ = 0;
   rows_.clear();
   deferred_.clear();
   if (death == Death::kPower) {
@@ -126,7 +126,13 @@ void WorldNode::wipe() {
   (void)files_->make_folder(kDataFolder);
 }
 
-void WorldNode::stall(Nanos time) { stalled_until_ = world_.events.now() + time; }
+void WorldNode::stall(Nanos time) {
+  stalled_until_ = world_.events.now() + time;
+  turns_late_until_ = std::max(turns_late_until_, stalled_until_);
+}
+
+bool WorldNode::turns_late() const { return world_.events.now() < turns_late_until_; }
+
 void WorldNode::slow_disk(Nanos time) { slow_until_ = world_.events.now() + time; }
 
 void WorldNode::slow_passes(Nanos stop, Nanos period, Nanos time) {

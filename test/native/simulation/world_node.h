@@ -105,7 +105,9 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
   void kill(Death death, bool reset);
   void pause();
   void resume();
-  void stall(Nanos time);      // its event loop
+  void stall(Nanos time);  // its event loop
+  // Turns that it put off come when it was to end, even if it ended earlier.
+  bool turns_late() const;
   void slow_disk(Nanos time);  // every operation takes long
   // For this time it makes no pass during the first `stop` of each `period`.
   void slow_passes(Nanos stop, Nanos period, Nanos time);
@@ -158,6 +160,7 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
   bool log_due_ = false;
   Nanos beat_due_ = 0;  // the pass that a timer of the agent wants, on the world's clock
   Nanos stalled_until_ = 0;
+  Nanos turns_late_until_ = 0;
   Nanos slow_until_ = 0;
   // When its passes stand still.
   struct Stops {
