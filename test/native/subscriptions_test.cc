@@ -227,6 +227,7 @@ TEST(what_was_pruned_before_it_came_here_is_told_as_a_gap) {
   const Heard all{{2, true}, {2, false}, {4, true}, {4, false}, {5, false}};
   EXPECT(heard[1] == all);
   EXPECT(heard[2] == all);
-  for (const Version version : {2, 4, 5}) EXPECT_EQ(store.epoch_of(version), feed.epoch);
+  for (const Version version : {Version{2}, Version{4}, Version{5}})
+    EXPECT_EQ(store.epoch_of(version), feed.epoch);
   EXPECT_EQ(store.epoch_of(6), 0u);
 }
