@@ -415,7 +415,9 @@ export class DoorConnection {
   }
 
   #hold(): void {
-    const waits = this.#unanswered > 0 || this.#queue.length > 0 || this.#watches.size > 0;
+    const isAsked = this.#unanswered > 0 || this.#queue.length > 0 || this.#watches.size > 0;
+    // Who opens a client waits for its first connection.
+    const waits = isAsked || this.#state === 'connecting';
     if (waits === this.#isHeld) return;
     this.#isHeld = waits;
     if (waits) this.#socket.ref();
