@@ -11,6 +11,7 @@ const MiB = 1024 * 1024;
 const replicationPort = 7400;
 const grpcPort = 7401;
 const httpPort = 7402;
+const nativePort = 7403;
 /** Of one attempt; a client tries again elsewhere. */
 const callTimeoutMs = 2000;
 const stallMs = { least: 2000, most: 30_000 };
@@ -78,7 +79,14 @@ export class Lab {
       ids.map(async (id) => {
         const { network } = this;
         const host = network.addressOf(id);
-        const doors = { host, grpcPort, httpPort, allowedHosts: [], dashboardFolder: null };
+        const doors = {
+          host,
+          grpcPort,
+          httpPort,
+          nativePort,
+          allowedHosts: [],
+          dashboardFolder: null,
+        };
         const order = { config: this.#configOf(id), extra: { ...doors, searchPorts: false } };
         this.#members.set(id, await HostedMember.start(id, network.at(id), order));
       }),
