@@ -461,7 +461,8 @@ int Agent::take_appends() {
       break;
     }
     const RecordView record(rest.data());
-    status = host->store()->restore(record, std::nullopt);
+    Store& store = *host->store();
+    status = host->is_raw() ? store.take_rules(record) : store.restore(record, std::nullopt);
     append.at += record.size();
   }
   if (is_ok(status) && append.at < append.records.size()) return 1;

@@ -154,20 +154,24 @@ Status Member::read_log(ShardId shard, LogPosition after, Store::SessionsRead se
     size_t used = 0;
     LogPosition last;
     Store::SessionsRead next = sessions;
-    Status status = host->store()->read_log(after, bytes, used, last, &next);
+    const auto read = [&] {
+      if (host->is_raw()) return host->store()->read_rules(bytes, used);
+      return host->store()->read_log(after, bytes, used, last, &next);
+    };
+    Status status = read();
     if (status == Status::kOverloaded && size > kCopySlice) {
       bytes.resize(size);
-      status = host->store()->read_log(after, bytes, used, last, &next);
+      status = read();
     }
     if (status == Status::kCold) {
       const Status posted = jobs_->post([this, shard, after, size, token] {
         auto cold = std::make_shared<ResultBytes>();
-        const Status read = query_->read_log(shard, after, size, *cold);
+        const Status done = query_->read_log(shard, after, size, *cold);
         const LogPlace damage = query_->damage(shard);
-        mail([this, shard, read, damage, cold, token] {
-          if (read == Status::kLogCorrupt)
-            agent_->report_damage(shard, read, damage.segment, damage.offset);
-          agent_->answer(token, read, std::move(*cold));
+        mail([this, shard, done, damage, cold, token] {
+          if (done == Status::kLogCorrupt)
+            agent_->report_damage(shard, done, damage.segment, damage.offset);
+          agent_->answer(token, done, std::move(*cold));
         });
       });
       if (!is_ok(posted)) agent.answer(token, posted);

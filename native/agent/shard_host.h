@@ -91,6 +91,7 @@ class ShardHost {
   // kPeerUnreachable: a member is not connected. kInvalidArgument: not a possible epoch.
   // kInvalidArgument: a persistent shard is not raw.
   Status set_rules(const ShardRules& rules);
+  bool is_raw() const { return rules_.raw; }
   Status prepare_epoch(const EpochOptions& options);
   Status start_epoch(Epoch epoch);
   // The epoch that follows the one that has ended here, or the first: its memory, granted to the

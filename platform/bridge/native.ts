@@ -310,7 +310,8 @@ export interface NativeAddon {
    * Packed records after (epoch, sequence); empty: that was all. A volatile shard's last record
    * comes with the end of its sessions. Pieces of them that do not fit beside it come before it,
    * each a result of its own: controls whose version says how many `entries` there are up to their
-   * end. Who has such a piece goes on with its place and `entries`; 0, −1, 0: there is none yet.
+   * end. Who has such a piece goes on with its place and `entries`; 0, −1, 0: there is none yet. A
+   * raw shard has no history to go on with: all rules of its pools, and nothing else.
    */
   readLog(
     member: MemberHandle,

@@ -64,8 +64,8 @@ export class GroupSteps {
   /** shard → the donor that has not answered. */
   readonly #asked = new Map<number, number>();
   readonly #isPersistent = (shard: number): boolean => this.#options.shardOf(shard).persistent;
-  readonly #mayGoOn = (shard: number): boolean =>
-    this.#isPersistent(shard) || this.#options.shardOf(shard).delivery === 'raw';
+  readonly #isRaw = (shard: number): boolean => this.#options.shardOf(shard).delivery === 'raw';
+  readonly #mayGoOn = (shard: number): boolean => this.#isPersistent(shard) || this.#isRaw(shard);
   #steps: Promise<void> = Promise.resolve();
   #abort = new AbortController();
   #fillAbort = new AbortController();
@@ -80,7 +80,7 @@ export class GroupSteps {
     this.#filler = new ShardFiller(
       options.core,
       options.messages,
-      this.#isPersistent,
+      options.shardOf,
       options.isDiskFull,
     );
     this.#progress = new FillProgress(options.clock, (attempt) => {
@@ -439,6 +439,7 @@ export class GroupSteps {
     const end = await fillBefore(ends, { shard, epoch }, donor, signal, () =>
       this.#fillShards([{ shard, donor }], signal, undefined, epoch - 1),
     );
+    if (this.#isRaw(shard)) return;
     const mine = await this.#position(shard);
     if (mine.epoch >= epoch || (end !== null && mine.version !== end.version)) {
       throw new FreshetError('INTERNAL', `Filling ended at version ${String(mine.version)}`);

@@ -181,7 +181,7 @@ export function longestOf(
  * filled. Volatile shards are left out, as what one was filled with is not all that was applied.
  */
 export function apartFrom(
-  { persistent }: ShardLayout,
+  { persistent, delivery }: ShardLayout,
   { report: donor }: Longest,
   nodes: readonly number[],
   reportOf: (node: number) => ShardReport,
@@ -189,7 +189,7 @@ export function apartFrom(
   return nodes.filter((node) => {
     const mine = reportOf(node);
     const samePlace = mine.epoch === donor.epoch && mine.sequence === donor.sequence;
-    return persistent && samePlace && needsFill({ persistent }, donor, mine);
+    return persistent && samePlace && needsFill({ persistent, delivery }, donor, mine);
   });
 }
 
@@ -202,8 +202,9 @@ export function fillsFrom(
 ): Map<number, Fill> {
   const fills = new Map<number, Fill>();
   for (const node of layout.members) {
-    const takesPart = node !== donor.node && taking.includes(node);
-    if (takesPart && needsFill(layout, donor.report, reportOf(node))) {
+    if (node === donor.node || !taking.includes(node)) continue;
+    // Where delivery is raw there is no telling whether it lacks the rules of a pool.
+    if (layout.delivery === 'raw' || needsFill(layout, donor.report, reportOf(node))) {
       fills.set(node, { shard: layout.shard, donor: donor.node });
     }
   }
@@ -211,14 +212,15 @@ export function fillsFrom(
 }
 
 /**
- * Is this history another one than the donor's? A volatile one is known by its end, which is behind
+ * Is this history another one than the donor's? Of raw delivery each has its own. A volatile one is known by its end, which is behind
  * the last change of a pool, too: its digest is of what it was filled with.
  */
 export function needsFill(
-  { persistent }: Pick<ShardLayout, 'persistent'>,
+  { persistent, delivery }: Pick<ShardLayout, 'persistent' | 'delivery'>,
   donor: ShardReport,
   mine: ShardReport,
 ): boolean {
+  if (delivery === 'raw') return false;
   if (donor.version !== mine.version) return true;
   if (persistent) return donor.digest !== mine.digest;
   return donor.epoch !== mine.epoch || donor.sequence !== mine.sequence;

@@ -2,6 +2,9 @@
  * Fills a shard of this member from another one: finds the newest point that both histories have in
  * common, forgets what lies behind it here, and fetches the rest in bounded chunks.
  *
+ * Where delivery is raw each member has a history of its own, which stays as it is: what came to
+ * others is not for this one. Only the rules of the pools are fetched.
+ *
  * Thread: event loop.
  * Invariants
  *  1. Nothing is appended after a record that the donor does not have.
@@ -12,6 +15,7 @@ import { noSessions, type SessionsRead } from './core-types.ts';
 import type { WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
+import type { ShardLayout } from './layout.ts';
 import type { MemberCore } from './member-core.ts';
 import { positionCall } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
@@ -33,6 +37,8 @@ interface Mark extends Place {
   readonly crc: number;
 }
 
+type Kept = Pick<ShardLayout, 'persistent' | 'delivery'>;
+
 const beyondEverySequence = 2 ** 52;
 const allEntries = 2 ** 52;
 /** Enough for most records; only the first one's head is wanted. */
@@ -44,18 +50,18 @@ const markCall = 'group.mark';
 export class ShardFiller {
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
-  readonly #persistent: (shard: number) => boolean;
+  readonly #shardOf: (shard: number) => Kept;
   readonly #isDiskFull: () => boolean;
   #trusted: readonly number[] = [];
 
-  /** `persistent` says of a shard whether it has a log; `isDiskFull` whether logs have no room. */
+  /** `shardOf` says what is kept of a shard, `isDiskFull` whether logs have no room. */
   constructor(
     core: MemberCore,
     messages: PeerMessages,
-    persistent: (shard: number) => boolean,
+    shardOf: (shard: number) => Kept,
     isDiskFull: () => boolean,
   ) {
-    this.#persistent = persistent;
+    this.#shardOf = shardOf;
     this.#isDiskFull = isDiskFull;
     this.#core = core;
     this.#messages = messages;
@@ -93,6 +99,7 @@ export class ShardFiller {
     signal: AbortSignal,
     mayGoOn: () => boolean,
   ): Promise<boolean> {
+    if (this.#isRaw(shard)) return false;
     this.#requireRoom(shard);
     const local: WhileLocal = (work) => work;
     let at = readerAt(mine);
@@ -122,12 +129,17 @@ export class ShardFiller {
     through = Infinity,
   ): Promise<void> {
     const { shard, donor } = fill;
+    if (this.#isRaw(shard)) {
+      const rules = await this.#readDonor(shard, donor, readerAt(start), signal);
+      await local(this.#core.appendLog(shard, rules));
+      return;
+    }
     const isTrusted = this.#trusted.includes(shard);
     let common = isTrusted ? mine : await this.#commonPlace(shard, donor, mine, signal);
     if (common.epoch !== mine.epoch || common.sequence !== mine.sequence) {
       await local(this.#cutBack(shard, common));
       // What is in memory alone is not cut but emptied.
-      common = this.#persistent(shard) ? common : start;
+      common = this.#shardOf(shard).persistent ? common : start;
     }
     const isOpenEnded = through === Infinity;
     let end = isOpenEnded ? await this.#donorEnd(shard, donor, signal) : null;
@@ -144,6 +156,10 @@ export class ShardFiller {
     }
   }
 
+  #isRaw(shard: number): boolean {
+    return this.#shardOf(shard).delivery === 'raw';
+  }
+
   async #donorEnd(shard: number, donor: number, signal: AbortSignal): Promise<Place> {
     const options = { timeoutMs: groupLimits.fillTimeoutMs, signal };
     const told = await this.#messages.call(donor, positionCall, shard, options);
@@ -153,7 +169,7 @@ export class ShardFiller {
 
   /** Nobody waits for what is fetched here: what is left of the disk belongs to running epochs. */
   #requireRoom(shard: number): void {
-    if (!this.#persistent(shard) || !this.#isDiskFull()) return;
+    if (!this.#shardOf(shard).persistent || !this.#isDiskFull()) return;
     throw new FreshetError('DISK_FULL', `Shard ${String(shard)} is not filled: no room is left`);
   }
 

@@ -144,7 +144,7 @@ export class ShardOpening {
       return;
     }
     const fills = this.#histories.fills(shard, donor);
-    if (fills.size === 0) {
+    if (isFilled || fills.size === 0) {
       opening.isReady = true;
       return;
     }

@@ -1,20 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { FreshetError, silentLogger } from '../../platform/base/mod.ts';
-import {
-  acks,
-  extraColumns,
-  extraWidth,
-  loadAddon,
-  recordKinds,
-} from '../../platform/bridge/mod.ts';
-import { MemberCore } from '../../platform/group/member-core.ts';
-import { positionCall } from '../../platform/group/observer-feed.ts';
-import type { CallHandler, PeerMessages } from '../../platform/group/peer-messages.ts';
-import { ShardFiller } from '../../platform/group/shard-filler.ts';
-import { prepareEpoch } from '../../platform/group/view-calls.ts';
-import { memberOptions, poolId } from './native-member.ts';
+import { FreshetError } from '../../platform/base/mod.ts';
+import { FillMember, shard } from './fill-member.ts';
 
-const shard = 1;
 const MiB = 1024 * 1024;
 const start = { epoch: 0, sequence: -1 };
 const sessions = 40;
@@ -22,127 +9,36 @@ const requests = 1000;
 const { signal } = new AbortController();
 const local = <Result>(work: Promise<Result>): Promise<Result> => work;
 
-interface Position {
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly version: number;
+/** What was asked in some of the sessions is answered as it was, and not made again. */
+async function expectAnswers(
+  member: FillMember,
+  answers: ReadonlyMap<number, readonly number[]>,
+): Promise<void> {
+  const { version } = await member.position();
+  for (const [session, versions] of answers) {
+    for (const request of [1, 2, versions.length]) {
+      const again = await member.put('/k', Buffer.from('again'), session, request);
+      expect(again).toBe(versions[request - 1]);
+    }
+  }
+  expect((await member.position()).version).toBe(version);
 }
 
-/** A member's native side with a volatile shard, and its part in filling. Nobody is between. */
-class Member {
-  readonly core: MemberCore;
-  readonly filler: ShardFiller;
-  readonly handlers = new Map<string, CallHandler>();
-  readonly donors = new Map<number, Member>();
-  /** Before each call of a donor. */
-  onCall: (name: string) => Promise<void> = () => Promise.resolve();
-  bytes = 0;
-  reads = 0;
-
-  constructor(nodeId: number) {
-    this.core = new MemberCore(loadAddon(), memberOptions({ nodeId }), silentLogger());
-    const messages = {
-      handle: (name: string, run: CallHandler) => this.handlers.set(name, run),
-      call: (node: number, name: string, argument: unknown) => this.#call(node, name, argument),
-    };
-    const isPersistent = (): boolean => false;
-    const peers = messages as unknown as PeerMessages;
-    this.filler = new ShardFiller(this.core, peers, isPersistent, () => false);
-    this.handlers.set(positionCall, async () => {
-      const { epoch, sequence } = await this.position();
-      return [epoch, sequence];
-    });
-  }
-
-  async #call(node: number, name: string, argument: unknown): Promise<unknown> {
-    await this.onCall(name);
-    const answer = await this.donors.get(node)?.handlers.get(name)?.(this.core.nodeId, argument);
-    if (answer instanceof Uint8Array) {
-      this.reads++;
-      this.bytes += answer.byteLength;
-    }
-    return answer;
-  }
-
-  async open(): Promise<void> {
-    await this.core.openShard({ shard, persistent: false, memoryMax: 256 * MiB });
-  }
-
-  /** Runs an epoch alone. */
-  async begin(epoch: number): Promise<void> {
-    const { core } = this;
-    const { nodeId } = core;
-    const options = { shard, epoch, members: [nodeId], senders: [0] };
-    await prepareEpoch(core, { ...options, ringSize: MiB, dispatchLagMax: Infinity });
-    await core.call('start', (token) => core.addon.startEpoch(core.handle, shard, epoch, token));
-  }
-
-  async position(): Promise<Position> {
-    const bytes = await this.core.shardState(shard);
-    const { epoch, sequence, version } = JSON.parse(String(bytes)) as Position;
-    return { epoch, sequence, version };
-  }
-
-  async makePool(): Promise<void> {
-    const rules = Buffer.alloc(24);
-    rules.writeUInt32LE(poolId, 0);
-    rules.writeUInt32LE(1, 4);
-    rules.writeBigUInt64LE(64n << 20n, 8);
-    await this.#submit(recordKinds.control, 0, `pool/${String(poolId)}`, rules, null);
-  }
-
-  /** Returns the version. */
-  async put(key: string, value: Uint8Array, session = 0, request = 0): Promise<number> {
-    const extra = new Float64Array(extraWidth).fill(-1);
-    extra[extraColumns.eventTime] = NaN;
-    extra[extraColumns.session] = session;
-    extra[extraColumns.request] = request;
-    extra[extraColumns.lowestUnanswered] = 1;
-    return this.#submit(recordKinds.put, poolId, key, value, extra);
-  }
-
-  async #submit(
-    kind: number,
-    pool: number,
-    key: string,
-    value: Uint8Array,
-    extra: Float64Array | null,
-  ): Promise<number> {
-    const change = { shard, kind, ack: acks.delivered, pool, key, value, meta: null, extra };
-    const done = await this.core.submit(change);
-    if (typeof done === 'number' || done === null) throw new Error(`refused: ${String(done)}`);
-    expect(this.core.statusName(done.status)).toBe('OK');
-    return done.version;
-  }
-
-  /** What was asked in some of the sessions is answered as it was, and not made again. */
-  async expectAnswers(answers: ReadonlyMap<number, readonly number[]>): Promise<void> {
-    const { version } = await this.position();
-    for (const [session, versions] of answers) {
-      for (const request of [1, 2, versions.length]) {
-        const again = await this.put('/k', Buffer.from('again'), session, request);
-        expect(again).toBe(versions[request - 1]);
-      }
-    }
-    expect((await this.position()).version).toBe(version);
-  }
-}
-
-const opened: Member[] = [];
+const opened: FillMember[] = [];
 
 afterEach(() => {
   for (const member of opened.splice(0)) member.core.close();
 });
 
-async function openMember(nodeId: number): Promise<Member> {
-  const member = new Member(nodeId);
+async function openMember(nodeId: number): Promise<FillMember> {
+  const member = new FillMember(nodeId);
   opened.push(member);
   await member.open();
   return member;
 }
 
 interface Donor {
-  readonly donor: Member;
+  readonly donor: FillMember;
   /** Of each session the versions that its requests got. */
   readonly answers: Map<number, number[]>;
 }
@@ -162,7 +58,7 @@ async function openDonor(): Promise<Donor> {
   return { donor, answers };
 }
 
-async function openJoiner(donor: Member): Promise<Member> {
+async function openJoiner(donor: FillMember): Promise<FillMember> {
   const joiner = await openMember(2);
   joiner.donors.set(1, donor);
   return joiner;
@@ -179,7 +75,7 @@ describe('the sessions of a volatile shard', () => {
     expect(joiner.bytes / joiner.reads).toBeLessThanOrEqual(256 * 1024);
     expect(await joiner.position()).toEqual(await donor.position());
     await joiner.begin(2);
-    await joiner.expectAnswers(answers);
+    await expectAnswers(joiner, answers);
   });
 
   test('are those of one position, though the donor goes on between their pieces', async () => {
@@ -197,7 +93,7 @@ describe('the sessions of a volatile shard', () => {
     expect(joiner.reads).toBeGreaterThan(10);
     expect(await joiner.position()).toEqual(await donor.position());
     await joiner.begin(2);
-    await joiner.expectAnswers(answers);
+    await expectAnswers(joiner, answers);
   });
 
   test('come from another donor when one is lost amid them', async () => {
@@ -219,7 +115,7 @@ describe('the sessions of a volatile shard', () => {
     await joiner.filler.fill({ shard, donor: 3 }, mine, signal, local);
     expect(await joiner.position()).toEqual(await donor.position());
     await joiner.begin(2);
-    await joiner.expectAnswers(answers);
+    await expectAnswers(joiner, answers);
   });
 
   test('come to who follows in one go, as long as it may go on', async () => {
@@ -236,7 +132,7 @@ describe('the sessions of a volatile shard', () => {
     expect(await joiner.position()).toEqual(await donor.position());
     expect(await follow(() => true)).toBe(false);
     await joiner.begin(2);
-    await joiner.expectAnswers(answers);
+    await expectAnswers(joiner, answers);
   });
 
   test('do not hide that what is here is the beginning of what the donor has', async () => {
@@ -250,6 +146,6 @@ describe('the sessions of a volatile shard', () => {
     expect(joiner.bytes).toBeLessThan(2 * MiB);
     expect(await joiner.position()).toEqual(await donor.position());
     await joiner.begin(2);
-    await joiner.expectAnswers(answers);
+    await expectAnswers(joiner, answers);
   });
 });

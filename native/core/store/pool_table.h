@@ -26,6 +26,7 @@ class PoolTable {
     const PoolRules& rules = rules_[pool];
     return rules.pool == pool && pool != 0 && rules.closed == 0 ? &rules : nullptr;
   }
+  bool is_closed(PoolId pool) const { return pool < rules_.size() && rules_[pool].closed != 0; }
   // Would this control record of key "pool/<id>" be taken?
   static Status check(const RecordView& control, PoolRules& rules);
   void set(const PoolRules& rules);

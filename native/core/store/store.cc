@@ -72,6 +72,11 @@ Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPos
   return impl_->read_log(after, out, used, last, sessions);
 }
 
+Status Store::read_rules(MutableBytes out, size_t& used) const {
+  return impl_->read_rules(out, used);
+}
+Status Store::take_rules(const RecordView& control) { return impl_->take_rules(control); }
+
 Status Store::subscribe(uint64_t id, std::string_view prefix, Version from,
                         SubscriptionFrontier frontier, Version* from_min, EventShare share,
                         Audience audience) {

@@ -201,6 +201,11 @@ class Store {
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
                   SessionsRead* sessions = nullptr);
 
+  // Of a shard of raw delivery, whose members have no history in common: the rules of its pools,
+  // all of them or kOverloaded, and taking those of another member. A pool that is closed stays so.
+  Status read_rules(MutableBytes out, size_t& used) const;
+  Status take_rules(const RecordView& control);
+
   // --- subscriptions ---------------------------------------------------------------------------
 
   enum class SubscriptionFrontier : uint8_t { kDelivered, kPersisted };

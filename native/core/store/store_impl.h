@@ -67,12 +67,14 @@ class Store::Impl final : public Subscriptions::Source {
   bool has_room_for(uint64_t segment) const;
   bool bring_back(uint64_t segment, MappedBlock block, size_t used);
   DurableAt synced_end() const { return {synced_.segment, synced_.offset}; }
+  Status read_rules(MutableBytes out, size_t& used) const;
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
                   SessionsRead* sessions);
 
   // store_restore.cc
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
   Status restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken);
+  Status take_rules(const RecordView& control);
   MutableBytes restore_room(uint32_t segment, size_t file_size, bool stays);
   void end_restore();
   Status replay_until(LogPosition position, Impl& into);

@@ -237,6 +237,18 @@ Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, 
   return segments_.at(id).memory == nullptr ? Status::kCold : Status::kOverloaded;
 }
 
+Status Store::Impl::read_rules(MutableBytes out, size_t& used) const {
+  used = 0;
+  for (const ControlRecord& control : controls_) {
+    PoolRules rules;
+    if (!is_ok(PoolTable::check(RecordView(control.bytes.data()), rules))) continue;
+    if (used + control.bytes.size() > out.size()) return Status::kOverloaded;
+    std::memcpy(out.data() + used, control.bytes.data(), control.bytes.size());
+    used += control.bytes.size();
+  }
+  return Status::kOk;
+}
+
 // Volatile stores give what they retain: controls that are in force, and versions of keys; the last
 // of it together with the end of the sessions.
 Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_t& used,

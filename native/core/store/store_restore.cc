@@ -171,6 +171,18 @@ Status Store::Impl::restore_other(const RecordView& record, const DurableAt* dur
   return status;
 }
 
+// It was delivered at another member, in no order with what was here.
+Status Store::Impl::take_rules(const RecordView& control) {
+  const RecordHeader& header = control.header();
+  if (config.persistent || header.shard != config.shard || header.kind != RecordKind::kControl)
+    return Status::kInvalidArgument;
+  if (!header_crc_matches(header) || !payload_crc_matches(control)) return Status::kLogCorrupt;
+  PoolRules rules;
+  if (const Status status = PoolTable::check(control, rules); !is_ok(status)) return status;
+  if (!pools_.is_closed(rules.pool)) take_control(control, rules);
+  return Status::kOk;
+}
+
 // Does it belong here, behind the last one? What comes from a file was checked there.
 Status Store::Impl::check_restored(const RecordView& record, const DurableAt* durable) const {
   FRESHET_CHECK(durable == nullptr || config.persistent);

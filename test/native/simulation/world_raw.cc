@@ -107,18 +107,19 @@ void WorldRaw::look_at(WorldNode& node, ShardId shard) {
   Receiver& receiver = receivers_[{node.node(), shard}];
   const uint64_t generation = host->view().store_generation();
   const Epoch epoch = host->epoch();
-  if (receiver.life != node.life() || receiver.generation != generation) {
+  if (receiver.life != node.life()) {
     receiver = {};
     receiver.life = node.life();
+  }
+  if (receiver.generation != generation) {
     receiver.generation = generation;
+    receiver.checked = 0;
   }
   receiver.began.emplace(epoch, world_.events.now());
   const Store& store = *host->store();
   while (receiver.checked < store.newest_version()) {
     const Found found = store.get_version(++receiver.checked);
-    // What it was filled with came to others.
-    if (found.record == nullptr || found.epoch < receiver.began.begin()->first) continue;
-    take(node, shard, receiver, RecordView(found.record));
+    if (found.record != nullptr) take(node, shard, receiver, RecordView(found.record));
   }
 }
 

@@ -55,10 +55,10 @@ class WorldRaw {
     Message message;
     Epoch epoch;
   };
-  // What a store at a member took in.
+  // What a process took in.
   struct Receiver {
     uint64_t life = 0;
-    uint64_t generation = 0;
+    uint64_t generation = 0;  // of the store, of which so much was looked at
     Version checked = 0;
     std::map<Epoch, Nanos> began;     // epochs that run or ran here, and since when
     std::map<NodeId, uint64_t> last;  // by sender, the number that came last

@@ -92,7 +92,7 @@ function fillerOf(
   new ShardFiller(
     donor as unknown as MemberCore,
     served as unknown as PeerMessages,
-    () => persistent,
+    () => ({ persistent, delivery: 'ordered' }),
     () => false,
   );
   handlers.set(positionCall, () => {
@@ -107,7 +107,7 @@ function fillerOf(
   return new ShardFiller(
     mine as unknown as MemberCore,
     messages as unknown as PeerMessages,
-    () => persistent,
+    () => ({ persistent, delivery: 'ordered' }),
     isDiskFull,
   );
 }
