@@ -8,6 +8,8 @@ export interface ShardPlace {
   readonly size: number;
   /** Node ids in rank order. */
   readonly members: readonly number[];
+  /** Of raw delivery: each member counts its own versions. */
+  readonly raw: boolean;
 }
 
 /** A change or a trigger under a subscribed prefix. */

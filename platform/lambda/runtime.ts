@@ -344,8 +344,8 @@ export class LambdaRuntime {
       clock,
       log,
       deadLetters: this.#deadLetters,
-      startOf: (shard) =>
-        this.#cursors.get(stage.name, shard) ?? pipeline.starts[String(shard)] ?? null,
+      startOf: (shard) => this.#cursors.get(stage.name, shard),
+      deployedAt: (shard) => pipeline.starts[String(shard)] ?? null,
       reached: ({ shard, members }) => this.#reaches.of(shard, members, stage.name),
       makeWorker: (onChange, onBegan, isWanted) =>
         new WorkerHost({

@@ -14,6 +14,7 @@ import type { LambdaNode } from './pipeline.ts';
 import type { StageReach } from './reaches.ts';
 import { StageMetrics } from './stage-metrics.ts';
 import { type Before, haveSameMembers, isLeftOver, lookAgainFrom, type Reach } from './takeover.ts';
+import { startVersion } from './start-version.ts';
 import type { WorkerHost } from './worker-host.ts';
 import type { WorkItem, WorkOutcome } from './worker-protocol.ts';
 
@@ -33,8 +34,10 @@ export interface StageOptions {
   readonly deadLetters: DeadLetters;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where to go on in a shard; null: with what comes from now on. */
+  /** Where to go on in a shard; null: this member has not read it yet. */
   readonly startOf: (shard: number) => Position | null;
+  /** Where the shard stood when the pipeline was deployed; null: not known. */
+  readonly deployedAt: (shard: number) => Position | null;
   /** How far the other members of a shard told to be, as long as its members were these. */
   readonly reached: (place: ShardPlace) => ReadonlyMap<number, Reach>;
   readonly makeWorker: (
@@ -125,14 +128,22 @@ export class Stage {
   }
 
   #newInput(place: ShardPlace): Input {
-    const from = this.#startOf(place.shard);
+    const { source, startOf, deployedAt } = this.#options;
+    const { shard, raw } = place;
+    const from = startVersion({
+      raw,
+      mine: startOf(shard),
+      deployedAt: deployedAt(shard),
+      newest: source.newest(shard),
+      epochOf: (version) => source.epochOf(shard, version),
+    });
     return { place, from, done: new LowWater(from), before: null, subscription: null };
   }
 
   /** From where it was, or from where a member was that left something over (takeover.ts). */
   #goOn(old: Input, place: ShardPlace): Input {
     const { done } = old;
-    if (haveSameMembers(old.place, place) || this.node.dispatch === 'all') {
+    if (place.raw || haveSameMembers(old.place, place) || this.node.dispatch === 'all') {
       return { ...old, place, subscription: null };
     }
     const last = old.before ?? { place: old.place, seen: done.seen };
@@ -140,19 +151,6 @@ export class Stage {
     const from = lookAgainFrom(before, place, done);
     done.lookAgain(from);
     return { place, from, done, before, subscription: null };
-  }
-
-  /**
-   * The version after which to begin. A place in a history that is gone (a volatile shard of which
-   * no member was left) means the beginning of the new one.
-   */
-  #startOf(shard: number): number {
-    const { source, startOf } = this.#options;
-    const newest = source.newest(shard);
-    const start = startOf(shard) ?? newest;
-    const epoch = source.epochOf(shard, start.version);
-    const isGone = start.version > newest.version || (epoch !== null && epoch > start.epoch);
-    return isGone ? 0 : start.version;
   }
 
   /** Shards that are held here by now and not read yet. */
@@ -169,7 +167,8 @@ export class Stage {
 
   /** How far it is with each shard, to be told to the shard's other members. */
   reaches(): readonly { readonly place: ShardPlace; readonly reach: StageReach }[] {
-    return [...this.#inputs.values()].map(({ place, done: { done, seen } }) => ({
+    const ordered = [...this.#inputs.values()].filter(({ place }) => !place.raw);
+    return ordered.map(({ place, done: { done, seen } }) => ({
       place,
       reach: { stage: this.name, done, seen },
     }));
@@ -181,7 +180,7 @@ export class Stage {
    */
   startFor(newcomer: number, shard: number): number | null {
     const input = this.#inputs.get(shard);
-    if (input === undefined) return null;
+    if (input === undefined || input.place.raw) return null;
     const { place, from, done } = input;
     const others = [...this.#options.reached(place).values()].map((reach) => reach.done);
     return Math.min(done.done, ...(place.members.includes(newcomer) ? [from] : others));

@@ -48,6 +48,7 @@ export interface ArrivalPlace {
   readonly size: number;
   /** Node ids in rank order. */
   readonly members: readonly number[];
+  readonly raw: boolean;
 }
 
 export class StoreArrivals {
@@ -69,6 +70,7 @@ export class StoreArrivals {
   /** Shards held here of the pool that `prefix` is or lies in; none when there is no such pool. */
   places(prefix: string): readonly ArrivalPlace[] {
     const { directory } = this.#store;
+    const { layout } = this.#group;
     const pool = directory.get(prefix) ?? directory.find(prefix);
     return (pool?.shards ?? [])
       .map((shard) => ({ shard, members: this.#group.holders(shard) }))
@@ -78,6 +80,7 @@ export class StoreArrivals {
         rank: members.indexOf(this.#core.nodeId),
         size: members.length,
         members,
+        raw: layout.has(shard) && layout.shard(shard).delivery === 'raw',
       }));
   }
 

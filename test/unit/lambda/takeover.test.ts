@@ -13,6 +13,8 @@ const shard = 7;
 /** A shard whose versions are all of one pool; who its members are is the test's. */
 class Shard {
   readonly versions: Arrival[] = [];
+  /** Of raw delivery. */
+  raw = false;
   members: readonly number[] = [];
   readonly #heard = new Set<() => void>();
 
@@ -31,8 +33,8 @@ class Shard {
       memberKey: null,
       places: () => {
         const rank = this.members.indexOf(node);
-        const { members } = this;
-        return rank < 0 ? [] : [{ shard, rank, size: members.length, members }];
+        const { members, raw } = this;
+        return rank < 0 ? [] : [{ shard, rank, size: members.length, members, raw }];
       },
       newest: () => ({ epoch: 1, version: this.versions.length }),
       epochOf: () => 1,
@@ -94,6 +96,7 @@ class Member {
       clock: new ManualClock(),
       log: silentLogger(),
       startOf: () => ({ epoch: 1, version: start }),
+      deployedAt: () => null,
       reached: ({ members }) => this.reaches.of(shard, members, this.stage.name),
       makeWorker: () => worker as unknown as WorkerHost,
     });
@@ -204,6 +207,25 @@ test('a member that comes beside all others has nothing run again', async () => 
   log.put(9);
   await settle();
   expect(ranBy(members.values())).toEqual(all(29));
+});
+
+test('of raw delivery nobody goes by how far others are, each counting for itself', async () => {
+  const log = new Shard();
+  log.raw = true;
+  log.members = [1, 2, 3];
+  const member = new Member(1, log);
+  member.stage.attach();
+  log.put(9);
+  await settle();
+  expect(member.stage.reaches()).toEqual([]);
+  expect(member.stage.startFor(4, shard)).toBeNull();
+  member.reaches.note(3, shard, [1, 2, 3], [{ stage: member.stage.name, done: 1, seen: 2 }]);
+  log.members = [1, 2];
+  member.stage.attach();
+  log.put(2);
+  await settle();
+  const mine = all(11).filter((version) => (version <= 9 ? version % 3 === 0 : version % 2 === 0));
+  expect(member.ran).toEqual(mine);
 });
 
 test('versions under way stay so while they are looked at again', () => {
