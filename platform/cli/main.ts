@@ -10,6 +10,7 @@ import { addLayoutCommand } from './commands/layout.ts';
 import { addObjectCommands } from './commands/objects.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addServerCommand } from './commands/server.ts';
+import { addSyncCommand } from './commands/sync.ts';
 import { addTopCommand } from './commands/top.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { exitCodeOf, Output } from './output.ts';
@@ -44,6 +45,7 @@ function program(): Command {
   addObjectCommands(root, sessionOf, () => clock.wallUs());
   addQueryCommand(root, sessionOf);
   addImportCommand(root, sessionOf);
+  addSyncCommand(root, sessionOf, () => clock.wallUs());
   addAdminCommands(root, sessionOf);
   addDevCommand(root, sessionOf);
   addServerCommand(root, sessionOf);

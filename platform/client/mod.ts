@@ -50,3 +50,7 @@ export type { ImportedValue, ImportItem, ImportOptions } from './import/plan-imp
 export { planImport } from './import/plan-import.ts';
 export type { ImportProgress } from './import/run-import.ts';
 export { runImport } from './import/run-import.ts';
+export type { PullOptions } from './sync/pull-folder.ts';
+export { pullFolder } from './sync/pull-folder.ts';
+export { pushFolder } from './sync/push-folder.ts';
+export type { SyncChange, SyncOptions, SyncProgress } from './sync/sync-options.ts';
