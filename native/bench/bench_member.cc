@@ -61,7 +61,7 @@ class BenchMember {
   void barrier() {
     barriers_++;
     shared_.arrived++;
-    while (shared_.arrived.load() < barriers_ * kMembers) usleep(200);
+    while (shared_.arrived.load() < barriers_ * options_.members) usleep(200);
   }
 
   void open() {
@@ -80,13 +80,13 @@ class BenchMember {
     FRESHET_CHECK_VALUES(is_ok(opened), static_cast<int>(opened), index_);
     shared_.ports[index_].store(member_->port());
     barrier();
-    for (int other = 0; other < kMembers; other++) {
+    for (int other = 0; other < options_.members; other++) {
       if (other == index_) continue;
       const Status added = member_->add_peer(
           {static_cast<NodeId>(other + 1), "127.0.0.1", shared_.ports[other].load()});
       FRESHET_CHECK(is_ok(added));
     }
-    while (member_->counters().peersUp.load() < kMembers - 1) {
+    while (member_->counters().peersUp.load() + 1 < static_cast<uint64_t>(options_.members)) {
       drain();
       usleep(1000);
     }
@@ -98,9 +98,10 @@ class BenchMember {
     epoch.shard = kShard;
     epoch.epoch = 1;
     epoch.ring_size = options_.ring_size;
-    for (int i = 0; i < kMembers; i++) epoch.members.push_back(static_cast<NodeId>(i + 1));
+    for (int i = 0; i < options_.members; i++) epoch.members.push_back(static_cast<NodeId>(i + 1));
     for (int i = 0; i < options_.senders; i++) epoch.senders.push_back(static_cast<Rank>(i));
     answer(member_->open_shard(kShard, options_.persistent, size_t{1} << 30, 1));
+    answer(member_->set_rules(kShard, {.raw = options_.raw}, 4));
     answer(member_->prepare_epoch(epoch, 2));
     barrier();
     answer(member_->start_epoch(kShard, 1, 3));
@@ -136,11 +137,11 @@ class BenchMember {
   // Ends the run with what is known if nothing comes for long.
   void wait() {
     pollfd waited{wake_, POLLIN, 0};
-    if (poll(&waited, 1, 5000) == 0) {
+    if (poll(&waited, 1, 30'000) == 0) {
       const EpochView* epoch = member_->find_shard(kShard)->epoch();
       const AgentCounters& counters = member_->counters();
       std::fprintf(stderr,
-                   "member %d: no answer in 5 s: outstanding %zu, received %lld, delivered %lld, "
+                   "member %d: no answer in 30 s: outstanding %zu, received %lld, delivered %lld, "
                    "persisted %lld, stopped %d, commands %llu, passes %llu\n",
                    index_, member_->outstanding(),
                    static_cast<long long>(epoch->frontiers.received.load()),
@@ -206,6 +207,7 @@ class BenchMember {
         const int length = std::snprintf(key, sizeof key, "/b/%d/%llu", index_,
                                          static_cast<unsigned long long>(token_ % options_.keys));
         Change change;
+        if (options_.raw) change.kind = RecordKind::kTrigger;
         change.pool = kPool;
         change.key = std::as_bytes(std::span(key, static_cast<size_t>(length)));
         change.value = value_;

@@ -10,16 +10,18 @@
 
 namespace freshet::bench {
 
-inline constexpr int kMembers = 3;
+inline constexpr int kMembersMax = 16;
 
 struct Options {
-  size_t size = 100;       // bytes of a value
-  int senders = kMembers;  // members that put
-  int loader = -1;         // the only one that puts; -1: all senders
-  size_t window = 1000;    // unanswered puts of one sender
+  size_t size = 100;  // bytes of a value
+  int members = 3;
+  int senders = 3;       // members that put
+  int loader = -1;       // the only one that puts; -1: all senders
+  size_t window = 1000;  // unanswered puts of one sender
   double seconds = 3;
   double warm_seconds = 0.5;
   bool persistent = false;
+  bool raw = false;   // triggers, delivered as they are received
   bool idle = false;  // no load at all: what the members cost
   int spin_us = 0;
   size_t ring_size = size_t{4} << 20;
@@ -41,8 +43,8 @@ struct Outcome {
 
 struct SharedState {
   std::atomic<int> arrived{0};  // at the barriers, counted on
-  std::atomic<uint16_t> ports[kMembers];
-  Outcome outcomes[kMembers];
+  std::atomic<uint16_t> ports[kMembersMax];
+  Outcome outcomes[kMembersMax];
 };
 
 // The life of member `index`; ends the process's part of the run.

@@ -1,9 +1,11 @@
-// Three members over loopback tcp, load on them, and what the machine could do in the same run.
+// Members over loopback tcp, load on them, and what the machine could do in the same run.
 //
-//   core_bench [--size 100] [--senders 3] [--window 1000] [--seconds 3] [--persistent] [--idle]
-//              [--spin 0] [--ring 4194304] [--keys 1000] [--folder F] [--no-raw] [--loader rank]
+//   core_bench [--members 3] [--senders 3] [--size 100] [--window 1000] [--seconds 3]
+//              [--persistent] [--raw] [--idle] [--spin 0] [--ring 4194304] [--keys 1000]
+//              [--folder F] [--alone] [--loader rank]
 //
-// Prints one line of JSON. `--window 1 --senders 1` is one put at a time.
+// `--raw`: triggers, delivered as they are received; `--alone`: nothing but the members is
+// measured. Prints one line of JSON. `--window 1 --senders 1` is one put at a time.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +15,9 @@
 #include <cstring>
 #include <filesystem>
 #include <new>
+#include <span>
 #include <system_error>
+#include <vector>
 
 #include "native/bench/bench_member.h"
 #include "native/core/check.h"
@@ -24,7 +28,7 @@ using namespace freshet::bench;
 
 struct Arguments {
   Options options;
-  bool raw = true;
+  bool alone = false;
 };
 
 bool read_arguments(int argc, char** argv, Arguments& out) {
@@ -35,8 +39,10 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
       options.persistent = true;
     } else if (name == "--idle") {
       options.idle = true;
-    } else if (name == "--no-raw") {
-      out.raw = false;
+    } else if (name == "--raw") {
+      options.raw = true;
+    } else if (name == "--alone") {
+      out.alone = true;
     } else if (i + 1 == argc) {
       return false;
     } else {
@@ -44,6 +50,8 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
       const auto number = std::strtoull(value, nullptr, 10);
       if (name == "--size")
         options.size = number;
+      else if (name == "--members")
+        options.members = static_cast<int>(number);
       else if (name == "--senders")
         options.senders = static_cast<int>(number);
       else if (name == "--loader")
@@ -64,7 +72,8 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
         return false;
     }
   }
-  return options.senders >= 1 && options.senders <= kMembers && options.window >= 1;
+  const bool fits = options.members >= 1 && options.members <= kMembersMax;
+  return fits && options.senders >= 1 && options.senders <= options.members && options.window >= 1;
 }
 
 void print(const Options& options, const SharedState& shared, const Percentiles& raw,
@@ -73,7 +82,8 @@ void print(const Options& options, const SharedState& shared, const Percentiles&
   double cpu = 0;
   double seconds = 0;
   uint64_t refused = 0;
-  for (const Outcome& outcome : shared.outcomes) {
+  for (const Outcome& outcome :
+       std::span(shared.outcomes).first(static_cast<size_t>(options.members))) {
     if (outcome.seconds > 0) puts += static_cast<double>(outcome.completed) / outcome.seconds;
     cpu += outcome.cpu_seconds;
     seconds = outcome.seconds;
@@ -116,20 +126,20 @@ int main(int argc, char** argv) {
   }
   Percentiles raw;
   SyncRate logs;
-  if (arguments.raw) {
+  if (!arguments.alone) {
     raw = ping_pong(5000);
     // As many bytes a sync as 64 records of this size.
     if (options.persistent)
-      logs = side_by_side_logs(options.folder, kMembers, 64 * (options.size + 92), 1);
+      logs = side_by_side_logs(options.folder, options.members, 64 * (options.size + 92), 1);
   }
   void* memory =
       mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   FRESHET_CHECK(memory != MAP_FAILED);
   auto* shared = new (memory) SharedState;
-  pid_t children[kMembers];
-  for (int i = 0; i < kMembers; i++) {
-    children[i] = fork();
-    if (children[i] == 0) {
+  std::vector<pid_t> children;
+  for (int i = 0; i < options.members; i++) {
+    children.push_back(fork());
+    if (children.back() == 0) {
       run_member(i, options, *shared);
       _exit(0);
     }

@@ -1,4 +1,4 @@
-/** The native bench: three members over loopback TCP with the real agent, load on the members. */
+/** The native bench: members over loopback TCP with the real agent, load on the members. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,12 +7,20 @@ import { runToEnd } from './child.ts';
 export interface CoreBenchOptions {
   /** Bytes of a value. */
   readonly size: number;
-  /** Members that put: 1 to 3. */
+  /** 1 to 16; default 3. */
+  readonly members?: number;
+  /** Members that put. */
   readonly senders: number;
   /** Unanswered puts of one sender. */
   readonly window: number;
   readonly seconds: number;
   readonly persistent?: boolean;
+  /** Triggers, delivered as they are received. */
+  readonly raw?: boolean;
+  /** Different keys of one sender; default 1000. */
+  readonly keys?: number;
+  /** Nothing is measured beside it. */
+  readonly alone?: boolean;
   /** No load: what the members cost. */
   readonly idle?: boolean;
 }
@@ -56,13 +64,16 @@ export async function runCoreBench(
   folder: string,
   options: CoreBenchOptions,
 ): Promise<CoreBenchResult> {
-  const { size, senders, window, seconds, persistent, idle } = options;
-  const numbers = { size, senders, window, seconds };
+  const { size, senders, window, seconds, persistent, idle, raw, alone } = options;
+  const { members = 3, keys = 1000 } = options;
+  const numbers = { members, size, senders, window, seconds, keys };
   const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   // Members that begin: a log that an earlier run left belongs to others.
   const data = await mkdtemp(join(folder, 'core-'));
   if (persistent === true) args.push('--persistent', '--folder', data);
   if (idle === true) args.push('--idle');
+  if (raw === true) args.push('--raw');
+  if (alone === true) args.push('--alone');
   const timeoutMs = seconds * 1000 + overheadMs;
   try {
     return JSON.parse(await runToEnd(program, args, { timeoutMs })) as CoreBenchResult;

@@ -1,12 +1,16 @@
 /** `npm run bench`: Freshet's figures beside the raw building blocks of the same run. */
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { repositoryRoot } from '../support/repository.ts';
 import { buildCoreBench } from './core-bench.ts';
 import { describeMachine } from './machine.ts';
+import { matrixLines } from './matrix.ts';
 import { once } from './once.ts';
-import { reportLines } from './report.ts';
+import { machineLines, reportLines } from './report.ts';
 import { runPeerBench } from './peers/peer-bench.ts';
+import type { RowContext } from './row.ts';
 import { rows } from './rows/all.ts';
 import { type RowResult, runRow } from './run-rows.ts';
 
@@ -19,12 +23,14 @@ interface Options {
   readonly peers: boolean;
   readonly systems: string;
   readonly sizes: string;
+  readonly table: string | null;
 }
 
 process.exitCode = await main(readOptions());
 
 async function main(options: Options): Promise<number> {
   if (options.peers) return runPeers(options);
+  if (options.table !== null) return runTable(options.table, options);
   const chosen = rows.filter(({ name }) => {
     return options.only.length === 0 || options.only.some((wanted) => name.startsWith(wanted));
   });
@@ -33,10 +39,7 @@ async function main(options: Options): Promise<number> {
     return 2;
   }
   const machine = describeMachine(repositoryRoot);
-  const build = once(() => buildCoreBench(repositoryRoot));
-  const { coreBench: given } = options;
-  const coreBench = given === undefined ? build : () => Promise.resolve(given);
-  const context = { root: repositoryRoot, quick: options.quick, coreBench, say };
+  const context = contextOf(options);
   const results: RowResult[] = [];
   for (const row of chosen) results.push(await runRow(row, options.runs, context));
   const lines = reportLines(machine, options.runs, results);
@@ -47,6 +50,30 @@ async function main(options: Options): Promise<number> {
     await writeFile(options.json, JSON.stringify({ machine, runs, quick, results }, null, 2));
   }
   return results.some(({ failure }) => failure !== null) ? 1 : 0;
+}
+
+function contextOf({ coreBench: given, quick }: Options): Omit<RowContext, 'folder'> {
+  const build = once(() => buildCoreBench(repositoryRoot));
+  const coreBench = given === undefined ? build : () => Promise.resolve(given);
+  return { root: repositoryRoot, quick, coreBench, say };
+}
+
+async function runTable(name: string, options: Options): Promise<number> {
+  if (name !== 'matrix') {
+    say(`No table is called ${name}: matrix`);
+    return 2;
+  }
+  const machine = describeMachine(repositoryRoot);
+  const folder = await mkdtemp(join(tmpdir(), 'freshet-bench-'));
+  try {
+    const lines = await matrixLines({ ...contextOf(options), folder }, options.runs);
+    const title = 'MiB/s that each member is given; members on loopback share these cores.';
+    const all = [...machineLines(machine, options.runs), '', title, '', ...lines];
+    process.stdout.write(`${all.join('\n')}\n`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return 0;
 }
 
 async function runPeers({ runs, quick, systems, sizes }: Options): Promise<number> {
@@ -61,8 +88,9 @@ async function runPeers({ runs, quick, systems, sizes }: Options): Promise<numbe
 
 function readOptions(): Options {
   const names = rows.map(({ name }) => name).join(', ');
-  return new Command('bench')
-    .description(`Measures ${names}.`)
+  const command = new Command('bench')
+    .description(`Measures ${names}; or prints a table.`)
+    .argument('[table]', 'matrix: by senders, members, sizes, ordered and raw')
     .option('--only <name>', 'this row, or those that begin so; may be repeated', collect, [])
     .option('--runs <n>', 'measurements of each row', wholeNumber, 5)
     .option('--quick', 'shows that everything runs; the figures are worth nothing', false)
@@ -71,8 +99,8 @@ function readOptions(): Options {
     .option('--peers', 'other stores and this one, by the driver of the peers', false)
     .option('--systems <names>', 'with --peers: beside which of them', 'redis')
     .option('--sizes <bytes>', 'with --peers: values of these sizes', '100,10240,1048576')
-    .parse()
-    .opts<Options>();
+    .parse();
+  return { ...command.opts<Omit<Options, 'table'>>(), table: command.args[0] ?? null };
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {
