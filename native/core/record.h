@@ -173,11 +173,11 @@ size_t record_length(const Change& change);
 // padded(record_length(change)), with payload_crc made. sequence, version and header_crc stay 0.
 void encode_record(const Change& change, ShardId shard, Epoch epoch, std::byte* out);
 
-// Is there a whole record with consistent lengths within `bytes`? Looks at no checksum.
+// Is there a whole record with consistent lengths within `bytes`, which are aligned as one is?
+// Looks at no checksum.
 inline bool is_well_formed(Bytes bytes) {
   if (bytes.size() < sizeof(RecordHeader)) return false;
-  RecordHeader header;
-  std::memcpy(&header, bytes.data(), sizeof header);
+  const RecordHeader& header = RecordView(bytes.data()).header();
   if (static_cast<uint8_t>(header.kind) > static_cast<uint8_t>(RecordKind::kIndex)) return false;
   if (header.length < sizeof header || header.length > kRecordSizeMax) return false;
   if (padded(header.length) > bytes.size()) return false;
