@@ -15,9 +15,8 @@ namespace {
 constexpr Version kNewestMax = (Version{1} << VersionSlot::kVersionBits) - 1;
 
 VersionSlot& add(VersionSlots& slots, KeyEntry* entry, Version version, Version previous) {
-  VersionSlot& slot = slots.push(version, static_cast<Micros>(version));
-  slots.link(slot, entry, version, previous);
-  return slot;
+  const Location location(3, version % 1000 * kRecordAlignment, kRecordAlignment, false);
+  return slots.append(version, static_cast<Micros>(version), entry, previous, location);
 }
 
 }  // namespace

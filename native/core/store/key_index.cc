@@ -1,5 +1,7 @@
 #include "native/core/store/key_index.h"
 
+#include <cstring>
+
 #include "native/core/check.h"
 #include "native/core/store/mapped_memory.h"
 
@@ -17,6 +19,26 @@ uint64_t make_cell(const KeyEntry* entry) {
 }
 
 KeyEntry* entry_of(uint64_t cell) { return reinterpret_cast<KeyEntry*>(cell & kPointerMask); }
+
+uint64_t word_at(const char* at) {
+  uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// Most keys are of a few words, whose halves may overlap: no call is worth it.
+bool are_alike(std::string_view a, std::string_view b) {
+  const size_t size = a.size();
+  if (size != b.size()) return false;
+  if (size < 8 || size > 32) return a == b;
+  const size_t tail = size - 8;
+  if (word_at(a.data()) != word_at(b.data())) return false;
+  if (word_at(a.data() + tail) != word_at(b.data() + tail)) return false;
+  if (size <= 16) return true;
+  const size_t middle = size - 16;
+  return word_at(a.data() + 8) == word_at(b.data() + 8) &&
+         word_at(a.data() + middle) == word_at(b.data() + middle);
+}
 
 }  // namespace
 
@@ -36,32 +58,38 @@ KeyIndex::~KeyIndex() {
   delete view;
 }
 
-KeyEntry* KeyIndex::find_in(const Table& table, std::string_view key, uint64_t hash) {
+inline KeyEntry* KeyIndex::find_in(const Table& table, std::string_view key, uint64_t hash) {
   for (size_t i = hash & table.mask;; i = (i + 1) & table.mask) {
     const uint64_t cell = table.cells[i].load(std::memory_order_acquire);
     if (cell == 0) return nullptr;
     if (((cell ^ hash) & ~kPointerMask) != 0) continue;
     KeyEntry* entry = entry_of(cell);
-    if (entry->hash == hash && entry->key() == key) return entry;
+    if (entry->hash == hash && are_alike(entry->key(), key)) return entry;
   }
 }
 
-KeyEntry* KeyIndex::find(std::string_view key, uint64_t hash) const {
-  const View* view = view_.load(std::memory_order_acquire);
-  KeyEntry* entry = find_in(*view->current, key, hash);
-  if (entry == nullptr && view->previous != nullptr) entry = find_in(*view->previous, key, hash);
+inline KeyEntry* KeyIndex::find_in(const View& view, std::string_view key, uint64_t hash) {
+  KeyEntry* entry = find_in(*view.current, key, hash);
+  if (entry == nullptr && view.previous != nullptr) entry = find_in(*view.previous, key, hash);
   return entry;
 }
 
-void KeyIndex::prefetch(uint64_t hash) const {
-  const Table& table = *view_.load(std::memory_order_relaxed)->current;
-  __builtin_prefetch(&table.cells[hash & table.mask]);
+KeyEntry* KeyIndex::find(std::string_view key, uint64_t hash) const {
+  return find_in(*view_.load(std::memory_order_acquire), key, hash);
 }
 
-const KeyEntry* KeyIndex::peek(uint64_t hash) const {
-  const Table& table = *view_.load(std::memory_order_relaxed)->current;
-  const uint64_t cell = table.cells[hash & table.mask].load(std::memory_order_relaxed);
-  return ((cell ^ hash) & ~kPointerMask) == 0 ? entry_of(cell) : nullptr;
+// Brings near where each look-up begins, then what lies there, of the key or of another.
+void KeyIndex::find_all(std::span<Sought> keys) const {
+  const View* view = view_.load(std::memory_order_acquire);
+  const Table& table = *view->current;
+  for (const Sought& key : keys) __builtin_prefetch(&table.cells[key.hash & table.mask]);
+  for (const Sought& key : keys) {
+    const uint64_t cell = table.cells[key.hash & table.mask].load(std::memory_order_relaxed);
+    if (((cell ^ key.hash) & ~kPointerMask) != 0) continue;
+    __builtin_prefetch(entry_of(cell));
+    __builtin_prefetch(entry_of(cell)->next);
+  }
+  for (Sought& key : keys) key.entry = find_in(*view, key.key, key.hash);
 }
 
 void KeyIndex::put(Table& table, KeyEntry* entry) {

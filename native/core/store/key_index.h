@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "native/core/store/key_entry.h"
@@ -28,11 +29,14 @@ class KeyIndex {
   KeyIndex& operator=(const KeyIndex&) = delete;
 
   KeyEntry* find(std::string_view key, uint64_t hash) const;
-  // For the writer, before a find(): brings near where it looks first, and says what is there, of
-  // this key or another (null: nothing).
-  void prefetch(uint64_t hash) const;
-  const KeyEntry* peek(uint64_t hash) const;
-  void insert(KeyEntry* entry);  // its key is not there yet
+  // One of many keys that are looked for together, which is faster than one after the other.
+  struct Sought {
+    std::string_view key;
+    uint64_t hash;
+    KeyEntry* entry;  // null: not there
+  };
+  void find_all(std::span<Sought> keys) const;  // sets their entries
+  void insert(KeyEntry* entry);                 // its key is not there yet
 
  private:
   struct Table;
@@ -41,6 +45,7 @@ class KeyIndex {
     Table* previous;  // null: not growing
   };
 
+  static KeyEntry* find_in(const View& view, std::string_view key, uint64_t hash);
   static KeyEntry* find_in(const Table& table, std::string_view key, uint64_t hash);
   static void put(Table& table, KeyEntry* entry);
   void grow();

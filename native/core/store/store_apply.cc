@@ -302,52 +302,64 @@ KeyEntry* Store::Impl::make_entry(std::string_view key, uint64_t hash) {
   return entry;
 }
 
-// `sealed` lies in its segment. The order of the stores below is what readers rely on: slot, then
-// the key's newest version, then the key in the indexes, then the shard's newest version.
+void Store::Impl::note_epoch(const RecordHeader& header) {
+  const auto* epochs = epochs_.load(std::memory_order_relaxed);
+  if (!epochs->empty() && epochs->back().epoch == header.epoch) return;
+  auto* longer = new std::vector<EpochStart>(*epochs);
+  longer->push_back({header.version, header.epoch});
+  auto* old = epochs_.exchange(longer, std::memory_order_acq_rel);
+  reclaimer.retire([](void*, void* o) { delete static_cast<std::vector<EpochStart>*>(o); }, nullptr,
+                   old);
+}
+
+// Of records that take a version.
+void Store::Impl::count_added(Segment& segment, size_t versions, size_t bytes) {
+  segment.live += bytes;
+  count_live(static_cast<int64_t>(bytes));
+  retained_.store(retained_.load(std::memory_order_relaxed) + versions, std::memory_order_relaxed);
+}
+
+// A put or remove: its slot, then the key's newest version, then the key in the indexes. An `entry`
+// that is null is made.
+KeyEntry* Store::Impl::add_change(const RecordView& sealed, KeyEntry* entry, uint64_t hash,
+                                  Location location) {
+  const RecordHeader& header = sealed.header();
+  const Version version = header.version;
+  const bool is_new = entry == nullptr;
+  if (is_new) {
+    entry = make_entry(sealed.key(), hash);
+    entry->first = entry->oldest = version;
+    entry->first_time = header.time;
+  }
+  slots.append(version, header.time, entry, entry->newest.load(std::memory_order_relaxed),
+               location);
+  entry->pool.store(header.pool, std::memory_order_relaxed);
+  entry->retained++;
+  entry->newest.store(version, std::memory_order_release);
+  if (is_new) {
+    index_.insert(entry);
+    order_.insert(entry);
+    keys_.store(keys_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  return entry;
+}
+
+// `sealed` lies in its segment. The order of the stores below is what readers rely on: all that
+// leads to the version before the shard's newest version.
 void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash,
                               Location location) {
   const RecordHeader& header = sealed.header();
   const Version version = header.version;
   newest_time.store(header.time, std::memory_order_relaxed);
-  const auto* epochs = epochs_.load(std::memory_order_relaxed);
-  if (epochs->empty() || epochs->back().epoch != header.epoch) {
-    auto* longer = new std::vector<EpochStart>(*epochs);
-    longer->push_back({version, header.epoch});
-    auto* old = epochs_.exchange(longer, std::memory_order_acq_rel);
-    reclaimer.retire([](void*, void* o) { delete static_cast<std::vector<EpochStart>*>(o); },
-                     nullptr, old);
-  }
-
-  const bool is_trigger = header.kind == RecordKind::kTrigger;
-  const bool is_new = entry == nullptr && !is_trigger;
-  if (is_new) {
-    entry = make_entry(sealed.key(), hash);
-    entry->first = version;
-    entry->first_time = header.time;
-  }
-
-  VersionSlot& slot = slots.push(version, header.time);
-  slot.time = header.time;
-  const Version previous = is_trigger || is_new ? 0 : entry->newest.load(std::memory_order_relaxed);
-  slots.link(slot, is_trigger ? nullptr : entry, version, previous);
-  slot.location.store(location.bits(), std::memory_order_release);
-  segments_.at(location.segment()).live += location.size();
-  count_live(static_cast<int64_t>(location.size()));
-  retained_.store(retained_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-
-  if (is_trigger) {
+  note_epoch(header);
+  count_added(segments_.at(location.segment()), 1, location.size());
+  if (header.kind == RecordKind::kTrigger) {
+    entry = nullptr;
+    slots.append(version, header.time, entry, 0, location);
     hold_transient(version);
   } else {
     logical_bytes_ += location.size();
-    entry->pool.store(header.pool, std::memory_order_relaxed);
-    if (entry->oldest == 0) entry->oldest = version;
-    entry->retained++;
-    entry->newest.store(version, std::memory_order_release);
-    if (is_new) {
-      index_.insert(entry);
-      order_.insert(entry);
-      keys_.store(keys_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    }
+    entry = add_change(sealed, entry, hash, location);
     if (is_volatile()) {
       const PoolRules* rules = pools_.find(header.pool);
       uint32_t history = rules == nullptr ? 0 : rules->history;
@@ -359,7 +371,7 @@ void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_
   newest_.store(version, std::memory_order_release);
   for (Subscriptions& audience : subscriptions)
     if (!audience.empty())
-      audience.on_applied(sealed.key(), slot.entry(), version, header.epoch, header.time);
+      audience.on_applied(sealed.key(), entry, version, header.epoch, header.time);
   release_some(4);
 }
 

@@ -1,5 +1,5 @@
 // The inside of Store, shared by its parts: store_apply.cc, store_history.cc, store_read.cc,
-// store_log.cc, store_restore.cc and store_clean.cc.
+// store_log.cc, store_restore.cc, store_restore_run.cc and store_clean.cc.
 //
 // Thread: the writer, but for what store_read.cc defines.
 #ifndef FRESHET_CORE_STORE_STORE_IMPL_H_
@@ -73,11 +73,13 @@ class Store::Impl final : public Subscriptions::Source {
 
   // store_restore.cc
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
-  Status restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken);
   Status take_rules(const RecordView& control);
   MutableBytes restore_room(uint32_t segment, size_t file_size, bool stays);
   void end_restore();
   Status replay_until(LogPosition position, Impl& into);
+
+  // store_restore_run.cc
+  Status restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken);
 
   // store_clean.cc
   bool maintain(size_t bytes_max);
@@ -141,6 +143,9 @@ class Store::Impl final : public Subscriptions::Source {
   void take_control(const RecordView& record, const PoolRules& rules);
   KeyEntry* make_entry(std::string_view key, uint64_t hash);
   RecordHeader& place(const RecordView& record, Large* large, Location& location);
+  void note_epoch(const RecordHeader& header);
+  void count_added(Segment& segment, size_t versions, size_t bytes);
+  KeyEntry* add_change(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
   void add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
   void note_logged(const RecordHeader& header);
   void append_refused(const SessionStamp& session, Status status, const KeyEntry* entry,
@@ -169,21 +174,23 @@ class Store::Impl final : public Subscriptions::Source {
   std::vector<std::byte> sessions_record(size_t& entries, size_t size_max, bool ends) const;
 
   // store_restore.cc
-  struct FoundKey {
-    uint64_t hash;
-    KeyEntry* entry;  // null: not there when it was looked for
-  };
-  void look_up(std::span<const RecordView> run, std::span<FoundKey> keys) const;
-  Status restore_one(const RecordView& record, const DurableAt* durable, const FoundKey* key);
+  Status restore_one(const RecordView& record, const DurableAt* durable);
   Status restore_other(const RecordView& record, const DurableAt* durable);
   Status check_restored(const RecordView& record, const DurableAt* durable) const;
   Status note_restored(const RecordView& record, const DurableAt* durable);
   Status restore_log_only(const RecordView& record, const DurableAt& durable);
   Status restore_sessions(const RecordView& record);
   Status restore_session(const RecordView& record);
-  void restore_version(const RecordView& record, const FoundKey* key, Location location);
+  void restore_version(const RecordView& record, Location location);
   void begin_restored(uint32_t segment, size_t payload);
   Location place_restored(const RecordView& record, const DurableAt* durable);
+  void end_restored(Segment& segment);
+
+  // store_restore_run.cc
+  static constexpr size_t kChangesMax = 32;
+  size_t count_changes(std::span<const RecordView> run, DurableAt first) const;
+  void look_up(std::span<const RecordView> run, std::span<KeyIndex::Sought> keys) const;
+  size_t restore_changes(std::span<const RecordView> run);
 
   // store_clean.cc
   bool choose_victim();
@@ -196,6 +203,7 @@ class Store::Impl final : public Subscriptions::Source {
   Found describe(const Located& located) const;
   const std::byte* record_at(Location location) const { return segments_.address(location); }
 
+  bool has_audience() const { return !subscriptions[0].empty() || !subscriptions[1].empty(); }
   bool is_volatile() const { return !config.persistent; }
   void count_live(int64_t bytes) {
     live_bytes_.store(live_bytes_.load(std::memory_order_relaxed) + static_cast<uint64_t>(bytes),

@@ -30,10 +30,15 @@ Location Store::Impl::place_restored(const RecordView& record, const DurableAt* 
   }
   const Location location(id, head_->used, size, record.header().kind == RecordKind::kRemove);
   head_->used += size;
-  head_->closed = head_->synced = head_->used;
-  closing_ = id;
-  synced_ = {id, head_->used};
+  end_restored(*head_);
   return location;
+}
+
+// Up to where it is used a segment is on disk.
+void Store::Impl::end_restored(Segment& segment) {
+  segment.closed = segment.synced = segment.used;
+  closing_ = segment.id;
+  synced_ = {segment.id, segment.used};
 }
 
 void Store::Impl::begin_restored(uint32_t segment, size_t payload) {
@@ -99,45 +104,10 @@ Status Store::Impl::restore_sessions(const RecordView& record) {
 }
 
 Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> durable) {
-  return restore_one(record, durable ? &*durable : nullptr, nullptr);
+  return restore_one(record, durable ? &*durable : nullptr);
 }
 
-Status Store::Impl::restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken) {
-  std::array<FoundKey, 32> keys;
-  for (taken = 0; taken < run.size();) {
-    const auto some = run.subspan(taken, std::min(run.size() - taken, keys.size()));
-    look_up(some, keys);
-    for (size_t i = 0; i < some.size(); i++) {
-      const Status status = restore_one(some[i], &first, &keys[i]);
-      if (!is_ok(status)) return status;
-      first.offset += some[i].size();
-      taken++;
-    }
-  }
-  return Status::kOk;
-}
-
-// Each step of a look-up waits for memory; those of many records wait together.
-void Store::Impl::look_up(std::span<const RecordView> run, std::span<FoundKey> keys) const {
-  for (size_t i = 0; i < run.size(); i++) {
-    keys[i].hash = xxh3_64(run[i].key());
-    index_.prefetch(keys[i].hash);
-  }
-  for (size_t i = 0; i < run.size(); i++) {
-    const KeyEntry* entry = index_.peek(keys[i].hash);
-    if (entry == nullptr) continue;
-    __builtin_prefetch(entry);
-    __builtin_prefetch(entry->next);
-  }
-  for (size_t i = 0; i < run.size(); i++) {
-    KeyEntry* entry = keys[i].entry = index_.find(run[i].key(), keys[i].hash);
-    if (entry == nullptr) continue;
-    __builtin_prefetch(slots.find(entry->newest.load(std::memory_order_relaxed)));
-  }
-}
-
-Status Store::Impl::restore_one(const RecordView& record, const DurableAt* durable,
-                                const FoundKey* key) {
+Status Store::Impl::restore_one(const RecordView& record, const DurableAt* durable) {
   const RecordHeader& header = record.header();
   if (!takes_version(header.kind)) return restore_other(record, durable);
   if (const Status status = check_restored(record, durable); !is_ok(status)) return status;
@@ -147,7 +117,7 @@ Status Store::Impl::restore_one(const RecordView& record, const DurableAt* durab
     return Status::kInvalidArgument;
   const Location location = place_restored(record, durable);
   const Status status = note_restored(record, durable);
-  if (is_ok(status)) restore_version(record, key, location);
+  if (is_ok(status)) restore_version(record, location);
   return status;
 }
 
@@ -240,21 +210,15 @@ Status Store::Impl::restore_session(const RecordView& record) {
   return Status::kOk;
 }
 
-void Store::Impl::restore_version(const RecordView& record, const FoundKey* key,
-                                  Location location) {
+void Store::Impl::restore_version(const RecordView& record, Location location) {
   const RecordHeader& header = record.header();
   const Version next = newest_version() + 1;
   if (header.version > next) {
     slots.skip(next, header.version - 1, header.time);
     for (Subscriptions& audience : subscriptions) audience.on_skipped(next - 1);
   }
-  const uint64_t hash = key != nullptr ? key->hash : xxh3_64(record.key());
-  KeyEntry* entry = nullptr;
-  if (header.kind != RecordKind::kTrigger) {
-    entry = key != nullptr ? key->entry : nullptr;
-    // A record before it in the run may have brought the key.
-    if (entry == nullptr) entry = index_.find(record.key(), hash);
-  }
+  const uint64_t hash = xxh3_64(record.key());
+  KeyEntry* entry = header.kind == RecordKind::kTrigger ? nullptr : index_.find(record.key(), hash);
   add_version(record, entry, hash, location);
 }
 

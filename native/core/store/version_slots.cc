@@ -80,7 +80,7 @@ VersionSlots::Page& VersionSlots::make_page(PageRef& ref, Version version, Micro
   return *page;
 }
 
-VersionSlot& VersionSlots::push(Version version, Micros time) {
+inline VersionSlot& VersionSlots::push(Version version, Micros time) {
   // A page stays linked until all its slots are given.
   if (version / kPageSlots != open_index_ || open_page_ == nullptr) {
     open_page_ = &make_page(make_ref(version), version, time);
@@ -129,7 +129,8 @@ Version VersionSlots::next_of(Version version) const {
 
 // Jump pointers after Myers (1983): the jump goes as far as two jumps of equal length before it
 // went together.
-void VersionSlots::link(VersionSlot& slot, KeyEntry* entry, Version version, Version previous) {
+inline void VersionSlots::link(VersionSlot& slot, KeyEntry* entry, Version version,
+                               Version previous) {
   if (previous == 0) return slot.link(entry, 0, 0, 1);
   const VersionSlot* before = find(previous);
   FRESHET_CHECK(before != nullptr);
@@ -144,6 +145,15 @@ void VersionSlots::link(VersionSlot& slot, KeyEntry* entry, Version version, Ver
   } else {
     slot.link(entry, previous, previous, 1);
   }
+}
+
+VersionSlot& VersionSlots::append(Version version, Micros time, KeyEntry* entry, Version previous,
+                                  Location location) {
+  VersionSlot& slot = push(version, time);
+  slot.time = time;
+  link(slot, entry, version, previous);
+  slot.location.store(location.bits(), std::memory_order_release);
+  return slot;
 }
 
 void VersionSlots::release(Version version) {

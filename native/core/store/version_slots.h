@@ -77,13 +77,13 @@ class VersionSlots {
   // Newest version of [1, newest] whose time is at most `time`; within pruned pages: their first.
   Version at_time(Micros time, Version newest) const;
 
-  // The slot of the next version, which is `version`; counts as retained.
-  VersionSlot& push(Version version, Micros time);
+  // Gives the next version, which is `version`, its slot, and makes it the newest of its key,
+  // behind `previous` (0: there is none). It counts as retained.
+  VersionSlot& append(Version version, Micros time, KeyEntry* entry, Version previous,
+                      Location location);
   // Versions from `first` to `last` were pruned before they came here: they get no slot of use.
   void skip(Version first, Version last, Micros time);
   static bool is_skipped(const VersionSlot& slot) { return slot.level() == 0; }
-  // Makes `version`, whose slot it is, the newest of its key, behind `previous` (0: there is none).
-  void link(VersionSlot& slot, KeyEntry* entry, Version version, Version previous);
   // Writer only: the next version of the same key; 0: none, or too far.
   Version next_of(Version version) const;
   // `version` needs no slot any more: nothing reads but its absence.
@@ -123,6 +123,8 @@ class VersionSlots {
   }
   static void on_grace_over(void* owner, void* object);
   Page* take_page();
+  VersionSlot& push(Version version, Micros time);
+  void link(VersionSlot& slot, KeyEntry* entry, Version version, Version previous);
   PageRef& make_ref(Version version);
   Page& make_page(PageRef& ref, Version version, Micros time);
   void unlink_if_done(PageRef& ref, Version version);
