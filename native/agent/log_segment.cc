@@ -9,18 +9,25 @@
 namespace freshet {
 namespace {
 
-// Zeros from the record's end on? Less than a word of them ends with bytes of the record itself.
+// Zeros from the record's end on? The first word of them may begin with bytes of the record itself.
 bool is_padded(const RecordView& record) {
-  size_t left = record.size() - record.header().length;
-  const std::byte* end = record.start() + record.size();
-  uint64_t any = 0;
-  for (uint64_t word = 0; left > 0; left -= std::min(left, sizeof word)) {
-    end -= sizeof word;
-    std::memcpy(&word, end, sizeof word);
-    any |= left < sizeof word ? word >> (8 * (sizeof word - left)) : word;
+  const size_t length = record.header().length;
+  const std::byte* const end = record.start() + record.size();
+  const std::byte* at = record.start() + length / sizeof(uint64_t) * sizeof(uint64_t);
+  for (size_t used = length % sizeof(uint64_t); at < end; at += sizeof(uint64_t), used = 0) {
+    uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    if (word >> (8 * used) != 0) return false;
   }
-  return any == 0;
+  return true;
 }
+
+constexpr uint32_t bit_of(RecordKind kind) { return uint32_t{1} << static_cast<uint8_t>(kind); }
+
+// All that a log holds but marks.
+constexpr uint32_t kLoggedKinds = bit_of(RecordKind::kPut) | bit_of(RecordKind::kRemove) |
+                                  bit_of(RecordKind::kTrigger) | bit_of(RecordKind::kControl) |
+                                  bit_of(RecordKind::kRefused) | bit_of(RecordKind::kIndex);
 
 }  // namespace
 
@@ -39,9 +46,7 @@ bool is_sound_from(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment
   const RecordHeader& header = record.header();
   if (header.shard != shard) return false;
   if (header.kind == RecordKind::kMark) return is_mark_at(header, shard, segment, offset);
-  const bool logged = takes_version(header.kind) || header.kind == RecordKind::kControl ||
-                      header.kind == RecordKind::kRefused || header.kind == RecordKind::kIndex;
-  return logged && both_crcs_match(record) && is_padded(record);
+  return (bit_of(header.kind) & kLoggedKinds) != 0 && both_crcs_match(record) && is_padded(record);
 }
 
 LogPlace claim_of(const RecordHeader& mark) {

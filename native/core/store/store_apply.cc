@@ -276,20 +276,6 @@ RecordHeader& Store::Impl::place(const RecordView& record, Large* large, Locatio
   return *header;
 }
 
-// The header is final: the record is part of history.
-void Store::Impl::note_logged(const RecordHeader& header) {
-  last_position = {header.epoch, header.sequence};
-  const uint64_t made = (uint64_t{header.header_crc} << 32) | header.payload_crc;
-  digest = (digest ^ made) * 0x9E3779B97F4A7C15;
-  digest ^= digest >> 29;
-  if (takes_version(header.kind) && header.version % kHistoryCheckpointVersions == 0) {
-    checkpoints.push_back({last_position, header.version, digest});
-    if (checkpoints.size() > kHistoryCheckpointsMax) checkpoints.pop_front();
-  }
-  if (!config.persistent || head_ == nullptr) return;
-  note_index(*head_, header, head_->used - padded(header.length));
-}
-
 KeyEntry* Store::Impl::make_entry(std::string_view key, uint64_t hash) {
   const uint8_t height = KeyOrder::height_of(hash);
   const size_t size =

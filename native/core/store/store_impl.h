@@ -259,6 +259,31 @@ class Store::Impl final : public Subscriptions::Source {
   Segment* survivor_ = nullptr;
 };
 
+// The header is final: the record is part of history.
+inline void Store::Impl::note_logged(const RecordHeader& header) {
+  last_position = {header.epoch, header.sequence};
+  const uint64_t made = (uint64_t{header.header_crc} << 32) | header.payload_crc;
+  digest = (digest ^ made) * 0x9E3779B97F4A7C15;
+  digest ^= digest >> 29;
+  if (takes_version(header.kind) && header.version % kHistoryCheckpointVersions == 0) {
+    checkpoints.push_back({last_position, header.version, digest});
+    if (checkpoints.size() > kHistoryCheckpointsMax) checkpoints.pop_front();
+  }
+  if (!config.persistent || head_ == nullptr) return;
+  note_index(*head_, header, head_->used - padded(header.length));
+}
+
+inline void Store::Impl::note_index(Segment& segment, const RecordHeader& header, size_t offset) {
+  const LogPosition position{header.epoch, header.sequence};
+  if (segment.first.sequence < 0) segment.first = position;
+  segment.last = position;
+  if (!segment.index.empty() &&
+      offset - size_t{segment.index.back().offset} * kRecordAlignment < kIndexStep)
+    return;
+  segment.index.push_back(
+      {header.sequence, header.epoch, static_cast<uint32_t>(offset / kRecordAlignment)});
+}
+
 }  // namespace freshet
 
 #endif  // FRESHET_CORE_STORE_STORE_IMPL_H_

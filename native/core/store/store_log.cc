@@ -35,17 +35,6 @@ Segment& Store::Impl::room_for(size_t size) {
   return *head_;
 }
 
-void Store::Impl::note_index(Segment& segment, const RecordHeader& header, size_t offset) {
-  const LogPosition position{header.epoch, header.sequence};
-  if (segment.first.sequence < 0) segment.first = position;
-  segment.last = position;
-  if (!segment.index.empty() &&
-      offset - size_t{segment.index.back().offset} * kRecordAlignment < kIndexStep)
-    return;
-  segment.index.push_back(
-      {header.sequence, header.epoch, static_cast<uint32_t>(offset / kRecordAlignment)});
-}
-
 void Store::Impl::append_mark(Segment& segment, LogPosition delivered) {
   RecordHeader mark{};
   mark.length = kMarkSize;

@@ -62,7 +62,10 @@ size_t Store::Impl::count_changes(std::span<const RecordView> run, DurableAt fir
 
 // Each step of a look-up waits for memory; those of many records wait together.
 void Store::Impl::look_up(std::span<const RecordView> run, std::span<KeyIndex::Sought> keys) const {
-  for (size_t i = 0; i < run.size(); i++) keys[i] = {run[i].key(), xxh3_64(run[i].key()), nullptr};
+  for (size_t i = 0; i < run.size(); i++) {
+    const std::string_view key = run[i].key();
+    keys[i] = {key, xxh3_64(key), nullptr};
+  }
   index_.find_all(keys);
   for (const KeyIndex::Sought& key : keys) {
     if (key.entry != nullptr)
