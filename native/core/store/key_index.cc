@@ -102,7 +102,7 @@ void KeyIndex::insert(KeyEntry* entry) {
   const View* view = view_.load(std::memory_order_relaxed);
   if (view->previous != nullptr) {
     migrate();
-  } else if ((count_ + 1) * 4 > (view->current->mask + 1) * 3) {
+  } else if ((count_ + 1) * 2 > view->current->mask + 1) {
     grow();
   }
   put(*view_.load(std::memory_order_relaxed)->current, entry);
@@ -117,10 +117,10 @@ void KeyIndex::publish(View next) {
 void KeyIndex::grow() {
   Table* old = view_.load(std::memory_order_relaxed)->current;
   migrated_ = 0;
-  publish({new Table((old->mask + 1) * 4), old});
+  publish({new Table((old->mask + 1) * 2), old});
 }
 
-// The new table is four times as large, so the old one is copied long before it fills up.
+// The new table is twice as large, so the old one is copied long before it fills up.
 void KeyIndex::migrate() {
   const View* view = view_.load(std::memory_order_relaxed);
   Table* current = view->current;

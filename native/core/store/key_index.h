@@ -6,7 +6,7 @@
 // Threads: the writer; find() from readers too.
 // Invariants
 //  1. Every key inserted before a view was published is in one of the view's tables.
-//  2. A table is at most 3/4 full.
+//  2. A table is at most half full: most look-ups end where they begin.
 #ifndef FRESHET_CORE_STORE_KEY_INDEX_H_
 #define FRESHET_CORE_STORE_KEY_INDEX_H_
 
