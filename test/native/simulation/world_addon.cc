@@ -1,6 +1,7 @@
 // The world for JavaScript: the functions of native/binding, whose members are those of a simulated
 // world, and those that step it. Mirrored by test/simulation/world-addon.ts; never shipped.
 #include <malloc.h>
+#include <sys/prctl.h>
 
 #include <cinttypes>
 #include <cstdio>
@@ -410,6 +411,8 @@ void add_world_functions(napi_env env, napi_value exports) {
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
   mallopt(M_TOP_PAD, 16 << 20);
+  // Of the blocks that stores map only the beginnings are used: a huge page would be cleared whole.
+  prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
   add_functions(env, exports);
   add_function(env, exports, "openMember", open_member);
   add_function(env, exports, "drain", drain);
