@@ -15,6 +15,7 @@ constexpr Micros kWorldWall = 1'700'000'000'000'000;
 constexpr const char* kDataFolder = "data";
 constexpr size_t kRowsAtOnce = 256;
 constexpr Nanos kLiesAfter = 1'500'000'000;  // a canary
+constexpr Nanos kDueSlack = 1'000;           // over what clocks are rounded by
 
 }  // namespace
 
@@ -212,11 +213,25 @@ void WorldNode::run_passes() {
     const bool is_late = paused_ || world_.random.chance(20);
     if (work > 0 && is_late) return wake(world_.random.between(2'000, 30'000));
   }
-  const Nanos due = member_->due_at() - boot_now();
-  const Nanos at = world_.events.now() + std::max<Nanos>(due, 0) + 1000;
-  if (beat_due_ > world_.events.now() && beat_due_ <= at) return;
+  pass_when_due();
+}
+
+// By the node's clock, whose rate is not that of the world: without that a clock that runs fast
+// would have it come again and again.
+void WorldNode::pass_when_due() {
+  const Nanos now = world_.events.now();
+  const Nanos due = std::max<Nanos>(member_->due_at() - boot_now(), 0);
+  const Nanos at = now + due - due * drift_ppm_ / kMillion + kDueSlack;
+  if (beat_due_ > now && beat_due_ <= at + kDueSlack) return;
   beat_due_ = at;
-  later(at - world_.events.now(), [this] { wake(0); });
+  world_.events.at(at, [this, life = life_] {
+    if (life != life_) return;
+    if (paused_) {
+      deferred_.emplace_back([this] { wake(0); });
+    } else {
+      wake(0);
+    }
+  });
 }
 
 // Answers of clients do not pass the event loop, as those of the native door do not.

@@ -132,6 +132,7 @@ class WorldNode final : public Surroundings, public std::enable_shared_from_this
 
  private:
   void run_passes();
+  void pass_when_due();
   void take_rows();
   void turn_later();
   void turn_after(Nanos delay);
