@@ -5,6 +5,7 @@ import type { GroupMessage } from '../../platform/group/group-messages.ts';
 import { groupLimits } from '../../platform/group/group-limits.ts';
 import type { Layout } from '../../platform/group/layout.ts';
 import type { SubgroupOptions } from '../../platform/group/layout-options.ts';
+import type { GroupStatus } from '../../platform/group/machine-types.ts';
 import { MemberCore } from '../../platform/group/member-core.ts';
 import { type CallOptions, PeerMessages } from '../../platform/group/peer-messages.ts';
 import { readViewRecord } from '../../platform/group/view-record.ts';
@@ -107,6 +108,9 @@ export class WorldMember {
   #request: WorldStep = 'waiting';
   #viewed = false;
   #toldView = 0;
+  /** As the group told it last, and when: asked for at every event, it is not made anew each time. */
+  #status: GroupStatus | null = null;
+  #statusOf = -1;
 
   constructor(addon: WorldAddon, place: MemberPlace) {
     this.#addon = addon;
@@ -173,7 +177,7 @@ export class WorldMember {
     const group = this.#group;
     const { layout, changes, canary } = this.#place;
     if (group === null || changes.length === 0) return;
-    const { view } = group.status;
+    const view = this.#statusNow()?.view ?? 0;
     if (view === this.#toldView) return;
     this.#toldView = view;
     if (view === 0) return;
@@ -191,8 +195,16 @@ export class WorldMember {
 
   #stepNow(): WorldStep {
     if (this.#viewed) return this.#request;
-    const phase = this.#group?.status.phase ?? 'waiting';
+    const phase = this.#statusNow()?.phase ?? 'waiting';
     return phase === 'waiting' ? this.#request : stepOfPhase[phase];
+  }
+
+  #statusNow(): GroupStatus | null {
+    const group = this.#group;
+    if (group === null || group.generation === this.#statusOf) return this.#status;
+    this.#statusOf = group.generation;
+    this.#status = group.status;
+    return this.#status;
   }
 
   async #open(): Promise<void> {
@@ -314,7 +326,7 @@ export class WorldMember {
   }
 
   #onNotice(notice: number): void {
-    const viewed = (this.#group?.status.view ?? 0) > 0;
+    const viewed = (this.#statusNow()?.view ?? 0) > 0;
     if (notice === viewNotices.fill) {
       this.#request = 'tailing';
     } else if (viewed !== this.#viewed) {

@@ -126,6 +126,9 @@ export class Simulation {
     this.#slow = new SlowCounts();
     const watched = this.#watchedHistories(options);
     this.#addon.beginWorld(settingsOf(options, { layout, changes }, random));
+    // Most errors are answers to clients, and nobody asks where they come from.
+    const { stackTraceLimit } = Error;
+    if (!options.trace) Error.stackTraceLimit = 0;
     try {
       const surveys = options.seed % rareEvery === 1;
       const cluster = { layout, changes, replaceAfterMs, heartbeatMs, watched, surveys };
@@ -133,6 +136,7 @@ export class Simulation {
       if (watched !== null) this.#checkWatchers(layout, watched);
       return { ...this.#addon.resultOf(), ...this.#slow.counts };
     } finally {
+      Error.stackTraceLimit = stackTraceLimit;
       this.#addon.endWorld();
       for (const member of members.values()) member.end();
     }
