@@ -52,6 +52,8 @@ export class GroupState {
   #sinceMs: number;
   /** The newest view that this member had, or prepared in an earlier run. Null: none. */
   #lastView: CoreView | null;
+  /** What `mine` found, and from what: it is asked for at every event. */
+  #mine: { layout: Layout; view: CoreView | null; shards: readonly ShardLayout[] } | null = null;
 
   constructor(options: {
     readonly me: number;
@@ -139,7 +141,13 @@ export class GroupState {
 
   /** Shards in which this member has a place, as far as it knows. */
   get mine(): readonly ShardLayout[] {
-    return shardsIn(this.layout, this.#lastView).filter(({ members }) => members.includes(this.me));
+    const { layout } = this;
+    const view = this.#lastView;
+    if (this.#mine?.layout !== layout || this.#mine.view !== view) {
+      const shards = shardsIn(layout, view).filter(({ members }) => members.includes(this.me));
+      this.#mine = { layout, view, shards };
+    }
+    return this.#mine.shards;
   }
 
   /**

@@ -478,7 +478,7 @@ export class Group {
       this.#steps.fillProposal(view.proposal, view.vote);
     }
     this.#enter({ type: 'core', core: view.core, proposal: view.proposal });
-    this.care.seeView(this.status.view);
+    this.care.seeView(view.core.installed?.number ?? 0);
     this.#followRules();
     this.#closing.look();
   }

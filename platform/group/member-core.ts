@@ -36,10 +36,12 @@ import {
 import { groupLimits } from './group-limits.ts';
 import { lagIn } from './slow-members.ts';
 import { TokenTable } from './token-table.ts';
+import { ViewDecoder } from './view-codec.ts';
 import { ignore, unanswered, type Waiter } from './waiter.ts';
 
 export class MemberCore {
   readonly addon: NativeAddon;
+  readonly views = new ViewDecoder();
   readonly nodeId: number;
   /** Values longer than this are borrowed instead of copied. */
   readonly borrowThreshold: number;

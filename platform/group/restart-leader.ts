@@ -207,14 +207,15 @@ export class RestartLeader {
 
   /** All at once when all are here; else when a majority has waited for the rest. */
   #beginIfDue(nowMs: number, effects: GroupEffect[]): void {
-    const { layout, me } = this.#state;
-    const candidates = this.#state.blankMembers();
+    const { layout, me, isBlank } = this.#state;
+    // One that has a view is no candidate, so that they are others once it has none.
+    const candidates = isBlank ? this.#state.blankMembers() : [];
     const named = candidates.join();
     if (named !== this.#candidates) {
       this.#candidates = named;
       this.#candidatesSinceMs = nowMs;
     }
-    const leads = this.#state.isBlank && candidates[0] === me && this.#state.runningView() === 0;
+    const leads = candidates[0] === me && this.#state.runningView() === 0;
     const due = this.#phase === 'waiting' && nowMs >= this.#retryAtMs && leads;
     if (!due || !this.#state.areLinked(candidates)) {
       return;

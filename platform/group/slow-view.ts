@@ -29,7 +29,8 @@ export function slowVerdicts(
   nowMs: number,
 ): SlowVerdict[] {
   const view = state.core.installed;
-  const found = (view?.shards ?? []).flatMap((core) => {
+  const isQuiet = view?.members.every(({ node }) => state.accusationsOf(node).length === 0) ?? true;
+  const found = (isQuiet ? [] : (view?.shards ?? [])).flatMap((core) => {
     const layout = state.layout.has(core.shard) ? state.layout.shard(core.shard) : null;
     const isMeant = layout !== null && layout.slowMember.policy !== 'wait';
     if (view === null || core.closed || !isMeant) return [];

@@ -12,7 +12,7 @@ import {
 import type { CoreResult } from './core-types.ts';
 import type { CoreState } from './group-state.ts';
 import type { MemberCore } from './member-core.ts';
-import { type CoreView, decodeView, encodeView } from './view-codec.ts';
+import { type CoreView, encodeView } from './view-codec.ts';
 
 /** The views as the core has them. */
 export interface SeenViews {
@@ -32,10 +32,10 @@ export function seeViews(core: MemberCore): SeenViews | null {
   if (view === null) {
     return null;
   }
-  const proposal = view.proposal === null ? null : decodeView(view.proposal);
+  const proposal = view.proposal === null ? null : core.views.decode(view.proposal);
   const state: CoreState = {
     incarnation: core.incarnation,
-    installed: view.installed === null ? null : decodeView(view.installed),
+    installed: view.installed === null ? null : core.views.decode(view.installed),
     changing: proposal !== null,
     leads: view.leads,
     stuck: view.stuck,

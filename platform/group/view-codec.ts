@@ -55,6 +55,8 @@ const homesFormat = 1;
 const layoutFormat = 2;
 const layoutHeadSize = 8;
 const leavingFlag = 0x80;
+/** One that is installed, and one that is on its way. */
+const keptViews = 2;
 
 /** The node ids of a shard's members, in rank order. */
 export function nodesOf(
@@ -142,6 +144,22 @@ export function decodeView(bytes: Buffer): CoreView {
   } catch (caught) {
     if (!(caught instanceof RangeError)) throw caught;
     throw new FreshetError('LOG_CORRUPT', 'A view is cut off', { cause: caught });
+  }
+}
+
+/** Keeps the last views that it decoded: the same ones are asked for again and again. */
+export class ViewDecoder {
+  #kept: readonly { readonly bytes: Buffer; readonly view: CoreView }[] = [];
+
+  /** As decodeView; `bytes` are not changed afterwards. */
+  decode(bytes: Buffer): CoreView {
+    const found = this.#kept.find((one) => one.bytes.equals(bytes)) ?? {
+      bytes,
+      view: decodeView(bytes),
+    };
+    const others = this.#kept.filter((one) => one !== found);
+    this.#kept = [found, ...others.slice(0, keptViews - 1)];
+    return found.view;
   }
 }
 

@@ -4,7 +4,7 @@ import { catchUp } from '../../../platform/group/epoch-catch-up.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
 import type { PeerMessages } from '../../../platform/group/peer-messages.ts';
 import type { ShardFiller } from '../../../platform/group/shard-filler.ts';
-import { encodeView } from '../../../platform/group/view-codec.ts';
+import { encodeView, ViewDecoder } from '../../../platform/group/view-codec.ts';
 import { positionOf, shardOf, viewOf } from './plan-samples.ts';
 
 /** Member 1 of a view of four; shard 1 is of all, in epoch 5, and behind here. */
@@ -25,6 +25,7 @@ function rig(given: {
     nodeId: 1,
     incarnation: '0'.repeat(16),
     handle: null,
+    views: new ViewDecoder(),
     addon: {
       view: () => native,
       caughtUp: (_handle: unknown, shard: number, epoch: number) =>

@@ -4,7 +4,7 @@ import { FreshetError, ManualClock, silentLogger } from '../../../platform/base/
 import { groupLimits } from '../../../platform/group/group-limits.ts';
 import { ObserverFeed } from '../../../platform/group/observer-feed.ts';
 import type { CoreView } from '../../../platform/group/view-codec.ts';
-import { encodeView } from '../../../platform/group/view-codec.ts';
+import { encodeView, ViewDecoder } from '../../../platform/group/view-codec.ts';
 import { shardOf, viewOf } from './plan-samples.ts';
 
 const afterMs = 300;
@@ -37,7 +37,8 @@ class Observer {
       proposal: this.proposal === null ? null : encodeView(this.proposal),
       vote: '0',
     });
-    const core = { addon: { view }, handle: null, nodeId: 3, closed: false };
+    const views = new ViewDecoder();
+    const core = { addon: { view }, views, handle: null, nodeId: 3, closed: false };
     const filler = {
       trust: () => undefined,
       follow: (fill: { donor: number }, _mine: Place, epochMax: number) =>

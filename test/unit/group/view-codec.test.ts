@@ -4,6 +4,7 @@ import {
   decodeView,
   encodeView,
   nodesOf,
+  ViewDecoder,
 } from '../../../platform/group/view-codec.ts';
 
 const view: CoreView = {
@@ -113,4 +114,19 @@ test('the nodes of a shard stand in rank order', () => {
   const [open, closed] = view.shards;
   expect(open && nodesOf(view, open)).toEqual([3, 1]);
   expect(closed && nodesOf(view, closed)).toEqual([]);
+});
+
+test('views that are asked for again are the same objects, the last two of them', () => {
+  const decoder = new ViewDecoder();
+  const others = [10, 11].map((number) => encodeView({ ...view, number }));
+  const [second, third] = others as [Buffer, Buffer];
+  const first = decoder.decode(bytes);
+  expect(first).toEqual(view);
+  expect(decoder.decode(second).number).toBe(10);
+  expect(decoder.decode(Buffer.from(bytes))).toBe(first);
+  expect(decoder.decode(third).number).toBe(11);
+  expect(decoder.decode(Buffer.from(bytes))).toBe(first);
+  expect(decoder.decode(second).number).toBe(10);
+  expect(decoder.decode(third).number).toBe(11);
+  expect(decoder.decode(bytes)).not.toBe(first);
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../../platform/base/mod.ts';
 import { groupLimits } from '../../../platform/group/group-limits.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
-import { encodeView } from '../../../platform/group/view-codec.ts';
+import { encodeView, ViewDecoder } from '../../../platform/group/view-codec.ts';
 import { ViewLeave } from '../../../platform/group/view-leave.ts';
 
 /** Member 1 of a view of three goes; time passes by hand. */
@@ -17,6 +17,7 @@ function rig() {
   const left: number[] = [];
   const core = {
     ...{ nodeId: 1, handle: {}, incarnation: members[0]?.incarnation, waiting: 0 },
+    views: new ViewDecoder(),
     addon: {
       view: () => ({ ...seen, leads: true, stuck: false }),
       leaveView: () => {
