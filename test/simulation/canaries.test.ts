@@ -94,7 +94,7 @@ const canaryRuns = 60;
  */
 const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // One order, and one history at the start of an epoch.
-  ['prepare-early', { members: null, seed: 44 }, /begins epoch \d+ without what was delivered/],
+  ['prepare-early', { members: null, seed: 22 }, /begins epoch \d+ without what was delivered/],
   ['skip', {}, /two records for one version/],
   [
     'no-trim',
@@ -118,7 +118,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ],
   ['persist-early', oneQuickDisk, /was (acknowledged as persisted|shown)/],
   // What was shown as stable stays.
-  ['early-stable', { ...slowDisks, seed: 127 }, /begins with version \d+, but \d+ was shown/],
+  ['early-stable', { ...slowDisks, seed: 1200 }, /begins with version \d+, but \d+ was shown/],
   // Values come back byte for byte.
   ['reused-values', {}, /has bytes that nobody put/],
   // Reads are current ...
