@@ -2,6 +2,7 @@
  * The composition root of a member: the only place where the real clock, disk and network are made.
  */
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import {
   type Clock,
@@ -33,7 +34,7 @@ import {
 import { clusterIdentity } from './cluster-identity.ts';
 import { type ConfiguredLayout, configuredLayout, layoutSettings } from './configured-layout.ts';
 import { listenAddress, type LookUp, plainMembers, systemLookUp } from './member-addresses.ts';
-import { MemberStore } from './store/mod.ts';
+import { MemberStore, openCatalogDisk } from './store/mod.ts';
 
 export const MemberConfigSchema = Type.Object({
   cluster: Type.Object({
@@ -242,7 +243,8 @@ async function compose(
   undo.push(() => group.close());
   await group.openShards();
   const common = { core, messages, group, clock, log };
-  const storing = { dataFolder: folder.path, maxClockSkewUs: config.maxClockSkewMs * 1000 };
+  const catalogDisk = await openCatalogDisk(path.join(folder.path, 'catalog'));
+  const storing = { catalogDisk, maxClockSkewUs: config.maxClockSkewMs * 1000 };
   const store = await MemberStore.open({ ...common, ...storing, random });
   above.store = store;
   undo.push(() => store.close());

@@ -1,7 +1,7 @@
 /**
  * The cluster's intent: pools, pipelines, lambda bundles, settings. It is a replicated persistent
- * shard of its own; this is the state that its records make, kept in `level` on every member
- * together with the position up to which they are applied, so that a restart reads only what is
+ * shard of its own; this is the state that its records make, kept on every member's disk together
+ * with the position up to which they are applied, so that a restart reads only what is
  * new.
  *
  * Thread: event loop.
@@ -10,7 +10,6 @@
  *  2. Entries are those of the shard's persisted history up to `applied`, at every member alike.
  */
 import { decode, encode } from '@msgpack/msgpack';
-import { Level } from 'level';
 import {
   type Clock,
   FreshetError,
@@ -20,6 +19,7 @@ import {
   type Position,
   toFreshetError,
 } from '../base/mod.ts';
+import type { CatalogDisk } from './catalog-disk.ts';
 import { type PoolRules, rulesChange } from './pool.ts';
 import type { FeedEvent, ShardAccess, ShardFeed } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
@@ -65,7 +65,7 @@ const changeTimeoutMs = 10_000;
 
 export class Catalog {
   readonly #shard: ShardAccess;
-  readonly #level: Level<string, Uint8Array>;
+  readonly #disk: CatalogDisk;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #entries = new Map<string, Held>();
@@ -76,24 +76,16 @@ export class Catalog {
   #following: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(shard: ShardAccess, level: Level<string, Uint8Array>, options: Options) {
+  private constructor(shard: ShardAccess, disk: CatalogDisk, options: Options) {
     this.#shard = shard;
-    this.#level = level;
+    this.#disk = disk;
     this.#clock = options.clock;
     this.#log = options.log;
   }
 
-  /** Reads what the folder has. Throws DATA_IN_USE when another process has it open. */
-  static async open(shard: ShardAccess, folder: string, options: Options): Promise<Catalog> {
-    const level = new Level<string, Uint8Array>(folder, { valueEncoding: 'view' });
-    try {
-      await level.open();
-    } catch (caught) {
-      const cause = (caught as { readonly cause?: { readonly code?: unknown } }).cause;
-      const code = cause?.code === 'LEVEL_LOCKED' ? 'DATA_IN_USE' : 'DISK_FAILED';
-      throw new FreshetError(code, `The catalog ${folder} cannot be opened`, { cause: caught });
-    }
-    const catalog = new Catalog(shard, level, options);
+  /** Reads what the disk has, which is closed with the catalog. */
+  static async open(shard: ShardAccess, disk: CatalogDisk, options: Options): Promise<Catalog> {
+    const catalog = new Catalog(shard, disk, options);
     await catalog.#load();
     return catalog;
   }
@@ -119,9 +111,8 @@ export class Catalog {
     if (held.value !== null) {
       return held.value;
     }
-    // The types of level say that it is always there; it is not.
-    const packed = (await this.#level.get(entryMark + key)) as Uint8Array | undefined;
-    return packed === undefined ? null : unpack(key, packed).value;
+    const packed = await this.#disk.get(entryMark + key);
+    return packed === null ? null : unpack(key, packed).value;
   }
 
   /** A value that is small enough to be in memory; null: absent or large. */
@@ -199,11 +190,11 @@ export class Catalog {
       waiter.resolve();
     }
     await this.#following;
-    await this.#level.close();
+    await this.#disk.close();
   }
 
   async #load(): Promise<void> {
-    for await (const [key, packed] of this.#level.iterator()) {
+    for await (const [key, packed] of this.#disk.entries()) {
       if (key.startsWith(entryMark)) {
         const held = unpack(key.slice(entryMark.length), packed);
         this.#entries.set(held.key, resident(held));
@@ -332,16 +323,16 @@ export class Catalog {
       return;
     }
     const applied = { epoch: last.object.epoch, version: last.object.version };
-    const batch = this.#level.batch();
+    const changes = new Map<string, Uint8Array | null>();
     for (const { kind, object } of events) {
       if (kind === 'put' && object.value !== null) {
-        batch.put(entryMark + object.key, pack(object.value, object));
+        changes.set(entryMark + object.key, pack(object.value, object));
       } else if (kind === 'remove') {
-        batch.del(entryMark + object.key);
+        changes.set(entryMark + object.key, null);
       }
     }
-    batch.put(appliedKey, encode([applied.epoch, applied.version]));
-    await batch.write();
+    changes.set(appliedKey, encode([applied.epoch, applied.version]));
+    await this.#disk.write(changes);
     for (const { kind, object } of events) {
       if (kind === 'put' && object.value !== null) {
         const value = Uint8Array.from(object.value);
@@ -373,7 +364,7 @@ export class Catalog {
 
   async #forgetAll(): Promise<void> {
     const keys = [...this.#entries.keys()];
-    await this.#level.clear();
+    await this.#disk.clear();
     this.#entries.clear();
     this.#applied = { epoch: 0, version: 0 };
     this.#tell(keys);

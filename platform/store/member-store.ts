@@ -1,8 +1,8 @@
-import path from 'node:path';
 import { FreshetError, type Logger } from '../base/mod.ts';
 import { catalogSubgroup, type Tenants } from '../group/mod.ts';
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
+import type { CatalogDisk } from './catalog-disk.ts';
 import { ClosedSubgroups } from './closed-subgroups.ts';
 import {
   type ClusterShards,
@@ -16,7 +16,7 @@ import { TriggerRouter } from './trigger-router.ts';
 import type { TriggerHandler } from './types.ts';
 
 export interface MemberStoreOptions extends ClusterShardsOptions {
-  readonly dataFolder: string;
+  readonly catalogDisk: CatalogDisk;
   readonly log: Logger;
   readonly maxClockSkewUs: number;
 }
@@ -27,13 +27,14 @@ export class MemberStore {
   readonly catalog: Catalog;
   readonly arrivals: StoreArrivals;
   readonly shardSource: StoreShardSource;
+  /** Shards by number, without pools. */
+  readonly access: ClusterShards;
   readonly #triggers: TriggerRouter;
-  readonly #access: ClusterShards;
 
   private constructor(options: MemberStoreOptions, catalog: Catalog, access: ClusterShards) {
     const { core, messages, group, clock, maxClockSkewUs } = options;
     this.catalog = catalog;
-    this.#access = access;
+    this.access = access;
     this.#triggers = new TriggerRouter(messages, group, clock, core.nodeId);
     this.objects = new ObjectStore({
       core,
@@ -48,16 +49,12 @@ export class MemberStore {
     this.shardSource = new StoreShardSource(this.objects, access);
   }
 
-  /** The shards have to be open. Throws DATA_IN_USE, DISK_FAILED. */
+  /** The shards have to be open. */
   static async open(options: MemberStoreOptions): Promise<MemberStore> {
-    const { group, clock, dataFolder, log } = options;
+    const { group, clock, catalogDisk, log } = options;
     const access = openClusterShards(options);
     const [shard] = group.layout.subgroup(catalogSubgroup).shards;
-    const catalog = await Catalog.open(
-      access(shard?.shard ?? 0),
-      path.join(dataFolder, 'catalog'),
-      { clock, log },
-    );
+    const catalog = await Catalog.open(access(shard?.shard ?? 0), catalogDisk, { clock, log });
     const store = new MemberStore(options, catalog, access);
     catalog.follow();
     return store;
@@ -77,7 +74,7 @@ export class MemberStore {
   /** The newest version of a shard, wherever it runs; 0: nobody can tell. */
   async newestVersion(shard: number): Promise<number> {
     try {
-      const { delivered } = await this.#access(shard).frontier();
+      const { delivered } = await this.access(shard).frontier();
       return delivered;
     } catch (caught) {
       if (caught instanceof FreshetError) return 0;

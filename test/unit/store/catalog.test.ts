@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { FreshetError, ManualClock, silentLogger } from '../../../platform/base/mod.ts';
 import { Catalog } from '../../../platform/store/catalog.ts';
+import { openCatalogDisk } from '../../../platform/store/catalog-disk.ts';
 import type { FeedEvent, ShardAccess } from '../../../platform/store/shard-access.ts';
 import { tempFolder, until } from '../../support/mod.ts';
 
@@ -42,7 +43,8 @@ async function openCatalog() {
   const shard = new Shard();
   const clock = new ManualClock();
   const options = { clock, log: silentLogger() };
-  const catalog = await Catalog.open(shard.access, join(await tempFolder(), 'catalog'), options);
+  const disk = await openCatalogDisk(join(await tempFolder(), 'catalog'));
+  const catalog = await Catalog.open(shard.access, disk, options);
   onTestFinished(() => catalog.close());
   catalog.follow();
   return { shard, clock, catalog };
