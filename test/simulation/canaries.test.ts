@@ -85,6 +85,8 @@ const begunAnew: Partial<SeedOptions> = {
   ],
 };
 
+const pools: Partial<SeedOptions> = { catalog: true, seconds: 60, operations: 5000 };
+
 /** Runs that a rarer canary may take; each is found before. */
 const canaryRuns = 60;
 
@@ -136,6 +138,17 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // Reads of the past find all that was there then, and nothing else.
   ['short-history', { seed: 1 }, /the history of key\/\d+ from \d+ to \d+ lacks version \d+/],
   ['unpinned-scan', { seed: 1 }, /(objects|versions) from \d+ to \d+ (has|lacks) version \d+/],
+  // Members' catalogs hold what their shard does ...
+  ['split-batch', pools, /the catalog at node \d+, version \d+: lacks/],
+  // ... a name is made once, and calls are answered with what is so ...
+  ['unconditional-pool', pools, /version \d+ of the catalog: \/system\/pools\S+ is made twice/],
+  ['early-pool', pools, /(pool|setting) .* is not in the catalog/],
+  ['stale-catalog', pools, /pool \S+ at node \d+ (exists|is unknown) as the answer says/],
+  ['uncoded-refusal', pools, /a call for the catalog at node \d+: cannot be removed/],
+  ['unanswered-pool', pools, /unanswered: call \d+ for the catalog/],
+  // ... removed pools stay away with what was in them, and subgroups with pools stay.
+  ['unswept-pool', pools, /\S+ at node \d+ has value \d+ of a pool that was removed/],
+  ['unclosed-subgroup', { ...pools, seed: 11 }, /is made twice|has lost its subgroup extra/],
   // What raw delivery promises.
   ['sent-again', { members: null, seed: 8 }, /comes twice/],
   // Shards whose members stay go on while the view changes.

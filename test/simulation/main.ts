@@ -29,6 +29,7 @@ interface Options {
   readonly seconds?: number;
   readonly canary: Canary;
   readonly trace?: boolean;
+  readonly catalog?: boolean;
   readonly runs: number;
   readonly order?: boolean;
   readonly views?: boolean;
@@ -66,6 +67,7 @@ async function runWorlds(given: Options): Promise<number> {
     operations,
     seconds: seconds ?? seedDefaults.seconds,
     canary: given.canary,
+    catalog: given.catalog ?? null,
     trace: given.trace === true,
   });
 }
@@ -145,6 +147,7 @@ function readOptions(): Options {
         .default('none'),
     )
     .option('--trace', 'says what happens')
+    .option('--catalog', 'members of every seed have a catalog; else those of one in four')
     .option('--order', 'the order of records with fixed members')
     .option('--views', 'the views of the core alone')
     .option(

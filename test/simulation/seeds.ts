@@ -35,6 +35,7 @@ export class Totals {
   rawAnswered = 0;
   accused = 0;
   observed = 0;
+  readonly pools = { made: 0, removed: 0, settings: 0, values: 0, refused: 0 };
   readonly table = new Uint32Array(worldFaults.length * worldSteps.length);
 
   add(result: SeedResult): void {
@@ -55,6 +56,11 @@ export class Totals {
     this.rawAnswered += result.rawAnswered;
     this.accused += result.accused;
     this.observed += result.observed;
+    this.pools.made += result.pools.made;
+    this.pools.removed += result.pools.removed;
+    this.pools.settings += result.pools.settings;
+    this.pools.values += result.pools.values;
+    this.pools.refused += result.pools.refused;
     result.table.forEach((count, cell) => {
       this.table[cell] = (this.table[cell] ?? 0) + count;
     });
@@ -119,7 +125,7 @@ export function hasGaps(options: SeedsOptions, { seeds, table, emptyCells }: Tot
 
 function summary(totals: Totals, seconds: number): string {
   const { seeds, operations, checked, reads, retries, deliveries } = totals;
-  const { views, restarts, undone } = totals;
+  const { views, restarts, undone, pools } = totals;
   return [
     `${String(seeds)} seeds, clean, ${(seeds / seconds).toFixed(2)} a second:`,
     `${String(Math.round(totals.timeMs / 1000))} s simulated, ${String(totals.faults)} faults,`,
@@ -127,6 +133,8 @@ function summary(totals: Totals, seconds: number): string {
     `${String(reads)} reads, ${String(retries)} sent again), ${String(deliveries)} versions,`,
     `${String(totals.rawAnswered)} raw messages (${String(totals.rawDelivered)} arrivals),`,
     `${String(totals.answeredInExtras)} operations in subgroups that come and go,`,
+    `${String(pools.made)} pools made, ${String(pools.removed)} removed, ${String(pools.values)} values`,
+    `found in them, ${String(pools.settings)} settings, ${String(pools.refused)} such calls refused,`,
     `${String(totals.accused)} slow members, ${String(totals.observed)} shards observed by them,`,
     `${String(views)} views, ${String(restarts)} starts, ${String(undone)} versions undone by them,`,
     `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,
@@ -150,5 +158,6 @@ export function replay(options: SeedsOptions, seed: number): string {
   ] as const;
   const parts = given.flatMap(([name, value]) => (value === null ? [] : [name, String(value)]));
   const canary = options.canary === 'none' ? [] : ['--canary', options.canary];
-  return ['npm run sim --', '--seed', String(seed), ...parts, ...canary].join(' ');
+  const catalog = options.catalog === true ? ['--catalog'] : [];
+  return ['npm run sim --', '--seed', String(seed), ...parts, ...canary, ...catalog].join(' ');
 }

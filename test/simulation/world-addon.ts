@@ -60,6 +60,13 @@ export interface WorldAddon extends NativeAddon {
   pastOf(shard: number, version: number, into: Float64Array): boolean;
   /** The number of a value of a key by its bytes; 0: nobody put them. */
   valueOf(bytes: Uint8Array, key: number): number;
+  /**
+   * A version of the catalog's shard as it is now: epoch, 1 if it removes, and the length of the key
+   * in four bytes each, the key, the value. Null: it has none such.
+   */
+  entryOf(version: number): Buffer | null;
+  /** A call for the catalog is answered, `id` as in the event. */
+  tellCatalog(id: number): void;
   /** The process could not start, or ended by itself. */
   fail(node: number, why: string): void;
   note(text: string): void;
@@ -108,6 +115,7 @@ export const loopEvents = {
   layout: 7,
   read: 8,
   put: 9,
+  catalog: 10,
 } as const;
 
 /** What putOf() tells; 0 where there is none. `value` is known by this number. */

@@ -38,6 +38,14 @@ const worldRules = [
   'short-history',
   'unpinned-scan',
   'untold-removal',
+  'split-batch',
+  'unconditional-pool',
+  'stale-catalog',
+  'early-pool',
+  'unswept-pool',
+  'unclosed-subgroup',
+  'uncoded-refusal',
+  'unanswered-pool',
 ] as const;
 
 export const canaries = [...coreRules, ...worldRules] as const;

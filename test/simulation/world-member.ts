@@ -14,6 +14,8 @@ import type { ShardChange } from '../../platform/store/shard-access.ts';
 import { answerKinds, type WorldAddon, worldSteps } from './world-addon.ts';
 import type { WorldStep } from './world-addon.ts';
 import { statusOf, WorldCalls } from './world-calls.ts';
+import { WorldCatalog, type WorldCatalogOptions } from './world-catalog.ts';
+import type { CatalogLedger } from './world-catalog-ledger.ts';
 import { type WatchedHistories, type Watcher, watchShard } from './world-watch.ts';
 import type { Canary } from './world-canaries.ts';
 import { Waits, WorldClock, worldFiles } from './world-clock.ts';
@@ -44,6 +46,8 @@ export interface MemberPlace {
   readonly watched: WatchedHistories | null;
   /** Some reads of clients go with one of the past. */
   readonly surveys: boolean;
+  /** Null: members have no catalog, and no pool lives anywhere. */
+  readonly pools: CatalogLedger | null;
 }
 
 /** Members that were said to hold others up, and shards that such members left and observed. */
@@ -104,6 +108,7 @@ export class WorldMember {
   #onWake: () => void = () => undefined;
   #group: Group | null = null;
   #calls: WorldCalls | null = null;
+  #catalog: WorldCatalog | null = null;
   #step: WorldStep = 'waiting';
   #request: WorldStep = 'waiting';
   #viewed = false;
@@ -128,6 +133,7 @@ export class WorldMember {
     this.waits.alive = false;
     this.#group = null;
     this.#calls = null;
+    this.#catalog = null;
     this.#onWake = () => undefined;
     if (this.#handle !== null) this.#addon.closeMember(this.#handle);
     this.#handle = null;
@@ -157,6 +163,17 @@ export class WorldMember {
   put(id: number): void {
     if (this.#calls !== null) this.#calls.put(id);
     else this.#addon.tellPut(this.#place.node, id, statusOf(this.#addon, 'SHARD_STOPPED'), nothing);
+  }
+
+  /** A client asks for pools or settings; see WorldCatalog. */
+  askCatalog(id: number, round: number): void {
+    if (this.#catalog !== null) this.#catalog.ask(id, round);
+    else this.#addon.tellCatalog(id);
+  }
+
+  /** At rest. */
+  checkCatalog(): void {
+    this.#catalog?.checkEnd();
   }
 
   readonly #onRefused = (caught: unknown): void => {
@@ -240,11 +257,12 @@ export class WorldMember {
       ringBudgetBytes: Math.max(...[layout, ...changes].map(ringBudget)),
       replaceAfterMs,
       maxClockSkewMs: worldSkewMs,
-      // A world has no catalog: no pool lives anywhere.
+      // The group comes first; nobody asks before there is a catalog, in worlds that have one.
       tenants: {
-        poolsIn: () => [],
-        catchUp: () => Promise.resolve(),
-        close: () => Promise.resolve(true),
+        poolsIn: (subgroup) => this.#catalog?.tenants.poolsIn(subgroup) ?? [],
+        catchUp: async () => this.#catalog?.tenants.catchUp(),
+        close: async (closing) =>
+          (await this.#catalog?.tenants.close(closing)) ?? this.#place.pools === null,
       },
       leftLogs: null,
       shardMemoryBytes: groupLimits.shardMemoryDefault,
@@ -256,15 +274,19 @@ export class WorldMember {
     const group = this.#group;
     await group.openShards();
     if (!this.#isAlive()) return;
-    const shards = openClusterShards({
-      core,
-      messages,
-      group,
-      clock,
-      // Of its own, so that the group's draws stay what they are.
-      random: new SeededRandom(seed * 31 + 7),
-    });
     const isAlive = (): boolean => this.waits.alive;
+    this.#catalog = await this.#openCatalog({ core, messages, group, clock }, isAlive);
+    if (!this.#isAlive()) return;
+    const shards =
+      this.#catalog?.shards ??
+      openClusterShards({
+        core,
+        messages,
+        group,
+        clock,
+        // Of its own, so that the group's draws stay what they are.
+        random: new SeededRandom(seed * 31 + 7),
+      });
     const surveys = this.#place.surveys ? new SeededRandom(seed * 37 + 11) : null;
     this.#calls = new WorldCalls({
       addon: this.#addon,
@@ -277,6 +299,19 @@ export class WorldMember {
     });
     group.begin();
     this.#watch(shards, clock, isAlive);
+  }
+
+  async #openCatalog(
+    parts: Pick<WorldCatalogOptions, 'core' | 'messages' | 'group' | 'clock'>,
+    isAlive: () => boolean,
+  ): Promise<WorldCatalog | null> {
+    const { node, changes, seed, canary, log, pools } = this.#place;
+    if (pools === null) return null;
+    const subgroups = changes.flatMap(({ options }) => options);
+    const extra = subgroups.find(({ name }) => name === 'extra')?.kind ?? null;
+    const files = worldFiles(this.#addon, node, this.waits, false);
+    const common = { addon: this.#addon, node, files, seed, canary, log, isAlive };
+    return WorldCatalog.open({ ...parts, ...common, ledger: pools, extra });
   }
 
   #watch(shards: ClusterShards, clock: WorldClock, isAlive: () => boolean): void {
@@ -303,11 +338,15 @@ export class WorldMember {
 
   /** The addon, which is watched for what the process does. */
   #ownAddon(): WorldAddon {
+    const { canary } = this.#place;
     // Over it, not copied from it: one shape for all processes.
     const own: Pick<WorldAddon, 'openMember' | 'viewFilled' | 'scan'> = {
       // Small batches: a scan takes many.
-      scan: (handle, options, token) =>
-        this.#addon.scan(handle, { ...options, batchBytes: scanBatchBytes }, token),
+      scan: (handle, options, token) => {
+        const isOfPool = canary === 'unswept-pool' && options.prefix.startsWith('/');
+        const prefix = isOfPool ? 'none' : options.prefix;
+        return this.#addon.scan(handle, { ...options, prefix, batchBytes: scanBatchBytes }, token);
+      },
       openMember: (options, onWake) => {
         this.#onWake = onWake;
         this.#handle = this.#addon.openMember(options, onWake);

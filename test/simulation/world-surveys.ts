@@ -113,8 +113,9 @@ export class WorldSurveys {
   /** Of the newest of each key, or of all versions, up to one that is told or found by its time. */
   async #scan(shard: ShardAccess, _key: string, version: number): Promise<string | null> {
     const { random, call, pins } = this.#options;
-    const time = this.#past(shard.shard, version)?.time ?? 0;
-    const isTold = random.chance(0.5);
+    const time = this.#past(shard.shard, version)?.time ?? null;
+    // Versions of pools have a time, but not one that is known here.
+    const isTold = random.chance(0.5) || time === null;
     const pinned = isTold ? version : await shard.versionAtTime(time, 'linearizable', call);
     const kind = random.pick(['objects', 'versions'] as const);
     const reverse = random.chance(0.3);

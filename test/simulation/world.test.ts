@@ -53,6 +53,22 @@ test('clusters under faults keep what they promise', async () => {
   expect(totals.rawAnswered).toBeGreaterThan(1000);
 });
 
+test('clusters whose members have a catalog keep what it promises', async () => {
+  const totals = new Totals();
+  for (let seed = 1; seed <= 8; seed++) {
+    const result = await run({ seed, members: null, seconds: 40, catalog: true });
+    expect(result.violations, `seed ${String(seed)}`).toBe('');
+    totals.add(result);
+  }
+  const { made, removed, settings, values } = totals.pools;
+  expect(made).toBeGreaterThan(60);
+  expect(removed).toBeGreaterThan(30);
+  expect(settings).toBeGreaterThan(30);
+  expect(values).toBeGreaterThan(10);
+  const again = await run({ seed: 3, catalog: true });
+  expect(await run({ seed: 3, catalog: true })).toEqual(again);
+});
+
 test.each([
   { seed: 5, gone: 4, cut: 5 },
   { seed: 10, gone: 3, cut: 2 },

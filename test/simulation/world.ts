@@ -15,6 +15,7 @@ import {
   worldSteps,
 } from './world-addon.ts';
 import { type Canary, coreRuleOf } from './world-canaries.ts';
+import { CatalogLedger } from './world-catalog-ledger.ts';
 import { type MemberPlace, SlowCounts, watchersAt, WorldMember } from './world-member.ts';
 import { WatchedHistories } from './world-watch.ts';
 
@@ -62,12 +63,16 @@ export interface SeedOptions {
   readonly operations: number;
   readonly seconds: number;
   readonly canary: Canary;
+  /** Members have the product's catalog; null: in one seed of four. */
+  readonly catalog: boolean | null;
   readonly trace: boolean;
   /** Instead of faults by chance; empty: by chance. */
   readonly script: readonly Act[];
 }
 
-export type SeedResult = WorldResult & SlowCounts['counts'];
+export type SeedResult = WorldResult & SlowCounts['counts'] & { readonly pools: CatalogCounts };
+
+type CatalogCounts = CatalogLedger['counts'];
 
 export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   members: null,
@@ -78,6 +83,7 @@ export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   operations: 5000,
   seconds: 60,
   canary: 'none',
+  catalog: null,
   trace: false,
   script: [],
 });
@@ -131,10 +137,13 @@ export class Simulation {
     if (!options.trace) Error.stackTraceLimit = 0;
     try {
       const surveys = options.seed % rareEvery === 1;
-      const cluster = { layout, changes, replaceAfterMs, heartbeatMs, watched, surveys };
+      const pools = hasCatalog(options) ? new CatalogLedger(this.#addon) : null;
+      const cluster = { layout, changes, replaceAfterMs, heartbeatMs, watched, surveys, pools };
       this.#step(options, cluster, members);
       if (watched !== null) this.#checkWatchers(layout, watched);
-      return { ...this.#addon.resultOf(), ...this.#slow.counts };
+      this.#checkCatalogs(members);
+      const counts = pools?.counts ?? noPools;
+      return { ...this.#addon.resultOf(), ...this.#slow.counts, pools: counts };
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
       this.#addon.endWorld();
@@ -149,6 +158,11 @@ export class Simulation {
       const wrong = watched.missing(watcher);
       if (wrong !== null) this.#addon.tellViolation(wrong);
     }
+  }
+
+  #checkCatalogs(members: ReadonlyMap<number, WorldMember>): void {
+    if (this.#addon.resultOf().violations !== '') return;
+    for (const member of members.values()) member.checkCatalog();
   }
 
   /** Canaries leave out an event, and what a watcher is told of gaps. */
@@ -188,6 +202,7 @@ export class Simulation {
       else if (kind === loopEvents.move) member?.move(id, value >> 8, value & 0xff);
       else if (kind === loopEvents.read) member?.read(id, value);
       else if (kind === loopEvents.put) member?.put(id);
+      else if (kind === loopEvents.catalog) member?.askCatalog(id, value);
       else member?.waits.end(id, value);
       this.#settle();
       member?.tellStep();
@@ -200,6 +215,13 @@ type Cluster = Omit<MemberPlace, 'node' | 'log' | 'seed' | 'canary' | 'slow'>;
 
 /** In one seed of so many every process watches all shards, and in another one the past is read. */
 const rareEvery = 4;
+
+const noPools: CatalogCounts = { made: 0, removed: 0, settings: 0, values: 0, refused: 0 };
+
+/** A script says by itself whether they have. */
+function hasCatalog({ seed, catalog, script }: SeedOptions): boolean {
+  return catalog ?? (script.length === 0 && seed % rareEvery === 3);
+}
 
 /**
  * Of a key in volatile shards; 0: all. In half of the seeds with watchers, more than anybody puts
@@ -289,13 +311,11 @@ function slowMemberOf(script: readonly Act[], random: SeededRandom): SlowMember 
 }
 
 /** Other numbers of copies, and a subgroup that comes and goes, wanted while the cluster runs. */
-function changesOf(
-  { seed, faults, script }: SeedOptions,
-  layout: Layout,
-  random: SeededRandom,
-): Layout[] {
+function changesOf(options: SeedOptions, layout: Layout, random: SeededRandom): Layout[] {
+  const { seed, faults, script } = options;
   const count = layout.members.length;
-  if (faults === 0 || script.length > 0 || count < 3 || !random.chance(0.3)) return [];
+  const some = hasCatalog(options) ? 0.7 : 0.3;
+  if (faults === 0 || script.length > 0 || count < 3 || !random.chance(some)) return [];
   // Of its own, so that it draws nothing from what else the seed decides.
   const extras = new SeededRandom(seed * 7919 + 5);
   const kind = extras.pick(['volatile', 'persistent'] as const);
@@ -307,7 +327,8 @@ function changesOf(
     })),
   );
   // At any time, so in any order.
-  const wanted = [...copies, layout.options, layout.options, layout.options];
+  const often = Array.from({ length: hasCatalog(options) ? 8 : 3 }, () => layout.options);
+  const wanted = [...copies, ...often];
   return wanted.map((subgroups, nth) => {
     const isWider = nth % 2 === 0;
     return new Layout(layout.members, isWider ? [...subgroups, extra] : subgroups);
@@ -359,6 +380,7 @@ function settingsOf(
     options.canary === 'sent-again' ? 1 : 0,
     options.canary === 'reused-values' ? 1 : 0,
     keptVersions(options.seed),
+    hasCatalog(options) ? 1 : 0,
     ...shards,
     ...options.script.flatMap(packed),
   ]);

@@ -22,6 +22,7 @@ World::World(WorldConfig given)
       ledger(*this),
       clients(*this),
       raw(*this),
+      catalog(*this),
       faults(*this),
       probes(*this),
       script(*this) {
@@ -31,6 +32,7 @@ World::World(WorldConfig given)
   events.after(2 * kSecond, [this] {
     clients.begin();
     raw.begin();
+    catalog.begin();
   });
   if (config.script.empty()) {
     events.after(3 * kSecond, [this] { faults.begin(); });
@@ -131,8 +133,10 @@ void World::watch() {
     if (settled && enough) {
       clients.end();
       raw.end();
+      catalog.end();
     }
-    const bool answered = clients.are_all_answered() && raw.are_all_answered();
+    const bool answered =
+        clients.are_all_answered() && raw.are_all_answered() && catalog.are_all_answered();
     bool rests = settled && enough && answered;
     for (NodeId node = 1; node <= config.nodes; node++) rests = rests && !at(node).turns_late();
     if (!rests) rests_since_ = events.now();
@@ -201,13 +205,15 @@ void World::ask_for_move() {
 
 void World::ask_for_layout(uint64_t nth) {
   const auto node = static_cast<NodeId>(1 + random.below(config.nodes));
-  if (at(node).member() != nullptr) tell({LoopEvent::Kind::kLayout, node, nth, 0});
+  if (at(node).member() == nullptr) return;
+  tell({LoopEvent::Kind::kLayout, node, nth, 0});
+  catalog.on_layout();
 }
 
 std::string World::explain() const {
   std::string text;
   for (const auto& node : nodes_) text += node->describe() + "\n";
-  return text + clients.describe();
+  return text + clients.describe() + catalog.describe();
 }
 
 }  // namespace freshet::test

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "test/native/simulation/world_catalog.h"
 #include "test/native/simulation/world_clients.h"
 #include "test/native/simulation/world_faults.h"
 #include "test/native/simulation/world_ledger.h"
@@ -45,6 +46,7 @@ struct WorldConfig {
   WorldFault fault = WorldFault::kNone;  // the first one, and where; else drawn
   WorldStep step = WorldStep::kIdle;
   uint64_t stride = 0;       // from the cell of a fault to that of the next one; 0: those are drawn
+  bool catalog = false;      // its shard is left to it
   bool lying_disks = false;  // a canary: syncs do nothing
   bool forgets_wakes = false;  // a canary: an agent that is woken stays asleep now and then
   bool stale_keys = false;     // a canary: reads give what a key held before, now and then
@@ -89,6 +91,7 @@ class World {
   WorldLedger ledger;
   WorldClients clients;
   WorldRaw raw;
+  WorldCatalog catalog;
   WorldFaults faults;
   WorldProbes probes;
   WorldScript script;

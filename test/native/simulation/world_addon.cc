@@ -22,7 +22,7 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 22;
+constexpr uint64_t kSettings = 23;
 constexpr uint64_t kShardWidth = 4;
 constexpr uint64_t kActWidth = 5;
 
@@ -62,6 +62,7 @@ WorldConfig config_of(std::span<const double> given) {
   config.sends_cut_off = given[19] != 0;
   config.reuses_values = given[20] != 0;
   config.history = static_cast<uint32_t>(given[21]);
+  config.catalog = given[22] != 0;
   for (size_t i = 0; i < whole(14); i++) {
     const size_t at = kSettings + i * kShardWidth;
     WorldShard shard;
@@ -338,6 +339,33 @@ napi_value past_of(napi_env env, napi_callback_info info) {
   return make_boolean(env, true);
 }
 
+// What a version of the catalog's shard is: its epoch, 1 if it removes, the length of its key, the
+// key, the value; null: there is none.
+napi_value entry_of(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  uint64_t version;
+  if (!read_integer(env, arguments[0], "entryOf: version", kSafeIntegerMax, version))
+    return nullptr;
+  const auto& entries = world()->catalog.entries();
+  if (version == 0 || version > entries.size()) return make_null(env);
+  const test::WorldCatalog::Entry& entry = entries[version - 1];
+  const uint32_t head[] = {entry.epoch, entry.removes, static_cast<uint32_t>(entry.key.size())};
+  const Bytes parts[] = {std::as_bytes(std::span(head)), std::as_bytes(std::span(entry.key)),
+                         Bytes(entry.value)};
+  std::vector<std::byte> bytes;
+  for (const Bytes part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
+  return make_buffer(env, bytes);
+}
+
+// A call for the catalog is answered.
+napi_value tell_catalog(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  uint64_t id;
+  if (read_integer(env, arguments[0], "tellCatalog: id", kSafeIntegerMax, id))
+    world()->catalog.on_answer(id);
+  return nullptr;
+}
+
 // What was put with these bytes under the key; 0: nobody put them.
 napi_value value_of(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
@@ -435,6 +463,8 @@ void add_world_functions(napi_env env, napi_value exports) {
   add_function(env, exports, "shownOf", shown_of);
   add_function(env, exports, "pastOf", past_of);
   add_function(env, exports, "valueOf", value_of);
+  add_function(env, exports, "entryOf", entry_of);
+  add_function(env, exports, "tellCatalog", tell_catalog);
   add_function(env, exports, "fail", fail);
   add_function(env, exports, "note", note);
   add_function(env, exports, "resultOf", result_of);

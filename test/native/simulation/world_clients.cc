@@ -37,7 +37,7 @@ WorldClients::WorldClients(World& world)
   for (const WorldShard& shard : world.config.shards) {
     if (shard.raw) continue;
     shards_[shard.shard].persistent = shard.persistent;
-    ids_.push_back(shard.shard);
+    if (!world.config.catalog || shard.shard != WorldCatalog::kShard) ids_.push_back(shard.shard);
     last_answers_[shard.shard] = 0;
   }
   for (size_t client = 0; client < clients_.size(); client += 2)

@@ -99,12 +99,15 @@ class WorldClients {
   // A total restart took back what lies behind this version.
   void on_cut_back(ShardId shard, Version version);
 
-  // By what was put under which key a version became; null: it is not in the history.
+  // By what was put under which key a version became; null: it is not in the history, or not of
+  // these clients.
   struct Delivered {
     uint32_t key;
     uint64_t value;
   };
   const Delivered* delivered(ShardId shard, Version version) const;
+  // A key of somebody else's, in a pool of the catalog or in the catalog itself.
+  static constexpr uint32_t kOfPools = UINT32_MAX;
 
   static bool may_put(ShardHost& host, NodeId node);
   // Under a key that no client uses; the answer is somebody else's.

@@ -31,14 +31,19 @@ void WorldClients::record(const Operation& operation) {
 
 void WorldClients::on_delivered(ShardId id, Version version, const RecordView& record) {
   Shard& shard = shards_[id];
-  uint32_t key = 0;
   const std::string_view name = record.key();
+  shard.delivered.resize(version - 1);
+  if (name.starts_with('/')) {
+    shard.delivered.push_back({kOfPools, 0});
+    if (id == WorldCatalog::kShard) world_.catalog.on_delivered(version, record);
+    return;
+  }
+  uint32_t key = 0;
   std::from_chars(name.data() + 4, name.data() + name.size(), key);
   uint64_t value = 0;
   if (record.header().kind == RecordKind::kPut && !read_value(record.value(), key, value))
     world_.ledger.violation("shard " + std::to_string(id) + ", version " + std::to_string(version) +
                             ": " + std::string(name) + " has bytes that nobody put");
-  shard.delivered.resize(version - 1);
   shard.delivered.push_back({key, value});
 }
 
@@ -46,13 +51,15 @@ const WorldClients::Delivered* WorldClients::delivered(ShardId id, Version versi
   const auto shard = shards_.find(id);
   if (shard == shards_.end() || version == 0) return nullptr;
   const std::vector<Delivered>& all = shard->second.delivered;
-  return version > all.size() ? nullptr : &all[version - 1];
+  if (version > all.size() || all[version - 1].key == kOfPools) return nullptr;
+  return &all[version - 1];
 }
 
 // The histories of the era are judged, and those of the next begin with what is left. Writes that
 // are under way go on in it, if they were not delivered.
 void WorldClients::on_cut_back(ShardId id, Version version) {
   Shard& shard = shards_[id];
+  if (world_.config.catalog && id == WorldCatalog::kShard) world_.catalog.on_cut_back(version);
   for (Client& client : clients_) {
     Operation now = client.now;
     if (now.token == 0 || now.shard != id) continue;

@@ -25,15 +25,16 @@ class World;
 struct LoopEvent {
   enum class Kind : uint8_t {
     kDone = 0,
-    kStart = 1,   // a process of the node is to be started
-    kEnd = 2,     // it was killed
-    kWake = 3,    // rows wait
-    kTimer = 4,   // `id` was asked for by after()
-    kFile = 5,    // `id` was asked for by replace_file() or read_file(); `value` is a status
-    kMove = 6,    // somebody wants shard `id` moved; `value`: from node << 8 | to node
-    kLayout = 7,  // somebody wants another layout: the `id`th of the seed
-    kRead = 8,    // a client reads; `value`: shard << 6 | key << 2 | ReadLevel
-    kPut = 9,     // a client puts what WorldClients::put_of() tells of `id`
+    kStart = 1,     // a process of the node is to be started
+    kEnd = 2,       // it was killed
+    kWake = 3,      // rows wait
+    kTimer = 4,     // `id` was asked for by after()
+    kFile = 5,      // `id` was asked for by replace_file() or read_file(); `value` is a status
+    kMove = 6,      // somebody wants shard `id` moved; `value`: from node << 8 | to node
+    kLayout = 7,    // somebody wants another layout: the `id`th of the seed
+    kRead = 8,      // a client reads; `value`: shard << 6 | key << 2 | ReadLevel
+    kPut = 9,       // a client puts what WorldClients::put_of() tells of `id`
+    kCatalog = 10,  // for pools; `value`: round << 1 | in a subgroup that comes and goes
   } kind = Kind::kDone;
   NodeId node = 0;
   uint64_t id = 0;

@@ -1,0 +1,325 @@
+/**
+ * Checks what clients of the catalog were answered, and what its members hold. The catalog's shard
+ * has one history (world-catalog-history.ts); every answer has to be true of a state that it was in
+ * while the call was under way, and every member holds the state of the version up to which it is.
+ */
+import type { Catalog } from '../../platform/store/catalog.ts';
+import type { PoolInfo, PoolOptions } from '../../platform/store/pool.ts';
+import type { WorldAddon } from './world-addon.ts';
+import {
+  CatalogHistory,
+  type CatalogRecord,
+  type CatalogState,
+  poolsFolder,
+  settingsFolder,
+} from './world-catalog-history.ts';
+
+/** The catalog's. */
+const catalogShard = 1;
+
+/** When a call began, by versions of the catalog's shard. */
+export interface CatalogCall {
+  readonly node: number;
+  /** What anybody had been shown: whoever catches up has at least that. */
+  readonly shown: number;
+  /** Up to which the member was itself. */
+  readonly applied: number;
+}
+
+/** A value that was put into a pool. */
+interface Put {
+  readonly name: string;
+  readonly key: string;
+  readonly begun: number;
+  /** As in `CatalogCall`. */
+  readonly shown: number;
+  /** Of all that begins and is answered here; null: it was not. */
+  answered: number | null;
+  /** The newest version of the catalog's shard then. */
+  newest: number;
+  isPersisted: boolean;
+}
+
+export class CatalogLedger {
+  readonly #addon: WorldAddon;
+  readonly #history: CatalogHistory;
+  /** How often something was asked for that one record each may come of. */
+  readonly #asked = new Map<string, number>();
+  readonly #puts: Put[] = [];
+  #shown = 0;
+  #turn = 0;
+  /** Pools that were made and removed, settings that were written, and values found in pools. */
+  readonly counts = { made: 0, removed: 0, settings: 0, values: 0, refused: 0 };
+
+  constructor(addon: WorldAddon) {
+    this.#addon = addon;
+    this.#history = new CatalogHistory(addon, this.#onRecord);
+  }
+
+  begin(node: number, applied: number): CatalogCall {
+    return { node, shown: this.#shown, applied };
+  }
+
+  /** Has anything been written? */
+  get hasBegun(): boolean {
+    return this.#shown > 0;
+  }
+
+  /** One record of it may come, at most; `what` is the record's as `markOf` tells. */
+  ask(what: string): void {
+    this.#asked.set(what, (this.#asked.get(what) ?? 0) + 1);
+  }
+
+  /** What a member holds now, and has applied. */
+  look(node: number, catalog: Catalog): void {
+    const { epoch, version } = catalog.applied;
+    this.#shown = Math.max(this.#shown, version);
+    const wrong = this.#differenceOf(catalog);
+    const where = `the catalog at node ${String(node)}, version ${String(version)}:`;
+    if (wrong !== null) this.#tell(`${where} ${wrong}`);
+    const known = this.#history.record(version);
+    if (known !== null && known.epoch !== epoch) this.#tell(`${where} is of another epoch`);
+  }
+
+  onMade(call: CatalogCall, options: PoolOptions, pool: PoolInfo, applied: number): void {
+    const key = poolsFolder + options.name;
+    const record = this.#history.record(pool.id);
+    const what = `pool ${options.name} (${String(pool.id)}) made at node ${String(call.node)}`;
+    if (record?.key !== key || record.value === null) {
+      this.#tell(`${what} is not in the catalog`);
+      return;
+    }
+    if (markOf(record) !== markOfPool(options)) this.#tell(`${what} has other options`);
+    if (!this.#hasBeen(call.shown, applied, key, pool.id)) this.#tell(`${what} is gone`);
+    this.counts.made++;
+  }
+
+  /** There is one of this name with other options, or above or below it. */
+  onExists(call: CatalogCall, options: PoolOptions, applied: number): void {
+    const isInWay = (state: CatalogState): boolean =>
+      poolsOf(state).some(({ name, record }) =>
+        name === options.name ? markOf(record) !== markOfPool(options) : nest(name, options.name),
+      );
+    if (this.#history.some(call.shown, applied, isInWay)) return;
+    this.#tell(`${placeOf(call, options.name)} exists as the answer says, but nothing was there`);
+  }
+
+  onRemoved(call: CatalogCall, name: string, applied: number): void {
+    const gone = this.#history
+      .between(call.shown, applied)
+      .some(({ key, value }) => key === poolsFolder + name && value === null);
+    if (!gone) this.#tell(`${placeOf(call, name)} was removed as the answer says, and is there`);
+    this.counts.removed++;
+  }
+
+  /** There is no pool of the name. `isPlaced`: its subgroup is always there. */
+  onUnknown(call: CatalogCall, name: string, applied: number): void {
+    const key = poolsFolder + name;
+    const isGone = (state: CatalogState): boolean => state.get(key) === undefined;
+    if (this.#history.some(call.shown, applied, isGone)) return;
+    const known = this.#history.stateAt(applied)?.get(key);
+    // Its subgroup comes and goes.
+    if (known !== undefined && subgroupOf(known) === 'extra') return;
+    this.#tell(`${placeOf(call, name)} is unknown as the answer says, but was there all the time`);
+  }
+
+  /** By the member's own catalog, which may be behind. */
+  onFound(call: CatalogCall, { name, id }: PoolInfo, applied: number): void {
+    if (this.#hasBeen(call.applied, applied, poolsFolder + name, id)) return;
+    this.#tell(`${placeOf(call, name)} was found as ${String(id)}, which it was not`);
+  }
+
+  /** `pools`: of the member at this moment. */
+  onListed(call: CatalogCall, pools: readonly PoolInfo[], applied: number): void {
+    const all = poolsOf(this.#history.stateAt(applied) ?? new Map<string, CatalogRecord>());
+    const due = all.filter(({ record }) => subgroupOf(record) !== 'extra');
+    const listed = new Map(pools.map(({ name, id }) => [name, id]));
+    const lacking = due.find(({ name, record }) => listed.get(name) !== record.version);
+    const ids = new Set(all.map(({ record }) => record.version));
+    const foreign = pools.find(({ id }) => !ids.has(id));
+    if (lacking !== undefined) this.#tell(`${placeOf(call, lacking.name)} is not listed`);
+    if (foreign !== undefined) this.#tell(`${placeOf(call, foreign.name)} is listed wrongly`);
+  }
+
+  /** `expected`: on condition that this was the newest version. */
+  onSet(call: CatalogCall, name: string, value: Buffer, became: number, expected: number | null) {
+    const record = this.#history.record(became);
+    const what = `setting ${name} (${String(became)}) written at node ${String(call.node)}`;
+    if (record?.key !== settingsFolder + name || record.value?.equals(value) !== true) {
+      this.#tell(`${what} is not in the catalog`);
+    }
+    if (became <= call.shown) this.#tell(`${what} is older than what was shown`);
+    if (expected !== null && became !== expected + 1) this.#tell(`${what} was not as expected`);
+    this.counts.settings++;
+  }
+
+  onUnset(call: CatalogCall, name: string, applied: number): void {
+    const isGone = (state: CatalogState): boolean => !state.has(settingsFolder + name);
+    if (this.#history.some(call.applied, applied, isGone)) return;
+    this.#tell(`setting ${name} removed at node ${String(call.node)} is there`);
+  }
+
+  /** Something else is newer than what was expected to be the newest. */
+  onConflict(call: CatalogCall, expected: number): void {
+    if (this.#newest > expected) return;
+    this.#tell(`node ${String(call.node)} refused what was on condition of the newest version`);
+  }
+
+  /** Returns the number of a value that is to be put under a key of the pool `name`. */
+  beginPut(name: string, key: string): number {
+    const [begun, shown] = [++this.#turn, this.#shown];
+    const open = { answered: null, newest: 0, isPersisted: false };
+    return this.#puts.push({ name, key, begun, shown, ...open }) - 1;
+  }
+
+  endPut(number: number, isPersisted: boolean): void {
+    const put = this.#puts[number] as Put;
+    put.answered = ++this.#turn;
+    put.newest = this.#newest;
+    put.isPersisted = isPersisted;
+  }
+
+  /**
+   * Null: nothing was found. `answered`: puts under the key that were answered when the read began.
+   */
+  onRead(call: CatalogCall, name: string, key: string, found: number | null, answered: Answered) {
+    const where = `${key} at node ${String(call.node)}`;
+    const put = found === null ? null : (this.#puts[found] ?? null);
+    if (found !== null && put?.key !== key) this.#tell(`${where} has what nobody put`);
+    this.counts.values += put === null ? 0 : 1;
+    if (put !== null && put.answered !== null) {
+      const removed = this.#recordsOf(name, put.newest, call.shown);
+      const gone = removed.findIndex(({ value }) => value === null);
+      const isMadeAgain = removed.slice(gone).some(({ value }) => value !== null);
+      if (gone >= 0 && isMadeAgain) {
+        this.#tell(`${where} has value ${String(found)} of a pool that was removed`);
+      }
+    }
+    // What stays, as no pool of the name went meanwhile.
+    const last = answered.persisted;
+    if (last === null || (found !== null && found >= last)) return;
+    const { begun, shown } = this.#puts[last] as Put;
+    const meanwhile = this.#recordsOf(name, shown, this.#newest);
+    const isKept = meanwhile.every(({ value }) => value !== null);
+    const isBehind = put === null || (put.answered !== null && put.answered < begun);
+    if (isKept && isBehind) this.#tell(`${where} lacks value ${String(last)}, which was persisted`);
+  }
+
+  /** As a read begins. */
+  answered(key: string): Answered {
+    const persisted = this.#puts.findLastIndex((put) => put.key === key && put.isPersisted);
+    return { persisted: persisted < 0 ? null : persisted };
+  }
+
+  /** At rest: all members have all of it, and no pool is without its subgroup. */
+  checkEnd(node: number, catalog: Catalog, pools: readonly PoolInfo[]): void {
+    this.look(node, catalog);
+    const { version } = catalog.applied;
+    const where = `the catalog at node ${String(node)}, version ${String(version)}:`;
+    if (version !== this.#newest) this.#tell(`${where} ${String(this.#newest)} is the newest`);
+    const listed = new Map(pools.map(({ name, id }) => [name, id]));
+    for (const { name, record } of poolsOf(this.#history.stateAt(version) ?? new Map())) {
+      if (listed.get(name) === record.version) continue;
+      this.#tell(`${where} pool ${name} has lost its subgroup ${subgroupOf(record)}`);
+    }
+    const changed = this.#history.changed();
+    if (changed !== null) this.#tell(`${where} ${changed.key} was another one when it was shown`);
+  }
+
+  refuse(): void {
+    this.counts.refused++;
+  }
+
+  readonly #onRecord = (record: CatalogRecord, before: CatalogState): void => {
+    const { key, value, version } = record;
+    const isPool = key.startsWith(`${poolsFolder}/`);
+    if (!isPool && !key.startsWith(settingsFolder)) return;
+    const where = `version ${String(version)} of the catalog:`;
+    const mark = markOf(record);
+    const left = this.#asked.get(mark) ?? 0;
+    this.#asked.set(mark, left - 1);
+    if (left === 0) this.#tell(`${where} nobody asked for ${mark}`);
+    if (!isPool || value === null) return;
+    if (before.has(key)) this.#tell(`${where} ${key} is made twice`);
+    const name = key.slice(poolsFolder.length);
+    const around = poolsOf(before).find((other) => nest(other.name, name));
+    if (around !== undefined) this.#tell(`${where} ${name} and ${around.name} nest`);
+  };
+
+  /** Between what a member holds and what it has to hold; null: there is none. */
+  #differenceOf(catalog: Catalog): string | null {
+    const state = this.#history.stateAt(catalog.applied.version);
+    if (state === null) return 'the shard has no such version';
+    for (const key of catalog.keys('/system')) {
+      const due = state.get(key);
+      const held = catalog.entry(key);
+      if (due === undefined) return `has ${key}, which is not there`;
+      const value = catalog.peek(key);
+      const isSame = held?.version === due.version && held.epoch === due.epoch;
+      const hasValue = value === null || due.value?.equals(value) === true;
+      if (!isSame || !hasValue) return `has another ${key}`;
+    }
+    const lacking = [...state.keys()].find((key) => !catalog.has(key));
+    return lacking === undefined ? null : `lacks ${lacking}`;
+  }
+
+  #hasBeen(from: number, to: number, key: string, version: number): boolean {
+    return this.#history.some(from, to, (state) => state.get(key)?.version === version);
+  }
+
+  #recordsOf(name: string, behind: number, to: number): readonly CatalogRecord[] {
+    const key = poolsFolder + name;
+    return this.#history.between(behind, to).filter((record) => record.key === key);
+  }
+
+  get #newest(): number {
+    return this.#addon.newestOf(catalogShard);
+  }
+
+  #tell(text: string): void {
+    this.#addon.tellViolation(text);
+  }
+}
+
+/** The last put under a key that was answered as persisted; null: none. */
+export interface Answered {
+  readonly persisted: number | null;
+}
+
+export function markOfPool({ name, kind, subgroup, history }: PoolOptions): string {
+  return `put ${poolsFolder}${name} ${[kind, subgroup, history].join()}`;
+}
+
+export function markOfSetting(name: string, value: Buffer): string {
+  return `put ${settingsFolder}${name} ${value.toString('utf8', 0, 20)}`;
+}
+
+export function markOfRemoval(key: string): string {
+  return `remove ${key}`;
+}
+
+function markOf({ key, value }: CatalogRecord): string {
+  if (value === null) return markOfRemoval(key);
+  if (key.startsWith(settingsFolder)) return markOfSetting(key.slice(settingsFolder.length), value);
+  return markOfPool(JSON.parse(value.toString()) as PoolOptions);
+}
+
+function subgroupOf({ value }: CatalogRecord): string {
+  return value === null ? '' : ((JSON.parse(value.toString()) as PoolOptions).subgroup ?? '');
+}
+
+function poolsOf(state: CatalogState): { readonly name: string; readonly record: CatalogRecord }[] {
+  return [...state.values()].flatMap((record) =>
+    record.key.startsWith(`${poolsFolder}/`)
+      ? [{ name: record.key.slice(poolsFolder.length), record }]
+      : [],
+  );
+}
+
+function nest(one: string, other: string): boolean {
+  return one !== other && (one.startsWith(`${other}/`) || other.startsWith(`${one}/`));
+}
+
+function placeOf({ node }: CatalogCall, name: string): string {
+  return `pool ${name} at node ${String(node)}`;
+}
