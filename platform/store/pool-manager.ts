@@ -49,6 +49,7 @@ export class PoolManager {
   /**
    * A pool with the same options is simply returned; else POOL_EXISTS, also above and below.
    * NOT_CURRENT: its subgroup is being taken away, or this member may not know that it was.
+   * UNKNOWN_POOL: it was made, and somebody has removed it since.
    */
   async create(options: PoolOptions): Promise<PoolInfo> {
     const record = compilePoolOptions(options, this.#group.layout);
@@ -66,7 +67,7 @@ export class PoolManager {
       await this.#sweepLeft(record, seen, call);
       const version = await this.#tryWrite(record, seen);
       if (version !== null) {
-        return this.#finish(record.name, call);
+        return this.#finish(record.name, version, call);
       }
     }
     throw new FreshetError('OVERLOADED', 'The catalog is changed by many at once', {
@@ -168,9 +169,10 @@ export class PoolManager {
     }
   }
 
-  async #finish(name: string, call: ShardCallLimits): Promise<PoolInfo> {
+  async #finish(name: string, id: number, call: ShardCallLimits): Promise<PoolInfo> {
     const pool = this.#directory.get(name);
-    if (pool === null) {
+    // Removed meanwhile: one that took its place may have other options.
+    if (pool?.id !== id) {
       throw this.#directory.unknown(name);
     }
     try {
