@@ -37,6 +37,8 @@ interface Put {
   answered: number | null;
   /** The newest version of the catalog's shard then. */
   newest: number;
+  /** Up to which the member's catalog was then: no newer pool took it. */
+  applied: number;
   isPersisted: boolean;
 }
 
@@ -46,6 +48,8 @@ export class CatalogLedger {
   /** How often something was asked for that one record each may come of. */
   readonly #asked = new Map<string, number>();
   readonly #puts: Put[] = [];
+  /** By name, the newest pool that was answered as made by a call that began before it. */
+  readonly #made = new Map<string, number>();
   #shown = 0;
   #turn = 0;
   /** Pools that were made and removed, settings that were written, and values found in pools. */
@@ -91,6 +95,8 @@ export class CatalogLedger {
     }
     if (markOf(record) !== markOfPool(options)) this.#tell(`${what} has other options`);
     if (!this.#hasBeen(call.shown, applied, key, pool.id)) this.#tell(`${what} is gone`);
+    const newest = this.#made.get(options.name) ?? 0;
+    if (pool.id > Math.max(newest, call.shown)) this.#made.set(options.name, pool.id);
     this.counts.made++;
   }
 
@@ -168,12 +174,13 @@ export class CatalogLedger {
   /** Returns the number of a value that is to be put under a key of the pool `name`. */
   beginPut(name: string, key: string): number {
     const [begun, shown] = [++this.#turn, this.#shown];
-    const open = { answered: null, newest: 0, isPersisted: false };
+    const open = { answered: null, newest: 0, applied: 0, isPersisted: false };
     return this.#puts.push({ name, key, begun, shown, ...open }) - 1;
   }
 
-  endPut(number: number, isPersisted: boolean): void {
+  endPut(number: number, isPersisted: boolean, applied: number): void {
     const put = this.#puts[number] as Put;
+    put.applied = applied;
     put.answered = ++this.#turn;
     put.newest = this.#newest;
     put.isPersisted = isPersisted;
@@ -191,7 +198,8 @@ export class CatalogLedger {
       const removed = this.#recordsOf(name, put.newest, call.shown);
       const gone = removed.findIndex(({ value }) => value === null);
       const isMadeAgain = removed.slice(gone).some(({ value }) => value !== null);
-      if (gone >= 0 && isMadeAgain) {
+      const isOlder = put.applied < answered.made && call.applied >= answered.made;
+      if (isOlder || (gone >= 0 && isMadeAgain)) {
         this.#tell(`${where} has value ${String(found)} of a pool that was removed`);
       }
     }
@@ -206,9 +214,9 @@ export class CatalogLedger {
   }
 
   /** As a read begins. */
-  answered(key: string): Answered {
+  answered(name: string, key: string): Answered {
     const persisted = this.#puts.findLastIndex((put) => put.key === key && put.isPersisted);
-    return { persisted: persisted < 0 ? null : persisted };
+    return { persisted: persisted < 0 ? null : persisted, made: this.#made.get(name) ?? 0 };
   }
 
   /** At rest: all members have all of it, and no pool is without its subgroup. */
@@ -281,9 +289,10 @@ export class CatalogLedger {
   }
 }
 
-/** The last put under a key that was answered as persisted; null: none. */
+/** The last put under a key that was answered as persisted (null: none), and the pool that was. */
 export interface Answered {
   readonly persisted: number | null;
+  readonly made: number;
 }
 
 export function markOfPool({ name, kind, subgroup, history }: PoolOptions): string {

@@ -158,24 +158,30 @@ export class WorldCatalog {
     const call = ledger.begin(node, this.#applied);
     const draw = common.below(100);
     // The first version is no pool's id: clients of the shards have that one.
-    if (!ledger.hasBegun || draw < 8) return this.#set(call, common.pick(settings));
+    if (!ledger.hasBegun || draw < 6) return this.#set(call, common.pick(settings));
     if (request % 2 === 1) return this.#make(call, common, true);
-    if (draw < 14) return this.#setIfNewest(call, common.pick(settings));
-    if (draw < 17) return this.#unset(call, common.pick(settings));
-    if (draw < 37) return this.#make(call, common, common.chance(0.1));
-    if (draw < 46) return this.#remove(call, common.pick(extraNames));
-    if (draw < 60) return this.#remove(call, common.pick(names));
-    if (draw < 66) return this.#find(call, common.pick(names));
-    if (draw < 68) return this.#list(call);
+    if (draw < 10) return this.#setIfNewest(call, common.pick(settings));
+    if (draw < 12) return this.#unset(call, common.pick(settings));
+    if (draw < 28) return this.#make(call, common, common.chance(0.1));
+    if (draw < 36) return this.#remove(call, common.pick(extraNames));
+    if (draw < 46) return this.#remove(call, common.pick(names));
+    if (draw < 51) return this.#find(call, common.pick(names));
+    if (draw < 53) return this.#list(call);
     const name = common.pick(keyed);
     const key = `${name}/${String(common.below(keysMax))}`;
-    return draw < 86 ? this.#put(call, name, key) : this.#get(call, name, key);
+    if (draw < 60) return this.#renew(call, name, key, common);
+    return draw < 83 ? this.#put(call, name, key) : this.#get(call, name, key);
   }
 
-  async #make(call: CatalogCall, common: SeededRandom, wantsExtra: boolean): Promise<void> {
+  async #make(
+    call: CatalogCall,
+    common: SeededRandom,
+    wantsExtra: boolean,
+    wanted: string | null = null,
+  ): Promise<void> {
     const { ledger, extra } = this.#options;
     const isExtra = extra !== null && wantsExtra;
-    const name = common.pick(isExtra ? extraNames : names);
+    const name = wanted ?? common.pick(isExtra ? extraNames : names);
     const kind = common.pick(['volatile', 'persistent'] as const);
     const options: PoolOptions = {
       name,
@@ -208,6 +214,14 @@ export class WorldCatalog {
     });
   }
 
+  /** What was in it has gone with it. */
+  async #renew(call: CatalogCall, name: string, key: string, common: SeededRandom): Promise<void> {
+    const { ledger, node } = this.#options;
+    await this.#remove(call, name);
+    await this.#make(ledger.begin(node, this.#applied), common, false, name);
+    await this.#get(ledger.begin(node, this.#applied), name, key);
+  }
+
   #find(call: CatalogCall, name: string): Promise<void> {
     return this.#orUnknown(call, name, async () => {
       const pool = await this.#store.objects.pool(name);
@@ -226,14 +240,14 @@ export class WorldCatalog {
     return this.#orUnknown(call, name, async () => {
       const number = ledger.beginPut(name, key);
       await objects.put({ key, value: Buffer.from(String(number)) });
-      ledger.endPut(number, objects.directory.get(name)?.kind === 'persistent');
+      ledger.endPut(number, objects.directory.get(name)?.kind === 'persistent', this.#applied);
     });
   }
 
   #get(call: CatalogCall, name: string, key: string): Promise<void> {
     const { ledger } = this.#options;
     return this.#orUnknown(call, name, async () => {
-      const answered = ledger.answered(key);
+      const answered = ledger.answered(name, key);
       const record = await this.#store.objects.get({ key });
       const value = record?.value ?? null;
       const number = value === null ? null : Number(Buffer.from(value).toString());
