@@ -59,7 +59,7 @@ export class PoolManager {
       await this.#catalog.catchUp(call.timeoutMs);
       const present = this.#present(record);
       if (present !== null) {
-        await this.#sendRules(present, false, call);
+        await this.#open(present, call);
         if (await this.#isKept(present, present.shards, call)) return present;
         continue;
       }
@@ -85,10 +85,7 @@ export class PoolManager {
     }
     await this.#catalog.remove(PoolDirectory.keyOf(name));
     try {
-      for (const shard of pool.shards) {
-        await this.#sweep(shard, pool, pool.id, pool.id, call);
-      }
-      await this.#sendRules(pool, true, call);
+      await this.#close(pool, pool.shards, call);
     } catch (caught) {
       // Its subgroup may go from now on, and all that is left with it.
       const { layout } = this.#group;
@@ -111,7 +108,7 @@ export class PoolManager {
   ): Promise<boolean> {
     await this.#catalog.catchUp(call.timeoutMs);
     if (this.#isStillThere(pool)) return true;
-    await Promise.all(shards.map((shard) => this.#sendRulesTo(shard, pool, true, call)));
+    await this.#close(pool, shards, call);
     return false;
   }
 
@@ -187,8 +184,26 @@ export class PoolManager {
     return pool;
   }
 
-  async #sendRules(pool: PoolInfo, closed: boolean, call: ShardCallLimits): Promise<void> {
-    await Promise.all(pool.shards.map((shard) => this.#sendRulesTo(shard, pool, closed, call)));
+  /**
+   * Of a pool that was removed. What is in it goes before: once it is closed only the next pool of
+   * its name could remove that, and would show it first.
+   */
+  async #close(pool: PoolInfo, shards: readonly number[], call: ShardCallLimits): Promise<void> {
+    await Promise.all(
+      shards.map(async (shard) => {
+        try {
+          await this.#sweep(shard, pool, pool.id, pool.id, call);
+        } catch (caught) {
+          // Closed by somebody else, who has swept it.
+          if (!isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
+        }
+        await this.#sendRulesTo(shard, pool, true, call);
+      }),
+    );
+  }
+
+  async #open(pool: PoolInfo, call: ShardCallLimits): Promise<void> {
+    await Promise.all(pool.shards.map((shard) => this.#sendRulesTo(shard, pool, false, call)));
   }
 
   async #sendRulesTo(
