@@ -67,10 +67,17 @@ export class CatalogHistory {
     return this.#states.slice(from, to + 1).some(holds);
   }
 
-  /** Records behind a version, up to another one. */
+  /**
+   * Records behind a version, up to another one. What nobody was shown yet is not looked at for
+   * good, as it may be undone.
+   */
   between(behind: number, to: number): readonly CatalogRecord[] {
-    this.stateAt(to);
-    return this.#records.slice(behind, to);
+    const found: CatalogRecord[] = [];
+    for (let version = behind + 1; version <= to; version++) {
+      const record = this.#records[version - 1] ?? this.#read(version);
+      if (record !== null) found.push(record);
+    }
+    return found;
   }
 
   /** A version that was shown and that the shard has otherwise now; null: there is none. */

@@ -33,6 +33,8 @@ interface Put {
   readonly begun: number;
   /** As in `CatalogCall`. */
   readonly shown: number;
+  /** The newest removal of its pool that had been answered; 0: none. */
+  readonly removed: number;
   /** Of all that begins and is answered here; null: it was not. */
   answered: number | null;
   /** The newest version of the catalog's shard then. */
@@ -50,6 +52,8 @@ export class CatalogLedger {
   readonly #puts: Put[] = [];
   /** By name, the newest pool that was answered as made by a call that began before it. */
   readonly #made = new Map<string, number>();
+  /** By name, the newest removal that was answered. */
+  readonly #removed = new Map<string, number>();
   #shown = 0;
   #turn = 0;
   /** Pools that were made and removed, settings that were written, and values found in pools. */
@@ -111,10 +115,12 @@ export class CatalogLedger {
   }
 
   onRemoved(call: CatalogCall, name: string, applied: number): void {
-    const gone = this.#history
-      .between(call.shown, applied)
-      .some(({ key, value }) => key === poolsFolder + name && value === null);
-    if (!gone) this.#tell(`${placeOf(call, name)} was removed as the answer says, and is there`);
+    const gone = this.#recordsOf(name, call.shown, applied).findLast(({ value }) => value === null);
+    if (gone === undefined) {
+      this.#tell(`${placeOf(call, name)} was removed as the answer says, and is there`);
+      return;
+    }
+    this.#removed.set(name, Math.max(this.#removed.get(name) ?? 0, gone.version));
     this.counts.removed++;
   }
 
@@ -175,7 +181,8 @@ export class CatalogLedger {
   beginPut(name: string, key: string): number {
     const [begun, shown] = [++this.#turn, this.#shown];
     const open = { answered: null, newest: 0, applied: 0, isPersisted: false };
-    return this.#puts.push({ name, key, begun, shown, ...open }) - 1;
+    const removed = this.#removed.get(name) ?? 0;
+    return this.#puts.push({ name, key, begun, shown, removed, ...open }) - 1;
   }
 
   endPut(number: number, isPersisted: boolean, applied: number): void {
@@ -184,6 +191,9 @@ export class CatalogLedger {
     put.answered = ++this.#turn;
     put.newest = this.#newest;
     put.isPersisted = isPersisted;
+    const isMadeAgain = this.#recordsOf(put.name, put.removed, this.#newest).length > 0;
+    if (put.removed === 0 || isMadeAgain) return;
+    this.#tell(`value ${String(number)} was put into ${put.name}, which had been removed`);
   }
 
   /**
