@@ -321,6 +321,11 @@ TEST(a_watch_goes_on_where_another_one_ended) {
   // Of another history nothing is told.
   const double strange = other.watch("/w/", 1e9, 11, 7, true);
   EXPECT_EQ(status_of(other, strange), Status::kCompacted);
+  // Nor of a place that is none; the first of these is epoch 1 to who keeps its low bits alone.
+  for (const double epoch : {4294967297.0, 1e300, -1.0, kFromNow})
+    EXPECT_EQ(status_of(other, other.watch("/w/", 1e9, 11, epoch, true)), Status::kInvalidArgument);
+  for (const double from : {0.0, -5.0, 1e300})
+    EXPECT_EQ(status_of(other, other.watch("/w/", 1e9, from, 1, true)), Status::kInvalidArgument);
 }
 
 TEST(a_watch_ends_with_its_shard) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "native/agent/door/native_door.h"
 
@@ -33,9 +34,10 @@ void NativeDoor::take_watch(Connection& connection, Bytes bytes) {
   ShardHost* host = find_(frame.shard);
   Status status = connection.may_read() ? Status::kOk : Status::kUnauthenticated;
   const bool is_resumed = !std::isnan(frame.from);
+  const bool is_place = frame.from >= 1 && frame.from <= door::kNumberMax && frame.epoch >= 0 &&
+                        frame.epoch <= std::numeric_limits<Epoch>::max();
   const bool is_possible =
-      frame.head.key_length <= kKeySizeMax && frame.credit >= 0 &&
-      (!is_resumed || (frame.from >= 1 && frame.from <= door::kNumberMax && frame.epoch >= 0));
+      frame.head.key_length <= kKeySizeMax && frame.credit >= 0 && (!is_resumed || is_place);
   if (is_ok(status) && !is_possible) status = Status::kInvalidArgument;
   if (is_ok(status) && (host == nullptr || !host->is_open())) status = Status::kNotAMember;
   if (is_ok(status) && watches_.size() - free_watches_.size() >= door::kWatchesMax)
