@@ -255,7 +255,11 @@ export class LocalShard implements ShardAccess {
 
   async versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number> {
     const { addon, handle } = this.#core;
-    const look = (): number => addon.versionAtTime(handle, this.shard, time);
+    const look = (): number => {
+      const found = addon.versionAtTime(handle, this.shard, time);
+      if (found < 0) throw this.#refused(-found, 'The look for the version at a time');
+      return found;
+    };
     return read === 'linearizable' ? this.#current.look(read, call, look) : look();
   }
 
@@ -293,14 +297,8 @@ export class LocalShard implements ShardAccess {
     if (name === 'NOT_FOUND') {
       return null;
     }
-    if (name === 'NOT_A_MEMBER') {
-      if (!this.#group.isHere(this.shard)) throw leftError(this.shard);
-      // It is held here, but was found damaged and is not open yet.
-      throw this.#group.stoppedError(this.shard, `The read of ${key} was refused`);
-    }
-    if (name !== 'OK' && name !== 'COLD') {
-      throw this.#core.error(status, `The read of ${key}`, { key, shard: this.shard });
-    }
+    if (name !== 'OK' && name !== 'COLD')
+      throw this.#refused(status, `The read of ${key}`, { key });
     const previous = head[headColumns.previousVersionOfKey] as number;
     return {
       version: head[headColumns.version] as number,
@@ -316,6 +314,16 @@ export class LocalShard implements ShardAccess {
               length: head[headColumns.coldLength] as number,
             },
     };
+  }
+
+  /** A read that the store did not do. */
+  #refused(status: number, what: string, details: { readonly key?: string } = {}): FreshetError {
+    if (this.#core.statusName(status) !== 'NOT_A_MEMBER') {
+      return this.#core.error(status, what, { ...details, shard: this.shard });
+    }
+    if (!this.#group.isHere(this.shard)) return leftError(this.shard);
+    // It is held here, but was found damaged and is not open yet.
+    return this.#group.stoppedError(this.shard, `${what} was refused`);
   }
 
   async #readVersion(key: string, head: Head): Promise<PackedRecord | null> {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { FreshetError, ManualClock } from '../../../platform/base/mod.ts';
+import { coreError } from '../../../platform/bridge/mod.ts';
 import type { Group } from '../../../platform/group/group.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
 import type { ShardLayout } from '../../../platform/group/mod.ts';
@@ -21,10 +22,10 @@ function setUp(): { clock: ManualClock; shard: LocalShard } {
   return { clock, shard: shardOver(core, clock) };
 }
 
-function shardOver(core: object, clock: ManualClock): LocalShard {
+function shardOver(core: object, clock: ManualClock, isHere = true): LocalShard {
   const group = {
     care: { refusalOf: () => null },
-    isHere: () => true,
+    isHere: () => isHere,
     stoppedError: (_shard: number, what: string) =>
       new FreshetError('SHARD_STOPPED', `${what}: it waits for members 2 and 3`),
   };
@@ -64,4 +65,29 @@ test('what was read of a store that is emptied and filled anew meanwhile is read
   const shard = shardOver({ handle: null, addon }, new ManualClock());
   const call = { timeoutMs: 1000, signal: null };
   expect(await shard.versionAtTime(5, 'linearizable', call)).toBe(7);
+});
+
+test.each([
+  ['NOT_A_MEMBER', true, 'SHARD_STOPPED'],
+  ['NOT_A_MEMBER', false, 'NOT_A_MEMBER'],
+  ['CLOSED', true, 'CLOSED'],
+])('a look for a time that is refused as %s is no version', async (name, isHere, code) => {
+  const statusNames = ['OK', name];
+  const addon = {
+    statusNames,
+    isCurrent: () => true,
+    storeGeneration: () => 1,
+    versionAtTime: () => -1,
+  };
+  const core = {
+    handle: null,
+    addon,
+    statusName: (status: number) => statusNames[status],
+    error: (status: number, what: string) => coreError(statusNames, status, what),
+  };
+  const shard = shardOver(core, new ManualClock(), isHere);
+  const call = { timeoutMs: 1000, signal: null };
+  for (const read of ['local', 'linearizable'] as const) {
+    await expect(shard.versionAtTime(5, read, call)).rejects.toMatchObject({ code });
+  }
 });
