@@ -16,6 +16,7 @@ import {
 import { clusterIdentity } from './cluster-identity.ts';
 import { issueTicket } from './native-ticket.ts';
 import type { Member } from './node.ts';
+import { catalogFolders } from './store/mod.ts';
 
 const addressCall = 'native.address';
 /** Before a member that did not answer is asked again, growing from the first to the second. */
@@ -28,6 +29,7 @@ export class NativeDoors {
   readonly #mine: NativeAddress | null;
   readonly #others = new Map<number, NativeAddress>();
   readonly #waits = new Map<number, CancelTimer>();
+  readonly #unfollow: () => void;
   #isClosed = false;
 
   /** `host`: where this member's native door listens, if it has one. */
@@ -45,6 +47,7 @@ export class NativeDoors {
       },
     });
     for (const node of messages.up) this.#ask(node, askPauseMsMin);
+    this.#unfollow = namePools(member);
   }
 
   /** Of a member's native door; null: it has none, or is not known yet. */
@@ -76,6 +79,7 @@ export class NativeDoors {
 
   close(): void {
     this.#isClosed = true;
+    this.#unfollow();
     for (const cancel of this.#waits.values()) cancel();
     this.#waits.clear();
   }
@@ -106,4 +110,28 @@ export class NativeDoors {
     this.#waits.get(node)?.();
     this.#waits.delete(node);
   }
+}
+
+/**
+ * Tells the native door which pools there are, and from now on which come and go: what clients
+ * change has to lie in the pool that they name. Returns how to end it.
+ */
+function namePools({ core, store }: Member): () => void {
+  const { catalog } = store;
+  const start = `${catalogFolders.pools}/`;
+  const ids = new Map<string, number>();
+  const tell = (key: string): void => {
+    const before = ids.get(key);
+    const entry = catalog.entry(key);
+    if (before !== undefined) core.addon.nameDoorPool(core.handle, before, null);
+    ids.delete(key);
+    if (entry === null) return;
+    ids.set(key, entry.version);
+    const name = key.slice(catalogFolders.pools.length);
+    core.addon.nameDoorPool(core.handle, entry.version, name);
+  };
+  for (const key of catalog.keys(start)) tell(key);
+  return catalog.onChange((key) => {
+    if (key.startsWith(start)) tell(key);
+  });
 }

@@ -78,6 +78,7 @@ class Agent {
 
   // Before the first pass: clients come in by it. False: this transport cannot wait for them.
   bool open_door(std::unique_ptr<NativeDoor> door);
+  NativeDoor* door() { return door_.get(); }  // null: there is none
 
   // For calls of the event loop (CommandType::kTask) and mail.
   Transport& transport() { return transport_; }

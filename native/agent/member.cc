@@ -90,6 +90,15 @@ Status Member::open_door() {
   return agent_->open_door(std::move(door)) ? Status::kOk : Status::kInvalidArgument;
 }
 
+Status Member::name_door_pool(PoolId pool, std::string name) {
+  if (is_closed()) return Status::kClosed;
+  if (pool == 0 || pool >= kPoolsMax) return Status::kInvalidArgument;
+  mail([this, pool, name = std::move(name)]() mutable {
+    if (NativeDoor* door = agent_->door()) door->name_pool(pool, std::move(name));
+  });
+  return Status::kOk;
+}
+
 uint64_t Member::folder_cluster() const { return short_cluster(config_.cluster); }
 
 Status Member::open_log() {

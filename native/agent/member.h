@@ -63,6 +63,8 @@ class Member {
   bool is_closed() const { return closed_.load(std::memory_order_acquire); }
   uint16_t port() const { return port_; }
   uint16_t door_port() const { return door_port_; }  // 0: there is no native door
+  // Clients of the native door may change what lies in this pool; an empty name: not any more.
+  Status name_door_pool(PoolId pool, std::string name);
 
   // For an owner without threads (surroundings.h), on one thread. A pass of the agent: what has
   // arrived and what was asked for; returns how much was done.

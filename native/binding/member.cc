@@ -1,5 +1,5 @@
-// openMember, attachMember, memberKey, listenPort, doorPort, closeMember, drain, takeResult,
-// counters.
+// openMember, attachMember, memberKey, listenPort, doorPort, nameDoorPool, closeMember, drain,
+// takeResult, counters.
 #include <cstring>
 #include <mutex>
 
@@ -190,6 +190,20 @@ napi_value door_port(napi_env env, napi_callback_info info) {
                            : make_number(env, member->door_port());
 }
 
+napi_value name_door_pool(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "nameDoorPool");
+  uint64_t pool;
+  std::string name;
+  if (handle == nullptr || !read_integer(env, arguments[1], "nameDoorPool: pool", UINT32_MAX, pool))
+    return nullptr;
+  if (!is_null(env, arguments[2]) && !read_string(env, arguments[2], "nameDoorPool: name", name))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.name_door_pool(static_cast<PoolId>(pool), std::move(name));
+  });
+}
+
 napi_value close_member(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "closeMember");
@@ -254,6 +268,7 @@ void init_member(napi_env env, napi_value exports) {
   add_function(env, exports, "memberKey", member_key);
   add_function(env, exports, "listenPort", listen_port);
   add_function(env, exports, "doorPort", door_port);
+  add_function(env, exports, "nameDoorPool", name_door_pool);
   add_function(env, exports, "closeMember", close_member);
   add_function(env, exports, "drain", drain);
   add_function(env, exports, "takeResult", take_result);

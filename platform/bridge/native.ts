@@ -235,6 +235,8 @@ export interface NativeAddon {
   listenPort(member: MemberHandle): number;
   /** 0: there is no native door. */
   doorPort(member: MemberHandle): number;
+  /** Clients of the native door may change what lies in this pool; null: not any more. */
+  nameDoorPool(member: MemberHandle, pool: number, name: string | null): number;
   /** Stops threads, syncs and closes logs, frees memory. Blocks shortly; idempotent. */
   closeMember(member: MemberHandle): void;
   /** Fills rows, returns how many. Call until it returns fewer than fit. */

@@ -46,6 +46,8 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
   test.each([
     [misuse('openMember'), 'openMember: options must be an object'],
     [misuse('openMember', options), 'openMember: onWake must be a function'],
+    [misuse('nameDoorPool', handle, 'one', '/a'), 'nameDoorPool: pool must be a whole number'],
+    [misuse('nameDoorPool', handle, 1, 7), 'nameDoorPool: name must be a string'],
     [misuse('drain', {}), 'drain: member must be a handle of openMember'],
     [misuse('drain', handle, new Float64Array(7)), 'drain: rows must be a Float64Array'],
     [misuse('drain', handle, new Uint8Array(64)), 'drain: rows must be a Float64Array'],
@@ -96,6 +98,12 @@ describe('what is impossible is answered with its status', () => {
   test('a persistent shard without a data folder', () => {
     const options = { shard: 3, persistent: true, memoryMax: 1 << 26 };
     expect(addon.openShard(handle, options, 1)).toBe(status('INVALID_ARGUMENT'));
+  });
+
+  test('a pool that is none', () => {
+    expect(addon.nameDoorPool(handle, 0, '/a')).toBe(status('INVALID_ARGUMENT'));
+    expect(addon.nameDoorPool(handle, 65_536, null)).toBe(status('INVALID_ARGUMENT'));
+    expect(addon.nameDoorPool(handle, 1, '/a')).toBe(0);
   });
 
   test('a peer that is oneself, or not there', () => {

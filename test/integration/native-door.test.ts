@@ -7,9 +7,11 @@ import {
   type NativeTicket,
   SystemClock,
   SystemRandom,
+  toChange,
   type WatchEvent,
 } from '../../platform/base/mod.ts';
 import { loadAddon } from '../../platform/bridge/mod.ts';
+import { ChangeCall } from '../../platform/client/native/change-call.ts';
 import { DoorConnection } from '../../platform/client/native/door-connection.ts';
 import type { NativeDoor } from '../../platform/client/native/native-door.ts';
 import { clusterIdentity } from '../../platform/cluster-identity.ts';
@@ -18,6 +20,8 @@ import { bytes, text } from '../support/cluster.ts';
 import { until } from '../support/mod.ts';
 import { openNativeOnly } from '../support/native-only.ts';
 import { type DoorsRig, startDoors, take } from './doors-rig.ts';
+
+const { statusNames } = loadAddon();
 
 let rig: DoorsRig;
 let info: NativeDoorInfo;
@@ -34,6 +38,9 @@ beforeAll(async () => {
     info = await rig.cluster.door.nativeDoor();
     return info.members.length === members.length;
   });
+  // Doors take changes of pools that their members have heard of.
+  const hasAll = (one: (typeof members)[number]) => one.store.objects.directory.list().length === 3;
+  await until(() => members.every(hasAll));
   door = await openNativeOnly(async () => rig.cluster.door.nativeDoor());
 });
 
@@ -160,13 +167,79 @@ test('what is refused before it is sent has the words of the other doors', async
   }
 });
 
+/** Resolves once a client of the first member's door is let in. */
+async function enter(): Promise<DoorConnection> {
+  return new Promise((resolve, reject) => {
+    const connection: DoorConnection = new DoorConnection({
+      address: info.members[0]!,
+      ticket: info.ticket,
+      statusNames,
+      clock: new SystemClock(),
+      random: new SystemRandom(),
+      onOpen: () => {
+        resolve(connection);
+      },
+      onView: () => undefined,
+      onLost: reject,
+    });
+  });
+}
+
+test('a client that lies about pools changes nothing', async () => {
+  const [kept, large, light] = info.pools;
+  const catalog = rig.cluster.members[0]!.group.layout.shards.find(({ shard }) =>
+    info.pools.every(({ shards }) => !shards.includes(shard)),
+  );
+  const client = await enter();
+  const put = async (key: string, pool: number, shard: number) =>
+    new Promise((resolve, reject) => {
+      const request = { key, value: bytes('x') };
+      const change = toChange('put', request, { ...light!, id: pool }, undefined);
+      const answer = { resolve, reject };
+      client.ask(new ChangeCall(change, shard, Infinity, statusNames, answer));
+    });
+  const lies: [string, number, number][] = [
+    ['/system/pools/barn/mine', 1, catalog!.shard],
+    ['/barn/kept/lie', large!.id, large!.shards[0]!],
+    ['/barn/large/lie', kept!.id, kept!.shards[0]!],
+    ['/nowhere/lie', light!.id, light!.shards[0]!],
+    ['/barn/lightly/lie', light!.id, light!.shards[0]!],
+    ['/barn/light/lie', 4444, light!.shards[0]!],
+    ['/barn/light/lie', light!.id, catalog!.shard],
+  ];
+  for (const [key, pool, shard] of lies) {
+    await expect(put(key, pool, shard)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+  }
+  for (const { name } of info.pools) expect(await door.get({ key: `${name}/lie` })).toBeNull();
+  expect(await put('/barn/light/truth', light!.id, light!.shards[0]!)).toMatchObject({ epoch: 1 });
+  client.close();
+});
+
+test('a pool that is made is changed natively once members know it, and not when it is gone', async () => {
+  const { members, door: grpc } = rig.cluster;
+  const key = '/barn/brief/a';
+  await grpc.createPool({ name: '/barn/brief', kind: 'volatile' });
+  const knows = (isKnown: boolean) => async () => {
+    const has = (one: (typeof members)[number]) => one.store.objects.directory.find(key) !== null;
+    return Promise.resolve(members.every((one) => has(one) === isKnown));
+  };
+  await until(knows(true));
+  const brief = await openNativeOnly(async () => grpc.nativeDoor());
+  expect(await brief.put({ key, value: bytes('x') })).toMatchObject({ epoch: 1 });
+  await grpc.removePool('/barn/brief');
+  await until(knows(false));
+  // Refused natively; its member is to tell why, over gRPC, which this client has not.
+  await expect(brief.put({ key, value: bytes('x') })).rejects.toThrow('gRPC was used');
+  await brief.close();
+});
+
 /** Resolves with how the connection ended; null: it was opened. */
 async function refusalOf(address: NativeAddress, ticket: NativeTicket): Promise<string | null> {
   return new Promise((resolve) => {
     const connection = new DoorConnection({
       address,
       ticket,
-      statusNames: loadAddon().statusNames,
+      statusNames,
       clock: new SystemClock(),
       random: new SystemRandom(),
       onOpen: () => {

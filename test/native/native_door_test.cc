@@ -90,18 +90,18 @@ TEST(puts_and_gets_go_on_without_event_loops) {
 TEST(what_was_persisted_is_answered_and_read) {
   Standing members(true);
   DoorClient client = enter(members, 2);
-  DoorPut put{"/p/one", "first", Ack::kPersisted};
+  DoorPut put{"/k/p/one", "first", Ack::kPersisted};
   EXPECT_EQ(status_of(client, client.put(put)), Status::kOk);
   put.value = "second";
   const auto answer = client.answer_to(client.put(put));
   EXPECT(answer && answer->as<door::DoneFrame>().previous_version_of_key == 1);
-  for (const ReadLevel level : kLevels) EXPECT_EQ(newest(client, "/p/one", level), "second");
+  for (const ReadLevel level : kLevels) EXPECT_EQ(newest(client, "/k/p/one", level), "second");
 }
 
 TEST(conditions_removes_and_sessions) {
   Standing members;
   DoorClient client = enter(members, 0);
-  DoorPut put{"/c/one", "a"};
+  DoorPut put{"/k/c/one", "a"};
   put.extra = door::ChangeExtra{kFromNow, -1, 0, -1};
   EXPECT_EQ(status_of(client, client.put(put)), Status::kOk);
   const auto refused = client.answer_to(client.put(put));
@@ -109,7 +109,7 @@ TEST(conditions_removes_and_sessions) {
          refused->as<door::DoneFrame>().previous_version_of_key == 1);
 
   client.session(77);
-  DoorPut once{"/c/two", "b"};
+  DoorPut once{"/k/c/two", "b"};
   once.request = 1;
   once.lowest_unanswered = 1;
   const auto made = client.answer_to(client.put(once));
@@ -120,15 +120,15 @@ TEST(conditions_removes_and_sessions) {
          made->as<door::DoneFrame>().version == repeated->as<door::DoneFrame>().version);
 
   const auto removed =
-      client.answer_to(client.put({"/c/two", "", Ack::kDelivered, RecordKind::kRemove}));
+      client.answer_to(client.put({"/k/c/two", "", Ack::kDelivered, RecordKind::kRemove}));
   EXPECT(removed && removed->as<door::DoneFrame>().version == 3);
-  const auto gone = client.answer_to(client.get("/c/two", ReadLevel::kLinearizable));
+  const auto gone = client.answer_to(client.get("/k/c/two", ReadLevel::kLinearizable));
   EXPECT(gone && gone->head.type == FrameType::kObject && gone->head.flags == door::kObjectRemoved);
   // Nothing is answered to who does not ask for it, and it is there all the same.
-  client.put({"/c/three", "c", Ack::kNone});
-  EXPECT_EQ(status_of(client, client.put({"/c/four", "d"})), Status::kOk);
+  client.put({"/k/c/three", "c", Ack::kNone});
+  EXPECT_EQ(status_of(client, client.put({"/k/c/four", "d"})), Status::kOk);
   EXPECT(client.others.empty());
-  EXPECT_EQ(newest(client, "/c/three", ReadLevel::kLocal), std::string("c"));
+  EXPECT_EQ(newest(client, "/k/c/three", ReadLevel::kLocal), std::string("c"));
 }
 
 TEST(strangers_are_refused_by_name) {
@@ -188,6 +188,29 @@ TEST(what_is_no_frame_ends_its_connection_alone) {
             Status::kUnknownPool);
 }
 
+TEST(a_key_goes_into_the_pool_that_holds_it_and_no_other) {
+  Standing members;
+  DoorClient client = enter(members, 0);
+  const auto put = [&](const std::string& key, PoolId pool) {
+    return status_of(client, client.put({.key = key, .value = "x", .pool = pool}));
+  };
+  EXPECT_EQ(put("/k/1", kGroupPool), Status::kOk);
+  for (const std::string key : {"/k", "/kk/1", "/other/1", "/system/pools/k", "/k%2f1"})
+    EXPECT_EQ(put(key, kGroupPool), Status::kUnknownPool);
+  // A pool that the shard knows and the catalog does not; none; and one beyond any table.
+  for (const PoolId pool : {0u, 2u, UINT32_MAX}) EXPECT_EQ(put("/k/1", pool), Status::kUnknownPool);
+  Member& member = members.group[0].member();
+  EXPECT_EQ(member.name_door_pool(7, "/k/deep"), Status::kOk);
+  EXPECT_EQ(put("/k/deep/1", 7), Status::kUnknownPool);  // of which the shard has no rules
+  EXPECT_EQ(member.name_door_pool(kGroupPool, ""), Status::kOk);
+  EXPECT_EQ(put("/k/1", kGroupPool), Status::kUnknownPool);
+  for (const PoolId pool : {PoolId{0}, static_cast<PoolId>(kPoolsMax)})
+    EXPECT_EQ(member.name_door_pool(pool, "/k"), Status::kInvalidArgument);
+  // Whom nobody answers leaves nothing behind either.
+  client.put({.key = "/other/1", .value = "x", .ack = Ack::kNone});
+  EXPECT_EQ(newest(client, "/other/1", ReadLevel::kLinearizable), std::string("NOT_FOUND"));
+}
+
 TEST(keys_are_judged_as_at_the_other_doors) {
   const std::string good[] = {"/a", "/a/b", "/a/.b", "/a/...", "/a/b%20c", "/ä/€/𝄞", "/a/%2e%2ea"};
   const std::string bad[] = {"",
@@ -226,11 +249,11 @@ TEST(large_values_are_put_whole_and_leave_nothing_when_given_up) {
   for (const size_t size : sizes) {
     std::string value(size, 'v');
     value.replace(0, 8, std::to_string(size).append(8, ' ').substr(0, 8));
-    EXPECT_EQ(status_of(client, client.put({"/large", value})), Status::kOk);
-    EXPECT(newest(client, "/large", ReadLevel::kLinearizable) == value);
-    client.put({"/quiet", value, Ack::kNone});
+    EXPECT_EQ(status_of(client, client.put({"/k/large", value})), Status::kOk);
+    EXPECT(newest(client, "/k/large", ReadLevel::kLinearizable) == value);
+    client.put({"/k/quiet", value, Ack::kNone});
     DoorClient leaver = enter(members, 0);
-    leaver.put({"/left", value});
+    leaver.put({"/k/left", value});
     DoorClient half = enter(members, 0);
     door::ChangeFrame frame = {};
     frame.head = door::make_head(FrameType::kChange, size + 60, 0x11, 5);
@@ -238,8 +261,8 @@ TEST(large_values_are_put_whole_and_leave_nothing_when_given_up) {
     half.send(std::as_bytes(std::span(value)).first(size / 2));
   }
   // What one client asks for is ordered as it asks.
-  EXPECT_EQ(status_of(client, client.put({"/after", "x"})), Status::kOk);
-  EXPECT_EQ(newest(client, "/quiet", ReadLevel::kLinearizable).size(), sizes[3]);
+  EXPECT_EQ(status_of(client, client.put({"/k/after", "x"})), Status::kOk);
+  EXPECT_EQ(newest(client, "/k/quiet", ReadLevel::kLinearizable).size(), sizes[3]);
   // By and by more than all frames together may take, though none is taken.
   const std::string value(door::kObjectSizeMax, 'x');
   for (size_t sent = 0; sent < 2 * door::kLargeBytesMax; sent += value.size())
@@ -267,16 +290,16 @@ TEST(a_watch_tells_every_version_once_and_waits_for_credit) {
   Standing members;
   DoorClient writer = enter(members, 0);
   DoorClient reader = enter(members, 1);
-  EXPECT_EQ(status_of(writer, writer.put({"/w/before", "x"})), Status::kOk);
-  const double watch = reader.watch("/w/", 3, kFromNow);
+  EXPECT_EQ(status_of(writer, writer.put({"/k/w/before", "x"})), Status::kOk);
+  const double watch = reader.watch("/k/w/", 3, kFromNow);
   const auto started = reader.answer_to(watch);
   EXPECT(started && started->as<door::WatchingFrame>().from == 2);
   constexpr int kPuts = 2000;
   for (int nth = 0; nth < kPuts; nth++) {
-    writer.put({"/w/" + std::to_string(nth), std::to_string(nth), Ack::kNone});
-    writer.put({"/other/" + std::to_string(nth), "x", Ack::kNone});
+    writer.put({"/k/w/" + std::to_string(nth), std::to_string(nth), Ack::kNone});
+    writer.put({"/k/other/" + std::to_string(nth), "x", Ack::kNone});
   }
-  EXPECT_EQ(status_of(writer, writer.put({"/done", "x"})), Status::kOk);
+  EXPECT_EQ(status_of(writer, writer.put({"/k/done", "x"})), Status::kOk);
   int heard = 0;
   const auto hear = [&](int until) {
     for (; heard < until; heard++) {
@@ -285,7 +308,7 @@ TEST(a_watch_tells_every_version_once_and_waits_for_credit) {
       if (!event) return;
       const auto frame = event->as<door::RecordFrame>();
       EXPECT_EQ(frame.version, 2 + 2 * heard);
-      EXPECT_EQ(event->tail(sizeof frame), "/w/" + std::to_string(heard) + std::to_string(heard));
+      EXPECT_EQ(event->tail(sizeof frame), "/k/w/" + std::to_string(heard) + std::to_string(heard));
     }
   };
   hear(3);
@@ -297,9 +320,9 @@ TEST(a_watch_tells_every_version_once_and_waits_for_credit) {
   hear(kPuts);
   reader.unwatch(watch);
   // What it said is behind it once this is answered.
-  EXPECT_EQ(newest(reader, "/done", ReadLevel::kLinearizable), std::string("x"));
-  EXPECT_EQ(status_of(writer, writer.put({"/w/last", "x"})), Status::kOk);
-  EXPECT_EQ(newest(reader, "/w/last", ReadLevel::kLinearizable), std::string("x"));
+  EXPECT_EQ(newest(reader, "/k/done", ReadLevel::kLinearizable), std::string("x"));
+  EXPECT_EQ(status_of(writer, writer.put({"/k/w/last", "x"})), Status::kOk);
+  EXPECT_EQ(newest(reader, "/k/w/last", ReadLevel::kLinearizable), std::string("x"));
   EXPECT(reader.others.empty());
 }
 
@@ -307,10 +330,10 @@ TEST(a_watch_goes_on_where_another_one_ended) {
   Standing members(true);
   DoorClient client = enter(members, 0);
   for (int nth = 1; nth <= 20; nth++)
-    EXPECT_EQ(status_of(client, client.put({"/w/a", std::to_string(nth), Ack::kPersisted})),
+    EXPECT_EQ(status_of(client, client.put({"/k/w/a", std::to_string(nth), Ack::kPersisted})),
               Status::kOk);
   DoorClient other = enter(members, 2);
-  const double watch = other.watch("/w/", 1e9, 11, 1, true);
+  const double watch = other.watch("/k/w/", 1e9, 11, 1, true);
   const auto started = other.answer_to(watch);
   EXPECT(started && started->head.type == FrameType::kWatching);
   for (int nth = 11; nth <= 20; nth++) {
@@ -319,19 +342,20 @@ TEST(a_watch_goes_on_where_another_one_ended) {
            event->as<door::RecordFrame>().previous_version_of_key == nth - 1);
   }
   // Of another history nothing is told.
-  const double strange = other.watch("/w/", 1e9, 11, 7, true);
+  const double strange = other.watch("/k/w/", 1e9, 11, 7, true);
   EXPECT_EQ(status_of(other, strange), Status::kCompacted);
   // Nor of a place that is none; the first of these is epoch 1 to who keeps its low bits alone.
   for (const double epoch : {4294967297.0, 1e300, -1.0, kFromNow})
-    EXPECT_EQ(status_of(other, other.watch("/w/", 1e9, 11, epoch, true)), Status::kInvalidArgument);
+    EXPECT_EQ(status_of(other, other.watch("/k/w/", 1e9, 11, epoch, true)),
+              Status::kInvalidArgument);
   for (const double from : {0.0, -5.0, 1e300})
-    EXPECT_EQ(status_of(other, other.watch("/w/", 1e9, from, 1, true)), Status::kInvalidArgument);
+    EXPECT_EQ(status_of(other, other.watch("/k/w/", 1e9, from, 1, true)), Status::kInvalidArgument);
 }
 
 TEST(a_watch_ends_with_its_shard) {
   Standing members;
   DoorClient client = enter(members, 0);
-  const double watch = client.watch("/w/", 1e9, kFromNow);
+  const double watch = client.watch("/k/w/", 1e9, kFromNow);
   const auto started = client.answer_to(watch);
   EXPECT(started && started->head.type == FrameType::kWatching);
   const Token stop = members.group[0].next_token();
@@ -344,7 +368,7 @@ TEST(a_watch_ends_with_its_shard) {
   const auto ended = client.receive();
   EXPECT(ended && ended->head.type == FrameType::kEnded &&
          ended->as<door::NumberFrame>().number == watch);
-  EXPECT_EQ(status_of(client, client.put({"/w/1", "x"})), Status::kShardStopped);
+  EXPECT_EQ(status_of(client, client.put({"/k/w/1", "x"})), Status::kShardStopped);
 }
 
 TEST(clients_come_and_go_under_load) {

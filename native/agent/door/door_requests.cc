@@ -85,6 +85,8 @@ bool NativeDoor::take_change(Connection& connection, Bytes bytes, Nanos now) {
   }
   Status status =
       connection.may_change() ? check_change(submission.change) : Status::kUnauthenticated;
+  if (is_ok(status) && !pools_.holds(frame.pool, text_of(submission.change.key)))
+    status = Status::kUnknownPool;
   ShardHost* host = is_ok(status) ? find_(frame.shard) : nullptr;
   if (is_ok(status) && host == nullptr) status = Status::kNotAMember;
   if (!is_ok(status)) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "native/agent/door/door_connection.h"
+#include "native/agent/door/pool_names.h"
 #include "native/agent/shard_host.h"
 
 namespace freshet {
@@ -42,6 +43,9 @@ class NativeDoor final : public DoorAnswers {
 
   // Before the first pass. Null: not known here.
   void attach(std::function<ShardHost*(ShardId)> find) { find_ = std::move(find); }
+
+  // Clients may change what lies in these. An empty name: no such pool is left.
+  void name_pool(PoolId pool, std::string name) { pools_.set(pool, std::move(name)); }
 
   // Beginning of a pass: takes what clients ask for; `view` is the number of the one installed.
   // Returns how much was done.
@@ -152,6 +156,7 @@ class NativeDoor final : public DoorAnswers {
   tcp::FileDescriptor listener_;
   uint16_t port_ = 0;
   std::function<ShardHost*(ShardId)> find_;
+  door::PoolNames pools_;
   bool ready_ = true;
   bool accepting_ = true;
   uint32_t view_ = 0;

@@ -257,6 +257,8 @@ void MemberGroup::make_pool() {
   const Token token = first.control("pool/1", std::as_bytes(std::span(&rules, 1)));
   EXPECT(first.until([&] { return first.is_answered(token); }));
   EXPECT(is_ok(first.answers[token].status));
+  for (auto& one : members_)
+    EXPECT_EQ(one->member().name_door_pool(kGroupPool, kGroupPoolName), Status::kOk);
 }
 
 void MemberGroup::close() {

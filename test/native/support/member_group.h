@@ -19,6 +19,7 @@ namespace freshet::test {
 
 inline constexpr ShardId kGroupShard = 1;
 inline constexpr PoolId kGroupPool = 1;
+inline constexpr const char* kGroupPoolName = "/k";
 inline constexpr size_t kGroupRing = size_t{256} << 10;
 
 struct PutAnswer {
