@@ -1,7 +1,6 @@
 #include "native/agent/door/door_connection.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -14,7 +13,7 @@ constexpr size_t kHandshakeFrameMax = sizeof(HelloFrame);
 }  // namespace
 
 DoorConnection::DoorConnection(tcp::FileDescriptor fd, Nanos deadline, size_t& large_bytes)
-    : fd_(std::move(fd)),
+    : stream_(std::move(fd), nullptr),
       deadline_(deadline),
       large_bytes_(large_bytes),
       buffer_(std::make_unique_for_overwrite<std::byte[]>(kReadBufferSize)) {}
@@ -22,30 +21,18 @@ DoorConnection::DoorConnection(tcp::FileDescriptor fd, Nanos deadline, size_t& l
 DoorConnection::~DoorConnection() { close(); }
 
 bool DoorConnection::wants_receive() const {
-  if (!readable_ || is_dead()) return false;
+  if (!stream_.may_receive()) return false;
   return large_.memory != nullptr ? large_.filled < large_.size : end_ < kReadBufferSize;
 }
 
 size_t DoorConnection::receive() {
-  std::byte* to = buffer_.get() + end_;
-  size_t room = kReadBufferSize - end_;
-  if (is_large()) {
-    to = large_.memory.get() + large_.filled;
-    room = std::min(large_.size - large_.filled, kBytesPerPass);
-  }
-  const ssize_t result = recv(fd_.get(), to, room, 0);
-  if (result < 0 && errno == EINTR) return 0;
-  if (result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    readable_ = false;
-    return 0;
-  }
-  if (result <= 0) {
-    close();
-    return 0;
-  }
-  const size_t size = static_cast<size_t>(result);
-  if (size < room) readable_ = false;  // edge-triggered: more would be a new edge
-  if (state_ == State::kRefusing) return size;
+  iovec target = {buffer_.get() + end_, kReadBufferSize - end_};
+  if (is_large())
+    target = {large_.memory.get() + large_.filled,
+              std::min(large_.size - large_.filled, kBytesPerPass)};
+  const size_t size = stream_.receive(std::span(&target, 1));
+  if (stream_.is_over()) close();
+  if (size == 0 || state_ == State::kRefusing) return size;
   if (!is_large()) {
     end_ += size;
   } else {
@@ -56,31 +43,9 @@ size_t DoorConnection::receive() {
 }
 
 size_t DoorConnection::send() {
-  size_t total = 0;
-  while (wants_send()) {
-    iovec pieces[tcp::kPiecesMax];
-    msghdr message = {};
-    message.msg_iov = pieces;
-    message.msg_iovlen = static_cast<size_t>(queue_.gather(pieces));
-    const ssize_t result = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-    if (result < 0 && errno == EINTR) continue;
-    if (result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      writable_ = false;
-      break;
-    }
-    if (result < 0) {
-      close();
-      return total;
-    }
-    queue_.sent(static_cast<size_t>(result));
-    total += static_cast<size_t>(result);
-  }
-  if (state_ == State::kRefusing && queue_.size() == 0 && !shut_) {
-    // Closing with bytes unread would reset the connection and take the reason with it.
-    shutdown(fd_.get(), SHUT_WR);
-    shut_ = true;
-  }
-  return total;
+  const size_t size = stream_.send();
+  if (stream_.is_over()) close();
+  return size;
 }
 
 // Bytes of the frame at the front of the buffer, once its head is there.
@@ -159,15 +124,14 @@ void DoorConnection::refuse(Status reason, Nanos deadline) {
   deadline_ = deadline;
   begin_ = end_ = 0;
   push_frame(make_head(FrameType::kRefused, sizeof(FrameHead), static_cast<uint8_t>(reason)));
+  stream_.end_sending();
 }
 
 void DoorConnection::close() {
   if (large_.memory != nullptr) large_bytes_ -= large_.size;
   large_ = {};
   state_ = State::kDead;
-  fd_.close();
-  queue_.clear();
-  readable_ = writable_ = false;
+  stream_.close();
 }
 
 }  // namespace freshet::door

@@ -14,8 +14,7 @@
 #include "native/agent/door/door_frames.h"
 #include "native/agent/door/door_limits.h"
 #include "native/agent/door/ticket.h"
-#include "native/io/tcp/send_queue.h"
-#include "native/io/tcp/socket.h"
+#include "native/io/tcp/socket_stream.h"
 
 namespace freshet::door {
 
@@ -29,18 +28,15 @@ class DoorConnection {
   DoorConnection(const DoorConnection&) = delete;
   DoorConnection& operator=(const DoorConnection&) = delete;
 
-  int fd() const { return fd_.get(); }
+  int fd() const { return stream_.fd(); }
   State state() const { return state_; }
   bool is_open() const { return state_ == State::kOpen; }
   bool is_dead() const { return state_ == State::kDead; }
 
   // Edges reported by epoll.
-  void on_readiness(bool readable, bool writable) {
-    readable_ = readable_ || readable;
-    writable_ = writable_ || writable;
-  }
+  void on_readiness(bool readable, bool writable) { stream_.on_readiness(readable, writable); }
   bool wants_receive() const;
-  bool wants_send() const { return writable_ && queue_.size() > 0 && !is_dead(); }
+  bool wants_send() const { return stream_.wants_send(); }
   // Take in once what has arrived; send what fits. Return how many bytes moved.
   size_t receive();
   size_t send();
@@ -53,12 +49,12 @@ class DoorConnection {
   std::unique_ptr<std::byte[]> take_large();
   bool is_large() const { return large_.memory != nullptr; }
 
-  void push(Bytes bytes) { queue_.push(bytes); }
+  void push(Bytes bytes) { stream_.queue().push(bytes); }
   template <typename Frame>
   void push_frame(const Frame& frame) {
     push(std::as_bytes(std::span(&frame, 1)));
   }
-  size_t unsent() const { return queue_.size(); }
+  size_t unsent() const { return stream_.queue().size(); }
 
   void await_proof() { state_ = State::kAwaitsProof; }
   void open(uint16_t rights);
@@ -88,19 +84,15 @@ class DoorConnection {
   void begin_large(size_t whole, Nanos now);
   void make_room(size_t whole);
 
-  tcp::FileDescriptor fd_;
+  tcp::SocketStream stream_;
   Nanos deadline_;
   size_t& large_bytes_;
   State state_ = State::kAwaitsHello;
   uint16_t rights_ = 0;
-  bool readable_ = false;
-  bool writable_ = false;
-  bool shut_ = false;
   std::unique_ptr<std::byte[]> buffer_;
   size_t begin_ = 0;  // of what was not looked at yet
   size_t end_ = 0;
   Large large_;
-  tcp::SendQueue queue_;
 };
 
 }  // namespace freshet::door

@@ -1,19 +1,16 @@
 #include "native/io/tcp/connection.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
 #include <cstring>
+#include <span>
 
 namespace freshet::tcp {
 
 Connection::Connection(FileDescriptor fd, const Identity& mine, const Secret& secret,
                        ConnectionOwner& owner, TransportCounters& counters, Nanos now)
-    : fd_(std::move(fd)),
+    : stream_(std::move(fd), &counters),
       mine_(mine),
       secret_(secret),
       owner_(owner),
-      counters_(counters),
       connect_deadline_(now + kConnectTimeout),
       deadline_(now + kHandshakeTimeout),
       dialled_(mine.to != 0),
@@ -21,70 +18,28 @@ Connection::Connection(FileDescriptor fd, const Identity& mine, const Secret& se
       reader_(*this) {}
 
 void Connection::on_readiness(bool readable, bool writable) {
-  readable_ = readable_ || readable;
-  writable_ = writable_ || writable;
+  stream_.on_readiness(readable, writable);
   if (state_ == State::kConnecting && writable) {
-    if (!is_connected(fd_.get())) return close();
+    if (!is_connected(fd())) return close();
     state_ = State::kSentHello;
-    queue_.push_frame(FrameType::kHello, std::as_bytes(std::span(&mine_, 1)));
+    queue().push_frame(FrameType::kHello, std::as_bytes(std::span(&mine_, 1)));
   }
 }
 
 size_t Connection::receive() {
   iovec targets[2];
-  msghdr message = {};
-  message.msg_iov = targets;
-  message.msg_iovlen = static_cast<size_t>(reader_.targets(targets));
-  size_t room = 0;
-  for (size_t i = 0; i < message.msg_iovlen; i++) room += targets[i].iov_len;
-  counters_.system_calls++;
-  const ssize_t result = recvmsg(fd_.get(), &message, 0);
-  if (result < 0 && errno == EINTR) return 0;
-  if (result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    readable_ = false;
-    return 0;
-  }
-  if (result <= 0) {
-    close();
-    return 0;
-  }
-  const size_t size = static_cast<size_t>(result);
-  counters_.bytes_read += size;
-  if (size < room) readable_ = false;  // edge-triggered: more would be a new edge
-  if (state_ == State::kRefusing) return size;
+  const auto count = static_cast<size_t>(reader_.targets(targets));
+  const size_t size = stream_.receive(std::span(targets).first(count));
+  if (stream_.is_over()) close();
+  if (size == 0 || state_ == State::kRefusing) return size;
   if (!reader_.received(size) && state_ != State::kRefusing) close();
   return size;
 }
 
 size_t Connection::send() {
-  size_t total = 0;
-  while (writable_ && queue_.size() > 0) {
-    iovec pieces[kPiecesMax];
-    msghdr message = {};
-    message.msg_iov = pieces;
-    message.msg_iovlen = static_cast<size_t>(queue_.gather(pieces));
-    counters_.system_calls++;
-    const ssize_t result = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-    if (result < 0 && errno == EINTR) continue;
-    if (result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      writable_ = false;
-      break;
-    }
-    if (result < 0) {
-      close();
-      break;
-    }
-    const size_t size = static_cast<size_t>(result);
-    queue_.sent(size);
-    counters_.bytes_written += size;
-    total += size;
-  }
-  if (state_ == State::kRefusing && queue_.size() == 0 && !shut_) {
-    // Closing with bytes unread would reset the connection and take the reason with it.
-    shutdown(fd_.get(), SHUT_WR);
-    shut_ = true;
-  }
-  return total;
+  const size_t size = stream_.send();
+  if (stream_.is_over()) close();
+  return size;
 }
 
 void Connection::refuse(Status reason, Nanos deadline) {
@@ -92,14 +47,13 @@ void Connection::refuse(Status reason, Nanos deadline) {
   state_ = State::kRefusing;
   deadline_ = deadline;
   const auto code = static_cast<std::byte>(reason);
-  queue_.push_frame(FrameType::kRefused, Bytes{&code, 1});
+  queue().push_frame(FrameType::kRefused, Bytes{&code, 1});
+  stream_.end_sending();
 }
 
 void Connection::close() {
   state_ = State::kDead;
-  fd_.close();
-  queue_.clear();
-  readable_ = writable_ = false;
+  stream_.close();
 }
 
 MutableBytes Connection::find(const RegionId& id, uint64_t offset, size_t length) {
@@ -143,7 +97,7 @@ bool Connection::on_hello(Bytes body) {
   std::array<std::byte, sizeof mine_ + sizeof proof> reply;
   std::memcpy(reply.data(), &mine_, sizeof mine_);
   std::memcpy(reply.data() + sizeof mine_, proof.data(), proof.size());
-  queue_.push_frame(FrameType::kChallenge, reply);
+  queue().push_frame(FrameType::kChallenge, reply);
   state_ = State::kAwaitsProof;
   return true;
 }
@@ -158,7 +112,7 @@ bool Connection::on_challenge(Bytes body) {
   if (!equal_in_constant_time(shown, std::as_bytes(std::span(expected))))
     return refuse_here(Status::kUnauthenticated);
   const Digest proof = prove(secret_, Role::kDialler, mine_, theirs_);
-  queue_.push_frame(FrameType::kProof, std::as_bytes(std::span(proof)));
+  queue().push_frame(FrameType::kProof, std::as_bytes(std::span(proof)));
   state_ = State::kSentProof;
   return true;
 }
@@ -167,7 +121,7 @@ bool Connection::on_proof(Bytes body) {
   const Digest expected = prove(secret_, Role::kDialler, theirs_, mine_);
   if (!equal_in_constant_time(body, std::as_bytes(std::span(expected))))
     return refuse_here(Status::kUnauthenticated);
-  queue_.push_frame(FrameType::kWelcome, {});
+  queue().push_frame(FrameType::kWelcome, {});
   state_ = State::kUp;
   owner_.on_up(*this);
   return is_up();

@@ -10,8 +10,7 @@
 
 #include "native/io/tcp/frame_reader.h"
 #include "native/io/tcp/handshake.h"
-#include "native/io/tcp/send_queue.h"
-#include "native/io/tcp/socket.h"
+#include "native/io/tcp/socket_stream.h"
 
 namespace freshet::tcp {
 
@@ -50,19 +49,19 @@ class Connection final : public FrameSink {
   State state() const { return state_; }
   bool is_up() const { return state_ == State::kUp; }
   bool is_dialled() const { return dialled_; }
-  int fd() const { return fd_.get(); }
+  int fd() const { return stream_.fd(); }
   // The node dialled, or the one that an accepted connection claims (0: nothing said yet).
   NodeId peer() const { return dialled_ ? mine_.to : theirs_.node; }
   uint64_t incarnation() const { return theirs_.incarnation; }
   // Of the connecting, the handshake or the refusal.
   Nanos deadline() const { return state_ == State::kConnecting ? connect_deadline_ : deadline_; }
-  SendQueue& queue() { return queue_; }
+  SendQueue& queue() { return stream_.queue(); }
   FrameReader& reader() { return reader_; }
 
   // Edges reported by epoll.
   void on_readiness(bool readable, bool writable);
-  bool wants_receive() const { return readable_ && state_ != State::kDead; }
-  bool wants_send() const { return writable_ && queue_.size() > 0; }
+  bool wants_receive() const { return stream_.may_receive(); }
+  bool wants_send() const { return stream_.wants_send(); }
 
   // Takes in once what has arrived; sends what fits. Return how many bytes moved.
   size_t receive();
@@ -82,21 +81,16 @@ class Connection final : public FrameSink {
   bool on_refusal(Bytes body);
   bool refuse_here(Status reason);
 
-  FileDescriptor fd_;
+  SocketStream stream_;
   Identity mine_;
   Identity theirs_;
   const Secret& secret_;
   ConnectionOwner& owner_;
-  TransportCounters& counters_;
   const Nanos connect_deadline_;
   Nanos deadline_;
   const bool dialled_;
   State state_;
-  bool readable_ = false;
-  bool writable_ = false;
-  bool shut_ = false;
   FrameReader reader_;
-  SendQueue queue_;
 };
 
 }  // namespace freshet::tcp
