@@ -7,12 +7,15 @@
  */
 import {
   type CancelTimer,
+  decodeMeta,
   FreshetError,
   type NativeAddress,
   type NativeDoorInfo,
   type NativeShard,
   type Random,
+  toFreshetError,
 } from './base/mod.ts';
+import { readDoorTrigger } from './bridge/mod.ts';
 import { clusterIdentity } from './cluster-identity.ts';
 import { issueTicket } from './native-ticket.ts';
 import type { Member } from './node.ts';
@@ -44,6 +47,11 @@ export class NativeDoors {
       onPeer: (node, state) => {
         if (state !== 'refused') this.#forget(node);
         if (state === 'up') this.#ask(node, askPauseMsMin);
+      },
+    });
+    core.listen({
+      onTrigger: (call, frame) => {
+        void this.#takeTrigger(call, frame);
       },
     });
     for (const node of messages.up) this.#ask(node, askPauseMsMin);
@@ -82,6 +90,27 @@ export class NativeDoors {
     this.#unfollow();
     for (const cancel of this.#waits.values()) cancel();
     this.#waits.clear();
+  }
+
+  /** As one that came over gRPC for this member alone. */
+  async #takeTrigger(call: number, frame: Buffer): Promise<void> {
+    const { core, store, nodeId } = this.#member;
+    const { statusNames } = core.addon;
+    let status = 0;
+    let time = 0;
+    try {
+      const { meta, eventTime, ...rest } = readDoorTrigger(frame);
+      const extra = {
+        ...(meta === null ? {} : { meta: decodeMeta(meta) }),
+        ...(eventTime === null ? {} : { eventTime }),
+      };
+      ({ time } = await store.objects.triggerPut({ ...rest, ...extra, to: [nodeId] }));
+    } catch (caught) {
+      // Whatever it is, the client hears it in full when it asks over gRPC.
+      status = Math.max(statusNames.indexOf(toFreshetError(caught).code), 0);
+      if (status === 0) status = statusNames.indexOf('NOT_CURRENT');
+    }
+    if (!core.closed) core.addon.answerTrigger(core.handle, call, status, time);
   }
 
   #ask(node: number, pauseMs: number): void {

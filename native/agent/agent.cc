@@ -50,7 +50,8 @@ Agent::~Agent() = default;
 
 bool Agent::open_door(std::unique_ptr<NativeDoor> door) {
   door_ = std::move(door);
-  door_->attach([this](ShardId shard) { return find(shard); });
+  door_->attach([this](ShardId shard) { return find(shard); },
+                [this](uint64_t call, Bytes frame) { return hand_over(call, frame); });
   callers_.set_door(door_.get());
   return transport_.watch(door_->descriptor(), [this] { door_->on_ready(); });
 }
@@ -276,21 +277,6 @@ int Agent::step_shards(Nanos now) {
     host->worked = host->worked || done > 0;
     work += done;
   }
-  return work;
-}
-
-int Agent::step_messages() {
-  if (!links_dirty_) return 0;
-  const bool has_room = !shared_.inbox.is_full();
-  const int work = links_.step(has_room, messages_);
-  links_dirty_ = work > 0 || !has_room;
-  for (MemberMessage& message : messages_) {
-    const Row row = make_row(RowKind::kMessage, message.from, message.bytes.size());
-    shared_.inbox.put(std::move(message));
-    rows_.push(row);
-  }
-  AgentCounters::add(shared_.counters.messages, messages_.size());
-  messages_.clear();
   return work;
 }
 

@@ -139,6 +139,8 @@ class Agent {
   int step_shards(Nanos now);
   int step_views(Nanos now);
   int step_messages();
+  // Of a client at the native door, to the event loop. False: too much waits for it.
+  bool hand_over(uint64_t call, Bytes trigger);
   int collect_events();
   int run_logs(bool idle);
   int maintain(bool idle);

@@ -99,6 +99,14 @@ Status Member::name_door_pool(PoolId pool, std::string name) {
   return Status::kOk;
 }
 
+Status Member::answer_trigger(uint64_t call, Status answer, Micros time) {
+  if (is_closed()) return Status::kClosed;
+  mail([this, call, answer, time] {
+    if (NativeDoor* door = agent_->door()) door->answer_trigger(call, answer, time);
+  });
+  return Status::kOk;
+}
+
 uint64_t Member::folder_cluster() const { return short_cluster(config_.cluster); }
 
 Status Member::open_log() {

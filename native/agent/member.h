@@ -65,6 +65,8 @@ class Member {
   uint16_t door_port() const { return door_port_; }  // 0: there is no native door
   // Clients of the native door may change what lies in this pool; an empty name: not any more.
   Status name_door_pool(PoolId pool, std::string name);
+  // To a client whose trigger came by a row; take_message() has its frame.
+  Status answer_trigger(uint64_t call, Status answer, Micros time);
 
   // For an owner without threads (surroundings.h), on one thread. A pass of the agent: what has
   // arrived and what was asked for; returns how much was done.

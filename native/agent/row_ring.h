@@ -36,6 +36,7 @@ enum class RowKind : uint8_t {
   kDisk = 9,
   kView = 10,
   kLag = 11,
+  kTrigger = 12,
 };
 
 template <typename... Columns>

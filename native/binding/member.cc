@@ -1,5 +1,5 @@
-// openMember, attachMember, memberKey, listenPort, doorPort, nameDoorPool, closeMember, drain,
-// takeResult, counters.
+// openMember, attachMember, memberKey, listenPort, doorPort, nameDoorPool, answerTrigger,
+// closeMember, drain, takeResult, counters.
 #include <cstring>
 #include <mutex>
 
@@ -204,6 +204,20 @@ napi_value name_door_pool(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value answer_trigger(napi_env env, napi_callback_info info) {
+  const Arguments<4> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "answerTrigger");
+  uint64_t call, status, time;
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "answerTrigger: call", kSafeIntegerMax, call) ||
+      !read_integer(env, arguments[2], "answerTrigger: status", UINT8_MAX, status) ||
+      !read_integer(env, arguments[3], "answerTrigger: time", kSafeIntegerMax, time))
+    return nullptr;
+  return run(env, handle, [&](Member& member) {
+    return member.answer_trigger(call, static_cast<Status>(status), static_cast<Micros>(time));
+  });
+}
+
 napi_value close_member(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "closeMember");
@@ -269,6 +283,7 @@ void init_member(napi_env env, napi_value exports) {
   add_function(env, exports, "listenPort", listen_port);
   add_function(env, exports, "doorPort", door_port);
   add_function(env, exports, "nameDoorPool", name_door_pool);
+  add_function(env, exports, "answerTrigger", answer_trigger);
   add_function(env, exports, "closeMember", close_member);
   add_function(env, exports, "drain", drain);
   add_function(env, exports, "takeResult", take_result);

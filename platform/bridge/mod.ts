@@ -1,4 +1,5 @@
 export { coreError, thrownCoreError } from './core-error.ts';
+export { type DoorTrigger, readDoorTrigger } from './door-trigger.ts';
 export { loadAddon } from './load.ts';
 export type {
   DiskRoom,

@@ -98,6 +98,8 @@ export const rowKinds = {
   view: 10,
   /** shard, epoch, node id, lagKinds, waited ms, sequences lacked: it held this member up */
   lag: 11,
+  /** call: a client's trigger; its frame is fetched with `takeMessage`, answer `answerTrigger` */
+  trigger: 12,
 } as const;
 
 /** enough; little: values are refused; none: all changes are. */
@@ -237,6 +239,8 @@ export interface NativeAddon {
   doorPort(member: MemberHandle): number;
   /** Clients of the native door may change what lies in this pool; null: not any more. */
   nameDoorPool(member: MemberHandle, pool: number, name: string | null): number;
+  /** To the client of a `trigger` row. `time` µs. */
+  answerTrigger(member: MemberHandle, call: number, status: number, time: number): number;
   /** Stops threads, syncs and closes logs, frees memory. Blocks shortly; idempotent. */
   closeMember(member: MemberHandle): void;
   /** Fills rows, returns how many. Call until it returns fewer than fit. */

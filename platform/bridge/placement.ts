@@ -24,6 +24,11 @@ export class Placement {
     return this.#addon.xxh3(Buffer.from(key, 'utf8'));
   }
 
+  /** Who of so many members takes a trigger: by bits that the choice of the shard did not use. */
+  triggerPlace(key: string, members: number): number {
+    return Number((this.hash(key) >> 32n) % BigInt(members));
+  }
+
   shardOf(pool: PlacedPool, key: string): number {
     const { shards, locations } = pool;
     const place = Object.hasOwn(locations, key)

@@ -34,6 +34,8 @@ export interface CoreListener {
   onPeer?(node: number, state: 'up' | 'down' | 'refused', status: number): void;
   onShardStopped?(shard: number, status: number, lostNode: number): void;
   onMessage?(from: number, bytes: Buffer): void;
+  /** Of a client at the native door; `answerTrigger` of the addon answers the call. */
+  onTrigger?(call: number, frame: Buffer): void;
   /** What a member has left on its disk; told while that is not enough, and when it is again. */
   onDisk?(node: number, freeBytes: number, room: DiskRoom): void;
   /** `notice` is one of viewNotices. */

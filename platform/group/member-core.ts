@@ -414,11 +414,12 @@ export class MemberCore {
       case rowKinds.released:
         this.#onReleased(a);
         return;
-      case rowKinds.message: {
+      case rowKinds.message:
+      case rowKinds.trigger: {
         const bytes = this.addon.takeMessage(this.#member);
-        if (bytes !== null) {
-          this.#tell((listener) => listener.onMessage?.(a, bytes));
-        }
+        if (bytes === null) return;
+        const name = kind === rowKinds.message ? 'onMessage' : 'onTrigger';
+        this.#tell((listener) => listener[name]?.(a, bytes));
         return;
       }
       case rowKinds.peer:

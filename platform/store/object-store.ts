@@ -237,10 +237,10 @@ export class ObjectStore {
     const pool = await this.#poolOf(request.key, request);
     checkSize(request.key, request.value, pool);
     checkedEventTime(request.key, request.eventTime);
-    const hash = this.placement.hash(request.key);
+    const placeOf = (members: number): number => this.placement.triggerPlace(request.key, members);
     const shard = this.placement.shardOf(pool, request.key);
     const { timeoutMs } = callLimits(request);
-    return this.#options.triggers.send(request, { shard, hash, timeoutMs });
+    return this.#options.triggers.send(request, { shard, placeOf, timeoutMs });
   }
 
   /** How far each shard of the pool is. */

@@ -13,7 +13,8 @@ const triggerCall = 'store.trigger';
 
 interface TriggerOptions {
   readonly shard: number;
-  readonly hash: bigint;
+  /** Which of so many members is the key's. */
+  readonly placeOf: (members: number) => number;
   readonly timeoutMs: number;
 }
 
@@ -72,7 +73,7 @@ export class TriggerRouter {
     return time;
   }
 
-  #targets({ key, to = 'one' }: TriggerRequest, { shard, hash }: TriggerOptions): number[] {
+  #targets({ key, to = 'one' }: TriggerRequest, { shard, placeOf }: TriggerOptions): number[] {
     const members = this.#group.holders(shard);
     if (to !== 'one' && to !== 'all') {
       return this.#named(key, to);
@@ -85,9 +86,7 @@ export class TriggerRouter {
         details: { key, shard },
       });
     }
-    // Bits that the choice of the shard has not used up.
-    const place = Number((hash >> 32n) % BigInt(up.length));
-    return to === 'all' ? up : [up[place] as number];
+    return to === 'all' ? up : [up[placeOf(up.length)] as number];
   }
 
   #named(key: string, nodes: readonly number[]): number[] {

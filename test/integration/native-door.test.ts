@@ -1,6 +1,7 @@
 /** The native door by itself: without gRPC, with wrong tickets, in large numbers. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  FreshetError,
   ManualClock,
   type NativeAddress,
   type NativeDoorInfo,
@@ -165,6 +166,49 @@ test('what is refused before it is sent has the words of the other doors', async
     expect(codes[0]).toBe(codes[1]);
     expect(refusals[0]).toMatchObject({ name: 'FreshetError' });
   }
+});
+
+test('triggers go to the members whose lambdas are to take them', async () => {
+  const { members, door: grpc } = rig.cluster;
+  const taken: (readonly [number, string, string, unknown, number | null])[] = [];
+  for (const { nodeId, store } of members) {
+    store.onTrigger(({ key, value, meta, eventTime }) => {
+      if (key.endsWith('busy')) throw new FreshetError('OVERLOADED', 'Too much waits');
+      taken.push([nodeId, key, text(value) ?? '', meta, eventTime]);
+    });
+  }
+  const key = '/barn/light/bell';
+  const request = { key, value: bytes('ring'), meta: { who: 'cam' }, eventTime: 5 };
+  const one = await door.triggerPut(request);
+  expect(await grpc.triggerPut(request)).toMatchObject({ members: one.members });
+  expect(one.time).toBeGreaterThan(0);
+  const all = await door.triggerPut({ ...request, to: 'all' });
+  expect([...all.members].sort()).toEqual([1, 2, 3]);
+  expect((await door.triggerPut({ key, value: bytes(''), to: [2, 2] })).members).toEqual([2]);
+  const [first] = one.members;
+  const full = [key, 'ring', { who: 'cam' }, 5] as const;
+  const sorted = taken.slice(2, 5).sort(([a], [b]) => a - b);
+  expect([...taken.slice(0, 2), ...sorted, ...taken.slice(5)]).toEqual([
+    [first, ...full],
+    [first, ...full],
+    ...[1, 2, 3].map((node) => [node, ...full]),
+    [2, key, '', {}, null],
+  ]);
+  // Many at once, and one that is large, each taken once.
+  taken.length = 0;
+  const keys = Array.from({ length: 3000 }, (_, nth) => `/barn/large/${String(nth)}`);
+  await Promise.all(keys.map(async (name) => door.triggerPut({ key: name, value: bytes('x') })));
+  expect(taken.map(([, name]) => name).sort()).toEqual([...keys].sort());
+  const value = Buffer.alloc(3 * 1024 * 1024, 'milk ');
+  await door.triggerPut({ key: '/barn/large/all', value });
+  expect(taken.at(-1)?.[2]).toBe(value.toString());
+  // What a member does not take is asked over gRPC, for its words; this client has none.
+  const busy = { key: '/barn/light/busy', value: bytes('x') };
+  await expect(door.triggerPut(busy)).rejects.toThrow('gRPC was used');
+  await expect(grpc.triggerPut(busy)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  const small = { key, value: bytes('more than nine') };
+  await expect(door.triggerPut(small)).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
+  await expect(door.triggerPut({ key, value: bytes('x'), to: [9] })).rejects.toThrow('gRPC was');
 });
 
 /** Resolves once a client of the first member's door is let in. */

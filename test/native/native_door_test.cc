@@ -286,6 +286,68 @@ TEST(who_does_not_read_its_answers_holds_up_nobody) {
   }
 }
 
+TEST(triggers_wait_for_the_event_loop_and_puts_do_not) {
+  Standing members;
+  DoorClient client = enter(members, 0);
+  TestMember& member = members.group[0];
+  const double first = client.trigger("/k/1", "ring");
+  EXPECT(member.until([&] { return !member.triggers.empty(); }));
+  const std::optional<MemberMessage>& handed = member.newest_message;
+  EXPECT(handed && handed->bytes.size() == sizeof(door::TriggerFrame) + 8);
+  // What was not asked is let pass.
+  EXPECT_EQ(member.member().answer_trigger(4711, Status::kOk, 1), Status::kOk);
+  EXPECT_EQ(member.member().answer_trigger(member.triggers[0], Status::kOk, 77), Status::kOk);
+  EXPECT_EQ(member.member().answer_trigger(member.triggers[0], Status::kOk, 78), Status::kOk);
+  const auto taken = client.answer_to(first);
+  EXPECT(taken && is_ok(taken->status()) && taken->as<door::DoneFrame>().time == 77);
+
+  EXPECT_EQ(status_of(client, client.trigger("/k/%2e", "x")), Status::kInvalidKey);
+  EXPECT_EQ(status_of(client, client.trigger("/other/1", "x")), Status::kUnknownPool);
+  EXPECT_EQ(status_of(client, client.trigger("/k/1", "x", 9)), Status::kUnknownPool);
+  const std::string large(door::kObjectSizeMax + 1, 'x');
+  EXPECT_EQ(status_of(client, client.trigger("/k/1", large)), Status::kValueTooLarge);
+  DoorClient reader(members.port(0));
+  EXPECT_EQ(reader.enter({.ticket = make_ticket(2, door::kMayRead)}), Status::kOk);
+  EXPECT_EQ(status_of(reader, reader.trigger("/k/1", "x")), Status::kUnauthenticated);
+
+  // The loop stands still: what is too much is refused, and changes go on.
+  for (size_t nth = 0; nth < door::kTriggersMax; nth++) client.trigger("/k/1", "x");
+  EXPECT_EQ(status_of(client, client.trigger("/k/1", "x")), Status::kOverloaded);
+  EXPECT_EQ(status_of(client, client.put({"/k/1", "x"})), Status::kOk);
+  DoorClient other = enter(members, 0);
+  other.trigger("/k/1", std::string(door::kTriggerBytesMax, 'x'));
+  EXPECT_EQ(status_of(other, other.trigger("/k/1", "x")), Status::kOverloaded);
+  other.close();
+  // It goes on: all are answered, also those whose client is gone, and there is room again.
+  EXPECT(member.until([&] { return member.triggers.size() == door::kTriggersMax + 2; }));
+  for (size_t nth = 1; nth < member.triggers.size(); nth++)
+    EXPECT_EQ(member.member().answer_trigger(member.triggers[nth], Status::kOk, 79), Status::kOk);
+  size_t answered = 0;
+  for (; answered < door::kTriggersMax; answered++) {
+    const std::optional<DoorFrame> frame = client.receive();
+    if (!frame || !is_ok(frame->status())) break;
+  }
+  EXPECT_EQ(answered, door::kTriggersMax);
+  const double again = client.trigger("/k/1", "x");
+  EXPECT(member.until([&] { return member.triggers.size() == door::kTriggersMax + 3; }));
+  EXPECT_EQ(member.member().answer_trigger(member.triggers.back(), Status::kOverloaded, 0),
+            Status::kOk);
+  EXPECT_EQ(status_of(client, again), Status::kOverloaded);
+}
+
+TEST(all_clients_together_leave_room_beside_their_triggers) {
+  Standing members;
+  std::vector<DoorClient> clients;
+  for (size_t nth = 0; nth * door::kTriggersMax < door::kAllTriggersMax; nth++) {
+    clients.push_back(enter(members, 0));
+    for (size_t sent = 0; sent < door::kTriggersMax; sent++) clients.back().trigger("/k/1", "x");
+    EXPECT_EQ(status_of(clients.back(), clients.back().put({"/k/1", "x"})), Status::kOk);
+  }
+  DoorClient last = enter(members, 0);
+  EXPECT_EQ(status_of(last, last.trigger("/k/1", "x")), Status::kOverloaded);
+  EXPECT_EQ(status_of(last, last.put({"/k/1", "x"})), Status::kOk);
+}
+
 TEST(a_watch_tells_every_version_once_and_waits_for_credit) {
   Standing members;
   DoorClient writer = enter(members, 0);

@@ -19,6 +19,7 @@ export async function openNativeOnly(fetch: () => Promise<NativeDoorInfo>): Prom
     get: refuse,
     stat: refuse,
     watch: refuse,
+    triggerPut: refuse,
     close: async () => Promise.resolve(),
   } satisfies Partial<Door>;
   return openNative({

@@ -72,6 +72,8 @@ class DoorConnection {
   double session = 0;
   size_t requests = 0;      // not answered
   size_t change_bytes = 0;  // of those
+  size_t triggers = 0;      // of those
+  size_t trigger_bytes = 0;
 
  private:
   struct Large {

@@ -36,6 +36,7 @@ enum class FrameType : uint8_t {
   kWatch = 18,   // flags: 1: only what is persisted
   kUnwatch = 19,
   kCredit = 20,
+  kTrigger = 21,
   // Of a member.
   kDone = 32,    // flags: a Status
   kObject = 33,  // flags: kObjectRemoved, kObjectHasValue
@@ -130,6 +131,18 @@ struct ChangeExtra {
   double epoch;
 };
 static_assert(sizeof(ChangeExtra) == 32);
+
+// Then key, meta and value.
+struct TriggerFrame {
+  FrameHead head;
+  double number;
+  double event_time;  // NaN: none
+  uint32_t pool;
+  uint32_t value_length;
+  uint16_t meta_length;
+  std::array<uint16_t, 3> reserved;
+};
+static_assert(sizeof(TriggerFrame) == 40);
 
 // Then the key.
 struct GetFrame {

@@ -19,9 +19,14 @@ inline constexpr size_t kAcceptsPerPass = 16;
 // Of one connection; beyond them nothing more is read from it until some are answered.
 inline constexpr uint32_t kRequestsMax = 16384;
 inline constexpr size_t kChangeBytesMax = size_t{16} << 20;
+// Triggers that wait for the event loop; beyond them they are refused, so that changes go on
+// however long it stands still. A single one may be larger.
+inline constexpr size_t kTriggersMax = kRequestsMax / 4;
+inline constexpr size_t kTriggerBytesMax = kChangeBytesMax / 4;
 inline constexpr size_t kSendMax = size_t{1} << 20;  // answers that wait to be sent
 // Of all connections.
 inline constexpr size_t kAllRequestsMax = size_t{1} << 16;
+inline constexpr size_t kAllTriggersMax = kAllRequestsMax / 4;
 inline constexpr size_t kLargeBytesMax = size_t{256} << 20;  // frames with memory of their own
 
 inline constexpr size_t kWatchesMax = 4096;

@@ -196,6 +196,9 @@ bool NativeDoor::take_frame(Connection& connection, Bytes frame, Nanos now) {
     case FrameType::kGet:
       take_get(connection, frame);
       break;
+    case FrameType::kTrigger:
+      take_trigger(connection, frame);
+      break;
     case FrameType::kSession: {
       door::NumberFrame session = {};
       if (!read_frame(frame, session)) connection.close();
@@ -286,9 +289,14 @@ NativeDoor::Request& NativeDoor::make_request(Connection& connection, double num
 void NativeDoor::answered(Token token) {
   Request& request = requests_[token - kDoorTokens];
   request.answers = false;
+  if (request.kind == RequestKind::kTrigger) triggers_--;
   if (request.connection != nullptr) {
     request.connection->requests--;
     request.connection->change_bytes -= request.change_bytes;
+    if (request.kind == RequestKind::kTrigger) {
+      request.connection->triggers--;
+      request.connection->trigger_bytes -= request.trigger_bytes;
+    }
     request.connection = nullptr;
   }
   request.change_bytes = 0;

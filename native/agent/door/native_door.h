@@ -41,8 +41,14 @@ class NativeDoor final : public DoorAnswers {
   int descriptor() const { return epoll_.get(); }
   void on_ready() { ready_ = true; }
 
-  // Before the first pass. Null: not known here.
-  void attach(std::function<ShardHost*(ShardId)> find) { find_ = std::move(find); }
+  using Find = std::function<ShardHost*(ShardId)>;
+  // Takes a copy of a trigger's frame to the event loop. False: there is no room.
+  using HandOver = std::function<bool(uint64_t call, Bytes frame)>;
+  // Before the first pass. `find` null: not known here.
+  void attach(Find find, HandOver hand_over) {
+    find_ = std::move(find);
+    hand_over_ = std::move(hand_over);
+  }
 
   // Clients may change what lies in these. An empty name: no such pool is left.
   void name_pool(PoolId pool, std::string name) { pools_.set(pool, std::move(name)); }
@@ -56,6 +62,8 @@ class NativeDoor final : public DoorAnswers {
   int send();
   // When a pass is due although nothing happens; INT64_MAX: never.
   Nanos due_at() const { return timer_; }
+  // The event loop's, to a trigger that was handed over; any other number is let pass.
+  void answer_trigger(uint64_t call, Status status, Micros time);
   // Connections, for tests and counters.
   size_t size() const { return connections_.size(); }
 
@@ -66,7 +74,7 @@ class NativeDoor final : public DoorAnswers {
  private:
   using Connection = door::DoorConnection;
 
-  enum class RequestKind : uint8_t { kChange, kGet, kWatch };
+  enum class RequestKind : uint8_t { kChange, kGet, kWatch, kTrigger };
   static constexpr uint32_t kNone = UINT32_MAX;
 
   // What a client waits for, or a shard reads.
@@ -79,6 +87,7 @@ class NativeDoor final : public DoorAnswers {
     std::unique_ptr<std::byte[]> memory;  // of a large frame, until it is released
     size_t memory_size = 0;
     size_t change_bytes = 0;
+    size_t trigger_bytes = 0;
     ShardId shard = 0;
     // Of a get.
     ReadPoint point;
@@ -126,6 +135,7 @@ class NativeDoor final : public DoorAnswers {
   void take_proof(Connection& connection, Bytes frame, Nanos now);
   bool take_change(Connection& connection, Bytes frame, Nanos now);
   void take_get(Connection& connection, Bytes frame);
+  void take_trigger(Connection& connection, Bytes frame);
   void take_watch(Connection& connection, Bytes frame);
   void take_unwatch(Connection& connection, Bytes frame);
   void take_credit(Connection& connection, Bytes frame);
@@ -155,7 +165,8 @@ class NativeDoor final : public DoorAnswers {
   tcp::FileDescriptor epoll_;
   tcp::FileDescriptor listener_;
   uint16_t port_ = 0;
-  std::function<ShardHost*(ShardId)> find_;
+  Find find_;
+  HandOver hand_over_;
   door::PoolNames pools_;
   bool ready_ = true;
   bool accepting_ = true;
@@ -167,6 +178,7 @@ class NativeDoor final : public DoorAnswers {
   std::vector<Request> requests_;
   std::vector<uint32_t> free_;
   size_t request_count_ = 0;
+  size_t triggers_ = 0;  // of those
   std::vector<Watch> watches_;
   std::vector<uint32_t> free_watches_;
   std::vector<SubscriptionEvent> events_;

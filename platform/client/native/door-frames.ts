@@ -20,6 +20,7 @@ export const frameTypes = {
   watch: 18,
   unwatch: 19,
   credit: 20,
+  trigger: 21,
   done: 32,
   object: 33,
   event: 34,
@@ -54,6 +55,7 @@ export const sizes = {
   watch: 48,
   unwatch: 16,
   credit: 24,
+  trigger: 40,
   done: 48,
   object: 64,
   event: 64,
@@ -73,6 +75,15 @@ export interface GetFrame {
   readonly point: number;
   readonly at: number;
   readonly wantValue: boolean;
+}
+
+export interface TriggerFrame {
+  readonly pool: number;
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** null: empty. */
+  readonly meta: Uint8Array | null;
+  readonly eventTime: number | null;
 }
 
 export interface WatchFrame {
@@ -205,6 +216,26 @@ export class FrameWriter {
     if (meta !== null) bytes.set(meta, at + fixed + keyLength);
     this.#used = at + size;
     if (value !== null && valueLength > 0) this.#value(value);
+  }
+
+  trigger(number: number, { pool, key, value, meta, eventTime }: TriggerFrame): void {
+    const fixed = sizes.trigger;
+    const metaLength = meta?.byteLength ?? 0;
+    this.#room(fixed + key.length * bytesPerUnit + metaLength);
+    const at = this.#used;
+    const { bytes, view } = this.#chunk;
+    const keyLength = this.#key(key, at + fixed);
+    const size = fixed + keyLength + metaLength;
+    this.#head(at, size + value.byteLength, frameTypes.trigger, 0, keyLength);
+    view.setFloat64(at + 8, number, true);
+    view.setFloat64(at + 16, eventTime ?? NaN, true);
+    view.setUint32(at + 24, pool, true);
+    view.setUint32(at + 28, value.byteLength, true);
+    view.setUint16(at + 32, metaLength, true);
+    bytes.fill(0, at + 34, at + fixed);
+    if (meta !== null) bytes.set(meta, at + fixed + keyLength);
+    this.#used = at + size;
+    if (value.byteLength > 0) this.#value(value);
   }
 
   get(number: number, get: GetFrame): void {

@@ -69,6 +69,12 @@ export class MemberDoors {
     return second;
   }
 
+  /** The connection with this member; null: there is none now. */
+  open(node: number): DoorConnection | null {
+    const connection = this.#connection(node);
+    return connection?.isOpen === true ? connection : null;
+  }
+
   /** As `route`, once connected. Rejects UNREACHABLE: none of them is, nor can be now. */
   async openRoute(order: readonly number[], except: number | null): Promise<DoorConnection> {
     for (;;) {

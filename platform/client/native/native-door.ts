@@ -1,6 +1,7 @@
 /**
  * A door to the native threads of members: puts, removes, point reads and watches go to a member of
- * the key's shard, and go on while its event loop is busy. Everything else, and what only a member's
+ * the key's shard, and go on while its event loop is busy; triggers go to those whose lambdas are to
+ * take them, and wait for their event loops alone. Everything else, and what only a member's
  * TypeScript can do (give a shard the rules of a pool, read from disk, find a moment, take values
  * over 8 MiB), goes over gRPC.
  *
@@ -31,6 +32,7 @@ import { doorValueBytesMax } from './door-frames.ts';
 import { NativeCalls, type NativeCallsOptions } from './native-calls.ts';
 import { NativeChanges, type OverGrpc } from './native-changes.ts';
 import { NativeReads } from './native-reads.ts';
+import { NativeTriggers, type TriggerOverGrpc } from './native-triggers.ts';
 import { watchNatively } from './native-watch.ts';
 
 export interface NativeDoorOptions extends NativeCallsOptions {
@@ -45,6 +47,7 @@ export class NativeDoor implements Door {
   readonly #calls: NativeCalls;
   readonly #changes: NativeChanges;
   readonly #reads: NativeReads;
+  readonly #triggers: NativeTriggers;
 
   constructor(options: NativeDoorOptions) {
     this.#options = options;
@@ -52,6 +55,7 @@ export class NativeDoor implements Door {
     this.#calls = new NativeCalls(options);
     this.#changes = new NativeChanges(this.#calls, options.random);
     this.#reads = new NativeReads(this.#calls);
+    this.#triggers = new NativeTriggers(this.#calls);
   }
 
   put(request: PutRequest): Promise<PutResult> {
@@ -119,8 +123,14 @@ export class NativeDoor implements Door {
     return this.#grpc.query(plan, signal);
   }
 
-  async triggerPut(request: TriggerRequest): Promise<TriggerResult> {
-    return this.#grpc.triggerPut(request);
+  triggerPut(request: TriggerRequest): Promise<TriggerResult> {
+    const overGrpc: TriggerOverGrpc = (again) => this.#grpc.triggerPut(again);
+    return refusing(() => {
+      checkKey(request.key);
+      const isLarge = request.value.byteLength > doorValueBytesMax;
+      const placed = isLarge ? null : this.#calls.place(request.key);
+      return placed === null ? overGrpc(request) : this.#triggers.put(placed, request, overGrpc);
+    });
   }
 
   async frontier(pool: string): Promise<readonly ShardFrontier[]> {

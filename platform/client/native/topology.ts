@@ -74,6 +74,11 @@ export class Topology {
     return poolsUnder(this.#pools, prefix);
   }
 
+  /** Which of so many members takes a trigger of this key. */
+  triggerPlace(key: string, members: number): number {
+    return this.#placement.triggerPlace(key, members);
+  }
+
   /** The shard of a key; null: it is not known here. */
   shardOf(pool: NativePool, key: string): RoutedShard | null {
     const [only] = pool.shards;

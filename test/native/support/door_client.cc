@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "native/io/hmac.h"
@@ -163,6 +164,23 @@ double DoorClient::get(const std::string& key, door::ReadLevel level, ReadPoint:
   std::vector<std::byte> bytes;
   append(bytes, frame);
   append_text(bytes, key);
+  send(bytes);
+  return frame.number;
+}
+
+double DoorClient::trigger(const std::string& key, const std::string& value, PoolId pool) {
+  door::TriggerFrame frame = {};
+  const size_t whole = sizeof frame + key.size() + value.size();
+  frame.head =
+      door::make_head(door::FrameType::kTrigger, whole, 0, static_cast<uint16_t>(key.size()));
+  frame.number = ++numbers_;
+  frame.event_time = std::nan("");
+  frame.pool = pool;
+  frame.value_length = static_cast<uint32_t>(value.size());
+  std::vector<std::byte> bytes;
+  append(bytes, frame);
+  append_text(bytes, key);
+  append_text(bytes, value);
   send(bytes);
   return frame.number;
 }

@@ -78,6 +78,7 @@ class DoorClient {
   double put(const DoorPut& put);  // the number of the request
   double get(const std::string& key, door::ReadLevel level,
              ReadPoint::Kind kind = ReadPoint::Kind::kNewest, double value = 0);
+  double trigger(const std::string& key, const std::string& value, PoolId pool = 1);
   double watch(const std::string& prefix, double credit, double from, double epoch = 0,
                bool persisted = false);
   void session(double id);

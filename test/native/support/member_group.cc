@@ -57,7 +57,6 @@ size_t TestMember::drain() {
     for (size_t i = 0; i < count; i++) take_row(rows + i * kRowWidth);
     total += count;
   } while (count == kRows);
-  while (member_->take_message()) messages++;
   return total;
 }
 
@@ -88,7 +87,14 @@ void TestMember::take_row(const double* row) {
     case RowKind::kDamage:
       trouble = "damage in the log";
       return;
+    case RowKind::kTrigger:
+      triggers.push_back(column<uint64_t>(row, 1));
+      [[fallthrough]];
     case RowKind::kMessage:
+      newest_message = member_->take_message();
+      if (!newest_message) trouble = "a row whose message is not there";
+      messages++;
+      return;
     case RowKind::kDisk:
     case RowKind::kView:
     case RowKind::kLag:

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -85,7 +86,9 @@ class TestMember {
   std::vector<PeerRow> peers;
   std::vector<StoppedRow> stopped;
   size_t released = 0;
-  size_t messages = 0;
+  std::vector<uint64_t> triggers;  // calls of the native door
+  size_t messages = 0;             // of members and clients
+  std::optional<MemberMessage> newest_message;
   std::string trouble;  // what no member may do; empty: nothing
 
  private:

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ObjectChange } from '../../../../platform/base/mod.ts';
+import { readDoorTrigger } from '../../../../platform/bridge/mod.ts';
 import { FrameWriter } from '../../../../platform/client/native/door-frames.ts';
 
 /** What was written, as one piece. */
@@ -64,6 +65,27 @@ const plain: ObjectChange = {
 };
 
 describe('byte for byte', () => {
+  test('a trigger, with and without what it may have', () => {
+    const value = Buffer.from('ring');
+    const bare = { pool: 7, key: '/bell', value, meta: null, eventTime: null };
+    expect(written((out) => out.trigger(5, bare))).toEqual(
+      new Layout()
+        .u32(45)
+        .u8(21, 0)
+        .u16(5)
+        .f64(5, NaN)
+        .u32(7)
+        .u32(4)
+        .u16(0)
+        .u8(0, 0, 0, 0, 0, 0)
+        .raw('/bell')
+        .raw(value).bytes,
+    );
+    const meta = Buffer.from('who');
+    const full = written((out) => out.trigger(6, { ...bare, meta, eventTime: -3 }));
+    expect(readDoorTrigger(full)).toEqual({ key: '/bell', value, meta, eventTime: -3 });
+  });
+
   test('hello and proof', () => {
     const [cluster, nonce, ticket] = [16, 32, 64].map((size, nth) => Buffer.alloc(size, nth + 1));
     expect(written((out) => out.hello(3, cluster!, nonce!, ticket!))).toEqual(
