@@ -17,6 +17,7 @@ export interface KeyProblem {
 
 /** The first problem of a key, or null when it is good. Never throws. */
 export function findKeyProblem(key: string, maxBytes: number = limits.keyBytes): KeyProblem | null {
+  if (isPlain(key, maxBytes)) return null;
   if (key.length === 0) {
     return invalid('is empty', 0);
   }
@@ -70,9 +71,26 @@ export function decodeKey(bytes: Uint8Array): string {
 }
 
 const slash = 0x2f;
+const dot = 0x2e;
+const percent = 0x25;
+/** A key of so few units has no more segments than it may. */
+const plainUnits = 2 * limits.keySegments;
 const shownUnits = 80;
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Most keys are good at a glance: short, printable ASCII, no segment that begins with a dot. */
+function isPlain(key: string, maxBytes: number): boolean {
+  if (key.length > Math.min(plainUnits, maxBytes) || key.charCodeAt(0) !== slash) return false;
+  let before = slash;
+  for (let i = 1; i < key.length; i++) {
+    const unit = key.charCodeAt(i);
+    if (unit <= 0x20 || unit >= 0x7f || unit === percent) return false;
+    if (before === slash && (unit === slash || unit === dot)) return false;
+    before = unit;
+  }
+  return before !== slash;
+}
 
 function findCharacterProblem(key: string, maxBytes: number): KeyProblem | null {
   let bytes = 0;

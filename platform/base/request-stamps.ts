@@ -46,8 +46,9 @@ export class RequestStamps {
     this.#current = this.#begin();
   }
 
-  take(): SessionStamp {
-    if (this.#isOver(this.#current)) {
+  /** `nowMs`: monotonic, of who has just looked. */
+  take(nowMs: number = this.#clock.monotonicMs()): SessionStamp {
+    if (this.#isOver(this.#current, nowMs)) {
       this.#current = this.#other() ?? this.#begin();
     }
     const session = this.#current;
@@ -70,15 +71,15 @@ export class RequestStamps {
     }
   }
 
-  #isOver({ last, lowest, until }: Session): boolean {
-    return last + 1 - lowest >= sessionSize || this.#clock.monotonicMs() >= until;
+  #isOver({ last, lowest, until }: Session, nowMs: number): boolean {
+    return last + 1 - lowest >= sessionSize || nowMs >= until;
   }
 
   /** One that was full before, so that shards have fewer to remember; null: there is none. */
   #other(): Session | null {
     const now = this.#clock.monotonicMs();
     for (const session of this.#sessions.values()) {
-      if (!this.#isOver(session)) return session;
+      if (!this.#isOver(session, now)) return session;
       if (session.openCount === 0 && now >= session.until) this.#sessions.delete(session.id);
     }
     return null;
@@ -97,7 +98,9 @@ export class RequestStamps {
 
 /** As a door took it in; INVALID_ARGUMENT if it names no request. */
 export function checkStamp({ session, request, lowestUnanswered }: SessionStamp): void {
-  const areNumbers = [session, request, lowestUnanswered].every(Number.isSafeInteger);
+  const { isSafeInteger } = Number;
+  const areNumbers =
+    isSafeInteger(session) && isSafeInteger(request) && isSafeInteger(lowestUnanswered);
   if (areNumbers && session > 0 && request > 0 && lowestUnanswered >= 0) {
     if (lowestUnanswered <= request) return;
   }

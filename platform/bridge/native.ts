@@ -484,6 +484,8 @@ export interface NativeAddon {
   // --- hash.cc
   /** XXH3, 64 bits, seed 0, as a BigInt (placement: key part modulo number of shards). */
   xxh3(bytes: Uint8Array): bigint;
+  /** Of a good key: the XXH3 of its UTF-8 modulo `count`. */
+  keyPlace(key: string, count: number): number;
   crc32c(bytes: Uint8Array): number;
 
   // --- fabric.cc

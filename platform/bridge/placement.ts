@@ -14,9 +14,9 @@ export interface PlacedPool {
  * for ever.
  */
 export class Placement {
-  readonly #addon: Pick<NativeAddon, 'xxh3'>;
+  readonly #addon: Pick<NativeAddon, 'xxh3' | 'keyPlace'>;
 
-  constructor(addon: Pick<NativeAddon, 'xxh3'>) {
+  constructor(addon: Pick<NativeAddon, 'xxh3' | 'keyPlace'>) {
     this.#addon = addon;
   }
 
@@ -31,9 +31,14 @@ export class Placement {
 
   shardOf(pool: PlacedPool, key: string): number {
     const { shards, locations } = pool;
-    const place = Object.hasOwn(locations, key)
-      ? (locations[key] as number)
-      : Number(this.hash(key) % BigInt(shards.length));
+    // A look-up by name makes the key one of the names that the engine keeps: dear where it is new.
+    const isNamed = hasNames(locations) && Object.hasOwn(locations, key);
+    const place = isNamed ? (locations[key] as number) : this.#addon.keyPlace(key, shards.length);
     return shards[place] as number;
   }
+}
+
+function hasNames(locations: PlacedPool['locations']): boolean {
+  for (const _ in locations) return true;
+  return false;
 }

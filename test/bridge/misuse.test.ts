@@ -71,6 +71,10 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
     ],
     [misuse('get', handle, 1, 'k', 4), 'get: point must be a whole number from 0 to 3'],
     [misuse('scan', handle, { shard: 1, kind: 'all' }, 1), "scan: options.kind must be 'versions'"],
+    [misuse('keyPlace', 7, 2), 'keyPlace: key must be a string of at most 1024 bytes'],
+    [misuse('keyPlace', 'k'.repeat(1025), 2), 'keyPlace: key must be a string of at most 1024'],
+    [misuse('keyPlace', '/k', 0), 'keyPlace: count must be above 0'],
+    [misuse('keyPlace', '/k', 1.5), 'keyPlace: count must be a whole number'],
     [misuse('crc32c', 'text'), 'crc32c: bytes must be a Uint8Array'],
     [
       misuse('readLog', handle, 1, 1, NaN, 0, -1, 0, 100, 1),
@@ -147,6 +151,12 @@ describe('what is impossible is answered with its status', () => {
 test('hashes are the published ones', () => {
   expect(addon.crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
   expect(addon.xxh3(new Uint8Array(0))).toBe(0x2d06800538d394c2n);
+  for (const key of ['/k', '/barn/é/\u{1f404}', `/${'k'.repeat(1023)}`]) {
+    for (const count of [1, 2, 7, 1000]) {
+      const place = addon.xxh3(Buffer.from(key)) % BigInt(count);
+      expect(addon.keyPlace(key, count)).toBe(Number(place));
+    }
+  }
 });
 
 test('statuses and limits are given once', () => {

@@ -9,9 +9,11 @@
  */
 import {
   checkKey,
+  FreshetError,
   type GetRequest,
   type HistoryRequest,
   type ListRequest,
+  type ObjectChange,
   type ObjectRecord,
   type PoolInfo,
   type PoolOptions,
@@ -29,8 +31,8 @@ import {
 } from '../../base/mod.ts';
 import type { Door, ViewInfo } from '../door.ts';
 import { doorValueBytesMax } from './door-frames.ts';
-import { NativeCalls, type NativeCallsOptions } from './native-calls.ts';
-import { NativeChanges, type OverGrpc } from './native-changes.ts';
+import { NativeCalls, type NativeCallsOptions, unlessAborted } from './native-calls.ts';
+import { type ChangeEnd, type ChangeRequest, NativeChanges } from './native-changes.ts';
 import { NativeReads } from './native-reads.ts';
 import { NativeTriggers, type TriggerOverGrpc } from './native-triggers.ts';
 import { watchNatively } from './native-watch.ts';
@@ -53,50 +55,38 @@ export class NativeDoor implements Door {
     this.#options = options;
     this.#grpc = options.grpc;
     this.#calls = new NativeCalls(options);
-    this.#changes = new NativeChanges(this.#calls, options.random);
-    this.#reads = new NativeReads(this.#calls);
+    this.#changes = new NativeChanges(this.#calls, options.grpc, options.random);
+    this.#reads = new NativeReads(this.#calls, options.grpc);
     this.#triggers = new NativeTriggers(this.#calls);
   }
 
   put(request: PutRequest): Promise<PutResult> {
-    const overGrpc: OverGrpc = (session, timeoutMs) =>
-      this.#grpc.put(session === undefined ? request : { ...request, session, timeoutMs });
-    return refusing(() => {
-      checkKey(request.key);
-      const isLarge = request.value.byteLength > doorValueBytesMax;
-      const placed = isLarge ? null : this.#calls.place(request.key);
-      if (placed === null) return this.#grpc.put(request);
-      const kind = request.store === false ? 'trigger' : 'put';
-      return this.#changes.make(placed, kind, request, overGrpc);
-    });
+    return this.#change(request.store === false ? 'trigger' : 'put', request);
   }
 
-  async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
-    // Connections gather what one turn of the event loop asks.
-    return Promise.all(
-      requests.map(async (request) =>
-        this.put(request).catch((error: unknown) => toFreshetError(error)),
-      ),
-    );
+  /** Connections gather what one turn of the event loop asks. */
+  putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
+    if (requests.length === 0) return Promise.resolve([]);
+    const nowMs = this.#options.clock.monotonicMs();
+    return new Promise((resolve) => {
+      const batch = new Batch(requests.length, resolve);
+      requests.forEach((request, nth) => {
+        if (request.signal !== undefined) settleWith(this.put(request), batch, nth);
+        else this.#begin(request.store === false ? 'trigger' : 'put', request, nowMs, batch, nth);
+      });
+    });
   }
 
   remove(request: RemoveRequest): Promise<PutResult> {
-    const overGrpc: OverGrpc = (session, timeoutMs) =>
-      this.#grpc.remove(session === undefined ? request : { ...request, session, timeoutMs });
-    return refusing(() => {
-      checkKey(request.key);
-      const placed = this.#calls.place(request.key);
-      if (placed === null) return this.#grpc.remove(request);
-      return this.#changes.make(placed, 'remove', request, overGrpc);
-    });
+    return this.#change('remove', request);
   }
 
   get(request: GetRequest): Promise<ObjectRecord | null> {
-    return this.#read(request, true, (timeoutMs) => this.#grpc.get({ ...request, timeoutMs }));
+    return this.#read(request, true);
   }
 
   stat(request: GetRequest): Promise<ObjectRecord | null> {
-    return this.#read(request, false, (timeoutMs) => this.#grpc.stat({ ...request, timeoutMs }));
+    return this.#read(request, false);
   }
 
   history(request: HistoryRequest): AsyncIterable<ObjectRecord> {
@@ -162,20 +152,80 @@ export class NativeDoor implements Door {
     await this.#grpc.close();
   }
 
+  #change(kind: ObjectChange['kind'], request: ChangeRequest): Promise<PutResult> {
+    const made = new Promise<PutResult>((resolve, reject) => {
+      const settle = (_nth: number, outcome: PutOutcome): void => {
+        if (outcome instanceof FreshetError) reject(outcome);
+        else resolve(outcome);
+      };
+      this.#begin(kind, request, this.#options.clock.monotonicMs(), { settle }, 0);
+    });
+    return unlessAborted(made, request.signal);
+  }
+
+  /** How it ends, however that is, goes to the end. */
+  #begin(
+    kind: ObjectChange['kind'],
+    request: ChangeRequest,
+    nowMs: number,
+    end: ChangeEnd,
+    nth: number,
+  ): void {
+    const { key, value } = request;
+    try {
+      checkKey(key);
+      const isLarge = value !== undefined && value.byteLength > doorValueBytesMax;
+      const placed = isLarge ? null : this.#calls.place(key);
+      if (placed !== null) this.#changes.make(placed, kind, request, nowMs, end, nth);
+      else if (kind === 'remove') settleWith(this.#grpc.remove(request), end, nth);
+      else settleWith(this.#grpc.put(request as PutRequest), end, nth);
+    } catch (caught) {
+      end.settle(nth, toFreshetError(caught));
+    }
+  }
+
   /** A moment has to be judged by a member's clock, and found: that is not native. */
-  #read(
-    request: GetRequest,
-    wantValue: boolean,
-    overGrpc: (timeoutMs: number) => Promise<ObjectRecord | null>,
-  ): Promise<ObjectRecord | null> {
-    return refusing(() => {
-      const { key, at } = request;
+  #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
+    const { key, at } = request;
+    try {
       checkKey(key);
       const placed = at === undefined ? this.#calls.place(key) : null;
-      if (placed === null) return wantValue ? this.#grpc.get(request) : this.#grpc.stat(request);
-      return this.#reads.read(placed.shard, request, wantValue, overGrpc);
-    });
+      if (placed !== null) return this.#reads.read(placed.shard, request, wantValue);
+    } catch (caught) {
+      return Promise.reject(toFreshetError(caught));
+    }
+    return wantValue ? this.#grpc.get(request) : this.#grpc.stat(request);
   }
+}
+
+/** Puts that are answered together. */
+class Batch implements ChangeEnd {
+  readonly #outcomes: PutOutcome[];
+  readonly #resolve: (outcomes: readonly PutOutcome[]) => void;
+  #left: number;
+
+  constructor(count: number, resolve: (outcomes: readonly PutOutcome[]) => void) {
+    this.#outcomes = new Array<PutOutcome>(count);
+    this.#resolve = resolve;
+    this.#left = count;
+  }
+
+  settle(nth: number, outcome: PutOutcome): void {
+    this.#outcomes[nth] = outcome;
+    this.#left--;
+    if (this.#left === 0) this.#resolve(this.#outcomes);
+  }
+}
+
+function settleWith(made: Promise<PutResult>, end: ChangeEnd, nth: number): void {
+  made.then(
+    (result) => {
+      end.settle(nth, result);
+    },
+    (caught: unknown) => {
+      end.settle(nth, toFreshetError(caught));
+    },
+  );
 }
 
 /** What is thrown before anything was sent is rejected like the rest. */

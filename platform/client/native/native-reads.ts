@@ -12,6 +12,7 @@ import {
   toFreshetError,
 } from '../../base/mod.ts';
 import { readPoints } from '../../bridge/mod.ts';
+import type { Door } from '../door.ts';
 import { enumNumber, timeoutNumber } from '../numbers.ts';
 import { attemptMs } from '../retry-policy.ts';
 import type { DoorConnection } from './door-connection.ts';
@@ -20,70 +21,96 @@ import { isForGrpc, type NativeCalls, unlessAborted } from './native-calls.ts';
 import { type ReadAnswer, ReadCall } from './read-call.ts';
 import type { RoutedShard } from './topology.ts';
 
-/** Reads the same over gRPC, within the time. */
-export type ReadOverGrpc = (timeoutMs: number) => Promise<ObjectRecord | null>;
-
-interface Way {
+/** A read on its way, and what becomes of its first try. */
+class Way implements ReadAnswer {
   readonly request: GetRequest;
   readonly wantValue: boolean;
   readonly timeoutMs: number;
   /** Monotonic ms. */
   readonly deadline: number;
-  readonly signal: AbortSignal | undefined;
-  readonly overGrpc: ReadOverGrpc;
+  readonly #owner: NativeReads;
+  readonly #settle: (object: ObjectRecord | null) => void;
+  readonly #fail: (error: unknown) => void;
+  /** That was asked first; null: nobody was. */
+  #node: number | null = null;
+
+  constructor(
+    owner: NativeReads,
+    request: GetRequest,
+    wantValue: boolean,
+    timeoutMs: number,
+    deadline: number,
+    settle: (object: ObjectRecord | null) => void,
+    fail: (error: unknown) => void,
+  ) {
+    this.#owner = owner;
+    this.request = request;
+    this.wantValue = wantValue;
+    this.timeoutMs = timeoutMs;
+    this.deadline = deadline;
+    this.#settle = settle;
+    this.#fail = fail;
+  }
+
+  askedAt(node: number): this {
+    this.#node = node;
+    return this;
+  }
+
+  resolve(object: ObjectRecord | null): void {
+    this.#settle(object === null || object.removed ? null : object);
+  }
+
+  /** The first try ended so; null: nobody could be asked. */
+  reject(failed: FreshetError | null): void {
+    this.#owner.again(this, this.#node, failed).then(this.#settle, this.#fail);
+  }
 }
 
 export class NativeReads {
   readonly #calls: NativeCalls;
+  readonly #grpc: Pick<Door, 'get' | 'stat'>;
 
-  constructor(calls: NativeCalls) {
+  constructor(calls: NativeCalls, grpc: Pick<Door, 'get' | 'stat'>) {
     this.#calls = calls;
+    this.#grpc = grpc;
   }
 
   /** Throws what is refused before it is sent; rejects the rest. */
   read(
-    shard: RoutedShard,
+    { shard, readers }: RoutedShard,
     request: GetRequest,
     wantValue: boolean,
-    overGrpc: ReadOverGrpc,
   ): Promise<ObjectRecord | null> {
     const { signal, read } = request;
     if (request.timeoutMs !== undefined) timeoutNumber(request.timeoutMs);
     if (read !== undefined) enumNumber(readLevels, read, 'read');
     checkPoint(request);
+    const { clock, doors } = this.#calls.options;
     const timeoutMs = this.#calls.limitOf(request.timeoutMs);
-    const deadline = this.#calls.options.clock.monotonicMs() + timeoutMs;
-    const way = { request, wantValue, timeoutMs, deadline, signal, overGrpc };
-    return unlessAborted(this.#first(way, shard), signal);
-  }
-
-  #first(way: Way, shard: RoutedShard): Promise<ObjectRecord | null> {
-    const connection = this.#calls.options.doors.route(shard.readers);
-    if (connection === null) return this.#again(way, null, null);
-    const attempt = attemptMs(way.timeoutMs, shard.readers.length);
-    return new Promise((resolve, reject) => {
-      const answer: ReadAnswer = {
-        resolve: (object) => {
-          resolve(object === null || object.removed ? null : object);
-        },
-        reject: (error) => {
-          this.#again(way, connection.nodeId, error).then(resolve, reject);
-        },
-      };
-      this.#ask(connection, way, shard.shard, attempt, answer);
+    const nowMs = clock.monotonicMs();
+    const connection = doors.route(readers);
+    const found = new Promise<ObjectRecord | null>((resolve, reject) => {
+      const way = new Way(this, request, wantValue, timeoutMs, nowMs + timeoutMs, resolve, reject);
+      if (connection === null) {
+        way.reject(null);
+        return;
+      }
+      const until = nowMs + attemptMs(timeoutMs, readers.length);
+      this.#ask(connection, request, wantValue, shard, until, way.askedAt(connection.nodeId));
     });
+    return unlessAborted(found, signal);
   }
 
   /** `failed`: how the first try ended, at the node; null: there was none. */
-  async #again(
-    way: Way,
+  async again(
+    { request, wantValue, timeoutMs, deadline }: Way,
     node: number | null,
     failed: FreshetError | null,
   ): Promise<ObjectRecord | null> {
-    const { request, overGrpc } = way;
     let asked = node;
     let isElsewhere = failed !== null && isForGrpc(failed);
-    const run = async (timeoutMs: number): Promise<ObjectRecord | null> => {
+    const run = async (leftMs: number): Promise<ObjectRecord | null> => {
       const placed = isElsewhere ? null : this.#calls.place(request.key);
       const connection =
         placed === null ? null : this.#calls.options.doors.route(placed.shard.readers, asked);
@@ -91,8 +118,9 @@ export class NativeReads {
         asked = connection.nodeId;
         try {
           const found = await new Promise<ObjectRecord | null>((resolve, reject) => {
-            const answer = { resolve, reject };
-            this.#ask(connection, way, placed.shard.shard, timeoutMs, answer);
+            const { shard } = placed.shard;
+            const until = this.#calls.options.clock.monotonicMs() + leftMs;
+            this.#ask(connection, request, wantValue, shard, until, { resolve, reject });
           });
           return found === null || found.removed ? null : found;
         } catch (caught) {
@@ -101,27 +129,28 @@ export class NativeReads {
           isElsewhere = true;
         }
       }
-      return overGrpc(timeoutMs);
+      const again = { ...request, timeoutMs: leftMs };
+      return wantValue ? this.#grpc.get(again) : this.#grpc.stat(again);
     };
     if (failed !== null) this.#calls.onFailure(failed);
     const members = (): number => this.#calls.place(request.key)?.shard.readers.length ?? 1;
-    const call = { ...way, key: null, members };
+    const call = { timeoutMs, deadline, signal: request.signal, key: null, members };
     return this.#calls.insist(call, run, isElsewhere ? null : failed);
   }
 
   #ask(
     connection: DoorConnection,
-    { request, wantValue }: Way,
+    request: GetRequest,
+    wantValue: boolean,
     shard: number,
-    timeoutMs: number,
+    until: number,
     answer: ReadAnswer,
   ): void {
-    const { clock, statusNames } = this.#calls.options;
     const { key, version, exact = false, read = 'linearizable' } = request;
     const byVersion = exact ? readPoints.exactVersion : readPoints.atVersion;
     const point = version === undefined ? readPoints.newest : byVersion;
     const level = readLevels[read];
     const get: GetFrame = { level, shard, key, point, at: version ?? 0, wantValue };
-    connection.ask(new ReadCall(get, clock.monotonicMs() + timeoutMs, statusNames, answer));
+    connection.ask(new ReadCall(get, until, this.#calls.options.statusNames, answer));
   }
 }

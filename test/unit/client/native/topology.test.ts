@@ -3,7 +3,10 @@ import { FreshetError, ManualClock, type NativeDoorInfo } from '../../../../plat
 import { Placement } from '../../../../platform/bridge/mod.ts';
 import { Topology, TopologyKeeper } from '../../../../platform/client/native/topology.ts';
 
-const placement = new Placement({ xxh3: (bytes) => BigInt(bytes[bytes.length - 1] ?? 0) });
+const placement = new Placement({
+  xxh3: (bytes) => BigInt(bytes[bytes.length - 1] ?? 0),
+  keyPlace: (key, places) => key.charCodeAt(key.length - 1) % places,
+});
 const address = (nodeId: number, port = 7000 + nodeId) => ({ nodeId, host: '127.0.0.1', port });
 const pool = (name: string, shards: number[]) => {
   const rules = { id: 1, kind: 'volatile', maxValueBytes: 9 } as const;
