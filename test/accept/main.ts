@@ -10,6 +10,7 @@ import { repositoryRoot } from '../support/repository.ts';
 import type { Job } from './check.ts';
 import { mainJob } from './main-job/job.ts';
 import { replication } from './replication/job.ts';
+import { speed } from './speed/job.ts';
 import { linesOf, type PointLine, runChecks } from './run-checks.ts';
 import { VitestFiles } from './vitest-files.ts';
 
@@ -22,7 +23,7 @@ interface Options {
   readonly coreBench?: string;
 }
 
-const jobs: readonly Job[] = [mainJob, replication];
+const jobs: readonly Job[] = [mainJob, replication, speed];
 
 // With an end of ours, what the checks started ends too.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -49,6 +49,13 @@ async function putMoment(member: Member, key: string, failures: string[]): Promi
   }
 }
 
+/** Stops the event loop for so many ms, once the parent knows. */
+const standStill: ParentCall = async (_member, argument) => {
+  await new Promise((resolve) => process.send?.({ type: 'stands' }, resolve));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, argument as number);
+  return null;
+};
+
 runMemberProcess({
   parts: (extra) => [
     servingPart(extra as ServingOptions, (opened) => {
@@ -57,5 +64,5 @@ runMemberProcess({
   ],
   nativeDoor: (extra) => nativeDoorOf(extra as ServingOptions),
   info: () => ports,
-  calls: { putOneByOne, putPaced },
+  calls: { putOneByOne, putPaced, standStill },
 });

@@ -11,6 +11,7 @@ import { memberPut } from './member-put.ts';
 import { restartLog } from './restart-log.ts';
 import { slowMember } from './slow-member.ts';
 import { slowMemberDelayed } from './slow-member-delayed.ts';
+import { stalledLoops } from './stalled-loops.ts';
 import { unaffectedShard } from './unaffected-shard.ts';
 import { viewChange } from './view-change.ts';
 
@@ -26,6 +27,7 @@ export const rows: readonly Row[] = [
   dairyFrames,
   grpcStream,
   httpPut,
+  stalledLoops,
   viewChange,
   cutCable,
   unaffectedShard,

@@ -1,0 +1,10 @@
+import type { Job } from '../check.ts';
+import { decidedByTests } from './decided-by-tests.ts';
+import { figures } from './figures.ts';
+
+/** Ahead of the field on two cores: what of it a command decides so far. */
+export const speed: Job = {
+  name: 'speed',
+  checks: [...decidedByTests, ...figures],
+  sabotages: new Map(),
+};
