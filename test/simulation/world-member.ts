@@ -113,7 +113,7 @@ export class WorldMember {
   #request: WorldStep = 'waiting';
   #viewed = false;
   #toldView = 0;
-  /** As the group told it last, and when: asked for at every event, it is not made anew each time. */
+  /** As the group told it last, and in which generation: it is asked for at every event. */
   #status: GroupStatus | null = null;
   #statusOf = -1;
 
