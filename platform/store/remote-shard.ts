@@ -149,20 +149,27 @@ export class RemoteShard implements ShardAccess {
     }
   }
 
-  /** Sent again, perhaps to another holder, until the call's time is over. */
+  /**
+   * Sent again, perhaps to another holder, until the call's time is over. That nobody took it in the
+   * end does not tell what became of it before.
+   */
   async #insist(
     method: Method,
     argument: (timeoutMs: number) => unknown[],
     call: ShardCallLimits,
   ): Promise<unknown> {
     const deadline = this.#clock.monotonicMs() + call.timeoutMs;
+    let cutOff: FreshetError | null = null;
     for (;;) {
       const timeoutMs = Math.max(1, deadline - this.#clock.monotonicMs());
       try {
         return await this.#call(method, argument(timeoutMs), { ...call, timeoutMs });
       } catch (caught) {
+        const wasNotMade = isFreshetError(caught, 'NOT_A_MEMBER');
         const isOver = this.#clock.monotonicMs() >= deadline || call.signal?.aborted === true;
+        if (isOver && wasNotMade) throw cutOff ?? caught;
         if (isOver || !isSentAgain(caught)) throw caught;
+        if (!wasNotMade) cutOff = toFreshetError(caught);
         await this.#pause();
       }
     }
@@ -175,11 +182,17 @@ export class RemoteShard implements ShardAccess {
   ): Promise<readonly PutOutcome[]> {
     const deadline = this.#clock.monotonicMs() + call.timeoutMs;
     const outcomes = new Map<ShardChange, PutOutcome>();
+    const cutOff = new Map<ShardChange, PutOutcome>();
     let left = changes;
     for (;;) {
       const timeoutMs = Math.max(1, deadline - this.#clock.monotonicMs());
       const answers = await this.#sendMany(left, { ...call, timeoutMs });
-      left.forEach((change, nth) => outcomes.set(change, answers[nth] as PutOutcome));
+      left.forEach((change, nth) => {
+        const answer = answers[nth] as PutOutcome;
+        const wasNotMade = isFreshetError(answer, 'NOT_A_MEMBER');
+        outcomes.set(change, wasNotMade ? (cutOff.get(change) ?? answer) : answer);
+        if (isSentAgain(answer) && !wasNotMade) cutOff.set(change, answer);
+      });
       left = left.filter((change) => isSentAgain(outcomes.get(change)));
       const isOver = this.#clock.monotonicMs() >= deadline || call.signal?.aborted === true;
       if (left.length === 0 || isOver) break;

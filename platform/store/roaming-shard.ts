@@ -45,6 +45,8 @@ export class RoamingShard implements ShardAccess {
   readonly #places: ShardPlaces;
   #generation = -1;
   #local: LocalShard | null = null;
+  /** This member makes changes itself; else they go to one that does, and may come to be there. */
+  #sends = false;
   readonly #feeds = new Set<RoamingFeed>();
 
   constructor(shard: number, places: ShardPlaces) {
@@ -57,10 +59,14 @@ export class RoamingShard implements ShardAccess {
     const { group, here } = this.#places;
     if (this.#generation !== group.generation) {
       this.#generation = group.generation;
-      const sends = group.senders(this.shard).includes(group.nodeId);
-      this.#local = group.isHere(this.shard) ? here(sends) : null;
+      this.#sends = group.senders(this.shard).includes(group.nodeId);
+      this.#local = group.isHere(this.shard) ? here(this.#sends) : null;
     }
     return this.#local;
+  }
+
+  get #makesChanges(): boolean {
+    return this.here !== null && this.#sends;
   }
 
   /** Where it is used now. Throws UNKNOWN_POOL: it was taken away with its subgroup. */
@@ -77,7 +83,8 @@ export class RoamingShard implements ShardAccess {
     for (const feed of this.#feeds) feed.onView();
   }
 
-  put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+  async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+    if (!this.#makesChanges) return this.current.put(change, call);
     return this.#following(call, (shard, left) => shard.put(change, left));
   }
 
@@ -85,16 +92,16 @@ export class RoamingShard implements ShardAccess {
     changes: readonly ShardChange[],
     call: ShardCallLimits,
   ): Promise<readonly PutOutcome[]> {
-    const { here } = this;
+    if (!this.#makesChanges) return this.current.putMany(changes, call);
+    const { clock } = this.#places;
+    const deadline = clock.monotonicMs() + call.timeoutMs;
     const outcomes = await this.#following(call, (shard, left) => shard.putMany(changes, left));
-    if (here === null || !outcomes.some((outcome) => isFreshetError(outcome, 'NOT_A_MEMBER'))) {
-      return outcomes;
-    }
+    const timeoutMs = Math.max(1, deadline - clock.monotonicMs());
     return Promise.all(
       outcomes.map(async (outcome, nth) => {
         const change = changes[nth];
         const isLeft = isFreshetError(outcome, 'NOT_A_MEMBER') && change !== undefined;
-        return isLeft ? asOutcome(this.put(change, call)) : outcome;
+        return isLeft ? asOutcome(this.put(change, { ...call, timeoutMs })) : outcome;
       }),
     );
   }

@@ -83,6 +83,29 @@ describe('of many changes', () => {
   });
 });
 
+describe('what was cut off from a member and then taken in by nobody', () => {
+  const gone = new FreshetError('UNREACHABLE', 'gone');
+  const nobody = new FreshetError('NOT_A_MEMBER', 'nobody');
+
+  /** What a put comes to. */
+  const outcomeOf = async (...answers: readonly FreshetError[]): Promise<unknown> => {
+    const { shard, passing } = makeRemote(...answers);
+    return passing(shard.put(changeOf('/a'), call).catch((caught: unknown) => caught));
+  };
+
+  test('does not say that it was not made', async () => {
+    expect(await outcomeOf(gone, nobody)).toMatchObject({ code: 'UNREACHABLE' });
+    expect(await outcomeOf(nobody)).toMatchObject({ code: 'NOT_A_MEMBER' });
+  });
+
+  test('of many neither', async () => {
+    const lost = [result(1), refused('SHARD_STOPPED'), refused('NOT_A_MEMBER')];
+    const { shard, passing } = makeRemote(lost, [refused('NOT_A_MEMBER'), refused('NOT_A_MEMBER')]);
+    const [, cutOff, never] = await passing(shard.putMany(['/a', '/b', '/c'].map(changeOf), call));
+    expect([cutOff, never]).toMatchObject([{ code: 'SHARD_STOPPED' }, { code: 'NOT_A_MEMBER' }]);
+  });
+});
+
 describe('a feed that another member reads', () => {
   /** One step of it, at a shard whose next records come when they are asked for, or never. */
   function poll(events: readonly unknown[]) {

@@ -86,7 +86,8 @@ function makeShard() {
     isHere: () => group.isHereNow,
     isThere: true,
     layout: { has: () => group.isThere },
-    senders: () => [1],
+    sendersNow: [1],
+    senders: () => group.sendersNow,
     stoppedError: () =>
       new FreshetError(group.isThere ? 'SHARD_STOPPED' : 'UNKNOWN_POOL', 'stopped'),
   };
@@ -145,6 +146,19 @@ describe('a change', () => {
     await expect(shard.put(change, call)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
     await expect(shard.frontier()).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
     expect(elsewhere.puts).toEqual([]);
+  });
+
+  test('that a member which does not send gave to another is not given once more', async () => {
+    const { here, elsewhere, group, shard } = makeShard();
+    group.sendersNow = [2];
+    here.refusal = left;
+    const put = shard.put(change, call);
+    const many = shard.putMany([{ key: '/a' }, { key: '/b' }] as never[], call);
+    group.isHereNow = false;
+    group.generation++;
+    await expect(put).rejects.toBe(left);
+    expect(await many).toEqual([result(0), left]);
+    expect([here.puts.length, elsewhere.puts.length]).toEqual([3, 0]);
   });
 
   test('of many: only what was not made goes elsewhere', async () => {
