@@ -139,6 +139,29 @@ test('tens of thousands at once: all are answered, found, and told once in order
   expect(toldOnce).toHaveLength(count);
 });
 
+test('the puts of a batch end each for itself, and are told in their order', async () => {
+  const at = (name: string) => ({ key: `/barn/light/batch/${name}`, value: bytes(name) });
+  const outcomes = await door.putMany([
+    at('1'),
+    at('../2'),
+    { ...at('3'), value: bytes('more than nine') },
+    { ...at('4'), signal: AbortSignal.abort() },
+    { ...at('5'), store: false },
+    { ...at('6'), ack: 'none' },
+    { ...at('7'), expect: { versionOfKey: 77 } },
+    { ...at('8'), signal: new AbortController().signal },
+  ]);
+  const told = outcomes.map((one) => (one instanceof FreshetError ? one.code : 'ok'));
+  expect(told.slice(0, 4)).toEqual(['ok', 'INVALID_KEY', 'VALUE_TOO_LARGE', 'CANCELLED']);
+  expect(told.slice(4)).toEqual(['ok', 'ok', 'CONDITION_FAILED', 'ok']);
+  for (const name of ['1', '8']) {
+    const { key } = at(name);
+    expect(text((await door.get({ key }))?.value)).toBe(name);
+  }
+  expect(await door.get({ key: at('5').key })).toBeNull();
+  expect(await door.putMany([])).toEqual([]);
+});
+
 test('values of every size up to 8 MiB come back as they were', async () => {
   for (const size of [0, 1, 4095, 65_535, 65_536, 300_000, 1024 * 1024]) {
     const value = Buffer.alloc(size, 'milk ');
