@@ -359,7 +359,10 @@ TEST(a_watch_tells_every_version_once_and_waits_for_credit) {
   constexpr int kPuts = 2000;
   for (int nth = 0; nth < kPuts; nth++) {
     writer.put({"/k/w/" + std::to_string(nth), std::to_string(nth), Ack::kNone});
-    writer.put({"/k/other/" + std::to_string(nth), "x", Ack::kNone});
+    // What finds the ring full is refused after 100 ms, which a busy machine can take.
+    const Ack ack = nth % 100 == 99 ? Ack::kDelivered : Ack::kNone;
+    const double last = writer.put({"/k/other/" + std::to_string(nth), "x", ack});
+    if (ack != Ack::kNone) EXPECT_EQ(status_of(writer, last), Status::kOk);
   }
   EXPECT_EQ(status_of(writer, writer.put({"/k/done", "x"})), Status::kOk);
   int heard = 0;
