@@ -1,5 +1,6 @@
 /** What changes, reads and watches have in common: where a key lies, whom to ask, and whom next. */
 import {
+  checkKey,
   type Clock,
   type ErrorCode,
   FreshetError,
@@ -9,8 +10,9 @@ import {
 } from '../../base/mod.ts';
 import { insist, type InsistOptions } from '../insist.ts';
 import { isGone } from '../retry-policy.ts';
+import { KeptByKey } from './kept-by-key.ts';
 import type { MemberDoors } from './member-doors.ts';
-import type { RoutedShard, TopologyKeeper } from './topology.ts';
+import type { RoutedShard, Topology, TopologyKeeper } from './topology.ts';
 
 export interface NativeCallsOptions {
   readonly doors: MemberDoors;
@@ -47,6 +49,8 @@ export function isForGrpc({ code }: FreshetError): boolean {
 
 export class NativeCalls {
   readonly options: NativeCallsOptions;
+  readonly #placed = new KeptByKey<Placed>();
+  #placedBy: Topology | null = null;
   #isClosed = false;
 
   constructor(options: NativeCallsOptions) {
@@ -57,16 +61,31 @@ export class NativeCalls {
     return this.#isClosed;
   }
 
-  /** null: it is not known here, or this is closed; a member says what is the matter. */
+  /**
+   * null: it is not known here, or this is closed; a member says what is the matter. Throws
+   * INVALID_KEY or KEY_TOO_LONG.
+   */
   place(key: string): Placed | null {
-    const { topology } = this.options;
-    const { current } = topology;
-    if (current === null || this.#isClosed) return null;
+    const current = this.#isClosed ? null : this.options.topology.current;
+    if (current !== this.#placedBy) {
+      this.#placed.clear();
+      this.#placedBy = current;
+    }
+    return this.#placed.get(key) ?? this.#placeAnew(key, current);
+  }
+
+  #placeAnew(key: string, current: Topology | null): Placed | null {
+    checkKey(key);
+    if (current === null) return null;
     const pool = current.poolOf(key);
     const shard = pool === null ? null : current.shardOf(pool, key);
-    if (pool !== null && shard !== null) return { pool, shard };
-    topology.refresh();
-    return null;
+    if (pool === null || shard === null) {
+      this.options.topology.refresh();
+      return null;
+    }
+    const placed = { pool, shard };
+    this.#placed.keep(key, placed);
+    return placed;
   }
 
   /** A call was answered so: where things are may have changed. */

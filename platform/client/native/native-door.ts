@@ -8,7 +8,6 @@
  * Thread: event loop.
  */
 import {
-  checkKey,
   FreshetError,
   type GetRequest,
   type HistoryRequest,
@@ -116,7 +115,6 @@ export class NativeDoor implements Door {
   triggerPut(request: TriggerRequest): Promise<TriggerResult> {
     const overGrpc: TriggerOverGrpc = (again) => this.#grpc.triggerPut(again);
     return refusing(() => {
-      checkKey(request.key);
       const isLarge = request.value.byteLength > doorValueBytesMax;
       const placed = isLarge ? null : this.#calls.place(request.key);
       return placed === null ? overGrpc(request) : this.#triggers.put(placed, request, overGrpc);
@@ -173,7 +171,6 @@ export class NativeDoor implements Door {
   ): void {
     const { key, value } = request;
     try {
-      checkKey(key);
       const isLarge = value !== undefined && value.byteLength > doorValueBytesMax;
       const placed = isLarge ? null : this.#calls.place(key);
       if (placed !== null) this.#changes.make(placed, kind, request, nowMs, end, nth);
@@ -188,7 +185,6 @@ export class NativeDoor implements Door {
   #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
     const { key, at } = request;
     try {
-      checkKey(key);
       const placed = at === undefined ? this.#calls.place(key) : null;
       if (placed !== null) return this.#reads.read(placed.shard, request, wantValue);
     } catch (caught) {
