@@ -440,6 +440,7 @@ int Agent::take_appends() {
   ShardHost* host = find(append.shard);
   Status status = host->is_open() ? Status::kOk : Status::kShardStopped;
   const size_t end = append.at + kCopySlice;
+  if (is_ok(status) && host->is_raw() && append.at == 0) host->store()->forget_rules();
   while (is_ok(status) && append.at < append.records.size() && append.at < end) {
     const Bytes rest = Bytes(append.records).subspan(append.at);
     if (!is_well_formed(rest)) {

@@ -54,15 +54,15 @@ test('a member of a raw shard that keeps its memory is left what came to it', as
   await expect(member.trigger('/k/more')).rejects.toThrow('UNKNOWN_POOL');
 });
 
-test('a pool of a raw shard that was removed stays so, whatever a donor has heard of it', async () => {
+test('a pool that the donor does not know is forgotten: others would refuse its changes', async () => {
   const [donor, member] = await openTwo();
   await donor.begin(1);
-  await donor.makePool();
   await member.begin(1);
   await member.makePool();
-  await member.closePool();
+  await member.trigger('/k/taken');
   await member.core.stopEpoch(shard);
   await member.filler.fill(fill, await member.position(), signal, local);
   await member.begin(2);
   await expect(member.trigger('/k/more')).rejects.toThrow('UNKNOWN_POOL');
+  expect((await member.position()).version).toBe(1);
 });

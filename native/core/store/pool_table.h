@@ -26,10 +26,10 @@ class PoolTable {
     const PoolRules& rules = rules_[pool];
     return rules.pool == pool && pool != 0 && rules.closed == 0 ? &rules : nullptr;
   }
-  bool is_closed(PoolId pool) const { return pool < rules_.size() && rules_[pool].closed != 0; }
   // Would this control record of key "pool/<id>" be taken?
   static Status check(const RecordView& control, PoolRules& rules);
   void set(const PoolRules& rules);
+  void forget(PoolId pool) { rules_[pool] = {}; }
 
   bool by_event_time(PoolId pool) const {
     return pool < kPoolsMax && axes_[pool].load(std::memory_order_acquire) != 0;

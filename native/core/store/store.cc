@@ -75,6 +75,7 @@ Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPos
 Status Store::read_rules(MutableBytes out, size_t& used) const {
   return impl_->read_rules(out, used);
 }
+void Store::forget_rules() { impl_->forget_rules(); }
 Status Store::take_rules(const RecordView& control) { return impl_->take_rules(control); }
 
 Status Store::subscribe(uint64_t id, std::string_view prefix, Version from,

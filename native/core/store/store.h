@@ -202,8 +202,10 @@ class Store {
                   SessionsRead* sessions = nullptr);
 
   // Of a shard of raw delivery, whose members have no history in common: the rules of its pools,
-  // all of them or kOverloaded, and taking those of another member. A pool that is closed stays so.
+  // all of them or kOverloaded. Who takes those of another member forgets its own first: a pool
+  // that a sender alone knows would have its changes refused by all others.
   Status read_rules(MutableBytes out, size_t& used) const;
+  void forget_rules();
   Status take_rules(const RecordView& control);
 
   // --- subscriptions ---------------------------------------------------------------------------

@@ -73,6 +73,7 @@ class Store::Impl final : public Subscriptions::Source {
 
   // store_restore.cc
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  void forget_rules();
   Status take_rules(const RecordView& control);
   MutableBytes restore_room(uint32_t segment, size_t file_size, bool stays);
   void end_restore();

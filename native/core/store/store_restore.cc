@@ -141,6 +141,15 @@ Status Store::Impl::restore_other(const RecordView& record, const DurableAt* dur
   return status;
 }
 
+void Store::Impl::forget_rules() {
+  std::erase_if(controls_, [this](const ControlRecord& control) {
+    PoolRules rules;
+    const bool is_pool = is_ok(PoolTable::check(RecordView(control.bytes.data()), rules));
+    if (is_pool) pools_.forget(rules.pool);
+    return is_pool;
+  });
+}
+
 // It was delivered at another member, in no order with what was here.
 Status Store::Impl::take_rules(const RecordView& control) {
   const RecordHeader& header = control.header();
@@ -149,7 +158,7 @@ Status Store::Impl::take_rules(const RecordView& control) {
   if (!header_crc_matches(header) || !payload_crc_matches(control)) return Status::kLogCorrupt;
   PoolRules rules;
   if (const Status status = PoolTable::check(control, rules); !is_ok(status)) return status;
-  if (!pools_.is_closed(rules.pool)) take_control(control, rules);
+  take_control(control, rules);
   return Status::kOk;
 }
 
