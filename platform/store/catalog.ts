@@ -165,16 +165,7 @@ export class Catalog {
    */
   async catchUp(timeoutMs: number): Promise<void> {
     const deadline = this.#clock.monotonicMs() + timeoutMs;
-    const read = {
-      key: `${prefix}none`,
-      read: 'linearizable',
-      version: null,
-      exact: false,
-      at: null,
-      wantValue: false,
-    } as const;
-    await this.#shard.read(read, { timeoutMs, signal: null });
-    const { persisted } = await this.#shard.frontier();
+    const { persisted } = await this.#shard.frontier('linearizable', { timeoutMs, signal: null });
     await this.#untilApplied(persisted, deadline - this.#clock.monotonicMs());
   }
 

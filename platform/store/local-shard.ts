@@ -227,17 +227,27 @@ export class LocalShard implements ShardAccess {
     return new LocalFeed(this.#core, this.#layout, options, { whenCurrent, passesGaps: false });
   }
 
-  frontier(): Promise<ShardFrontier> {
-    const columns = this.#frontiers();
+  async frontier(read: ReadLevel, call: ShardCallLimits): Promise<ShardFrontier> {
+    return this.#current.look(read, call, () => this.#frontierNow());
+  }
+
+  #frontierNow(): ShardFrontier {
+    const columns = new Float64Array(frontierWidth);
+    const status = this.#core.addon.frontiers(this.#core.handle, this.shard, columns);
+    const what = 'The look for the newest version';
+    if (this.#core.statusName(status) !== 'OK') throw this.#refused(status, what);
+    const epoch = columns[frontierColumns.epoch] as number;
+    // Of what it holds nobody knows yet what stays.
+    if (epoch === 0) throw this.#group.stoppedError(this.shard, `${what} was refused`);
     const delivered = columns[frontierColumns.deliveredVersion] as number;
     const persisted = columns[frontierColumns.persistedVersion] as number;
-    return Promise.resolve({
+    return {
       shard: this.shard,
-      epoch: columns[frontierColumns.epoch] as number,
+      epoch,
       delivered,
       stable: this.#layout.persistent ? persisted : delivered,
       persisted: this.#layout.persistent ? persisted : 0,
-    });
+    };
   }
 
   epochOf(version: number): Promise<number | null> {
@@ -367,12 +377,6 @@ export class LocalShard implements ShardAccess {
       { timeoutMs: 0, signal: null },
     );
     return page.records[0] ?? null;
-  }
-
-  #frontiers(): Float64Array {
-    const out = new Float64Array(frontierWidth);
-    this.#core.addon.frontiers(this.#core.handle, this.shard, out);
-    return out;
   }
 
   #toCore(change: ShardChange): CoreChange {

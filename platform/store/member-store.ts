@@ -1,4 +1,4 @@
-import { FreshetError, type Logger } from '../base/mod.ts';
+import { FreshetError, limits, type Logger } from '../base/mod.ts';
 import { catalogSubgroup, type Tenants } from '../group/mod.ts';
 import { StoreArrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
@@ -73,8 +73,9 @@ export class MemberStore {
 
   /** The newest version of a shard, wherever it runs; 0: nobody can tell. */
   async newestVersion(shard: number): Promise<number> {
+    const call = { timeoutMs: limits.requestTimeoutMsDefault, signal: null };
     try {
-      const { delivered } = await this.access(shard).frontier();
+      const { delivered } = await this.access(shard).frontier('local', call);
       return delivered;
     } catch (caught) {
       if (caught instanceof FreshetError) return 0;

@@ -246,7 +246,8 @@ export class ObjectStore {
   /** How far each shard of the pool is. */
   async frontier(pool: string): Promise<readonly ShardFrontier[]> {
     const { shards } = await this.pool(pool);
-    return Promise.all(shards.map((shard) => this.#access(shard).frontier()));
+    const call = callLimits({});
+    return Promise.all(shards.map((shard) => this.#access(shard).frontier('local', call)));
   }
 
   async createPool(options: PoolOptions): Promise<PoolInfo> {

@@ -117,8 +117,9 @@ export class RemoteShard implements ShardAccess {
     return new RemoteFeed(options, (method, argument, call) => this.#call(method, argument, call));
   }
 
-  async frontier(): Promise<ShardFrontier> {
-    return (await this.#insist('frontier', () => [], shortCall)) as ShardFrontier;
+  async frontier(read: ReadLevel, call: ShardCallLimits): Promise<ShardFrontier> {
+    const argument = (timeoutMs: number): unknown[] => [read, timeoutMs];
+    return (await this.#insist('frontier', argument, call)) as ShardFrontier;
   }
 
   async epochOf(version: number): Promise<number | null> {
@@ -381,7 +382,7 @@ async function serve(
     case 'feed':
       return pollFeed(shard.feed(at(0)), at(1), clock);
     case 'frontier':
-      return shard.frontier();
+      return shard.frontier(at(0), call(1));
     case 'epochOf':
       return shard.epochOf(at(0));
     case 'versionAtTime':

@@ -136,8 +136,8 @@ export class RoamingShard implements ShardAccess {
     return feed;
   }
 
-  async frontier(): Promise<ShardFrontier> {
-    return this.current.frontier();
+  frontier(read: ReadLevel, call: ShardCallLimits): Promise<ShardFrontier> {
+    return this.#following(call, (shard, left) => shard.frontier(read, left));
   }
 
   async epochOf(version: number): Promise<number | null> {

@@ -90,7 +90,8 @@ export interface ShardAccess {
     call: ShardCallLimits,
   ): Promise<readonly ObjectRecord[]>;
   feed(options: FeedOptions): ShardFeed;
-  frontier(): Promise<ShardFrontier>;
+  /** `local`: as its member knows it, which may be behind. Rejects where no epoch has begun. */
+  frontier(read: ReadLevel, call: ShardCallLimits): Promise<ShardFrontier>;
   /** Which epoch a version belongs to; null: not kept or not there. */
   epochOf(version: number): Promise<number | null>;
   /** The newest version up to a commit time, µs. */

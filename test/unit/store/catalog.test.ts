@@ -35,7 +35,7 @@ class Shard {
 
   get access(): ShardAccess {
     const frontier = () => Promise.resolve({ persisted: this.persisted });
-    return { read: () => Promise.resolve(null), frontier, feed: () => this } as never;
+    return { frontier, feed: () => this } as never;
   }
 }
 

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FreshetError, ManualClock } from '../../../platform/base/mod.ts';
-import { coreError } from '../../../platform/bridge/mod.ts';
+import { coreError, frontierColumns } from '../../../platform/bridge/mod.ts';
 import type { Group } from '../../../platform/group/group.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
 import type { ShardLayout } from '../../../platform/group/mod.ts';
@@ -90,4 +90,47 @@ test.each([
   for (const read of ['local', 'linearizable'] as const) {
     await expect(shard.versionAtTime(5, read, call)).rejects.toMatchObject({ code });
   }
+});
+
+describe('how far it is', () => {
+  const call = { timeoutMs: 1000, signal: null };
+
+  /** `persisted`: one more at each look; `epoch` 0: none has begun; `statuses` of the looks. */
+  function frontierOf(epoch: number, statuses: readonly string[], stores: readonly number[] = [1]) {
+    const statusNames = ['OK', 'NOT_A_MEMBER', 'CLOSED'];
+    const [left, generations] = [[...statuses], [...stores]];
+    let persisted = 0;
+    const nextOf = <T>(of: T[]): T => (of.length > 1 ? (of.shift() as T) : (of[0] as T));
+    const addon = {
+      statusNames,
+      isCurrent: () => true,
+      storeGeneration: () => nextOf(generations),
+      frontiers: (_member: unknown, _shard: number, out: Float64Array) => {
+        out[frontierColumns.epoch] = epoch;
+        out[frontierColumns.persistedVersion] = ++persisted;
+        out[frontierColumns.deliveredVersion] = 9;
+        return statusNames.indexOf(nextOf(left));
+      },
+    };
+    const statusName = (status: number) => statusNames[status];
+    const error = (status: number, what: string) => coreError(statusNames, status, what);
+    return shardOver({ handle: null, addon, statusName, error }, new ManualClock());
+  }
+
+  test('is told of the store that was current', async () => {
+    const shard = frontierOf(3, ['NOT_A_MEMBER', 'OK'], [1, 2]);
+    const told = await shard.frontier('linearizable', call);
+    expect(told).toEqual({ shard: 1, epoch: 3, delivered: 9, stable: 2, persisted: 2 });
+  });
+
+  test.each([
+    ['no epoch has begun', 0, 'OK', 'SHARD_STOPPED'],
+    ['it has no store', 3, 'NOT_A_MEMBER', 'SHARD_STOPPED'],
+    ['the member is closed', 3, 'CLOSED', 'CLOSED'],
+  ])('is no zero where %s', async (_where, epoch, status, code) => {
+    for (const read of ['local', 'linearizable'] as const) {
+      const shard = frontierOf(epoch, [status]);
+      await expect(shard.frontier(read, call)).rejects.toMatchObject({ code });
+    }
+  });
 });

@@ -144,7 +144,7 @@ describe('a change', () => {
     takeAway();
     await expect(put).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
     await expect(shard.put(change, call)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
-    await expect(shard.frontier()).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    await expect(shard.frontier('local', call)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
     expect(elsewhere.puts).toEqual([]);
   });
 
