@@ -18,6 +18,7 @@ import {
 } from '../../platform/store/shard-access.ts';
 import { answerKinds, putColumns, readLevels, type WorldAddon } from './world-addon.ts';
 import type { Canary } from './world-canaries.ts';
+import { passing } from './world-passing.ts';
 import { WorldSurveys } from './world-surveys.ts';
 
 /** As long as the world's clients wait. */
@@ -35,17 +36,8 @@ export interface WorldCallsOptions {
   readonly surveys: SeededRandom | null;
 }
 
-/** What a survey may come to while members and shards come and go. */
-const passing: ReadonlySet<string> = new Set([
-  'SHARD_STOPPED',
-  'NOT_A_MEMBER',
-  'UNREACHABLE',
-  'TIMEOUT',
-  'OVERLOADED',
-  'CLOSED',
-  // Taken away with its subgroup.
-  'UNKNOWN_POOL',
-]);
+/** A survey's shard may be taken away with its subgroup. */
+const surveyPasses: ReadonlySet<string> = new Set([...passing, 'UNKNOWN_POOL']);
 
 /** The newest of a key, by what the checkers ask for. */
 type Found = Pick<ObjectRecord, 'version' | 'epoch' | 'value'>;
@@ -99,7 +91,8 @@ export class WorldCalls {
       if (wrong !== null && isAlive()) addon.tellViolation(wrong);
     } catch (caught) {
       const code = isFreshetError(caught) ? caught.code : '';
-      if (!passing.has(code) && isAlive()) addon.tellViolation(`a survey: ${messageOf(caught)}`);
+      if (!surveyPasses.has(code) && isAlive())
+        addon.tellViolation(`a survey: ${messageOf(caught)}`);
       this.#note(caught);
     }
   }

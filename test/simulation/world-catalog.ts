@@ -27,6 +27,7 @@ import {
   markOfSetting,
 } from './world-catalog-ledger.ts';
 import type { WorldClock } from './world-clock.ts';
+import { passing } from './world-passing.ts';
 
 /** Two of them nest. */
 const names = ['/a', '/b', '/c', '/c/d'] as const;
@@ -45,17 +46,8 @@ const keysMax = 3;
 /** A canary leaves one call of so many without its answer. */
 const unansweredEvery = 20;
 
-/** What any call may come to while members come and go. */
-const passing: ReadonlySet<string> = new Set([
-  'SHARD_STOPPED',
-  'NOT_A_MEMBER',
-  'UNREACHABLE',
-  'TIMEOUT',
-  'OVERLOADED',
-  'CLOSED',
-  'DISK_FULL',
-  'DISK_FAILED',
-]);
+/** Its disk may fail under a call. */
+const callPasses: ReadonlySet<string> = new Set([...passing, 'DISK_FULL', 'DISK_FAILED']);
 
 export interface WorldCatalogOptions {
   readonly addon: WorldAddon;
@@ -128,7 +120,7 @@ export class WorldCatalog {
         if (!isAlive()) return;
         const code = isFreshetError(caught) ? caught.code : '';
         const text = `a call for the catalog at node ${String(node)}: ${messageOf(caught)}`;
-        if (!passing.has(code)) addon.tellViolation(text);
+        if (!callPasses.has(code)) addon.tellViolation(text);
         log.info(text);
         ledger.refuse();
         addon.tellCatalog(id);

@@ -1,0 +1,9 @@
+/** What any call may come to while members and shards come and go. */
+export const passing = [
+  'SHARD_STOPPED',
+  'NOT_A_MEMBER',
+  'UNREACHABLE',
+  'TIMEOUT',
+  'OVERLOADED',
+  'CLOSED',
+] as const;
