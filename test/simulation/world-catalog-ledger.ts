@@ -31,8 +31,8 @@ interface Put {
   readonly name: string;
   readonly key: string;
   readonly begun: number;
-  /** As in `CatalogCall`. */
-  readonly shown: number;
+  /** Up to which the member's catalog was as it began: no older pool took it. */
+  readonly from: number;
   /** The newest removal of its pool that had been answered; 0: none. */
   readonly removed: number;
   /** Of all that begins and is answered here; null: it was not. */
@@ -178,11 +178,11 @@ export class CatalogLedger {
   }
 
   /** Returns the number of a value that is to be put under a key of the pool `name`. */
-  beginPut(name: string, key: string): number {
-    const [begun, shown] = [++this.#turn, this.#shown];
+  beginPut({ applied: from }: CatalogCall, name: string, key: string): number {
+    const begun = ++this.#turn;
     const open = { answered: null, newest: 0, applied: 0, isPersisted: false };
     const removed = this.#removed.get(name) ?? 0;
-    return this.#puts.push({ name, key, begun, shown, removed, ...open }) - 1;
+    return this.#puts.push({ name, key, begun, from, removed, ...open }) - 1;
   }
 
   endPut(number: number, isPersisted: boolean, applied: number): void {
@@ -216,8 +216,8 @@ export class CatalogLedger {
     // What stays, as no pool of the name went meanwhile.
     const last = answered.persisted;
     if (last === null || (found !== null && found >= last)) return;
-    const { begun, shown } = this.#puts[last] as Put;
-    const meanwhile = this.#recordsOf(name, shown, this.#newest);
+    const { begun, from } = this.#puts[last] as Put;
+    const meanwhile = this.#recordsOf(name, from, this.#newest);
     const isKept = meanwhile.every(({ value }) => value !== null);
     const isBehind = put === null || (put.answered !== null && put.answered < begun);
     if (isKept && isBehind) this.#tell(`${where} lacks value ${String(last)}, which was persisted`);

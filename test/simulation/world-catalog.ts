@@ -230,7 +230,7 @@ export class WorldCatalog {
     const { ledger } = this.#options;
     const { objects } = this.#store;
     return this.#orUnknown(call, name, async () => {
-      const number = ledger.beginPut(name, key);
+      const number = ledger.beginPut(call, name, key);
       await objects.put({ key, value: Buffer.from(String(number)) });
       ledger.endPut(number, objects.directory.get(name)?.kind === 'persistent', this.#applied);
     });
