@@ -73,7 +73,8 @@ void ShardReplica::Impl::on_up(NodeId node) {
   for (Peer& peer : peers_) {
     if (peer.node != node) continue;
     peer.behind = {0, table_.layout().cells()};
-    peer.pushed = 0;  // from the head of the ring
+    peer.pushed = 0;         // from the head of the ring
+    peer.congested = false;  // what waited for the connection before is gone
   }
 }
 

@@ -286,6 +286,19 @@ TEST(a_congested_peer_gets_the_rest_in_one_piece) {
   EXPECT_EQ(group.answers.size(), 20u);
 }
 
+// What waited for it went with the connection, so nobody tells that it is relieved.
+TEST(a_congested_peer_that_connects_again_is_written_to) {
+  DirectGroup group({});
+  group.set_rules(0);
+  group.replica(0).set_congested(3, true);
+  EXPECT_EQ(group.put(0, "k", {}, 1), Status::kOk);
+  group.settle();
+  EXPECT_EQ(group.answers.size(), 0u);
+  group.replica(0).on_up(3);
+  group.settle();
+  EXPECT_EQ(group.answers.size(), 1u);
+}
+
 TEST(stop_answers_everyone_once_with_the_reason) {
   DirectGroup group({.persistent = true});
   group.set_rules(0);

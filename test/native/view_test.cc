@@ -6,6 +6,7 @@
 
 #include "native/agent/view_host.h"
 #include "native/core/checksum.h"
+#include "native/core/view/view_table.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -107,4 +108,18 @@ TEST(a_view_record_has_both_views_and_a_checksum) {
   std::memcpy(&crc, record.data() + body, sizeof crc);
   EXPECT(crc == crc32c(record.data(), body));
   EXPECT(encode_view_record(View(), nullptr, 0).size() == 24 + 4);
+}
+
+TEST(a_row_goes_to_a_peer_that_was_congested_once_it_connects_again) {
+  ViewTable table(1);
+  table.open(2);
+  table.on_up(2, 1);
+  Outputs out;
+  EXPECT(table.push(out) > 0);
+  table.set_congested(2, true);
+  table.set(ViewRow::kProposed, 5);
+  EXPECT_EQ(table.push(out), 0);
+  table.on_down(2);
+  table.on_up(2, 1);
+  EXPECT(table.push(out) > 0);
 }

@@ -229,6 +229,7 @@ void ViewTable::on_up(NodeId node, uint64_t incarnation) {
     peer->frozen = false;
   }
   peer->up = true;
+  peer->congested = false;  // with the connection before went what waited for it
   for (size_t group = 0; group < kGroupCount; group++)
     peer->behind[group] = {ViewRow::kGroups[group], ViewRow::kGroups[group + 1]};
   const size_t slot = group_of(ViewRow::kSlot);
