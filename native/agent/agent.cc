@@ -28,7 +28,7 @@ Agent::Agent(AgentConfig config, AgentShared& shared, Transport& transport, LogW
       log_(log),
       rows_(shared.rows),
       callers_(rows_),
-      links_({config_.node, config_.incarnation, config_.silence}, transport),
+      links_({config_.node, config_.incarnation, config_.silence, config_.congested}, transport),
       views_(view_context(), config_.incarnation),
       now_start_(config_.now()),
       wall_start_(config_.wall()) {

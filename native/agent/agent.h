@@ -35,6 +35,7 @@ struct AgentConfig {
   Nanos heartbeat = 50'000'000;
   Nanos silence = 1'200'000'000;
   Nanos lease = 400'000'000;
+  size_t congested = kCongestedBytes;
   std::function<Nanos()> now;    // monotonic, counts while the machine sleeps
   std::function<Micros()> wall;  // hybrid clocks start from it; read once, then counted on
   // Writes a view record; views().recorded(vote), or not_recorded(vote), follows on this thread.

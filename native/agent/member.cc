@@ -55,6 +55,7 @@ Status Member::start(std::function<void()> wake_loop) {
   agent.spin = config_.spin;
   agent.heartbeat = config_.heartbeat;
   agent.silence = config_.silence;
+  agent.congested = config_.congested;
   agent.now = [this] { return around_->boot_now(); };
   agent.wall = [this] { return around_->wall_now(); };
   agent.lease = std::max(agent.lease, kLeaseBeats * config_.heartbeat);

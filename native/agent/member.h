@@ -45,6 +45,7 @@ struct MemberConfig {
   Nanos spin = 0;
   Nanos heartbeat = 50'000'000;
   Nanos silence = 1'200'000'000;
+  size_t congested = kCongestedBytes;
 };
 
 // In the data folder; see view_host.h.

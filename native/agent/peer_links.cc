@@ -168,7 +168,8 @@ const std::vector<PeerLinks::Congestion>& PeerLinks::look_at_backlogs() {
   congested_ = 0;
   for (const auto& link : links_) {
     const size_t backlog = transport_.backlog(link->node);
-    const bool congested = backlog > (link->congested ? kRelievedBytes : kCongestedBytes);
+    const size_t most = link->congested ? options_.congested / 4 : options_.congested;
+    const bool congested = backlog > most;
     if (congested) congested_++;
     if (congested == link->congested) continue;
     link->congested = congested;

@@ -25,9 +25,8 @@ namespace freshet {
 inline constexpr size_t kPeersMax = 64;
 // Messages handed over and not yet taken by the channel; one may always wait, whatever its size.
 inline constexpr size_t kOutboxBytesMax = size_t{32} << 20;
-// A peer with more than this unsent gets no data until it is below the second one.
+// A peer with more than this unsent gets no data until it is down to a quarter of it.
 inline constexpr size_t kCongestedBytes = size_t{1} << 20;
-inline constexpr size_t kRelievedBytes = size_t{256} << 10;
 
 // Shared with the event loop, for admission of messages.
 struct PeerView {
@@ -39,6 +38,7 @@ struct PeerOptions {
   NodeId me = 0;
   uint64_t incarnation = 0;
   Nanos silence = 0;
+  size_t congested = kCongestedBytes;
 };
 
 class PeerLinks {

@@ -40,8 +40,9 @@ struct WorldConfig {
   uint64_t moves = 0;           // of shards, that are asked for
   uint64_t layouts = 0;         // others than the configured one, that are asked for
   uint32_t clients = 8;
-  uint32_t history = 0;       // versions of a key that volatile shards keep; 0: all
-  uint32_t slow_percent = 2;  // of turns and disk operations that take long
+  size_t congested = kCongestedBytes;  // on their way to a peer: no data goes to it
+  uint32_t history = 0;                // versions of a key that volatile shards keep; 0: all
+  uint32_t slow_percent = 2;           // of turns and disk operations that take long
   uint32_t tear_percent = 0;
   WorldFault fault = WorldFault::kNone;  // the first one, and where; else drawn
   WorldStep step = WorldStep::kIdle;

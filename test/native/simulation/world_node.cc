@@ -65,6 +65,7 @@ Status WorldNode::open(std::shared_ptr<Member>& out) {
   MemberConfig config;
   config.node = node_;
   config.data_folder = kDataFolder;
+  config.congested = world_.config.congested;
   const Status status = Member::open(
       config, [this] { turn_later(); }, member_, shared_from_this());
   if (!is_ok(status)) return status;

@@ -41,6 +41,7 @@ class WorldTransport final : public Transport, public ViewEndpoint {
   void on_link_up(const MemberId& peer) override;
   void on_link_down(NodeId peer) override;
   void on_write(NodeId from, const RegionId& region, uint64_t offset, Bytes bytes) override;
+  void on_relieved() override { wake_(); }
 
  private:
   struct Grant {

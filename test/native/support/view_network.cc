@@ -175,8 +175,11 @@ void ViewNetwork::pump(NodeId from, NodeId to) {
     }
     const Item item = std::move(direction.items.front());
     direction.items.pop_front();
+    const bool was_over = direction.bytes > relief_;
     direction.bytes -= item.bytes.size();
+    const bool relieves = relief_ > 0 && was_over && direction.bytes <= relief_;
     take(from, to, item);
+    if (relieves && nodes_[from].endpoint != nullptr) nodes_[from].endpoint->on_relieved();
   }
 }
 
