@@ -6,4 +6,6 @@ export const passing = [
   'TIMEOUT',
   'OVERLOADED',
   'CLOSED',
+  // A log is damaged, and those who have a good copy are away.
+  'LOG_CORRUPT',
 ] as const;
