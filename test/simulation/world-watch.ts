@@ -131,6 +131,10 @@ export async function watchShard(options: WatchOptions): Promise<void> {
     const caught = await follow(feed, options);
     feed.close();
     if (!isAlive() || isFreshetError(caught, 'CLOSED')) return;
+    if (isFreshetError(caught, 'LOG_CORRUPT')) {
+      feed = await fromThere(feed, options);
+      continue;
+    }
     const mayEnd = isVolatile || frontier === 'delivered';
     const isEnded = mayEnd && isFreshetError(caught, 'COMPACTED');
     const wrong = isEnded
@@ -157,6 +161,18 @@ async function follow(feed: ShardFeed, options: WatchOptions): Promise<unknown> 
   }
 }
 
+/**
+ * A log is damaged, and those who have a good copy are away: no version is left out once they are
+ * back.
+ */
+async function fromThere(ended: ShardFeed, options: WatchOptions): Promise<ShardFeed> {
+  const { shards, watcher, after } = options;
+  const { shard, frontier } = watcher;
+  const { position: from, epochBefore } = ended;
+  await pause(after);
+  return shards(shard).feed({ prefix: '', from, epochBefore, frontier });
+}
+
 /** Null: the process has ended. */
 async function fromNow(options: WatchOptions): Promise<ShardFeed | null> {
   const { shards, histories, watcher, isAlive, after } = options;
@@ -169,10 +185,14 @@ async function fromNow(options: WatchOptions): Promise<ShardFeed | null> {
       return feed;
     } catch {
       feed.close();
-      await new Promise<void>((resolve) => {
-        after(pauseMs, resolve);
-      });
+      await pause(after);
     }
   }
   return null;
+}
+
+function pause(after: WatchOptions['after']): Promise<void> {
+  return new Promise((resolve) => {
+    after(pauseMs, resolve);
+  });
 }
