@@ -52,6 +52,15 @@ TEST(swaps_meet_what_they_expect) {
   EXPECT(holds({write(1, 0, 1), write(3, 0, kNeverReturned), failed}));
 }
 
+// In which of their many orders they took effect matters to nobody.
+TEST(lost_writes_that_nobody_saw_take_no_time_beside_a_swap_that_failed) {
+  std::vector<RegisterOperation> history;
+  for (uint64_t value = 10; value < 50; value++) history.push_back(write(value, 0, kNeverReturned));
+  history.push_back(read(0, 1, 2));
+  history.push_back({Kind::kSwapFail, 2, 1, 3, 4});
+  EXPECT(check_register(history, 0, 1000) == Linearizability::kYes);
+}
+
 // Operations that take effect at a drawn moment between call and return.
 std::vector<RegisterOperation> drawn(SeededRandom& random, size_t count) {
   struct Effect {
