@@ -318,7 +318,8 @@ export class LogCare {
 
   async #mendClosed(layout: ShardLayout): Promise<void> {
     const { shard } = layout;
-    if (this.#ended) return;
+    // Another view may have had it mended while this waited for its turn.
+    if (this.#ended || !this.#closed.has(shard)) return;
     const { filled, left, isLoose } = await this.#repair.mend(shard, false, null);
     this.#counts.repaired += filled;
     const [hole] = left;
