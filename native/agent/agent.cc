@@ -57,6 +57,8 @@ bool Agent::open_door(std::unique_ptr<NativeDoor> door) {
 }
 
 void Agent::run(const std::atomic<bool>& stop) {
+  WorkMeter meter(config_.now);
+  work_meter = &meter;
   int work = 1;
   while (!stop.load(std::memory_order_relaxed)) {
     Nanos wait = 0;
@@ -87,6 +89,7 @@ void Agent::run(const std::atomic<bool>& stop) {
     work = do_work(config_.now());
   }
   end();
+  work_meter = nullptr;
 }
 
 int Agent::step() {
@@ -126,7 +129,10 @@ int Agent::do_work(Nanos now) {
   if (work > 0 || to_maintain_) work += maintain(work == 0);
   if (!retired_.empty()) drop_retired();
   if (door_ != nullptr) work += door_->send();
-  if (rows_.publish()) shared_.wake_loop();
+  if (rows_.publish()) {
+    const WorkScope scope(Work::kSystem);
+    shared_.wake_loop();
+  }
   return work;
 }
 
@@ -343,6 +349,10 @@ void Agent::run_timers(Nanos now) {
   for (ShardHost* host : order_) host->show_delivered();
   watch_lag(now);
   shared_.counters.show(transport_.counters());
+  if (work_meter != nullptr) {
+    work_meter->enter(Work::kProtocol);  // what was under way counts up to now
+    shared_.counters.show(*work_meter);
+  }
   look_at_disks();
   rows_.end_quiet();
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "native/core/work_meter.h"
 #include "native/io/transport.h"
 
 namespace freshet {
@@ -25,6 +26,11 @@ namespace freshet {
   X(bytesWritten)                                                  \
   X(bytesRead)                                                     \
   X(systemCalls)                                                   \
+  X(copiedBytes)   /* of records and values */                     \
+  X(protocolNanos) /* of the agent's time; work_meter.h */         \
+  X(copyNanos)                                                     \
+  X(systemNanos)                                                   \
+  X(idleNanos)                                                     \
   X(droppedWrites)                                                 \
   X(refusedConnections)                                            \
   X(logBatches)                                                    \
@@ -40,6 +46,13 @@ struct AgentCounters {
   // With one writer a plain addition does.
   static void add(std::atomic<uint64_t>& counter, uint64_t count = 1) {
     counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  }
+  void show(const WorkMeter& from) {
+    copiedBytes.store(from.copied_bytes(), std::memory_order_relaxed);
+    protocolNanos.store(from.spent(Work::kProtocol), std::memory_order_relaxed);
+    copyNanos.store(from.spent(Work::kCopy), std::memory_order_relaxed);
+    systemNanos.store(from.spent(Work::kSystem), std::memory_order_relaxed);
+    idleNanos.store(from.spent(Work::kIdle), std::memory_order_relaxed);
   }
   void show(const TransportCounters& from) {
     bytesWritten.store(from.bytes_written, std::memory_order_relaxed);

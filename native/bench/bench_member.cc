@@ -26,6 +26,11 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+std::array<uint64_t, kWorkKinds> work_of(const AgentCounters& counters) {
+  return {counters.protocolNanos.load(), counters.copyNanos.load(), counters.systemNanos.load(),
+          counters.idleNanos.load()};
+}
+
 class BenchMember {
  public:
   BenchMember(int index, const Options& options, SharedState& shared)
@@ -227,7 +232,12 @@ class BenchMember {
     measuring_ = true;
     const Nanos start = now();
     const double cpu = cpu_seconds();
+    const AgentCounters& counters = member_->counters();
+    const std::array<uint64_t, kWorkKinds> work = work_of(counters);
+    const uint64_t copied = counters.copiedBytes.load();
     function(start + static_cast<Nanos>(options_.seconds * 1e9));
+    for (size_t i = 0; i < kWorkKinds; i++) outcome().work[i] = work_of(counters)[i] - work[i];
+    outcome().copied = counters.copiedBytes.load() - copied;
     outcome().cpu_seconds = cpu_seconds() - cpu;
     outcome().seconds = static_cast<double>(now() - start) / 1e9;
     measuring_ = false;

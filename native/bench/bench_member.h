@@ -3,10 +3,12 @@
 #ifndef FRESHET_BENCH_BENCH_MEMBER_H_
 #define FRESHET_BENCH_BENCH_MEMBER_H_
 
+#include <array>
 #include <atomic>
 #include <string>
 
 #include "native/bench/raw_blocks.h"
+#include "native/core/work_meter.h"
 
 namespace freshet::bench {
 
@@ -36,6 +38,9 @@ struct Outcome {
   double seconds = 0;
   double cpu_seconds = 0;
   Percentiles latency;
+  // Of the agent while the load was on: nanoseconds by kind of work, and bytes.
+  std::array<uint64_t, kWorkKinds> work{};
+  uint64_t copied = 0;
   uint64_t passes = 0;
   uint64_t system_calls = 0;
   uint64_t log_batches = 0;

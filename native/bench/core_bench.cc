@@ -10,11 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <new>
+#include <numeric>
 #include <span>
 #include <system_error>
 #include <vector>
@@ -25,6 +28,7 @@
 namespace {
 
 using namespace freshet::bench;
+using freshet::kWorkKinds;
 
 struct Arguments {
   Options options;
@@ -82,24 +86,32 @@ void print(const Options& options, const SharedState& shared, const Percentiles&
   double cpu = 0;
   double seconds = 0;
   uint64_t refused = 0;
+  uint64_t copied = 0;
+  std::array<double, kWorkKinds> work{};
   for (const Outcome& outcome :
        std::span(shared.outcomes).first(static_cast<size_t>(options.members))) {
     if (outcome.seconds > 0) puts += static_cast<double>(outcome.completed) / outcome.seconds;
     cpu += outcome.cpu_seconds;
     seconds = outcome.seconds;
     refused += outcome.refused;
+    copied += outcome.copied;
+    for (size_t i = 0; i < kWorkKinds; i++) work[i] += static_cast<double>(outcome.work[i]);
   }
+  const double metered = std::max(1.0, std::accumulate(work.begin(), work.end(), 0.0));
   const Outcome& first = shared.outcomes[options.loader < 0 ? 0 : options.loader];
   std::printf(
       "{\"size\":%zu,\"senders\":%d,\"window\":%zu,\"persistent\":%s,\"spinMicros\":%d,"
       "\"ring\":%zu,\"seconds\":%.2f,\"putsPerSecond\":%.0f,\"refused\":%llu,"
       "\"latencyP50\":%.1f,\"latencyP99\":%.1f,\"latencyMean\":%.1f,\"cpuShare\":%.3f,"
-      "\"passes\":%llu,\"systemCalls\":%llu,\"logBatches\":%llu,"
+      "\"work\":{\"protocol\":%.4f,\"copy\":%.4f,\"system\":%.4f,\"idle\":%.4f},"
+      "\"copiedPerSecond\":%.0f,\"passes\":%llu,\"systemCalls\":%llu,\"logBatches\":%llu,"
       "\"pingPongP50\":%.1f,\"pingPongP99\":%.1f,\"rawSyncsPerSecond\":%.0f}\n",
       options.size, options.idle ? 0 : options.senders, options.window,
       options.persistent ? "true" : "false", options.spin_us, options.ring_size, seconds, puts,
       static_cast<unsigned long long>(refused), first.latency.p50_us, first.latency.p99_us,
-      first.latency.mean_us, cpu / seconds, static_cast<unsigned long long>(first.passes),
+      first.latency.mean_us, cpu / seconds, work[0] / metered, work[1] / metered, work[2] / metered,
+      work[3] / metered, static_cast<double>(copied) / seconds,
+      static_cast<unsigned long long>(first.passes),
       static_cast<unsigned long long>(first.system_calls),
       static_cast<unsigned long long>(first.log_batches), raw.p50_us, raw.p99_us,
       logs.syncs_per_second);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "native/core/check.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 
@@ -22,7 +23,7 @@ RingFault BlockAssembly::deliver(Store& store, Rank sender, const std::byte* blo
   const bool last = (header.flags & kLastBlock) != 0;
   if (length_ == 0 || filled_ + piece > length_) return RingFault::kBlock;
   if (last != (filled_ + piece == length_)) return RingFault::kBlock;
-  if (!room_.empty()) std::memcpy(room_.data() + filled_, block + sizeof header, piece);
+  if (!room_.empty()) copy_metered(room_.data() + filled_, block + sizeof header, piece);
   filled_ += piece;
   done = last;
   if (!last) return RingFault::kNone;

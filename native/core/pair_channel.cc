@@ -5,6 +5,7 @@
 #include "native/core/cell.h"
 #include "native/core/check.h"
 #include "native/core/checksum.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 namespace {
@@ -105,7 +106,7 @@ bool PairChannel::put_piece(Bytes message, size_t& sent, uint32_t& crc) {
                                       (sent + piece == message.size() ? kLastBlock : 0));
   header.sequence = static_cast<Sequence>(records_out_);
   header.version = message.size();
-  if (piece > 0) std::memcpy(place + sizeof header, message.data() + sent, piece);
+  if (piece > 0) copy_metered(place + sizeof header, message.data() + sent, piece);
   crc = crc32c(place + sizeof header, piece, crc);
   header.payload_crc = crc;
   seal_header(header);

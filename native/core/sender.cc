@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "native/core/checksum.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 namespace {
@@ -109,7 +110,7 @@ void Sender::release(uint64_t delivered, std::vector<Token>& released) {
 bool Sender::feed_staged(const Pending& item) {
   std::byte* place = ring_.reserve(item.staged);
   if (place == nullptr) return false;
-  std::memcpy(place, item.record, item.staged);
+  copy_metered(place, item.record, item.staged);
   number(place, messages_);
   ring_.commit(item.staged);
   add_message(item.ack, item.token);
@@ -129,7 +130,7 @@ bool Sender::feed_block(Pending& item) {
   const size_t head = first ? item.head_length : 0;  // fits: a head is less than a block
   if (first) std::memcpy(at, item.record, head);
   const size_t value_from = first ? 0 : item.sent - item.head_length;
-  std::memcpy(at + head, item.value + value_from, piece - head);
+  copy_metered(at + head, item.value + value_from, piece - head);
   std::memset(at + piece, 0, padded(length) - length);
   const size_t skip = first ? sizeof(RecordHeader) : 0;
   item.crc = crc32c(at + skip, piece - skip, item.crc);

@@ -1,4 +1,5 @@
 /** What `freshet top` shows, from two samples of a member; pure, so that it can be tested. */
+import { agentWork, counterOfWork } from '../base/mod.ts';
 
 export interface TopStage {
   readonly name: string;
@@ -62,6 +63,7 @@ export function topLines(
       ({ nodeId, host, up }) => `  member ${String(nodeId)}  ${host}  ${up ? 'up' : 'DOWN'}`,
     ),
     ...slowLines(now),
+    agentLine(before, now, seconds),
     '',
     'subgroup      shards  versions/s    newest  stopped',
     ...subgroupLines(before, now, seconds),
@@ -84,6 +86,20 @@ function slowLines({ shards, waits }: TopSample): string[] {
     lag === null ? [] : [`  observes shard ${String(shard)}, up to ${String(lag)} ms behind`],
   );
   return [...waited, ...observed];
+}
+
+/** Where the time of this member's agent went, and what it copied. */
+function agentLine(before: TopSample, now: TopSample, seconds: number): string {
+  const grown = (name: string): number =>
+    Math.max(0, (now.counters[name] ?? 0) - (before.counters[name] ?? 0));
+  const spent = agentWork.map((work) => ({ work, nanos: grown(counterOfWork(work)) }));
+  const all = Math.max(
+    1,
+    spent.reduce((sum, { nanos }) => sum + nanos, 0),
+  );
+  const shares = spent.map(({ work, nanos }) => `${work} ${((100 * nanos) / all).toFixed(1)} %`);
+  const copied = (grown('copiedBytes') / seconds / 2 ** 20).toFixed(1);
+  return `  agent of member ${String(now.node)}  ${shares.join('  ')}  copied ${copied} MiB/s`;
 }
 
 function subgroupLines(before: TopSample, now: TopSample, seconds: number): string[] {

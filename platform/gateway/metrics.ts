@@ -1,3 +1,4 @@
+import { agentWork, counterOfWork } from '../base/mod.ts';
 import { delayBucketsMicros, type Stage } from '../lambda/mod.ts';
 import type { Backend, ClockSample, LogSample, ShardSample, WaitSample } from './backend.ts';
 
@@ -11,7 +12,10 @@ export function metricsText({ sample, lambdas }: Backend): string {
   const { node, view, counters, shards, waits, logs, clocks } = sample();
   const text = new MetricsText({ member: node });
   text.add('freshet_view', 'gauge', 'Number of the installed view', [[{}, view]]);
+  addWork(text, counters);
+  const ofWork = new Set<string>(agentWork.map(counterOfWork));
   for (const [name, value] of Object.entries(counters)) {
+    if (ofWork.has(name)) continue;
     text.add(`freshet_${snakeCase(name)}_total`, 'counter', `Native counter ${name}`, [
       [{}, value],
     ]);
@@ -51,6 +55,15 @@ export function metricsText({ sample, lambdas }: Backend): string {
   addClocks(text, clocks);
   addStages(text, lambdas.stages());
   return text.toString();
+}
+
+function addWork(text: MetricsText, counters: Readonly<Record<string, number>>): void {
+  text.add(
+    'freshet_agent_seconds_total',
+    'counter',
+    "Time of the agent's thread, by what it was at",
+    agentWork.map((work) => [{ work }, (counters[counterOfWork(work)] ?? 0) / 1e9]),
+  );
 }
 
 function addWaits(text: MetricsText, waits: readonly WaitSample[]): void {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AgentWork } from '../../platform/base/mod.ts';
 import { runToEnd } from './child.ts';
 
 export interface CoreBenchOptions {
@@ -35,6 +36,10 @@ export interface CoreBenchResult {
   readonly latencyP99: number;
   /** Of one core, all three members together. */
   readonly cpuShare: number;
+  /** Of the agents' time, by what they were at. */
+  readonly work: Readonly<Record<AgentWork, number>>;
+  /** Bytes of records and values that the agents copied from one memory to another. */
+  readonly copiedPerSecond: number;
   /** TCP round trips of 100 B between two processes that sleep in epoll. */
   readonly pingPongP50: number;
   readonly pingPongP99: number;

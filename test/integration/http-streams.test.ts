@@ -217,6 +217,11 @@ describe('the cluster', () => {
     expect(typed).toContain('freshet_shard_delivered_version');
     expect(typed).toContain('freshet_log_damaged_segments');
     expect(typed).toContain('freshet_clock_held_back_seconds');
+    expect(typed).toContain('freshet_copied_bytes_total');
+    for (const work of ['protocol', 'copy', 'system', 'idle']) {
+      const series = `freshet_agent_seconds_total{member="1",work="${work}"} `;
+      expect(answer.body.toString()).toContain(series);
+    }
     expect(answer.body.toString()).toMatch(
       /^freshet_clock_offset_seconds\{member="\d",other="\d"\} -?\d/m,
     );

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "native/core/work_meter.h"
+
 namespace freshet::door {
 namespace {
 
@@ -85,7 +87,7 @@ void DoorConnection::begin_large(size_t whole, Nanos now) {
   if (large_bytes_ > 0 && large_bytes_ + whole > kLargeBytesMax) return;
   large_bytes_ += whole;
   large_ = {std::make_unique_for_overwrite<std::byte[]>(whole), whole, end_ - begin_};
-  std::memcpy(large_.memory.get(), buffer_.get() + begin_, end_ - begin_);
+  copy_metered(large_.memory.get(), buffer_.get() + begin_, end_ - begin_);
   begin_ = end_ = 0;
   deadline_ = now + kLargeFrameTimeout;
 }

@@ -7,6 +7,7 @@
 #include "native/core/check.h"
 #include "native/core/ring_record.h"
 #include "native/core/store/store_impl.h"
+#include "native/core/work_meter.h"
 #include "native/core/xxh3.h"
 
 namespace freshet {
@@ -266,7 +267,7 @@ RecordHeader& Store::Impl::place(const RecordView& record, Large* large, Locatio
     large->staged = {};
   } else {
     Segment& segment = room_for(size);
-    std::memcpy(segment.memory + segment.used, record.start(), incoming.length);
+    copy_metered(segment.memory + segment.used, record.start(), incoming.length);
   }
   // Memory that was used before is not zero.
   std::memset(head_->memory + head_->used + incoming.length, 0, size - incoming.length);

@@ -5,6 +5,7 @@
 
 #include "native/core/check.h"
 #include "native/core/store/store_impl.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 namespace {
@@ -78,7 +79,7 @@ size_t Store::Impl::clean_some(size_t bytes_max) {
       if (from.has_record() && from.segment() == victim_->id && from.offset() == victim_offset_) {
         Location to;
         std::byte* place = survivor_room(size, from, to);
-        std::memcpy(place, record.start(), size);
+        copy_metered(place, record.start(), size);
         slot->location.store(to.bits(), std::memory_order_release);
         victim_->live -= size;
         survivor_->live += size;

@@ -6,6 +6,7 @@
 
 #include "native/core/check.h"
 #include "native/core/store/store_impl.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 namespace {
@@ -212,7 +213,7 @@ Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, 
     const LogPosition position{header.epoch, header.sequence};
     if (!is_log_only(header.kind) && position > after) {
       if (used + record.size() > out.size()) break;
-      std::memcpy(out.data() + used, record.start(), record.size());
+      copy_metered(out.data() + used, record.start(), record.size());
       used += record.size();
       last = position;
     }
@@ -250,7 +251,7 @@ Status Store::Impl::read_log_volatile(LogPosition after, MutableBytes out, size_
       return true;
     }
     if (used + record.size() > out.size()) return false;
-    std::memcpy(out.data() + used, record.start(), record.size());
+    copy_metered(out.data() + used, record.start(), record.size());
     used += record.size();
     last = position;
     return true;

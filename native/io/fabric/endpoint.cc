@@ -7,6 +7,7 @@
 #include <string>
 
 #include "native/core/check.h"
+#include "native/core/work_meter.h"
 
 namespace freshet::fabric {
 namespace {
@@ -153,6 +154,7 @@ Endpoint::Sent outcome(ssize_t result) {
 }  // namespace
 
 Endpoint::Sent Endpoint::write(Bytes bytes, uint64_t address, uint64_t key, size_t& taken) {
+  const WorkScope scope(Work::kSystem);
   const bool bounces = provider_.needs_local_keys();
   taken = cut(bytes.size(), bounces ? kWriteMax : inject_max_, address);
   if (taken <= inject_max_)
@@ -160,7 +162,7 @@ Endpoint::Sent Endpoint::write(Bytes bytes, uint64_t address, uint64_t key, size
   uint64_t begin;
   if (!bounce_room(taken, begin)) return Sent::kFull;
   std::byte* const copy = bounce_buffer() + begin % kBounceSize;
-  std::memcpy(copy, bytes.data(), taken);
+  copy_metered(copy, bytes.data(), taken);
   Operation& write = writes_[writes_end_ % kWrites];
   write.kind = Kind::kWrite;
   const Sent sent = outcome(
@@ -182,6 +184,7 @@ MutableBytes Endpoint::message() {
 
 Endpoint::Sent Endpoint::send(size_t size) {
   FRESHET_CHECK_VALUES(message_ < kSends && size <= message_max_, message_, size);
+  const WorkScope scope(Work::kSystem);
   const std::byte* const bytes = message_buffer(message_);
   if (size <= inject_max_) return outcome(fi_inject(endpoint_.get(), bytes, size, peer_));
   Operation& message = messages_[message_];
@@ -198,7 +201,10 @@ Endpoint::Sent Endpoint::send(size_t size) {
 bool Endpoint::progress(MessageSink& sink) {
   for (size_t taken = 0; taken < kCompletionsPerPoll;) {
     fi_cq_msg_entry entries[kBatch];
-    const ssize_t count = fi_cq_read(completions_.get(), entries, kBatch);
+    const ssize_t count = [&] {
+      const WorkScope scope(Work::kSystem);
+      return fi_cq_read(completions_.get(), entries, kBatch);
+    }();
     if (count == -FI_EAGAIN || count == 0) return true;
     if (count < 0) {
       fi_cq_err_entry error = {};

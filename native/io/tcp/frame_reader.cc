@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "native/core/check.h"
+#include "native/core/work_meter.h"
 
 namespace freshet::tcp {
 
@@ -100,7 +101,7 @@ FrameReader::Step FrameReader::take_write(const Prefix& prefix) {
   const MutableBytes memory = size > 0 ? sink_.find(id, offset, size) : MutableBytes{};
   FRESHET_CHECK(memory.empty() || memory.size() == size);
   const size_t taken = std::min(size, there - kHead);
-  if (!memory.empty()) std::memcpy(memory.data(), at + kWriteHeadSize, taken);
+  if (!memory.empty()) copy_metered(memory.data(), at + kWriteHeadSize, taken);
   begin_ += kHead + taken;
   target_id_ = id;
   target_ = memory.empty() ? nullptr : memory.data() + taken;

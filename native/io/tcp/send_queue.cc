@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "native/core/check.h"
+#include "native/core/work_meter.h"
 
 namespace freshet::tcp {
 namespace {
@@ -61,7 +62,7 @@ void SendQueue::copy(Bytes bytes) {
     }
     Block& block = blocks_.back();
     const size_t taken = std::min(bytes.size(), kBlockSize - block.end);
-    std::memcpy(block.memory.get() + block.end, bytes.data(), taken);
+    copy_metered(block.memory.get() + block.end, bytes.data(), taken);
     block.end += taken;
     bytes = bytes.subspan(taken);
   }

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "native/core/work_meter.h"
+
 namespace freshet::tcp {
 
 bool SocketStream::has_moved(ssize_t result, bool& ready) {
@@ -22,7 +24,10 @@ size_t SocketStream::receive(std::span<iovec> targets) {
   msghdr message = {};
   message.msg_iov = targets.data();
   message.msg_iovlen = targets.size();
-  const ssize_t result = recvmsg(fd_.get(), &message, 0);
+  const ssize_t result = [&] {
+    const WorkScope scope(Work::kSystem);
+    return recvmsg(fd_.get(), &message, 0);
+  }();
   if (!has_moved(result, readable_)) return 0;
   const size_t size = static_cast<size_t>(result);
   if (counters_ != nullptr) counters_->bytes_read += size;
@@ -37,7 +42,10 @@ size_t SocketStream::send() {
     msghdr message = {};
     message.msg_iov = pieces;
     message.msg_iovlen = static_cast<size_t>(queue_.gather(pieces));
-    const ssize_t result = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    const ssize_t result = [&] {
+      const WorkScope scope(Work::kSystem);
+      return sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    }();
     if (!has_moved(result, writable_)) continue;
     const size_t size = static_cast<size_t>(result);
     queue_.sent(size);

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "native/core/check.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 
@@ -347,7 +348,10 @@ void TcpTransport::wait(Nanos timeout, Nanos now) {
       static_cast<int>(std::min<Nanos>((timeout + 999'999) / 1'000'000, INT32_MAX));
   epoll_event ready[kEpollEvents];
   counters_.system_calls++;
-  const int count = epoll_wait(epoll_.get(), ready, kEpollEvents, milliseconds);
+  const int count = [&] {
+    const WorkScope scope(milliseconds > 0 ? Work::kIdle : Work::kSystem);
+    return epoll_wait(epoll_.get(), ready, kEpollEvents, milliseconds);
+  }();
   for (int i = 0; i < count; i++) {
     const uint64_t mark = ready[i].data.u64;
     const uint32_t what = ready[i].events;

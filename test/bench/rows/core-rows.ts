@@ -1,6 +1,7 @@
 /** Rows of the native core alone: no Node in the members. */
+import { agentWork } from '../../../platform/base/mod.ts';
 import { recordsPerRawSync, runCoreBench } from '../core-bench.ts';
-import type { CoreBenchOptions } from '../core-bench.ts';
+import type { CoreBenchOptions, CoreBenchResult } from '../core-bench.ts';
 import { type Figure, plainRow, type Row, type RowContext } from '../row.ts';
 import { tcpMessagesPerSecond } from '../tcp-stream.ts';
 
@@ -22,14 +23,30 @@ function volatileRow(name: string, size: number, unanswered: number, batch: numb
       `each, through the native core; spin 0.`,
     async (context): Promise<readonly Figure[]> => {
       const options = { size, senders: 3, window: unanswered };
-      const { putsPerSecond, cpuShare } = await bench(context, options);
+      const result = await bench(context, options);
+      const { putsPerSecond, cpuShare } = result;
       const raw = await tcpMessagesPerSecond(size, batch, context.quick ? 200 : 1000);
       return [
         { name, unit: 'puts/s', value: putsPerSecond, raw: { name: beside, value: raw } },
         { name: `${name}: processor`, unit: 'cores', value: cpuShare, raw: null },
+        ...workFigures(name, result),
       ];
     },
   );
+}
+
+/** Where the time of all three agents goes; what waits for a core waits in what it was at. */
+function workFigures(
+  name: string,
+  { work, copiedPerSecond, putsPerSecond }: CoreBenchResult,
+): readonly Figure[] {
+  const copied = copiedPerSecond / putsPerSecond;
+  return [
+    ...agentWork.map((kind) => {
+      return { name: `${name}: agents, ${kind}`, unit: '%', value: 100 * work[kind], raw: null };
+    }),
+    { name: `${name}: copied by all, a put`, unit: 'B', value: copied, raw: null },
+  ];
 }
 
 export const coreVolatileSmall = volatileRow('core-volatile-100', 100, window.small, 64);

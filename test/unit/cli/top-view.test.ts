@@ -5,7 +5,14 @@ const sample = (at: number, version: number, succeeded: number): TopSample => ({
   node: 1,
   view: 3,
   at,
-  counters: {},
+  // Of each second: half waited, 5 ms copied.
+  counters: {
+    protocolNanos: at * 395_000,
+    copyNanos: at * 5000,
+    systemNanos: at * 100_000,
+    idleNanos: at * 500_000,
+    copiedBytes: at * 2 ** 11,
+  },
   shards: [
     {
       shard: 2,
@@ -55,6 +62,8 @@ it('shows rates between two samples, stopped shards and members that are down', 
   expect(text).toMatch(/member 2 {2}b {2}DOWN/);
   expect(text).toContain('member 2 is slow in shard 3: waited 412 ms until it had received');
   expect(text).toContain('observes shard 2, up to 120 ms behind');
+  const shares = 'protocol 39.5 %  copy 0.5 %  system 10.0 %  idle 50.0 %  copied 2.0 MiB/s';
+  expect(text).toContain(`agent of member 1  ${shares}`);
   expect(text).toMatch(/volatile +2 +100\.0 +310 +1/);
   expect(text).toMatch(/\/a x +3\.0 +4 +1 +56 +2 +0/);
   expect(text).toMatch(/\/r\/1 {2}\{\}/);
