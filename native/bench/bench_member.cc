@@ -13,8 +13,8 @@
 namespace freshet::bench {
 namespace {
 
-constexpr ShardId kShard = 1;
-constexpr PoolId kPool = 1;
+constexpr ShardId kFirstShard = 1;
+constexpr PoolId kFirstPool = 1;
 constexpr size_t kRows = 1024;
 
 double cpu_seconds() {
@@ -38,7 +38,7 @@ class BenchMember {
 
   void run() {
     open();
-    start_shard();
+    for (uint32_t i = 0; i < options_.shards; i++) start_shard(kFirstShard + i);
     barrier();
     if (options_.idle) {
       rest();
@@ -98,33 +98,35 @@ class BenchMember {
     barrier();
   }
 
-  void start_shard() {
+  void start_shard(ShardId shard) {
     EpochOptions epoch;
-    epoch.shard = kShard;
+    epoch.shard = shard;
     epoch.epoch = 1;
     epoch.ring_size = options_.ring_size;
     for (int i = 0; i < options_.members; i++) epoch.members.push_back(static_cast<NodeId>(i + 1));
     for (int i = 0; i < options_.senders; i++) epoch.senders.push_back(static_cast<Rank>(i));
-    answer(member_->open_shard(kShard, options_.persistent, size_t{1} << 30, 1));
-    answer(member_->set_rules(kShard, {.raw = options_.raw}, 4));
+    const double memory = options_.memory_gib * static_cast<double>(size_t{1} << 30);
+    const auto memory_max = static_cast<size_t>(memory / options_.shards);
+    answer(member_->open_shard(shard, options_.persistent, memory_max, 1));
+    answer(member_->set_rules(shard, {.raw = options_.raw}, 4));
     answer(member_->prepare_epoch(epoch, 2));
     barrier();
-    answer(member_->start_epoch(kShard, 1, 3));
+    answer(member_->start_epoch(shard, 1, 3));
     barrier();
-    if (index_ == 0) make_pool();
+    for (uint32_t i = 0; index_ == 0 && i < options_.pools; i++) make_pool(shard, kFirstPool + i);
     barrier();
   }
 
-  void make_pool() {
+  void make_pool(ShardId shard, PoolId pool) {
     PoolRules rules;
-    rules.pool = kPool;
-    rules.history = 4;
-    const std::string key = "pool/1";
+    rules.pool = pool;
+    rules.history = options_.history;
+    const std::string key = "pool/" + std::to_string(pool);
     Change change;
     change.kind = RecordKind::kControl;
     change.key = std::as_bytes(std::span(key));
     change.value = std::as_bytes(std::span(&rules, 1));
-    FRESHET_CHECK(is_ok(member_->submit(kShard, change, Ack::kDelivered, 1)));
+    FRESHET_CHECK(is_ok(member_->submit(shard, change, Ack::kDelivered, 1)));
     finish();
   }
 
@@ -143,7 +145,7 @@ class BenchMember {
   void wait() {
     pollfd waited{wake_, POLLIN, 0};
     if (poll(&waited, 1, 30'000) == 0) {
-      const EpochView* epoch = member_->find_shard(kShard)->epoch();
+      const EpochView* epoch = member_->find_shard(kFirstShard)->epoch();
       const AgentCounters& counters = member_->counters();
       std::fprintf(stderr,
                    "member %d: no answer in 30 s: outstanding %zu, received %lld, delivered %lld, "
@@ -198,27 +200,30 @@ class BenchMember {
     sent_.resize(options_.window * 2);
     latencies_.reserve(2'000'000);
     value_.assign(options_.size, std::byte{7});
-    fill(now() + static_cast<Nanos>(options_.warm_seconds * 1e9));
-    measure([this](Nanos end) { fill(end); });
+    const uint64_t mine = options_.versions / static_cast<uint64_t>(options_.senders);
+    fill(INT64_MAX, mine);
+    fill(now() + static_cast<Nanos>(options_.warm_seconds * 1e9), UINT64_MAX);
+    measure([this](Nanos end) { fill(end, UINT64_MAX); });
     outcome().latency = percentiles(std::move(latencies_));
     finish();
   }
 
-  // Keeps the window full until `end`.
-  void fill(Nanos end) {
+  // Keeps the window full until `end`, or until so many were put in all.
+  void fill(Nanos end, uint64_t puts_max) {
     char key[32];
-    while (now() < end) {
-      while (member_->outstanding() < options_.window) {
+    while (now() < end && token_ <= puts_max) {
+      while (member_->outstanding() < options_.window && token_ <= puts_max) {
         const int length = std::snprintf(key, sizeof key, "/b/%d/%llu", index_,
                                          static_cast<unsigned long long>(token_ % options_.keys));
         Change change;
         if (options_.raw) change.kind = RecordKind::kTrigger;
-        change.pool = kPool;
+        change.pool = kFirstPool + static_cast<PoolId>(token_ % options_.pools);
         change.key = std::as_bytes(std::span(key, static_cast<size_t>(length)));
         change.value = value_;
         const Ack ack = options_.persistent ? Ack::kPersisted : Ack::kDelivered;
         sent_[token_ % sent_.size()] = now();
-        if (!is_ok(member_->submit(kShard, change, ack, token_))) break;
+        const auto shard = static_cast<ShardId>(kFirstShard + token_ % options_.shards);
+        if (!is_ok(member_->submit(shard, change, ack, token_))) break;
         token_++;
       }
       const uint64_t refused = refused_;

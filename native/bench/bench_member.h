@@ -28,7 +28,13 @@ struct Options {
   int spin_us = 0;
   size_t ring_size = size_t{4} << 20;
   uint64_t keys = 1000;  // different keys of one sender
-  std::string folder;    // for persistent shards
+  // Puts go to the pools, and to the shards, in turn; all members have all shards.
+  uint32_t pools = 1;
+  uint32_t shards = 1;
+  uint32_t history = 4;   // versions of a key that are kept; 0: all
+  uint64_t versions = 0;  // of all shards, that are there before anything is measured
+  double memory_gib = 1;  // of one member's shards together
+  std::string folder;     // for persistent shards
 };
 
 // What a member leaves for the parent, in memory that both map.

@@ -2,8 +2,10 @@
 //
 //   core_bench [--members 3] [--senders 3] [--size 100] [--window 1000] [--seconds 3]
 //              [--persistent] [--raw] [--idle] [--spin 0] [--ring 4194304] [--keys 1000]
+//              [--pools 1] [--shards 1] [--history 4] [--versions 0] [--memory 1]
 //              [--folder F] [--alone] [--loader rank]
 //
+// `--versions`: put before anything is measured; `--memory`: GiB of a member's shards.
 // `--raw`: triggers, delivered as they are received; `--alone`: nothing but the members is
 // measured. Prints one line of JSON. `--window 1 --senders 1` is one put at a time.
 #include <sys/mman.h>
@@ -70,13 +72,24 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
         options.ring_size = number;
       else if (name == "--keys")
         options.keys = number;
+      else if (name == "--pools")
+        options.pools = static_cast<uint32_t>(number);
+      else if (name == "--shards")
+        options.shards = static_cast<uint32_t>(number);
+      else if (name == "--history")
+        options.history = static_cast<uint32_t>(number);
+      else if (name == "--versions")
+        options.versions = number;
+      else if (name == "--memory")
+        options.memory_gib = std::atof(value);
       else if (name == "--folder")
         options.folder = value;
       else
         return false;
     }
   }
-  const bool fits = options.members >= 1 && options.members <= kMembersMax;
+  const bool fits = options.members >= 1 && options.members <= kMembersMax && options.pools >= 1 &&
+                    options.shards >= 1;
   return fits && options.senders >= 1 && options.senders <= options.members && options.window >= 1;
 }
 

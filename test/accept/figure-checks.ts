@@ -42,6 +42,12 @@ export const ratioAtMost =
   (name: string, { ratio }: FigureSummary) =>
     atMost(name, bound, ratio ?? Number.NaN, unit);
 
+/** The median of what it is beside its reference is at least this. */
+export const ratioAtLeast =
+  (bound: number, unit: string) =>
+  (name: string, { ratio }: FigureSummary) =>
+    atLeast(name, bound, ratio ?? Number.NaN, unit);
+
 /** A row is run once, for all its bars. */
 export function figureChecks(bars: readonly Bar[]): readonly Check[] {
   const names = [...new Set(bars.map(({ row }) => row))];

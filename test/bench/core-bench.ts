@@ -10,8 +10,10 @@ export interface CoreBenchOptions {
   readonly size: number;
   /** 1 to 16; default 3. */
   readonly members?: number;
-  /** Members that put. */
+  /** Members that may put. */
   readonly senders: number;
+  /** The rank of the only one that does; default: all senders do. */
+  readonly loader?: number;
   /** Unanswered puts of one sender. */
   readonly window: number;
   readonly seconds: number;
@@ -20,6 +22,17 @@ export interface CoreBenchOptions {
   readonly raw?: boolean;
   /** Different keys of one sender; default 1000. */
   readonly keys?: number;
+  /** Pools, and shards, that puts go to in turn; default 1. */
+  readonly pools?: number;
+  readonly shards?: number;
+  /** Versions of a key that are kept; 0: all; default 4. */
+  readonly history?: number;
+  /** Put before anything is measured; default 0. */
+  readonly versions?: number;
+  /** GiB of the shards of a member; default 1. */
+  readonly memory?: number;
+  /** Bytes of each sender's ring in each shard; default 4 MiB. */
+  readonly ring?: number;
   /** Nothing is measured beside it. */
   readonly alone?: boolean;
   /** No load: what the members cost. */
@@ -52,6 +65,8 @@ export const recordsPerRawSync = 64;
 
 const buildTimeoutMs = 900_000;
 const overheadMs = 60_000;
+/** Of what is put before anything is measured. */
+const leastPutsPerSecond = 20_000;
 
 /** Builds the program in the build folder that `npm run build` configured. */
 export async function buildCoreBench(root: string): Promise<string> {
@@ -70,16 +85,19 @@ export async function runCoreBench(
   options: CoreBenchOptions,
 ): Promise<CoreBenchResult> {
   const { size, senders, window, seconds, persistent, idle, raw, alone } = options;
-  const { members = 3, keys = 1000 } = options;
-  const numbers = { members, size, senders, window, seconds, keys };
+  const { members = 3, keys = 1000, pools = 1, shards = 1 } = options;
+  const { history = 4, versions = 0, memory = 1, ring = 4 << 20 } = options;
+  const load = { members, size, senders, window, seconds, keys };
+  const numbers = { ...load, pools, shards, history, versions, memory, ring };
   const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   // Members that begin: a log that an earlier run left belongs to others.
   const data = await mkdtemp(join(folder, 'core-'));
+  if (options.loader !== undefined) args.push('--loader', String(options.loader));
   if (persistent === true) args.push('--persistent', '--folder', data);
   if (idle === true) args.push('--idle');
   if (raw === true) args.push('--raw');
   if (alone === true) args.push('--alone');
-  const timeoutMs = seconds * 1000 + overheadMs;
+  const timeoutMs = seconds * 1000 + (versions / leastPutsPerSecond) * 1000 + overheadMs;
   try {
     return JSON.parse(await runToEnd(program, args, { timeoutMs })) as CoreBenchResult;
   } finally {

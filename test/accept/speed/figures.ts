@@ -1,12 +1,39 @@
-import { type Bar, figureChecks, most } from '../figure-checks.ts';
+import {
+  type Bar,
+  figureChecks,
+  least,
+  most,
+  ratioAtLeast,
+  ratioAtMost,
+} from '../figure-checks.ts';
 import type { Check } from '../check.ts';
 
-const row = 'stalled-loops';
+const perSecond = ' puts/s';
+const stalled = 'stalled-loops';
+
+const besideLogs = ratioAtLeast(0.5, ' × three own logs');
 
 const bars: readonly Bar[] = [
-  { row, figure: 'stalled-loops put p99', judge: most(5, ' ms') },
-  { row, figure: 'stalled-loops get p99', judge: most(5, ' ms') },
-  { row, figure: 'stalled-loops watch p99', judge: most(5, ' ms') },
+  { row: 'core-volatile-100', figure: 'core-volatile-100', judge: least(800_000, perSecond) },
+  { row: 'core-persisted-100', figure: 'core-persisted-100', judge: least(200_000, perSecond) },
+  {
+    row: 'core-persisted-100',
+    figure: 'core-persisted-100',
+    judge: (name, figure) => besideLogs(`${name} beside own logs`, figure),
+  },
+  {
+    row: 'core-one-put',
+    figure: 'core-one-put worst rank p50',
+    judge: ratioAtMost(1.7, ' × sleeping ping-pong'),
+  },
+  { row: 'grpc-stream', figure: 'grpc-stream', judge: least(300_000, perSecond) },
+  { row: 'http-put', figure: 'http-put', judge: ratioAtLeast(0.7, " × fastify's echo") },
+  ...['versions, 10^4 to 10^7', 'pools, 1 to 1000', 'shards of a member, 1 to 64'].map((what) => {
+    return { row: 'growth', figure: `growth: ${what}`, judge: ratioAtMost(1.3, ' × with little') };
+  }),
+  { row: stalled, figure: 'stalled-loops put p99', judge: most(5, ' ms') },
+  { row: stalled, figure: 'stalled-loops get p99', judge: most(5, ' ms') },
+  { row: stalled, figure: 'stalled-loops watch p99', judge: most(5, ' ms') },
 ];
 
 /** The figures of the issue, by the rows of the bench. */

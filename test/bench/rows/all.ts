@@ -4,6 +4,7 @@ import { cutCable } from './cut-cable.ts';
 import { dairyFrames } from './dairy-frames.ts';
 import { firstLine } from './first-line.ts';
 import { grpcStream } from './grpc-stream.ts';
+import { growth } from './growth.ts';
 import { httpPut } from './http-put.ts';
 import { idle } from './idle.ts';
 import { joinState } from './join-state.ts';
@@ -21,6 +22,7 @@ export const rows: readonly Row[] = [
   coreVolatileLarge,
   corePersisted,
   coreOnePut,
+  growth,
   memberPut,
   idle,
   firstLine,
