@@ -33,6 +33,8 @@ enum class CoreCanary : uint8_t {
   kNoNulls,         // who has nothing to send holds the others up
   kOneTime,         // a version may have the time of the one before
   kForgetSessions,  // a request that comes again is applied again
+  kStaleKeys,       // a read gives what a key held before, now and then
+  kRawTwice,        // one member delivers a raw message again now and then
 };
 
 #ifdef FRESHET_CANARIES

@@ -4,6 +4,7 @@
 // ring and answers it, and a member that is wedged has delivered exactly what it shows.
 #include <algorithm>
 
+#include "native/core/canary.h"
 #include "native/core/shard_replica_impl.h"
 
 namespace freshet {
@@ -31,6 +32,11 @@ int ShardReplica::Impl::deliver_raw(Outputs& out) {
       if (fault == RingFault::kNone) {
         cost += kDeliveryCost + padded(RecordView(record).header().length);
         fault = deliver_message(s, record, out);
+        if (breaks(CoreCanary::kRawTwice) && me_ == 0 && s != my_sender_ &&
+            stream.delivered() % 97 == 13) {
+          delivered_++;
+          fault = deliver_message(s, record, out);
+        }
       }
       if (fault != RingFault::kNone) {
         fail(config_.senders[s], fault, out);

@@ -153,7 +153,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['unswept-pool', pools, /\S+ at node \d+ has value \d+ of a pool that was removed/],
   ['unclosed-subgroup', { ...pools, seed: 122 }, /is made twice|has lost its subgroup extra/],
   // What raw delivery promises.
-  ['sent-again', { members: null, seed: 8 }, /comes twice/],
+  ['raw-twice', { members: null }, /comes twice/],
   // Shards whose members stay go on while the view changes.
   ['wedge-all', heldUp, /shard \d+ at node \d+ answered no put until the view without node 6/],
   // Nothing is written to who has no memory for it.

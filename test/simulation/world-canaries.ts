@@ -21,15 +21,15 @@ export const coreRules = [
   'no-nulls',
   'one-time',
   'forget-sessions',
+  'stale-keys',
+  'raw-twice',
 ] as const;
 
 /** Of what the world gives its members, and of the clients. */
 const worldRules = [
   'lying-disks',
   'forgotten-wakes',
-  'stale-keys',
   'forgotten-views',
-  'sent-again',
   'early-stable',
   'reused-values',
   'unstamped-calls',

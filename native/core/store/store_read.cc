@@ -1,6 +1,7 @@
 // What readers do. Any thread inside a guard, or the writer.
 #include <algorithm>
 
+#include "native/core/canary.h"
 #include "native/core/store/store_impl.h"
 #include "native/core/xxh3.h"
 
@@ -114,6 +115,11 @@ Found Store::Impl::describe(const Located& located) const {
 Found Store::Impl::get(std::string_view key, const ReadPoint& point) const {
   const KeyEntry* entry = index_.find(key, xxh3_64(key));
   if (entry == nullptr) return {};
+  if (breaks(CoreCanary::kStaleKeys) && newest_version() % 50 == 37) {
+    ReadPoint stale = point;
+    stale.newest_max = std::min(stale.newest_max, newest_version() - 30);
+    return describe(locate(*entry, stale));
+  }
   return describe(locate(*entry, point));
 }
 

@@ -50,8 +50,6 @@ struct WorldConfig {
   bool catalog = false;      // its shard is left to it
   bool lying_disks = false;  // a canary: syncs do nothing
   bool forgets_wakes = false;  // a canary: an agent that is woken stays asleep now and then
-  bool stale_keys = false;     // a canary: reads give what a key held before, now and then
-  bool sends_cut_off = false;  // a canary: raw messages that were cut off are sent again
   bool reuses_values = false;  // a canary: what was lent is written over
   bool trace = false;
   std::vector<WorldAct> script;  // in place of faults by chance

@@ -22,7 +22,7 @@ using test::WorldConfig;
 using test::WorldNode;
 using test::WorldShard;
 
-constexpr uint64_t kSettings = 23;
+constexpr uint64_t kSettings = 21;
 constexpr uint64_t kShardWidth = 4;
 constexpr uint64_t kActWidth = 5;
 
@@ -56,13 +56,11 @@ WorldConfig config_of(std::span<const double> given) {
   config.lying_disks = given[11] != 0;
   config.forgets_wakes = given[12] != 0;
   config.trace = given[13] != 0;
-  config.stale_keys = given[15] != 0;
-  config.moves = whole(17);
-  config.layouts = whole(18);
-  config.sends_cut_off = given[19] != 0;
-  config.reuses_values = given[20] != 0;
-  config.history = static_cast<uint32_t>(given[21]);
-  config.catalog = given[22] != 0;
+  config.moves = whole(16);
+  config.layouts = whole(17);
+  config.reuses_values = given[18] != 0;
+  config.history = static_cast<uint32_t>(given[19]);
+  config.catalog = given[20] != 0;
   // Every other seed's members hold back when little is on its way.
   if (config.seed % 2 == 0) config.congested = 2'048;
   for (size_t i = 0; i < whole(14); i++) {
@@ -76,7 +74,7 @@ WorldConfig config_of(std::span<const double> given) {
       if ((whole(at + 2) >> node & 1) != 0) shard.members.push_back(node);
     config.shards.push_back(shard);
   }
-  for (size_t i = 0; i < whole(16); i++) {
+  for (size_t i = 0; i < whole(15); i++) {
     const auto act = given.subspan(kSettings + whole(14) * kShardWidth + i * kActWidth, kActWidth);
     config.script.push_back({static_cast<test::WorldAct::Kind>(act[0]),
                              static_cast<Nanos>(act[1] * 1e6), static_cast<NodeId>(act[2]),

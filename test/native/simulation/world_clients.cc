@@ -368,8 +368,6 @@ void WorldClients::finish_read(size_t nth, const Operation& given) {
   const Frontiers& frontiers = epoch->frontiers;
   ReadPoint point;
   if (operation.persisted) point.newest_max = frontiers.persisted_version.load();
-  if (world_.config.stale_keys && world_.random.chance(2) && store->newest_version() > 30)
-    point.newest_max = std::min(point.newest_max, store->newest_version() - 30);
   const Found found = store->get(name_of(operation.key), point);
   const bool absent = found.status == Status::kNotFound || found.removed;
   if (!absent && found.record == nullptr) return after_answer(nth, false);

@@ -81,9 +81,6 @@ void WorldRaw::on_completion(const Row& row) {
     if (row[4] != 0) world_.ledger.violation("a raw message is answered with a version");
   } else if (status == Status::kUnknownPool) {
     has_pool_[message.shard] = false;
-  } else if (world_.config.sends_cut_off && status == Status::kShardStopped) {
-    WorldNode& sender = world_.at(message.sender);
-    if (submit(message, sender)) open_[message.number] = message;
   }
 }
 
