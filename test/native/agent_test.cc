@@ -108,30 +108,6 @@ TEST(puts_of_all_members_are_applied_alike) {
   group.expect_alike();
 }
 
-// Each value is copied into the sender's ring and from there into a store at all.
-TEST(agents_tell_where_their_time_goes_and_what_they_copied) {
-  MemberGroup group(false);
-  group.open();
-  group.start(1);
-  group.make_pool();
-  constexpr size_t kPuts = 50;
-  constexpr size_t kSize = 2 * kTimedCopyMin;
-  for (size_t number = 0; number < kPuts; number++) {
-    const Token token = group[0].put(key_of(0, number), std::string(kSize, 'v'), Ack::kDelivered);
-    EXPECT(group.until([&] { return group[0].is_answered(token); }));
-  }
-  EXPECT(group.reaches(kPuts));
-  for (const size_t i : {0u, 1u, 2u}) {
-    const AgentCounters& counters = group[i].member().counters();
-    const size_t copies = i == 0 ? 2 : 1;
-    EXPECT(group.until([&] { return counters.copiedBytes.load() >= copies * kPuts * kSize; }));
-    EXPECT(counters.copyNanos.load() > 0);
-    EXPECT(counters.protocolNanos.load() > 0);
-    EXPECT(counters.systemNanos.load() > 0);
-    EXPECT(counters.idleNanos.load() > 0);
-  }
-}
-
 TEST(what_cannot_be_done_is_answered) {
   MemberGroup group(false);
   group.open();

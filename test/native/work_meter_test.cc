@@ -1,10 +1,13 @@
 #include "native/core/work_meter.h"
 
+#include <string>
 #include <vector>
 
+#include "test/native/support/member_group.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
+using namespace freshet::test;
 
 namespace {
 
@@ -62,6 +65,31 @@ TEST(a_thread_without_a_meter_measures_nothing) {
   const WorkScope scope(Work::kCopy);
   copy_metered(to.data(), from.data(), from.size());
   EXPECT(to == from);
+}
+
+// Each value is copied into the sender's ring and from there into a store at all.
+TEST(agents_tell_where_their_time_goes_and_what_they_copied) {
+  MemberGroup group(false);
+  group.open();
+  group.start(1);
+  group.make_pool();
+  constexpr size_t kPuts = 50;
+  constexpr size_t kSize = 2 * kTimedCopyMin;
+  for (size_t number = 0; number < kPuts; number++) {
+    const Token token =
+        group[0].put("/k/" + std::to_string(number), std::string(kSize, 'v'), Ack::kDelivered);
+    EXPECT(group.until([&] { return group[0].is_answered(token); }));
+  }
+  EXPECT(group.reaches(kPuts));
+  for (const size_t i : {0u, 1u, 2u}) {
+    const AgentCounters& counters = group[i].member().counters();
+    const size_t copies = i == 0 ? 2 : 1;
+    EXPECT(group.until([&] { return counters.copiedBytes.load() >= copies * kPuts * kSize; }));
+    EXPECT(counters.copyNanos.load() > 0);
+    EXPECT(counters.protocolNanos.load() > 0);
+    EXPECT(counters.systemNanos.load() > 0);
+    EXPECT(counters.idleNanos.load() > 0);
+  }
 }
 
 }  // namespace
