@@ -58,8 +58,8 @@ export interface ScannedRecord {
 }
 
 export interface ShardSource {
-  /** Throws UNKNOWN_POOL. */
-  shards(pool: string): readonly ShardRef[];
+  /** Rejects UNKNOWN_POOL. */
+  shards(pool: string): Promise<readonly ShardRef[]>;
   scan(
     shard: ShardRef,
     request: ScanRequest,

@@ -84,7 +84,7 @@ export interface ShardSample {
 export interface WaitSample {
   readonly shard: number;
   readonly node: number;
-  /** What it was waited for to have done with messages. */
-  readonly kind: 'received' | 'delivered' | 'persisted';
+  /** What it was waited for to have done with messages, or to do with blocks of large values. */
+  readonly kind: 'received' | 'delivered' | 'persisted' | 'blocks';
   readonly waitedMs: number;
 }

@@ -37,8 +37,8 @@ export interface QueryExecutor {
 
 /** Whoever can run shard plans: shards that are held here, or members that hold them. */
 export interface ShardRunner {
-  /** Throws UNKNOWN_POOL. */
-  shards(pool: string): readonly ShardRef[];
+  /** Rejects UNKNOWN_POOL. */
+  shards(pool: string): Promise<readonly ShardRef[]>;
   run(shard: ShardRef, plan: ShardPlan, signal: AbortSignal): Batches<Row>;
 }
 
@@ -69,8 +69,8 @@ export class QueryEngine implements QueryExecutor {
   }
 
   async *run(plan: QueryPlan, signal: AbortSignal): Batches<unknown> {
+    const refs = await this.#shards.shards(plan.source.pool);
     const { shard, merge } = planQuery(plan, this.#valueKindOf(plan.source.pool));
-    const refs = this.#shards.shards(plan.source.pool);
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
     const streams = (shard === null ? [] : refs).map((ref): ShardStream => {

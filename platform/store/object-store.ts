@@ -140,7 +140,7 @@ export class ObjectStore {
 
   /** Versions of one key, oldest first unless `reverse`; removes are among them. */
   async *history(request: HistoryRequest & CallLimits): AsyncGenerator<ObjectRecord, undefined> {
-    const pool = await this.#poolOf(request.key, request);
+    const pool = await this.#newestPoolOf(request.key, request);
     const shard = this.#access(this.placement.shardOf(pool, request.key));
     const { key, reverse = false, limit = Infinity } = request;
     const from = request.fromVersion ?? 0;
@@ -168,7 +168,7 @@ export class ObjectStore {
   /** Keys that begin with the prefix, in byte order. */
   async *list(request: ListRequest & CallLimits): AsyncGenerator<string, undefined> {
     const { prefix, after, limit = Infinity, at, read = 'linearizable' } = request;
-    const pools = await this.#poolsUnder(prefix, request);
+    const pools = await this.#poolsUnder(prefix, request, read === 'linearizable');
     const call = callLimits(request);
     const only = pools.length === 1 ? pools[0] : undefined;
     const shards = this.#shardsOf(pools);
@@ -264,7 +264,12 @@ export class ObjectStore {
 
   /** Throws UNKNOWN_POOL, which names the nearest. */
   async pool(name: string): Promise<PoolInfo> {
-    const pool = this.directory.get(name) ?? (await this.#afterCatchUp(name, 'get', {}));
+    return this.directory.get(name) ?? this.newestPool(name);
+  }
+
+  /** As the catalog has it, not as this member has heard of it; throws as `pool` does. */
+  async newestPool(name: string): Promise<PoolInfo> {
+    const pool = await this.#afterCatchUp(name, 'get', {});
     if (pool === null) {
       throw this.directory.unknown(name);
     }
@@ -272,14 +277,19 @@ export class ObjectStore {
   }
 
   async #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
-    const pool = await this.#poolOf(request.key, request);
     const { key, read = 'linearizable', version = null, exact = false, at = null } = request;
+    let pool = await this.#poolOf(key, request);
     checkPoint(request);
     if (at !== null) this.#checkTime(at);
-    const shard = this.#access(this.placement.shardOf(pool, key));
     const point = { key, read, version, exact, at, wantValue };
-    const found = await shard.read(point, callLimits(request));
-    return found === null || found.removed ? null : found;
+    for (;;) {
+      const shard = this.#access(this.placement.shardOf(pool, key));
+      const found = await shard.read(point, callLimits(request));
+      if (found !== null && !found.removed) return found;
+      const newer = read === 'linearizable' ? await this.#newerPool(pool, key, request) : null;
+      if (newer === null) return null;
+      pool = newer;
+    }
   }
 
   /** What members have answered as a time is no future, whatever the clock here says. */
@@ -373,16 +383,33 @@ export class ObjectStore {
 
   async #poolOf(key: string, call: CallLimits): Promise<PoolInfo> {
     checkKey(key);
-    const pool = this.directory.find(key) ?? (await this.#afterCatchUp(key, 'find', call));
-    if (pool === null) {
-      throw this.directory.unknown(key);
-    }
+    return this.directory.find(key) ?? this.#newestPoolOf(key, call);
+  }
+
+  async #newestPoolOf(key: string, call: CallLimits): Promise<PoolInfo> {
+    checkKey(key);
+    const pool = await this.#afterCatchUp(key, 'find', call);
+    if (pool === null) throw this.directory.unknown(key);
     return pool;
   }
 
-  async #poolsUnder(prefix: string, call: CallLimits): Promise<readonly PoolInfo[]> {
+  /**
+   * Where nothing was found the key's pool may have been removed, and another one made in its place,
+   * before this member has heard of it. Null: it is the newest.
+   */
+  async #newerPool(pool: PoolInfo, key: string, call: CallLimits): Promise<PoolInfo | null> {
+    const newest = await this.#newestPoolOf(key, call);
+    return newest.id === pool.id ? null : newest;
+  }
+
+  /** `isNewest`: as the catalog is, not as this member has heard of it. */
+  async #poolsUnder(
+    prefix: string,
+    call: CallLimits,
+    isNewest = false,
+  ): Promise<readonly PoolInfo[]> {
     checkKey(prefix.endsWith('/') && prefix.length > 1 ? prefix.slice(0, -1) : prefix);
-    let pools = this.directory.under(prefix);
+    let pools = isNewest ? [] : this.directory.under(prefix);
     if (pools.length === 0) {
       await this.#afterCatchUp(prefix, 'find', call);
       pools = this.directory.under(prefix);

@@ -34,13 +34,10 @@ export class StoreShardSource implements ShardSource {
     this.#access = access;
   }
 
-  /** Throws UNKNOWN_POOL. */
-  shards(pool: string): readonly PlacedShard[] {
-    const found = this.#store.directory.get(pool);
-    if (found === null) {
-      throw this.#store.directory.unknown(pool);
-    }
-    return found.shards.map((shard, index) => ({ index, shard }));
+  /** Rejects UNKNOWN_POOL. */
+  async shards(pool: string): Promise<readonly PlacedShard[]> {
+    const { shards } = await this.#store.newestPool(pool);
+    return shards.map((shard, index) => ({ index, shard }));
   }
 
   async *scan(

@@ -12,6 +12,7 @@ import {
   type WatchEvent,
 } from '../../platform/base/mod.ts';
 import { loadAddon } from '../../platform/bridge/mod.ts';
+import { connect } from '../../platform/client/mod.ts';
 import { ChangeCall } from '../../platform/client/native/change-call.ts';
 import { DoorConnection } from '../../platform/client/native/door-connection.ts';
 import type { NativeDoor } from '../../platform/client/native/native-door.ts';
@@ -50,6 +51,11 @@ afterAll(async () => {
   await rig.close();
 });
 
+/** There is none natively; then a member is asked, over gRPC, whether the pool is the same. */
+async function expectNone(key: string): Promise<void> {
+  await expect(door.get({ key })).rejects.toThrow('gRPC was used');
+}
+
 test('every member tells the ports of all native doors', async () => {
   const { members } = await rig.cluster.door.members();
   const told = members.map(({ ports }) => ports['native']);
@@ -75,14 +81,15 @@ test.each(['/barn/kept', '/barn/light'])(
     }
     expect(await door.stat({ key })).toEqual({ ...whole, value: null });
     expect(text((await door.get({ key, version: first.version }))?.value)).toBe('1');
-    expect(await door.get({ key: `${pool}/none` })).toBeNull();
+    await expectNone(`${pool}/none`);
+    expect(await door.get({ key: `${pool}/none`, read: 'stable' })).toBeNull();
     const expect77 = { versionOfKey: 77 };
     await expect(door.remove({ key, expect: expect77 })).rejects.toMatchObject({
       code: 'CONDITION_FAILED',
       details: { versionOfKey: second.version },
     });
     await door.remove({ key, expect: { versionOfKey: second.version } });
-    expect(await door.get({ key })).toBeNull();
+    await expectNone(key);
     // The watch may have begun after the first of them: it sees the rest, and what comes.
     const isWaiting = () => seen.length === 0;
     while (isWaiting()) await door.put({ key, value: bytes('x') });
@@ -158,7 +165,7 @@ test('the puts of a batch end each for itself, and are told in their order', asy
     const { key } = at(name);
     expect(text((await door.get({ key }))?.value)).toBe(name);
   }
-  expect(await door.get({ key: at('5').key })).toBeNull();
+  await expectNone(at('5').key);
   expect(await door.putMany([])).toEqual([]);
 });
 
@@ -277,7 +284,7 @@ test('a client that lies about pools changes nothing', async () => {
   for (const [key, pool, shard] of lies) {
     await expect(put(key, pool, shard)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
   }
-  for (const { name } of info.pools) expect(await door.get({ key: `${name}/lie` })).toBeNull();
+  for (const { name } of info.pools) await expectNone(`${name}/lie`);
   expect(await put('/barn/light/truth', light!.id, light!.shards[0]!)).toMatchObject({ epoch: 1 });
   client.close();
 });
@@ -298,6 +305,21 @@ test('a pool that is made is changed natively once members know it, and not when
   // Refused natively; its member is to tell why, over gRPC, which this client has not.
   await expect(brief.put({ key, value: bytes('x') })).rejects.toThrow('gRPC was used');
   await brief.close();
+});
+
+test('what a pool has that was made in the place of another is found by an old client', async () => {
+  const { door: grpc } = rig.cluster;
+  const name = '/barn/moved';
+  const key = `${name}/a`;
+  await grpc.createPool({ name, kind: 'volatile' });
+  const old = await connect(`127.0.0.1:${String(rig.grpcPort)}`, { door: 'native' });
+  await until(async () => (await grpc.nativeDoor()).pools.some((pool) => pool.name === name));
+  await old.door.put({ key, value: bytes('x') });
+  await grpc.removePool(name);
+  await grpc.createPool({ name, kind: 'persistent' });
+  await grpc.put({ key, value: bytes('y') });
+  expect(text((await old.door.get({ key }))?.value)).toBe('y');
+  await old.close();
 });
 
 /** Resolves with how the connection ended; null: it was opened. */

@@ -395,7 +395,7 @@ test('shards are scanned for queries: by version, by key, as of a time', async (
   const scan = async (id: number, request: object): Promise<string[]> => {
     const { shardSource } = cluster.member(id).store;
     const found: string[] = [];
-    for (const ref of shardSource.shards('/scan')) {
+    for (const ref of await shardSource.shards('/scan')) {
       const never = new AbortController().signal;
       for await (const batch of shardSource.scan(ref, { ...base, ...request }, never)) {
         found.push(

@@ -1,6 +1,7 @@
 /**
  * Point reads through native doors, at any member of the shard. What a member cannot answer from
- * memory, and what it refuses for good, is asked over gRPC.
+ * memory, and what it refuses for good, is asked over gRPC; so is, by linearizable reads, what is
+ * not found: the key's pool may have been removed and made again elsewhere.
  *
  * Thread: event loop.
  */
@@ -58,13 +59,19 @@ class Way implements ReadAnswer {
   }
 
   resolve(object: ObjectRecord | null): void {
-    this.#settle(object === null || object.removed ? null : object);
+    const found = object === null || object.removed ? null : object;
+    if (found !== null || !isLinearizable(this.request)) this.#settle(found);
+    else this.#owner.again(this, this.#node, null, true).then(this.#settle, this.#fail);
   }
 
   /** The first try ended so; null: nobody could be asked. */
   reject(failed: FreshetError | null): void {
-    this.#owner.again(this, this.#node, failed).then(this.#settle, this.#fail);
+    this.#owner.again(this, this.#node, failed, false).then(this.#settle, this.#fail);
   }
+}
+
+function isLinearizable({ read = 'linearizable' }: GetRequest): boolean {
+  return read === 'linearizable';
 }
 
 export class NativeReads {
@@ -102,14 +109,19 @@ export class NativeReads {
     return unlessAborted(found, signal);
   }
 
-  /** `failed`: how the first try ended, at the node; null: there was none. */
+  /**
+   * `failed`: how the first try ended, at the node; null: there was none, or it found nothing
+   * (`isMissing`).
+   */
   async again(
     { request, wantValue, timeoutMs, deadline }: Way,
     node: number | null,
     failed: FreshetError | null,
+    isMissing: boolean,
   ): Promise<ObjectRecord | null> {
     let asked = node;
-    let isElsewhere = failed !== null && isForGrpc(failed);
+    let isMissed = isMissing;
+    let isElsewhere = isMissing || (failed !== null && isForGrpc(failed));
     const run = async (leftMs: number): Promise<ObjectRecord | null> => {
       const placed = isElsewhere ? null : this.#calls.place(request.key);
       const connection =
@@ -122,7 +134,10 @@ export class NativeReads {
             const until = this.#calls.options.clock.monotonicMs() + leftMs;
             this.#ask(connection, request, wantValue, shard, until, { resolve, reject });
           });
-          return found === null || found.removed ? null : found;
+          if (found !== null && !found.removed) return found;
+          if (!isLinearizable(request)) return null;
+          isMissed = true;
+          isElsewhere = true;
         } catch (caught) {
           const error = toFreshetError(caught);
           if (!isForGrpc(error)) throw error;
@@ -130,7 +145,9 @@ export class NativeReads {
         }
       }
       const again = { ...request, timeoutMs: leftMs };
-      return wantValue ? this.#grpc.get(again) : this.#grpc.stat(again);
+      const found = await (wantValue ? this.#grpc.get(again) : this.#grpc.stat(again));
+      if (isMissed && found !== null) this.#calls.options.topology.refresh();
+      return found;
     };
     if (failed !== null) this.#calls.onFailure(failed);
     const members = (): number => this.#calls.place(request.key)?.shard.readers.length ?? 1;

@@ -39,8 +39,8 @@ export class MemorySource implements ShardSource {
     };
   }
 
-  shards(): readonly ShardRef[] {
-    return this.#shards.map((_, index) => ({ index }));
+  shards(): Promise<readonly ShardRef[]> {
+    return Promise.resolve(this.#shards.map((_, index) => ({ index })));
   }
 
   async *scan(

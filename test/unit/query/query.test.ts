@@ -311,7 +311,7 @@ describe('pulling', () => {
 
   it('stops a shard that waits for nothing but the signal', async () => {
     const waiting = localShards({
-      shards: () => [{ index: 0 }, { index: 1 }],
+      shards: () => Promise.resolve([{ index: 0 }, { index: 1 }]),
       scan: async function* (shard, _request, signal) {
         if (shard.index === 0) {
           throw new Error('gone');
