@@ -30,6 +30,7 @@ import type {
   ShardRead,
   ShardScan,
 } from './shard-access.ts';
+import { storeLimits } from './store-limits.ts';
 
 /** How the shard is used in each case; made when first needed. */
 export interface ShardPlaces {
@@ -161,16 +162,26 @@ export class RoamingShard implements ShardAccess {
     call: ShardCallLimits,
     run: (shard: ShardAccess, call: ShardCallLimits) => Promise<Result>,
   ): Promise<Result> {
-    const { here } = this;
-    if (here === null) return run(this.current, call);
     const { clock, group } = this.#places;
     const deadline = clock.monotonicMs() + call.timeoutMs;
-    return run(here, call).catch((caught: unknown) => {
-      if (!isFreshetError(caught, 'NOT_A_MEMBER')) throw caught;
-      if (this.here !== null) throw group.stoppedError(this.shard, 'This was not done');
-      const timeoutMs = Math.max(1, deadline - clock.monotonicMs());
-      return run(this.current, { ...call, timeoutMs });
-    });
+    for (;;) {
+      const { here } = this;
+      const left = { ...call, timeoutMs: Math.max(1, deadline - clock.monotonicMs()) };
+      if (here === null) return run(this.current, left);
+      try {
+        return await run(here, left);
+      } catch (caught) {
+        if (!isFreshetError(caught, 'NOT_A_MEMBER')) throw caught;
+      }
+      if (this.here === null) continue;
+      // The core has left it, and its view is yet to come to this loop.
+      if (clock.monotonicMs() >= deadline) {
+        throw group.stoppedError(this.shard, 'This was not done');
+      }
+      await new Promise<void>((resolve) => {
+        clock.after(storeLimits.stoppedPauseMs, resolve);
+      });
+    }
   }
 }
 

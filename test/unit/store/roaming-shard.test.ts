@@ -134,7 +134,19 @@ describe('a change', () => {
   test('that is refused here while the shard is here says that it stands still', async () => {
     const { here, shard } = makeShard();
     here.refusal = left;
-    await expect(shard.put(change, call)).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
+    const short = { ...call, timeoutMs: 30 };
+    await expect(shard.put(change, short)).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
+  });
+
+  test('that the core refuses before its view has come here is made elsewhere then', async () => {
+    const { here, elsewhere, shard, move } = makeShard();
+    here.refusal = left;
+    const put = shard.put(change, call);
+    await new Promise(setImmediate);
+    expect([here.puts.length, elsewhere.puts.length]).toEqual([1, 0]);
+    move(false);
+    expect(await put).toEqual(result(1));
+    expect(elsewhere.puts).toHaveLength(1);
   });
 
   test('of a shard that was taken away is nowhere made, and says so at once', async () => {
