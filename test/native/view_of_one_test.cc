@@ -72,6 +72,41 @@ TEST(a_joiner_that_is_lost_before_it_prepared_is_withdrawn) {
   }
 }
 
+// Its connection stays, and its threads live: longer than the member alone would wait for another.
+TEST(a_joiner_whose_event_loop_hangs_is_withdrawn) {
+  for (uint64_t seed = 1; seed <= 10; seed++) {
+    ViewScript script(seed, {}, 2);
+    if (!propose_joiner(script, 30 * kSecond)) continue;
+    EXPECT(script.until([&] { return is_alone(script); }, 6 * kSecond));
+    // It is not let in again while it hangs.
+    EXPECT(takes_put(script));
+    const uint64_t attempt = script.at(kOld).membership().attempt();
+    script.run(10 * kSecond);
+    EXPECT(is_alone(script) && takes_put(script));
+    EXPECT_EQ(script.at(kOld).membership().attempt(), attempt);
+    EXPECT(script.until([&] { return are_two(script); }, 20 * kSecond));
+    EXPECT(takes_put(script));
+    EXPECT(script.violations().empty());
+  }
+}
+
+TEST(a_joiner_that_stands_still_is_withdrawn) {
+  for (uint64_t seed = 1; seed <= 10; seed++) {
+    ViewScript script(seed, {}, 2);
+    if (!propose_joiner(script, 60 * kSecond)) continue;
+    script.at(kJoiner).pause();
+    EXPECT(script.until([&] { return is_alone(script); }, 2 * kSecond));
+    EXPECT(takes_put(script));
+    script.run(5 * kSecond);
+    EXPECT(is_alone(script) && takes_put(script));
+    script.at(kJoiner).resume();
+    script.at(kJoiner).stall(0);
+    EXPECT(script.until([&] { return are_two(script); }, 70 * kSecond));
+    EXPECT(takes_put(script));
+    EXPECT(script.violations().empty());
+  }
+}
+
 TEST(a_joiner_that_prepared_unheard_and_comes_back_has_to_join_anew) {
   for (uint64_t seed = 1; seed <= 10; seed++) {
     ViewScript script(seed, {}, 2);

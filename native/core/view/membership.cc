@@ -202,8 +202,8 @@ void Membership::suspect_lost(Nanos now) {
   size_t loops = 1;
   SeatSet stopped = 0;
   Nanos rank = 0;
-  for (Seat seat = 0; seat < kMembersMax; seat++) {
-    if (!has_seat(known, seat) || seat == seat_) continue;
+  for (SeatSet left = known & ~seat_bit(seat_); left != 0; left &= left - 1) {
+    const auto seat = static_cast<Seat>(std::countr_zero(left));
     rank++;
     const NodeId node = seated_[seat].node;
     const Peer* peer = peer_at(seat);
@@ -237,6 +237,13 @@ void Membership::share_suspicion() {
 }
 
 bool Membership::is_suspected_by_others() const { return has_seat(suspects(), seat_); }
+
+// Connected, with threads and an event loop that go on.
+bool Membership::is_here(const MemberId& id) const {
+  const auto found = peers_.find(id.node);
+  return found != peers_.end() && found->second.id == id && found->second.up &&
+         !detector_.is_silent(id.node, now_) && !detector_.has_loop_stopped(id.node, now_);
+}
 
 bool Membership::hears_majority(Nanos now) const {
   SeatSet heard = seat_bit(seat_);

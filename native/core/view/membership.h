@@ -92,7 +92,8 @@ class Membership {
   // May this member propose a view now?
   bool leads() const;
   // Lets members in, out or moves shards; view() with one number more. kNotCurrent: it does not
-  // lead, or a view is under way. kInvalidArgument: it cannot follow view().
+  // lead, a view is under way, or who is to come is lost, silent, or has an event loop that stands
+  // still. kInvalidArgument: it cannot follow view().
   Status propose(View next);
   // The owner found this member of the view too slow to be waited for: it is suspected like one
   // that is silent, and the others follow. kNotCurrent: a view is under way. kInvalidArgument: it
@@ -158,6 +159,7 @@ class Membership {
   void suspect_lost(Nanos now);
   void share_suspicion();
   bool is_suspected_by_others() const;
+  bool is_here(const MemberId& id) const;
   bool hears_majority(Nanos now) const;
   bool waits_for_history() const;
   void consider_attempt(Nanos now);

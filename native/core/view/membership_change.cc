@@ -223,6 +223,7 @@ Status Membership::propose(View next) {
     const ViewMember* before = view_.at(member.seat);
     if (before == nullptr) {
       joining++;
+      if (!is_here(member.id)) return Status::kNotCurrent;  // it would be suspected at once
     } else if (before->id != member.id) {
       return Status::kInvalidArgument;  // a seat is given away only in a later view
     }
@@ -264,7 +265,8 @@ void Membership::put_forward(const View& view, std::vector<std::byte> bytes, Bal
   if (is_blank()) seat_ = view.seat_of(me_);
   sit(view);
   // Whom the last proposal would have removed I echoed without a promise; the echo counts now.
-  for (SeatSet left = view.seats() & ~promised; left != 0; left &= left - 1)
+  const SeatSet fresh = breaks(CoreCanary::kUnpromised) ? 0 : view.seats() & ~promised;
+  for (SeatSet left = fresh; left != 0; left &= left - 1)
     leases_.promise(static_cast<Seat>(std::countr_zero(left)), now_);
   if (is_blank() && attempt_of(ballot) > attempt())
     table_.set(ViewRow::kSuspicion, make_suspicion(attempt_of(ballot), 0));
@@ -287,13 +289,15 @@ void Membership::wedge_ending() {
   }
 }
 
-// A view of one lets in a member that is lost before either is prepared: nobody can have committed
-// that, so it thinks better of it. In a new attempt, so that what it puts forward next is later.
+// A view of one lets in a member that is lost, or suspected, before either is prepared: nobody can
+// have committed that, so it thinks better of it. In a new attempt, so that what it puts forward
+// next is later.
 bool Membership::can_withdraw() const {
   if (!pending_ || view_.members.size() != 1 || pending_->promised) return false;
   for (const ViewMember& member : pending_->view.members) {
     const Peer* peer = member.seat == seat_ ? nullptr : peer_at(member.seat);
-    if (member.seat != seat_ && (peer == nullptr || !peer->up)) return true;
+    const bool lost = peer == nullptr || !peer->up || has_seat(suspects(), member.seat);
+    if (member.seat != seat_ && lost) return true;
   }
   return false;
 }

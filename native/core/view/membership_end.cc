@@ -146,8 +146,11 @@ void Membership::update_lease() {
   const bool dropped = table_.mine(ViewRow::kLeaseDropped) == attempt();
   const bool removed = pending_ && pending_->acked && pending_->view.seat_of(me_) == kNoSeat;
   if (is_blank() || dropped || removed || has_seat(suspects(), seat_)) return;
+  const bool changes = pending_ && pending_->acked;
+  const SeatSet asked = view_.seats() | (changes ? pending_->view.seats() : 0);
   std::array<uint64_t, kMembersMax> echoes{};
-  for (Seat seat = 0; seat < kMembersMax; seat++) {
+  for (SeatSet left = asked; left != 0; left &= left - 1) {
+    const auto seat = static_cast<Seat>(std::countr_zero(left));
     if (seat == seat_) {
       echoes[seat] = table_.mine(ViewRow::kStamp);
     } else if (shown(seat, ViewRow::kAcked) == table_.mine(ViewRow::kAcked)) {
@@ -155,7 +158,7 @@ void Membership::update_lease() {
     }
   }
   lease_until_ = leases_.held_until(echoes, view_.seats());
-  if (pending_ && pending_->acked)
+  if (changes)
     lease_until_ = std::min(lease_until_, leases_.held_until(echoes, pending_->view.seats()));
 }
 

@@ -93,7 +93,7 @@ void ViewGroup::client() {
   const auto process = random_process();
   if (process != nullptr && !process->paused() && !process->is_blank()) {
     const ShardId shard = shards_[world_.random.below(shards_.size())].shard;
-    const size_t most = world_.random.chance(5) ? 30'000 : 300;
+    const size_t most = world_.random.chance(6) ? 60'000 : 300;
     if (world_.random.chance(40)) process->read(shard);
     for (uint64_t i = world_.random.below(3); i > 0 && process->puts_at(shard); i--)
       (void)process->put(shard, world_.random.below(most),

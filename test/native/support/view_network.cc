@@ -175,9 +175,10 @@ void ViewNetwork::pump(NodeId from, NodeId to) {
     }
     const Item item = std::move(direction.items.front());
     direction.items.pop_front();
-    const bool was_over = direction.bytes > relief_;
+    const size_t before = direction.bytes;
     direction.bytes -= item.bytes.size();
-    const bool relieves = relief_ > 0 && was_over && direction.bytes <= relief_;
+    const bool relieves = std::ranges::any_of(
+        relief_, [&](size_t mark) { return before > mark && direction.bytes <= mark; });
     take(from, to, item);
     if (relieves && nodes_[from].endpoint != nullptr) nodes_[from].endpoint->on_relieved();
   }

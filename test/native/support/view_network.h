@@ -49,8 +49,8 @@ class ViewNetwork {
   // The connection is lost, and made anew when nothing is in its way.
   void drop(NodeId a, NodeId b);
   bool is_connected(NodeId a, NodeId b) const;
-  // Ends are told when no more than this is on its way any more; 0: they are not.
-  void set_relief(size_t bytes) { relief_ = bytes; }
+  // Ends are told whenever no more than one of these is on its way any more.
+  void set_relief(std::vector<size_t> marks) { relief_ = std::move(marks); }
   // Bytes of writes on their way.
   size_t backlog(NodeId from, NodeId to) const { return way(from, to).bytes; }
   uint64_t trace() const { return trace_; }
@@ -100,7 +100,7 @@ class ViewNetwork {
   std::array<std::array<Way, kMembersMax + 1>, kMembersMax + 1> ways_;  // [from][to]
   std::array<std::array<bool, kMembersMax + 1>, kMembersMax + 1> joined_{};
   std::array<std::array<bool, kMembersMax + 1>, kMembersMax + 1> dials_{};
-  size_t relief_ = 0;
+  std::vector<size_t> relief_;
   uint64_t trace_ = 0xcbf29ce484222325ull;
 };
 

@@ -108,6 +108,7 @@ void ViewProcess::make_next(const View& view, size_t index) {
   config.senders = shard.senders;
   config.me = id_.node;
   config.persistent = shard.persistent;
+  config.block_size = kBlockSizeMin;
   mine.next = std::make_unique<ShardReplica>(config, *mine.store, hybrid_);
   grant(mine.next->regions());
 }

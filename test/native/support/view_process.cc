@@ -156,6 +156,7 @@ void ViewProcess::step() {
 
 // What goes out of a pass: writes, and answers, which must agree with what was delivered.
 void ViewProcess::flush() {
+  grant(out_.grants);
   for (const RegionWrite& write : out_.writes) {
     if (write.region.kind == RegionKind::kViewRow) note_row(write);
     world_.network.send(id_.node, write.peer, write.region, write.offset, write.bytes);
@@ -169,9 +170,19 @@ void ViewProcess::flush() {
                             std::to_string(id_.node) + ": " + fault.what + " of node " +
                             std::to_string(fault.peer));
   }
+  for (const RegionRevoke& revoked : out_.revokes) revoke(revoked);
   for (const Completion& completion : out_.completions) complete(completion);
   for (const Token token : out_.released) lent_.erase(token);
   out_.clear();
+}
+
+void ViewProcess::revoke(const RegionRevoke& revoked) {
+  std::erase_if(grants_, [&](const Grant& grant) {
+    return grant.writer == revoked.writer && grant.id == revoked.region;
+  });
+  ShardReplica* mine = host(revoked.region.shard).replica.get();
+  if (mine != nullptr && mine->config().epoch == revoked.region.epoch)
+    mine->on_revoked(revoked.writer, revoked.region);
 }
 
 void ViewProcess::note_row(const RegionWrite& write) {

@@ -139,6 +139,7 @@ class ViewProcess final : public ViewEndpoint {
   void sync(ShardId shard, Host& host);
   void grant(const std::vector<GrantedRegion>& regions);
   void revoke(const ShardReplica& replica);
+  void revoke(const RegionRevoke& revoked);
   Host& host(ShardId shard);
 
   // view_owner.cc

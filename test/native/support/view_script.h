@@ -27,6 +27,9 @@ class ViewScript {
   bool until(const std::function<bool()>& is_so, Nanos most);
   // No write gets from here to there, or back. Nothing else is cut.
   void part(const std::vector<NodeId>& side);
+  // As part(), of one direction between two.
+  void cut(NodeId from, NodeId to) { world_.network.cut(from, to); }
+  void heal(NodeId from, NodeId to) { world_.network.heal(from, to); }
   // Their connection is lost, and made anew when nothing is in its way.
   void drop(NodeId a, NodeId b) { world_.network.drop(a, b); }
 
