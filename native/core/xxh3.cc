@@ -148,14 +148,18 @@ uint64_t hash_long(const uint8_t* at, size_t size) {
   return avalanche(sum);
 }
 
+// Apart, as what it keeps in registers would have to be saved for short ones too.
+[[gnu::noinline]] uint64_t hash_from_17(const uint8_t* at, size_t size) {
+  if (size <= 128) return hash_to_128(at, size);
+  if (size <= 240) return hash_to_240(at, size);
+  return hash_long(at, size);
+}
+
 }  // namespace
 
 uint64_t xxh3_64(const void* data, size_t size) {
   const auto* at = static_cast<const uint8_t*>(data);
-  if (size <= 16) return hash_to_16(at, size);
-  if (size <= 128) return hash_to_128(at, size);
-  if (size <= 240) return hash_to_240(at, size);
-  return hash_long(at, size);
+  return size <= 16 ? hash_to_16(at, size) : hash_from_17(at, size);
 }
 
 }  // namespace freshet
