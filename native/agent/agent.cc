@@ -77,7 +77,11 @@ void Agent::run(const std::atomic<bool>& stop) {
     if (wait > 0) AgentCounters::add(shared_.counters.sleeps);
     // Sending may relieve a peer that shards hold back from: they have to hear of it before a
     // sleep.
-    work = links_.has_congested() ? transport_.poll(0, peer_events_) : 0;
+    work = 0;
+    if (links_.has_busy()) {
+      work = transport_.poll(0, peer_events_);
+      if (look_at_backlogs(config_.now())) wait = 0;
+    }
     if (work == 0) work = transport_.poll(wait, peer_events_);
     if (shared_.asleep.load(std::memory_order_relaxed))
       shared_.asleep.store(false, std::memory_order_relaxed);
@@ -103,7 +107,7 @@ Nanos Agent::due_at() const {
 }
 
 Nanos Agent::wait_time(Nanos now) const {
-  Nanos until = std::min(beat_at_, now + kSleepMax);
+  Nanos until = std::min({beat_at_, now + kSleepMax, links_.eased_at()});
   for (const ShardHost* host : order_)
     if (host->has_deferred()) until = std::min(until, now + 1'000'000);
   if (door_ != nullptr) until = std::min(until, door_->due_at());
@@ -118,7 +122,7 @@ int Agent::do_work(Nanos now) {
   work += take_commands(now);
   if (door_ != nullptr) work += door_->take(now, views_.membership().view().number);
   if (!appends_.empty()) work += take_appends();
-  look_at_backlogs();
+  (void)look_at_backlogs(now);
   if (now >= beat_at_) run_timers(now);
   work += step_shards(now);
   work += step_views(now);
@@ -180,7 +184,7 @@ void Agent::mark_touched() {
       if (ShardHost* host = find(id.shard)) host->dirty = true;
     } else if (id.kind == RegionKind::kViewRow) {
       views_.dirty = true;
-    } else if (id.kind != RegionKind::kMemberRow) {
+    } else if (id.kind != RegionKind::kMemberRow && id.kind != RegionKind::kBlocks) {
       links_dirty_ = true;
     }
   }
@@ -266,7 +270,11 @@ ShardHost* Agent::add_shard(ShardId shard, bool persistent) {
 
 int Agent::step_shards(Nanos now) {
   int work = 0;
-  for (ShardHost* host : order_) {
+  // Who sent blocks of large values last is last, as there may be room for few.
+  const size_t first = next_stepped_;
+  for (size_t i = 0; i < order_.size(); i++) {
+    const size_t at = (first + i) % order_.size();
+    ShardHost* const host = order_[at];
     if (!host->dirty && !host->has_deferred() && !host->has_held()) continue;
     host->dirty = false;
     bool ended = false;
@@ -281,6 +289,7 @@ int Agent::step_shards(Nanos now) {
     // Something done may allow more; nothing done waits for new input.
     host->dirty = host->dirty || done > 0;
     host->worked = host->worked || done > 0;
+    if (host->has_sent_blocks()) next_stepped_ = at + 1;
     work += done;
   }
   return work;
@@ -305,29 +314,6 @@ int Agent::collect_events() {
   next_collector_++;
   AgentCounters::add(shared_.counters.events, taken);
   return static_cast<int>(taken);
-}
-
-int Agent::run_logs(bool idle) {
-  int work = 0;
-  for (LogReport report; log_->collect(report); work++) {
-    if (report.batch.bytes.empty()) {
-      const AgentTask then = std::move(forgetting_.extract(report.batch.shard).mapped());
-      then();
-      continue;
-    }
-    ShardHost* host = find(report.batch.shard);
-    ShardLog& log = *log_of(report.batch.shard);
-    const Status status = log.on_report(report);
-    AgentCounters::add(shared_.counters.logBatches);
-    AgentCounters::add(shared_.counters.logBytes, report.batch.bytes.size());
-    if (!is_ok(status)) {
-      stop_epoch(*host, status, 0, true);
-      views_.on_disk_failed();
-    }
-    for (Token token; log.take_synced(token);) answer(token, status);
-  }
-  for (const auto& [id, log] : logs_) work += log->close(idle);
-  return work;
 }
 
 int Agent::maintain(bool idle) {
@@ -357,8 +343,10 @@ void Agent::run_timers(Nanos now) {
   rows_.end_quiet();
 }
 
-void Agent::look_at_backlogs() {
-  for (const auto& [node, congested] : links_.look_at_backlogs()) {
+// True: there may be something to do for it.
+bool Agent::look_at_backlogs(Nanos now) {
+  const auto& changed = links_.look_at_backlogs(now);
+  for (const auto& [node, congested] : changed) {
     views_.set_congested(node, congested);
     for (ShardHost* host : order_) {
       if (!host->contains(node)) continue;
@@ -366,6 +354,10 @@ void Agent::look_at_backlogs() {
       host->dirty = true;
     }
   }
+  if (links_.is_eased()) {
+    for (ShardHost* host : order_) host->dirty = host->dirty || host->has_blocks();
+  }
+  return !changed.empty() || links_.is_eased();
 }
 
 void Agent::drop_retired() {
@@ -374,11 +366,6 @@ void Agent::drop_retired() {
       return transport_.backlog(node) == 0 && !transport_.has_late_writes(node);
     });
   std::erase_if(retired_, [](const Retired& item) { return item.peers.empty(); });
-}
-
-ShardLog* Agent::log_of(ShardId shard) {
-  const auto found = logs_.find(shard);
-  return found == logs_.end() ? nullptr : found->second.get();
 }
 
 void Agent::open_shard(ShardHost& host, std::shared_ptr<Store> store) {
@@ -391,12 +378,6 @@ void Agent::close_shard(ShardHost& host) {
   host.subscriptions = 0;
   logs_.erase(host.id());
   host.set_store(nullptr);
-}
-
-bool Agent::forget_log(ShardId shard, AgentTask then) {
-  if (forgetting_.contains(shard) || !log_->forget(shard)) return false;
-  forgetting_.emplace(shard, std::move(then));
-  return true;
 }
 
 void Agent::subscribe(ShardId shard, uint64_t id, std::string_view prefix, Version from,
@@ -432,48 +413,6 @@ void Agent::answer(Token token, Status status) {
 void Agent::answer(Token token, Status status, ResultBytes&& bytes) {
   if (is_ok(status) && !shared_.results.put(token, std::move(bytes))) status = Status::kOverloaded;
   answer(token, status);
-}
-
-void Agent::report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset) {
-  rows_.push(make_row(RowKind::kDamage, shard, static_cast<uint8_t>(status), segment, offset));
-}
-
-void Agent::append_log(ShardId shard, ResultBytes&& records, Token token) {
-  ShardHost* host = find(shard);
-  if (host == nullptr || !host->is_open()) return answer(token, Status::kNotAMember);
-  if (host->is_prepared() && !host->is_behind()) return answer(token, Status::kInvalidArgument);
-  appends_.push_back({shard, std::move(records), 0, token});
-}
-
-int Agent::take_appends() {
-  Append& append = appends_.front();
-  ShardHost* host = find(append.shard);
-  Status status = host->is_open() ? Status::kOk : Status::kShardStopped;
-  const size_t end = append.at + kCopySlice;
-  if (is_ok(status) && host->is_raw() && append.at == 0) host->store()->forget_rules();
-  while (is_ok(status) && append.at < append.records.size() && append.at < end) {
-    const Bytes rest = Bytes(append.records).subspan(append.at);
-    if (!is_well_formed(rest)) {
-      status = Status::kInvalidArgument;
-      break;
-    }
-    const RecordView record(rest.data());
-    Store& store = *host->store();
-    status = host->is_raw() ? store.take_rules(record) : store.restore(record, std::nullopt);
-    append.at += record.size();
-  }
-  if (is_ok(status) && append.at < append.records.size()) return 1;
-  const Token token = append.token;
-  ShardLog* log = log_of(append.shard);
-  appends_.pop_front();
-  if (!is_ok(status) || log == nullptr) {
-    answer(token, status);
-  } else {
-    log->close(false, true);
-    log->await_synced(token);
-    for (Token due; log->take_synced(due);) answer(due, log->failed());
-  }
-  return 1;
 }
 
 void Agent::end() {

@@ -150,7 +150,7 @@ class Agent {
   void run_timers(Nanos now);
   void ask_loop(Nanos now);
   void watch_lag(Nanos now);
-  void look_at_backlogs();
+  bool look_at_backlogs(Nanos now);
   void drop_retired();
   void lose(NodeId node);
   Nanos wait_time(Nanos now) const;
@@ -181,6 +181,7 @@ class Agent {
   std::map<NodeId, DiskSpace> short_disks_;  // of members whose disks have not room enough
   size_t subscriptions_ = 0;
   size_t next_collector_ = 0;
+  size_t next_stepped_ = 0;
   const Nanos now_start_;
   std::atomic<Micros> wall_start_;
   Nanos beat_at_ = 0;

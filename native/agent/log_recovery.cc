@@ -119,10 +119,12 @@ class Restorer final : public LogTaker {
     const auto kept = run.first(count_before_cut(run, segment, offset));
     size_t taken = 0;
     const Status status = store_.restore_run(kept, Store::DurableAt{segment, offset}, taken);
-    for (const RecordView& record : kept.first(taken)) {
-      offset += record.size();
-      result_.bytes += record.size();
-      if (!is_log_only(record.header().kind)) result_.records++;
+    if (taken > 0) {
+      const RecordView& last = kept[taken - 1];
+      const auto bytes = static_cast<uint64_t>(last.start() - kept[0].start()) + last.size();
+      offset += bytes;
+      result_.bytes += bytes;
+      if (!is_log_only(last.header().kind)) result_.records += taken;
     }
     if (!is_ok(status)) return Verdict::kDamaged;
     has_stopped_ = kept.size() < run.size();

@@ -29,6 +29,15 @@ constexpr uint32_t kLoggedKinds = bit_of(RecordKind::kPut) | bit_of(RecordKind::
                                   bit_of(RecordKind::kTrigger) | bit_of(RecordKind::kControl) |
                                   bit_of(RecordKind::kRefused) | bit_of(RecordKind::kIndex);
 
+inline bool is_sound(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment) {
+  if (!is_well_formed(bytes)) return false;
+  const RecordView record(bytes.data());
+  const RecordHeader& header = record.header();
+  if (header.shard != shard) return false;
+  if (header.kind == RecordKind::kMark) return is_mark_at(header, shard, segment, offset);
+  return (bit_of(header.kind) & kLoggedKinds) != 0 && both_crcs_match(record) && is_padded(record);
+}
+
 }  // namespace
 
 bool is_zero(Bytes bytes) {
@@ -41,12 +50,20 @@ bool is_sound_at(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment) 
 }
 
 bool is_sound_from(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment) {
-  if (!is_well_formed(bytes)) return false;
-  const RecordView record(bytes.data());
-  const RecordHeader& header = record.header();
-  if (header.shard != shard) return false;
-  if (header.kind == RecordKind::kMark) return is_mark_at(header, shard, segment, offset);
-  return (bit_of(header.kind) & kLoggedKinds) != 0 && both_crcs_match(record) && is_padded(record);
+  return is_sound(bytes, offset, shard, segment);
+}
+
+void find_sound_run(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment, size_t count_max,
+                    std::vector<RecordView>& run) {
+  run.clear();
+  while (run.size() < count_max && is_sound(bytes, offset, shard, segment)) {
+    const RecordView record(bytes.data());
+    const bool is_alone = is_log_only(record.header().kind);
+    if (!is_alone || run.empty()) run.push_back(record);
+    if (is_alone) return;
+    offset += record.size();
+    bytes = bytes.subspan(record.size());
+  }
 }
 
 LogPlace claim_of(const RecordHeader& mark) {

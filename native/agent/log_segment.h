@@ -36,6 +36,9 @@ bool is_zero(Bytes bytes);
 bool is_sound_at(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment);
 // The same of bytes that begin with the one at `offset`.
 bool is_sound_from(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment);
+// The sound records, up to `count_max`, that such bytes begin with. An index or a mark is alone.
+void find_sound_run(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment, size_t count_max,
+                    std::vector<RecordView>& run);
 
 // The place up to which a mark says that the log was synced; none: {0, 0}.
 LogPlace claim_of(const RecordHeader& mark);

@@ -70,15 +70,7 @@ Status LogWalk::gather() {
     status = reader_.read(offset_, wanted, ahead_);
     if (!is_ok(status)) return status;
   }
-  for (size_t used = 0; run_.size() < kRunMax;) {
-    const Bytes rest = ahead_.subspan(used);
-    if (!is_sound_from(rest, offset_ + used, shard_, segment_)) break;
-    const RecordView record(rest.data());
-    const bool is_alone = is_log_only(record.header().kind);
-    if (!is_alone || run_.empty()) run_.push_back(record);
-    if (is_alone) break;
-    used += record.size();
-  }
+  find_sound_run(ahead_, offset_, shard_, segment_, kRunMax, run_);
   return Status::kOk;
 }
 

@@ -29,7 +29,8 @@ class LogTaker {
   // Room for a segment's file that is about to be read; empty: its bytes need not stay.
   virtual MutableBytes room(uint64_t segment, uint64_t file_size) = 0;
   // Takes the records of `run`, which lie one behind the other from `offset` on, up to one that is
-  // not to be taken, or cannot be. Moves `offset` behind the last that was.
+  // not to be taken, or cannot be. Moves `offset` behind the last that was. An index or a mark is a
+  // run of its own.
   virtual Verdict take(std::span<const RecordView> run, uint64_t segment, uint64_t& offset) = 0;
 };
 

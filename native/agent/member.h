@@ -99,6 +99,8 @@ class Member {
                     std::optional<LogPosition> cut_after = std::nullopt);
   // From the layout; of a shard that was opened, or found damaged.
   Status set_rules(ShardId shard, const ShardRules& rules, Token token);
+  // As ShardHost::take_trace(): packed BlockSent.
+  Status trace_blocks(ShardId shard, Token token);
   // Of one that runs no epoch here: its memory is given back, its log stays on disk. One that is
   // not open is no error. Subscriptions end without a word. kInvalidArgument: it runs.
   Status close_shard(ShardId shard, Token token);

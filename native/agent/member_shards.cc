@@ -103,6 +103,16 @@ Status Member::set_rules(ShardId shard, const ShardRules& rules, Token token) {
   });
 }
 
+Status Member::trace_blocks(ShardId shard, Token token) {
+  return call([shard, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    if (host == nullptr) return agent.answer(token, Status::kNotAMember);
+    const std::vector<BlockSent> trace = host->take_trace();
+    const Bytes bytes = std::as_bytes(std::span(trace));
+    agent.answer(token, Status::kOk, {bytes.begin(), bytes.end()});
+  });
+}
+
 Status Member::close_shard(ShardId shard, Token token) {
   return call([this, shard, token](Agent&) { begin_close(shard, token); });
 }

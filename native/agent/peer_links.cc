@@ -1,6 +1,7 @@
 #include "native/agent/peer_links.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace freshet {
 
@@ -11,6 +12,8 @@ struct PeerLinks::Link {
   std::shared_ptr<PeerView> view;
   bool up = false;
   bool congested = false;
+  size_t unsent = 0;  // at the last look, and blocks since
+  Nanos free_at = 0;  // when it was last seen not to be busy
   std::unique_ptr<PairTable> table;
   uint64_t stamp = 0;  // newest seen
   Nanos heard = 0;     // when it moved
@@ -86,6 +89,8 @@ void PeerLinks::on_event(const PeerEvent& event, Nanos now) {
 void PeerLinks::end_connection(Link& link) {
   link.up = false;
   link.congested = false;
+  freed_ = freed_ || is_busy(link);
+  link.unsent = 0;
   link.view->up.store(false, std::memory_order_release);
   link.channel.on_down();
   size_t dropped = 0;
@@ -163,19 +168,52 @@ void PeerLinks::write_all() {
   out_.writes.clear();
 }
 
-const std::vector<PeerLinks::Congestion>& PeerLinks::look_at_backlogs() {
+const std::vector<PeerLinks::Congestion>& PeerLinks::look_at_backlogs(Nanos now) {
   changed_.clear();
-  congested_ = 0;
+  busy_ = 0;
+  eased_ = std::exchange(freed_, false);
   for (const auto& link : links_) {
-    const size_t backlog = transport_.backlog(link->node);
+    const bool was_busy = is_busy(*link);
+    const bool held_others = holds_others(*link);
+    link->unsent = transport_.backlog(link->node);
+    if (!is_busy(*link)) link->free_at = now;
+    const bool holds = is_busy(*link) && now - link->free_at < kBusyMax;
+    eased_ = eased_ || (was_busy && !is_busy(*link)) || (held_others && !holds);
+    if (is_busy(*link)) busy_++;
     const size_t most = link->congested ? options_.congested / 4 : options_.congested;
-    const bool congested = backlog > most;
-    if (congested) congested_++;
+    const bool congested = link->unsent > most;
     if (congested == link->congested) continue;
     link->congested = congested;
     changed_.push_back({link->node, congested});
   }
+  looked_at_ = now;
   return changed_;
+}
+
+bool PeerLinks::is_busy(const Link& link) const {
+  return link.unsent > options_.congested / kBusyDivisor;
+}
+
+bool PeerLinks::holds_others(const Link& link) const {
+  return is_busy(link) && looked_at_ - link.free_at < kBusyMax;
+}
+
+bool PeerLinks::takes_blocks(NodeId node) const {
+  const Link* link = find(node);
+  return link != nullptr && !is_busy(*link) &&
+         std::ranges::none_of(links_, [this](const auto& other) { return holds_others(*other); });
+}
+
+Nanos PeerLinks::eased_at() const {
+  Nanos at = INT64_MAX;
+  for (const auto& link : links_)
+    if (holds_others(*link)) at = std::min(at, link->free_at + kBusyMax);
+  return at;
+}
+
+void PeerLinks::count_block(NodeId node, size_t size) {
+  Link* link = find(node);
+  if (link != nullptr) link->unsent += size;
 }
 
 Nanos PeerLinks::newest_round_trip(NodeId node) const {

@@ -27,6 +27,11 @@ inline constexpr size_t kPeersMax = 64;
 inline constexpr size_t kOutboxBytesMax = size_t{32} << 20;
 // A peer with more than this unsent gets no data until it is down to a quarter of it.
 inline constexpr size_t kCongestedBytes = size_t{1} << 20;
+// With more than this part of it unsent a peer is busy: no more blocks of large values go to it,
+// nor, at first, to others, as they would share the network and all come later. After this time it
+// is the peer that is slow, or something else that is sent, and the others go on.
+inline constexpr size_t kBusyDivisor = 16;
+inline constexpr Nanos kBusyMax = 10'000'000;
 
 // Shared with the event loop, for admission of messages.
 struct PeerView {
@@ -64,8 +69,16 @@ class PeerLinks {
     NodeId node;
     bool congested;
   };
-  const std::vector<Congestion>& look_at_backlogs();
-  bool has_congested() const { return congested_ > 0; }
+  const std::vector<Congestion>& look_at_backlogs(Nanos now);
+  bool has_busy() const { return busy_ > 0; }
+  // May blocks of large values go to this peer now? As of the last look and what was written since.
+  bool takes_blocks(NodeId node) const;
+  // With the last look more peers came to take blocks.
+  bool is_eased() const { return eased_; }
+  // When more will, if nothing else changes; INT64_MAX: never.
+  Nanos eased_at() const;
+  // A block was written to this peer.
+  void count_block(NodeId node, size_t size);
   // Nanoseconds from my stamp to the peer's echo of it; 0 unknown.
   Nanos newest_round_trip(NodeId node) const;
 
@@ -76,12 +89,17 @@ class PeerLinks {
   void end_connection(Link& link);
   void flush_outbox(Link& link);
   void write_all();
+  bool is_busy(const Link& link) const;
+  bool holds_others(const Link& link) const;
 
   const PeerOptions options_;
   Transport& transport_;
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<Congestion> changed_;
-  size_t congested_ = 0;  // links, as of the last look
+  size_t busy_ = 0;      // links, as of the last look
+  Nanos looked_at_ = 0;  // at backlogs
+  bool freed_ = false;   // a busy one's connection ended since
+  bool eased_ = false;
   Outputs out_;
   uint64_t sessions_ = 0;
   Nanos looked_ = 0;

@@ -51,6 +51,8 @@ bool tells_state(Status status) {
 
 Status ShardHost::set_rules(const ShardRules& rules) {
   if (rules.raw && view_.persistent()) return Status::kInvalidArgument;
+  if (rules.block_size < kBlockSizeMin || rules.block_size > kBlockSizeMax)
+    return Status::kInvalidArgument;
   rules_ = rules;
   return Status::kOk;
 }
@@ -78,6 +80,8 @@ std::unique_ptr<ShardReplica> ShardHost::make_replica(const EpochOptions& option
   config.ring_size = options.ring_size;
   config.persistent = view_.persistent();
   config.raw = rules_.raw;
+  config.multicast = rules_.multicast;
+  config.block_size = rules_.block_size;
   config.dispatch_lag_max = options.dispatch_lag_max;
   return std::make_unique<ShardReplica>(std::move(config), *store_, context_.clock);
 }
@@ -326,6 +330,13 @@ void ShardHost::set_dispatched(Version version) {
   dirty = true;
 }
 
+// What other shards have sent in this pass counts.
+void ShardHost::look_at_links() {
+  if (!replica_->has_blocks()) return;
+  for (const NodeId node : replica_->config().members)
+    replica_->set_busy(node, !context_.links.takes_blocks(node));
+}
+
 void ShardHost::watch_lag(Nanos now, const std::function<bool(NodeId)>& is_heard) {
   if (lag_patience_ == 0 || !is_running()) return;
   lags_.clear();
@@ -336,10 +347,18 @@ void ShardHost::watch_lag(Nanos now, const std::function<bool(NodeId)>& is_heard
                                 lag.sequences));
 }
 
+std::vector<BlockSent> ShardHost::take_trace() {
+  std::vector<BlockSent> taken = std::move(trace_).value_or(std::vector<BlockSent>());
+  trace_.emplace();
+  return taken;
+}
+
 int ShardHost::step(Micros wall, Nanos now, bool& ended) {
   ended = false;
   if (!is_running()) return 0;
   int work = has_deferred() ? retry_deferred(now) : 0;
+  sent_blocks_ = false;
+  look_at_links();
   work += replica_->step(wall, out_);
   view_.mirror(replica_->frontiers());
   hand_on();
@@ -351,11 +370,41 @@ int ShardHost::step(Micros wall, Nanos now, bool& ended) {
 }
 
 void ShardHost::hand_on() {
-  for (const RegionWrite& write : out_.writes)
+  for (const GrantedRegion& region : out_.grants) {
+    const Status granted = context_.transport.grant(region.writer, region.id, region.memory);
+    // One that was forgotten writes nothing until a view without it ends the epoch.
+    FRESHET_CHECK(is_ok(granted) || granted == Status::kPeerUnreachable);
+  }
+  for (const RegionWrite& write : out_.writes) {
     context_.transport.write(write.peer, write.region, write.offset, write.bytes, write.stable);
+    if (write.region.kind != RegionKind::kBlocks) continue;
+    context_.links.count_block(write.peer, write.bytes.size());
+    sent_blocks_ = true;
+  }
+  for (const RegionRevoke& revoke : out_.revokes) {
+    context_.transport.revoke(revoke.writer, revoke.region);
+    leaving_.push_back(revoke);
+  }
+  if (!leaving_.empty()) end_grants();
+  if (trace_) {
+    for (const BlockSent& sent : out_.blocks)
+      if (trace_->size() < kTracedBlocksMax) trace_->push_back(sent);
+  }
   answer();
   for (const Token token : out_.released) release(token);
   out_.clear();
+}
+
+// Tells the replica of what nobody can write any more.
+void ShardHost::end_grants() {
+  std::erase_if(leaving_, [this](const RegionRevoke& revoke) {
+    if (context_.transport.is_leaving(revoke.writer, revoke.region)) return false;
+    if (replica_->config().epoch == revoke.region.epoch) {
+      replica_->on_revoked(revoke.writer, revoke.region);
+      dirty = true;
+    }
+    return true;
+  });
 }
 
 // The lease is looked at after the pass, and by the clock, as this thread may have stood still

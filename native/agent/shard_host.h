@@ -35,6 +35,7 @@ namespace freshet {
 inline constexpr size_t kDeferredBytesMax = size_t{4} << 20;
 inline constexpr Nanos kDeferredMax = 100'000'000;
 inline constexpr Nanos kDeferredChangeMax = 5'000'000'000;
+inline constexpr size_t kTracedBlocksMax = 65'536;
 
 // Memory of an ended epoch that queued writes may still point into.
 struct Retired {
@@ -55,6 +56,8 @@ struct EpochOptions {
 struct ShardRules {
   bool raw = false;        // see ShardConfig
   size_t members_min = 1;  // with fewer nothing is taken, or acknowledged
+  MulticastAlgorithm multicast = MulticastAlgorithm::kBinomial;  // as the next
+  uint32_t block_size = kBlockSizeDefault;                       // see ShardConfig
 };
 
 class ShardHost {
@@ -89,7 +92,7 @@ class ShardHost {
   Epoch epoch() const { return replica_ != nullptr ? replica_->config().epoch : 0; }
 
   // kPeerUnreachable: a member is not connected. kInvalidArgument: not a possible epoch.
-  // kInvalidArgument: a persistent shard is not raw.
+  // kInvalidArgument: a persistent shard is not raw, and blocks have bounds.
   Status set_rules(const ShardRules& rules);
   bool is_raw() const { return rules_.raw; }
   Status prepare_epoch(const EpochOptions& options);
@@ -129,6 +132,15 @@ class ShardHost {
   void set_lag_patience(Nanos patience) { lag_patience_ = patience; }
   // At heartbeats. `is_heard` as in ShardReplica::watch_lag.
   void watch_lag(Nanos now, const std::function<bool(NodeId)>& is_heard);
+
+  // Blocks of large values wait to be sent.
+  bool has_blocks() const { return is_running() && replica_->has_blocks(); }
+  // With the last step some were.
+  bool has_sent_blocks() const { return sent_blocks_; }
+
+  // The blocks of large values that this member has sent since the last call, from the first call
+  // on; at most kTracedBlocksMax.
+  std::vector<BlockSent> take_trace();
 
   // The least that a disk of the epoch's members has: of a persistent shard nothing that needs more
   // is taken.
@@ -178,9 +190,11 @@ class ShardHost {
   int retry_deferred(Nanos now);
   void fail_deferred(Status reason);
   void hand_on();
+  void end_grants();
   void answer();
   void answer_held();
   void fail_held(Status reason);
+  void look_at_links();
   bool holds_lease() const { return context_.now() < context_.lease_until.load(); }
 
   ShardView& view_;
@@ -189,6 +203,7 @@ class ShardHost {
   std::unique_ptr<ShardReplica> replica_;
   std::unique_ptr<ShardReplica> next_;
   ShardRules rules_;
+  bool sent_blocks_ = false;
   bool started_ = false;
   bool ended_ = false;
   bool left_ = false;                // the epoch ended for a view that has the shard elsewhere
@@ -200,6 +215,8 @@ class ShardHost {
   Nanos lag_patience_ = 0;
   std::vector<Lag> lags_;
   DiskRoom disk_room_ = DiskRoom::kEnough;
+  std::optional<std::vector<BlockSent>> trace_;  // none: nobody asked
+  std::vector<RegionRevoke> leaving_;            // what was revoked, and may still be written
   Outputs out_;
 };
 

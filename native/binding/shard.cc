@@ -1,5 +1,5 @@
-// openShard, setShardRules, closeShard, shardState, readLog, appendLog, cutBack, prepareEpoch,
-// startEpoch, stopEpoch.
+// openShard, setShardRules, traceBlocks, closeShard, shardState, readLog, appendLog, cutBack,
+// prepareEpoch, startEpoch, stopEpoch.
 #include "native/binding/shard_call.h"
 
 namespace freshet::binding {
@@ -51,17 +51,28 @@ napi_value set_shard_rules(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "setShardRules");
   const Options options(env, arguments[1], "setShardRules: rules");
-  uint64_t shard, members_min, token;
+  uint64_t shard, members_min, multicast, block_size, token;
   ShardRules rules;
   if (handle == nullptr || !options.check() || !options.integer("shard", UINT32_MAX, shard) ||
       !options.boolean("raw", rules.raw) ||
       !options.integer("membersMin", kMembersMax, members_min) ||
+      !options.integer("multicast", kMulticastAlgorithms - 1, multicast) ||
+      !options.integer("blockSize", kBlockSizeMax, block_size) ||
       !read_integer(env, arguments[2], "setShardRules: token", kSafeIntegerMax, token))
     return nullptr;
   rules.members_min = static_cast<size_t>(members_min);
+  rules.multicast = static_cast<MulticastAlgorithm>(multicast);
+  rules.block_size = static_cast<uint32_t>(block_size);
   return run(env, handle, [&](Member& member) {
     return member.set_rules(static_cast<ShardId>(shard), rules, token);
   });
+}
+
+napi_value trace_blocks(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  ShardCall call;
+  if (!read_shard_call(env, arguments.values, 2, "traceBlocks", call)) return nullptr;
+  return run_call(env, call, &Member::trace_blocks);
 }
 
 napi_value shard_state(napi_env env, napi_callback_info info) {
@@ -163,6 +174,7 @@ void init_shard(napi_env env, napi_value exports) {
   add_function(env, exports, "openShard", open_shard);
   add_function(env, exports, "openShardCut", open_shard_cut);
   add_function(env, exports, "setShardRules", set_shard_rules);
+  add_function(env, exports, "traceBlocks", trace_blocks);
   add_function(env, exports, "closeShard", close_shard);
   add_function(env, exports, "shardState", shard_state);
   add_function(env, exports, "readLog", read_log);

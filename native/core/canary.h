@@ -25,6 +25,7 @@ enum class CoreCanary : uint8_t {
   kDropAlive,     // a proposal is dropped that may have been committed
   kUngated,       // prepared while those who are left out may hold a lease
   kWedgeAll,      // shards whose members do not change are wedged too
+  kUnpromised,    // an acknowledgement promises nothing to whom the one before it removes
   // Of a shard's replica and its store.
   kNoTrim,          // at an epoch's end all is delivered that was received, whoever else has it
   kSkip,            // one member leaves out a message now and then
@@ -35,6 +36,7 @@ enum class CoreCanary : uint8_t {
   kForgetSessions,  // a request that comes again is applied again
   kStaleKeys,       // a read gives what a key held before, now and then
   kRawTwice,        // one member delivers a raw message again now and then
+  kOpenPools,       // a pool that was removed takes changes
 };
 
 #ifdef FRESHET_CANARIES

@@ -7,6 +7,11 @@
 // so a wait says how far behind the member is in time, whatever the rate; with none there is no
 // mark.
 //
+// Of large records nobody receives anything before all of their blocks have come, by way of others:
+// who lacks some is not expected to receive. For them the count is of steps of a transfer's
+// schedule, of the one member that all wait for (BlockTransfer::awaited), and the mark is as far
+// ahead as anybody gets of it.
+//
 // It is looked at once a heartbeat, so waits are known to within two of them.
 //
 // Thread: the agent's. Times are of one monotonic clock, ns.
@@ -27,17 +32,17 @@
 namespace freshet {
 
 // What of a member is waited for. The numbers are those of lagKinds in platform/bridge/native.ts.
-enum class LagKind : uint8_t { kReceived = 0, kDelivered = 1, kPersisted = 2 };
-inline constexpr size_t kLagKinds = 3;
+enum class LagKind : uint8_t { kReceived = 0, kDelivered = 1, kPersisted = 2, kBlocks = 3 };
+inline constexpr size_t kLagKinds = 4;
 
-// How far a member is, by kind: counts of sequences.
+// How far a member is, by kind: counts of sequences; of blocks, of steps.
 using LagCounts = std::array<uint64_t, kLagKinds>;
 
 struct Lag {
   NodeId node = 0;
   LagKind kind = LagKind::kReceived;
   Nanos waited = 0;
-  uint64_t sequences = 0;  // that it lacked when the wait began
+  uint64_t sequences = 0;  // or steps, that it lacked when the wait began
 };
 
 // A wait that goes on is told again after this time.
@@ -54,6 +59,8 @@ class LagWatch {
             std::vector<Lag>& out);
   // Nothing is expected of this member now (its memory is still being made, it is suspected).
   void excuse(Rank member) { waits_[member] = {}; }
+  // Nor of this kind.
+  void excuse(Rank member, LagKind kind) { waits_[member][static_cast<size_t>(kind)] = {}; }
   // Nothing is expected of anyone: the epoch is ending.
   void excuse_all();
 

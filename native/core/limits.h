@@ -7,7 +7,7 @@
 
 namespace freshet {
 
-inline constexpr uint32_t kProtocolVersion = 2;  // frames between members
+inline constexpr uint32_t kProtocolVersion = 3;  // frames between members
 inline constexpr uint32_t kDiskFormat = 1;       // segments
 
 inline constexpr size_t kMembersMax = 16;   // of one shard epoch
@@ -22,6 +22,17 @@ inline constexpr size_t kRecordSizeMax = kValueSizeMax + kKeySizeMax + kMetaSize
 inline constexpr size_t kRingSizeMin = size_t{64} << 10;
 inline constexpr size_t kRingSizeMax = size_t{8} << 20;
 inline constexpr size_t kRingInlineDivisor = 4;  // a record over ring / 4 travels as blocks
+
+// Of one sender, under way at once; of more bytes than this only one.
+inline constexpr size_t kTransfersMax = 4;
+inline constexpr size_t kTransferBytesMax = size_t{64} << 20;
+inline constexpr size_t kLargeSlots = kMembersMax * kTransfersMax;
+inline constexpr size_t kBlockSizeMin = size_t{4} << 10;
+inline constexpr size_t kBlockSizeMax = size_t{8} << 20;  // one write
+inline constexpr size_t kBlockSizeDefault = size_t{256} << 10;
+// A large record up to this size is copied behind the others when it is delivered; a longer one
+// begins a segment where it was put together.
+inline constexpr size_t kLargeCopyMax = size_t{2} << 20;
 
 inline constexpr size_t kSegmentSize = size_t{16} << 20;
 inline constexpr size_t kPairRingSize = size_t{1} << 20;  // member to member messages, one way
@@ -46,6 +57,7 @@ static_assert((kRingSizeMin & (kRingSizeMin - 1)) == 0 && (kRingSizeMax & (kRing
 static_assert(kKeySizeMax + kMetaSizeMax + 1024 <= kRingSizeMin / kRingInlineDivisor,
               "a record's head always travels inline");
 static_assert(kSegmentSize >= kRingSizeMax / kRingInlineDivisor);
+static_assert(kBlockSizeMin <= kBlockSizeDefault && kBlockSizeDefault <= kBlockSizeMax);
 
 }  // namespace freshet
 

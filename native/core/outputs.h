@@ -52,15 +52,38 @@ struct MemberMessage {
   std::vector<std::byte> bytes;
 };
 
+// A block of a large message, sent for the first time: what its schedule says of it.
+struct BlockSent {
+  NodeId sender;      // of the message
+  uint32_t transfer;  // of its transfers, modulo 2^32
+  uint32_t step;
+  NodeId from;
+  NodeId to;
+  uint32_t block;
+};
+
+// A grant that ends.
+struct RegionRevoke {
+  NodeId writer;
+  RegionId region;
+};
+
+// In this order: grants, writes, revokes.
 struct Outputs {
+  std::vector<GrantedRegion> grants;
   std::vector<RegionWrite> writes;
+  std::vector<RegionRevoke> revokes;
+  std::vector<BlockSent> blocks;  // among the writes; for those who want to know
   std::vector<Completion> completions;
   std::vector<Token> released;  // borrowed values of these submissions are no longer read
   std::vector<SubscriptionEvent> events;
   std::vector<MemberMessage> messages;
 
   void clear() {
+    grants.clear();
     writes.clear();
+    revokes.clear();
+    blocks.clear();
     completions.clear();
     released.clear();
     events.clear();

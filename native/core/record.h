@@ -30,10 +30,12 @@ enum class RecordKind : uint8_t {
   kTrigger = 3,  // an ordered trigger: takes a version, changes no key
   kControl = 4,  // changes the shard's rules; takes no version
   kRefused = 5,  // log only: a session's request that was refused; keeps the session's answer
-  kBlock = 6,    // ring only: a piece of a record too large for the ring
+  kBlock = 6,    // pair rings only: a piece of a message
   kWrap = 7,     // ring only: skip to the ring's start
   kMark = 8,     // log only: ends a batch; its fields are told below
   kIndex = 9,    // log only: ends a sealed segment; value = IndexEntry[], rebuildable
+  kOffer = 10,   // ring only: a large record begins to come as blocks (large_multicast.h)
+  kPlace = 11,   // ring only: its place in the order
 };
 
 constexpr bool takes_version(RecordKind kind) {
@@ -95,7 +97,7 @@ struct RecordHeader {
   Epoch epoch;
   PoolId pool;
   Sequence sequence;  // in a ring: the sender's message index
-  Version version;    // 0 for kinds that take none; in a kBlock: the whole record's length
+  Version version;    // 0 for kinds that take none; of blocks: pair_channel.h, large_multicast.h
   Micros time;        // in a ring: the sender's stamp
   Micros event_time;  // kNoTime if the writer gave none
 };

@@ -26,6 +26,8 @@ const char* ring_fault_name(RingFault fault) {
       return "time";
     case RingFault::kChecksum:
       return "checksum";
+    case RingFault::kRelayed:
+      return "relayed";
   }
   return "unknown";
 }

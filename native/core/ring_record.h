@@ -21,9 +21,10 @@ enum class RingFault : uint8_t {
   kEpoch = 5,      // another shard or epoch
   kIndex = 6,      // not the next message of this sender
   kNulls = 7,      // more nulls than a ring can owe
-  kBlock = 8,      // blocks that do not form a record
+  kBlock = 8,      // offers and places that do not belong together
   kTime = 9,       // not a time
   kChecksum = 10,  // header_crc or payload_crc does not match
+  kRelayed = 11,   // a large record is not what its sender sent: somebody on the way broke it
 };
 
 const char* ring_fault_name(RingFault fault);
@@ -59,8 +60,10 @@ inline RingFault judge_header(const RecordHeader& header, size_t available, Shar
   if (header.shard != shard || header.epoch != epoch) return RingFault::kEpoch;
   if (header.kind == RecordKind::kNull)
     return header.length == sizeof(RecordHeader) ? RingFault::kNone : RingFault::kLength;
-  if (header.kind == RecordKind::kBlock)
+  if (header.kind == RecordKind::kOffer)
     return header.length > sizeof(RecordHeader) ? RingFault::kNone : RingFault::kLength;
+  if (header.kind == RecordKind::kPlace)
+    return header.length == sizeof(RecordHeader) ? RingFault::kNone : RingFault::kLength;
   if (!is_change(header.kind)) return RingFault::kKind;
   if (!parts_fit(header)) return RingFault::kLength;
   return header.time >= 0 && header.time <= kTimeMax ? RingFault::kNone : RingFault::kTime;

@@ -19,9 +19,11 @@ void number(std::byte* record, uint64_t index) {
 
 }  // namespace
 
-Sender::Sender(ShardId shard, Epoch epoch, size_t ring_size)
+Sender::Sender(ShardId shard, Epoch epoch, size_t ring_size, LargeMulticast& large, size_t me)
     : shard_(shard),
       epoch_(epoch),
+      large_(large),
+      me_(me),
       memory_(ring_size),
       ring_(memory_.bytes()),
       // Twice the longest that it takes, so that an empty stage has room wherever its tail is.
@@ -76,7 +78,7 @@ Status Sender::stage(const Change& change, Micros time, Ack ack, Token token, bo
     item.whole_length = static_cast<uint32_t>(record_length(change));
     item.value = change.value.data();
     header_of(place).length = item.whole_length;
-    header_of(place).payload_crc = 0;  // known when all of it is in the ring: the last block's
+    header_of(place).payload_crc = 0;  // known once all of it is copied
     seal_header(header_of(place));
   }
   pending_.push(item);
@@ -86,14 +88,22 @@ Status Sender::stage(const Change& change, Micros time, Ack ack, Token token, bo
 int Sender::feed() {
   const uint64_t before = messages_;
   const uint64_t enough = ring_.tail() + kCopySlice;
+  offer_more();
   while (is_behind() && ring_.tail() < enough) {
     Pending& item = pending_[fed_];
-    if (item.whole_length == 0 ? !feed_staged(item) : !feed_block(item)) break;
-    if (item.sent < item.whole_length) continue;
+    if (item.whole_length == 0 ? !feed_staged(item) : !feed_place(item)) break;
     item.last = messages_ - 1;
     fed_++;
   }
   return static_cast<int>(messages_ - before);
+}
+
+// Large ones are offered before it is their turn.
+void Sender::offer_more() {
+  for (; offered_ < pending_.size(); offered_++) {
+    Pending& item = pending_[offered_];
+    if (item.whole_length != 0 && !offer(item)) return;
+  }
 }
 
 void Sender::release(uint64_t delivered, std::vector<Token>& released) {
@@ -104,6 +114,7 @@ void Sender::release(uint64_t delivered, std::vector<Token>& released) {
     stage_.free_up_to(stage_.skip_wrap(stage_.head()) + item.staged);
     if (large) released.push_back(item.token);
     pending_.pop();
+    offered_--;
   }
 }
 
@@ -117,37 +128,49 @@ bool Sender::feed_staged(const Pending& item) {
   return true;
 }
 
-bool Sender::feed_block(Pending& item) {
-  const size_t piece_max = std::min(inline_max(), kCopySlice) - sizeof(RecordHeader);
-  const size_t piece = std::min<size_t>(piece_max, item.whole_length - item.sent);
-  const size_t length = sizeof(RecordHeader) + piece;
+bool Sender::offer(Pending& item) {
+  const size_t length = sizeof(RecordHeader) + sizeof(OfferBody) + item.head_length;
+  if (!large_.has_room(me_, item.whole_length)) return false;
   std::byte* place = ring_.reserve(padded(length));
   if (place == nullptr) return false;
 
-  const bool first = item.sent == 0;
-  const bool last = item.sent + piece == item.whole_length;
+  const Bytes head{item.record, item.head_length};
+  const Bytes value{item.value, item.whole_length - item.head_length};
+  const OfferBody body = large_.begin(me_, head, value);
+  item.number = body.number;
   std::byte* at = place + sizeof(RecordHeader);
-  const size_t head = first ? item.head_length : 0;  // fits: a head is less than a block
-  if (first) std::memcpy(at, item.record, head);
-  const size_t value_from = first ? 0 : item.sent - item.head_length;
-  copy_metered(at + head, item.value + value_from, piece - head);
-  std::memset(at + piece, 0, padded(length) - length);
-  const size_t skip = first ? sizeof(RecordHeader) : 0;
-  item.crc = crc32c(at + skip, piece - skip, item.crc);
-
+  std::memcpy(at, &body, sizeof body);
+  std::memcpy(at + sizeof body, head.data(), head.size());
+  std::memset(place + length, 0, padded(length) - length);
   RecordHeader header = {};
-  header.payload_crc = item.crc;
+  header.payload_crc = crc32c(at, length - sizeof header);
   header.length = static_cast<uint32_t>(length);
-  header.kind = RecordKind::kBlock;
-  header.flags = static_cast<uint8_t>((first ? kFirstBlock : 0) | (last ? kLastBlock : 0));
+  header.kind = RecordKind::kOffer;
   header.shard = shard_;
   header.epoch = epoch_;
   header.version = item.whole_length;
   std::memcpy(place, &header, sizeof header);
   number(place, messages_);
   ring_.commit(padded(length));
-  item.sent += static_cast<uint32_t>(piece);
-  add_message(last ? item.ack : Ack::kNone, item.token);
+  add_message(Ack::kNone, item.token);
+  return true;
+}
+
+bool Sender::feed_place(const Pending& item) {
+  if (item.number == 0 || !large_.is_sent(me_, item.number)) return false;
+  std::byte* place = ring_.reserve(sizeof(RecordHeader));
+  if (place == nullptr) return false;
+  RecordHeader header = {};
+  header.payload_crc = large_.payload_crc(me_, item.number);
+  header.length = sizeof header;
+  header.kind = RecordKind::kPlace;
+  header.shard = shard_;
+  header.epoch = epoch_;
+  header.version = item.number;
+  std::memcpy(place, &header, sizeof header);
+  number(place, messages_);
+  ring_.commit(sizeof header);
+  add_message(item.ack, item.token);
   return true;
 }
 
@@ -210,8 +233,7 @@ void Sender::take_back(uint64_t position, uint64_t index, uint64_t copied,
       index += static_cast<uint64_t>(header.sequence);
       continue;
     }
-    const bool is_block = header.kind == RecordKind::kBlock;
-    const bool is_whole = !is_block || (header.flags & kLastBlock) != 0;
+    const bool is_place = header.kind == RecordKind::kPlace;
     Waiting asked{index, 0, Ack::kNone};
     if (!waiting_.empty() && waiting_.front().index == index) {
       asked = waiting_.front();
@@ -219,8 +241,8 @@ void Sender::take_back(uint64_t position, uint64_t index, uint64_t copied,
     }
     const bool may_be_delivered = index++ < copied;
     if (may_be_delivered && asked.ack != Ack::kNone) unknown.push_back(asked);
-    if (!is_whole || may_be_delivered) continue;
-    if (!is_block) {
+    if (header.kind == RecordKind::kOffer || may_be_delivered) continue;
+    if (!is_place) {
       resubmit(change_in(record), asked.ack, asked.token, false);
       continue;
     }
@@ -234,7 +256,7 @@ void Sender::take_back(uint64_t position, uint64_t index, uint64_t copied,
   }
   // Those values are no longer mine.
   pending_.shrink(delivered);
-  fed_ = delivered;
+  fed_ = offered_ = delivered;
   for (const Waiting& asked : unknown) waiting_.push(asked);
 }
 

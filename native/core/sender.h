@@ -1,16 +1,17 @@
 // The sending half of a member in one shard epoch: its ring, and what waits for room in it.
 //
-// A record of at most ring / 4 is encoded straight into the ring. A larger one is sent as blocks
-// (see sender_stream.h), read from the caller's memory as room comes free; while one is under way,
-// smaller ones wait behind it in a bounded stage, so that one sender's changes keep their order.
-// The caller's memory is kept until the record is delivered: an epoch that ends may cut it off.
+// A record of at most ring / 4 is encoded straight into the ring. Of a larger one an offer goes
+// there, as soon as there is a slot for its transfer, and its place once that is done
+// (large_multicast.h); until then what was submitted behind it waits in a bounded stage, so that
+// one sender's changes keep their order. The caller's memory is kept until the record is delivered:
+// an epoch that ends may cut it off.
 //
 // Thread: the agent's.
 // Invariants
 //  1. Messages have indexes 0, 1, 2 ... in the order of submission; a null takes one too.
 //  2. A record's bytes are free only after every member has delivered it.
-//  3. pending_ holds first what is in the ring whole (fed_ of them, large ones that are not
-//     delivered among them), then what is not.
+//  3. pending_ holds first what has its place in the ring (fed_ of them, large ones that are not
+//     delivered among them), then what has not. Large ones among the first offered_ are offered.
 //  4. waiting() holds the answered submissions in the ring in index order.
 #ifndef FRESHET_CORE_SENDER_H_
 #define FRESHET_CORE_SENDER_H_
@@ -21,6 +22,7 @@
 #include "native/core/aligned_memory.h"
 #include "native/core/byte_ring.h"
 #include "native/core/fixed_queue.h"
+#include "native/core/large_multicast.h"
 #include "native/core/shard_replica.h"
 
 namespace freshet {
@@ -37,12 +39,13 @@ class Sender {
     Ack ack;
   };
 
-  Sender(ShardId shard, Epoch epoch, size_t ring_size);
+  // Its large records go as those of sender `me` of `large`.
+  Sender(ShardId shard, Epoch epoch, size_t ring_size, LargeMulticast& large, size_t me);
 
   // As ShardReplica::submit; `time` is the record's stamp.
   Status submit(const Change& change, Micros time, Ack ack, Token token);
-  // Moves what waits into the ring while there is room, at most about kCopySlice bytes. Returns how
-  // many messages were made.
+  // Moves what waits into the ring while there is room and it is its turn, at most about kCopySlice
+  // bytes. Returns how many messages were made.
   int feed();
   // My first `delivered` messages are delivered here: appends the tokens of large submissions whose
   // values are not needed any more.
@@ -74,6 +77,7 @@ class Sender {
       if (fed_ == 0) unsent(item.token, item.ack);
       fed_ -= fed_ > 0 ? 1 : 0;
     }
+    offered_ = 0;
   }
 
  private:
@@ -85,8 +89,7 @@ class Sender {
     uint32_t staged;         // padded bytes in the stage: the record, or a large one's head
     uint32_t head_length;    // of a large one: header, extension, key, meta
     uint32_t whole_length;   // of a large one; 0: not large
-    uint32_t sent;           // bytes of the whole record that are in the ring
-    uint32_t crc;            // of the payload among them
+    uint64_t number;         // of its transfer, once offered
     const std::byte* value;  // borrowed until released
   };
 
@@ -94,17 +97,22 @@ class Sender {
   static Change change_of(const Pending& item);
   Status stage(const Change& change, Micros time, Ack ack, Token token, bool large);
   bool feed_staged(const Pending& item);
-  bool feed_block(Pending& item);
+  void offer_more();
+  bool offer(Pending& item);
+  bool feed_place(const Pending& item);
   void add_message(Ack ack, Token token);
 
   ShardId shard_;
   Epoch epoch_;
+  LargeMulticast& large_;
+  const size_t me_;
   AlignedMemory memory_;
   ByteRingWriter ring_;
   AlignedMemory stage_memory_;
   ByteRingWriter stage_;
   FixedQueue<Pending> pending_;
   size_t fed_ = 0;
+  size_t offered_ = 0;
   FixedQueue<Waiting> waiting_;
   uint64_t messages_ = 0;  // made so far
   uint64_t freed_ = 0;     // of them, freed

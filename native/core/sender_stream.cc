@@ -4,6 +4,7 @@
 
 #include "native/core/check.h"
 #include "native/core/checksum.h"
+#include "native/core/large_multicast.h"
 #include "native/core/order.h"
 
 namespace freshet {
@@ -22,7 +23,7 @@ void SenderStream::take_own(uint64_t tail, uint64_t messages) {
   received_ = messages;
 }
 
-RingFault SenderStream::take(uint64_t tail, size_t bytes_max) {
+RingFault SenderStream::take(uint64_t tail, size_t bytes_max, LargeMulticast& large, size_t s) {
   if (tail % kRecordAlignment != 0 || tail > deliver_.position() + ring_size_)
     return RingFault::kTail;
   const uint64_t enough = take_.position() + bytes_max;
@@ -37,14 +38,15 @@ RingFault SenderStream::take(uint64_t tail, size_t bytes_max) {
       take_.move_to(take_.next_start());
       continue;
     }
-    const RingFault bad = take_record(header);
-    if (bad != RingFault::kNone) return bad;
+    bool waits = false;
+    const RingFault bad = take_record(header, large, s, waits);
+    if (bad != RingFault::kNone || waits) return bad;
   }
   return RingFault::kNone;
 }
 
-RingFault SenderStream::take_record(const RecordHeader& header) {
-  RingFault fault = RingFault::kNone;
+RingFault SenderStream::take_record(const RecordHeader& header, LargeMulticast& large, size_t s,
+                                    bool& waits) {
   if (header.kind == RecordKind::kNull) {
     // A sender is at most a ring of messages ahead of what it owed; so are those it reacts to.
     const uint64_t nulls = static_cast<uint64_t>(header.sequence);
@@ -53,57 +55,28 @@ RingFault SenderStream::take_record(const RecordHeader& header) {
     received_ += nulls;
   } else {
     if (static_cast<uint64_t>(header.sequence) != received_) return RingFault::kIndex;
-    fault = header.kind == RecordKind::kBlock ? take_block(header) : take_change(header);
+    const RingFault fault = header.kind == RecordKind::kPlace
+                                ? large.take_place(s, header, waits)
+                                : take_change(header, large, s, waits);
+    if (fault != RingFault::kNone || waits) return fault;
     received_++;
     changes_ = received_;
   }
   take_.advance(padded(header.length));
-  return received_ <= kMessageCountMax ? fault : RingFault::kIndex;
+  return received_ <= kMessageCountMax ? RingFault::kNone : RingFault::kIndex;
 }
 
-RingFault SenderStream::take_change(const RecordHeader& header) {
-  if (whole_length_ != 0) return RingFault::kBlock;
-  const uint32_t crc =
-      crc32c(take_.data() + sizeof(RecordHeader), header.length - sizeof(RecordHeader));
-  if (crc != header.payload_crc) return RingFault::kChecksum;
-  if (header.time > newest_time_) newest_time_ = header.time;
-  return RingFault::kNone;
-}
-
-RingFault SenderStream::start_blocks(const RecordHeader& header) {
-  if (whole_length_ != 0 || !(header.flags & kFirstBlock)) return RingFault::kBlock;
-  if (header.length < 2 * sizeof(RecordHeader)) return RingFault::kBlock;
-  RecordHeader whole;
-  std::memcpy(&whole, take_.data() + sizeof(RecordHeader), sizeof whole);
-  if (!header_crc_matches(whole)) return RingFault::kChecksum;
-  if (whole.length != header.version || !is_change(whole.kind) || !parts_fit(whole))
-    return RingFault::kBlock;
-  if (whole.shard != shard_ || whole.epoch != epoch_) return RingFault::kEpoch;
-  if (whole.time < 0 || whole.time > kTimeMax) return RingFault::kTime;
-  if (whole.time > newest_time_) newest_time_ = whole.time;
-  whole_length_ = header.version;
-  whole_taken_ = 0;
-  whole_crc_ = 0;
-  return RingFault::kNone;
-}
-
-RingFault SenderStream::take_block(const RecordHeader& header) {
-  const std::byte* piece = take_.data() + sizeof(RecordHeader);
-  const size_t size = header.length - sizeof(RecordHeader);
-  size_t skip = 0;  // the whole record's own header is not under its payload_crc
-  if (header.flags & kFirstBlock) {
-    const RingFault fault = start_blocks(header);
-    if (fault != RingFault::kNone) return fault;
-    skip = sizeof(RecordHeader);
+RingFault SenderStream::take_change(const RecordHeader& header, LargeMulticast& large, size_t s,
+                                    bool& waits) {
+  const std::byte* payload = take_.data() + sizeof(RecordHeader);
+  if (crc32c(payload, header.length - sizeof(RecordHeader)) != header.payload_crc)
+    return RingFault::kChecksum;
+  Micros time = header.time;
+  if (header.kind == RecordKind::kOffer) {
+    const RingFault fault = large.take_offer(s, header, payload, waits, time);
+    if (fault != RingFault::kNone || waits) return fault;
   }
-  if (whole_length_ == 0 || header.version != whole_length_) return RingFault::kBlock;
-  whole_taken_ += size;
-  if (whole_taken_ > whole_length_) return RingFault::kBlock;
-  const bool last = (header.flags & kLastBlock) != 0;
-  if (last != (whole_taken_ == whole_length_)) return RingFault::kBlock;
-  whole_crc_ = crc32c(piece + skip, size - skip, whole_crc_);
-  if (whole_crc_ != header.payload_crc) return RingFault::kChecksum;
-  if (last) whole_length_ = 0;
+  if (time > newest_time_) newest_time_ = time;
   return RingFault::kNone;
 }
 

@@ -8,11 +8,9 @@
 // In a ring a header is sealed too (header_crc, over the message index in `sequence`; delivery
 // seals it anew), so that no bit of a record goes from one member's memory to another's unchecked.
 //
-// Large records arrive as blocks (kBlock): the pieces of the whole record (its header, head,
-// value), in order, each a message of its own. header.version is the whole record's length, alike
-// in all; payload_crc is the CRC32C of the whole record's payload up to this piece's end, so that
-// the last one's is that of the record; the whole record's own header is sealed with payload_crc 0.
-// Other messages may stand between blocks, but only nulls.
+// Of a large record the ring has an offer and, later, its place; the rest comes otherwise. A place
+// is not taken before all of it is here, nor an offer while there is no slot for it
+// (large_multicast.h); what lies behind waits too.
 //
 // Thread: the agent's.
 // Invariants
@@ -29,13 +27,15 @@
 
 namespace freshet {
 
+class LargeMulticast;
+
 class SenderStream {
  public:
   // `own`: this member's ring, whose content is not measured again.
   SenderStream(const std::byte* ring, size_t ring_size, ShardId shard, Epoch epoch, bool own);
 
-  // Takes in what lies before `tail`, at most about `bytes_max`.
-  RingFault take(uint64_t tail, size_t bytes_max);
+  // Takes in what lies before `tail`, at most about `bytes_max`. It is sender s's of `large`.
+  RingFault take(uint64_t tail, size_t bytes_max, LargeMulticast& large, size_t s);
   // My ring now holds `messages` up to `tail`.
   void take_own(uint64_t tail, uint64_t messages);
 
@@ -54,10 +54,8 @@ class SenderStream {
   uint64_t next_index() const { return delivered_ + nulls_left_; }
 
  private:
-  RingFault take_record(const RecordHeader& header);
-  RingFault take_block(const RecordHeader& header);
-  RingFault take_change(const RecordHeader& header);
-  RingFault start_blocks(const RecordHeader& header);
+  RingFault take_record(const RecordHeader& header, LargeMulticast& large, size_t s, bool& waits);
+  RingFault take_change(const RecordHeader& header, LargeMulticast& large, size_t s, bool& waits);
 
   ShardId shard_;
   Epoch epoch_;
@@ -70,10 +68,6 @@ class SenderStream {
   uint64_t delivered_ = 0;
   uint64_t nulls_left_ = 0;  // of the kNull just before deliver_
   Micros newest_time_ = 0;
-
-  uint64_t whole_length_ = 0;  // of the record whose blocks are arriving; 0: none
-  uint64_t whole_taken_ = 0;
-  uint32_t whole_crc_ = 0;
 };
 
 }  // namespace freshet

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "native/core/canary.h"
 #include "native/core/order.h"
@@ -24,7 +25,7 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
       table_(config_.members.size(), config_.senders.size(), me_),
       end_(table_, me_),
       lag_(config_.members.size()),
-      assemblies_(config_.senders.size()),
+      large_(config_, me_, table_, store_),
       answers_(std::max(kAnswersMin, config_.ring_size / kRecordAlignment)) {
   FRESHET_CHECK_VALUES(std::has_single_bit(config_.ring_size) &&
                            config_.ring_size >= kRingSizeMin && config_.ring_size <= kRingSizeMax,
@@ -35,13 +36,16 @@ ShardReplica::Impl::Impl(ShardConfig config, Store& store, HybridClock& clock)
   FRESHET_CHECK(!(config_.raw && config_.persistent));
   for (size_t s = 0; s < config_.senders.size(); s++) {
     const bool own = s == my_sender_;
-    if (own) sender_ = std::make_unique<Sender>(config_.shard, config_.epoch, config_.ring_size);
+    if (own) {
+      sender_ = std::make_unique<Sender>(config_.shard, config_.epoch, config_.ring_size, large_,
+                                         my_sender_);
+    }
     rings_.push_back(own ? AlignedMemory() : AlignedMemory(config_.ring_size));
     const std::byte* ring = own ? sender_->memory() : rings_[s].data();
     streams_.emplace_back(ring, config_.ring_size, config_.shard, config_.epoch, own);
   }
   for (Rank rank = 0; rank < config_.members.size(); rank++) {
-    if (rank != me_) peers_.push_back({config_.members[rank], false, false, 0, {}});
+    if (rank != me_) peers_.push_back({.node = config_.members[rank], .behind = {}});
   }
   frontiers_.delivered_version = store_.newest_version();
   clock_.observe(store_.newest_time());
@@ -66,6 +70,7 @@ std::vector<GrantedRegion> ShardReplica::Impl::regions() {
     result.push_back(
         {writer, {RegionKind::kRing, owner, config_.shard, config_.epoch}, rings_[s].bytes()});
   }
+  for (const GrantedRegion& region : large_.regions()) result.push_back(region);
   return result;
 }
 
@@ -110,10 +115,7 @@ int ShardReplica::Impl::step(Micros wall, Outputs& out) {
   }
   int work = 0;
   if (end_.running()) {
-    work += take(out);
-    if (stopped_ == Status::kOk) work += make_messages();
-    if (stopped_ == Status::kOk && config_.raw) work += deliver_raw(out);
-    if (stopped_ == Status::kOk) config_.raw ? show_raw() : show_received();
+    work += step_running(out);
   } else {
     answers_.fail_readers(Status::kNotCurrent, out);
   }
@@ -128,6 +130,27 @@ int ShardReplica::Impl::step(Micros wall, Outputs& out) {
   return work + push(out);
 }
 
+int ShardReplica::Impl::step_running(Outputs& out) {
+  int work = step_large(out);
+  if (stopped_ == Status::kOk) work += take(out);
+  if (stopped_ == Status::kOk) work += make_messages();
+  if (stopped_ == Status::kOk && config_.raw) work += deliver_raw(out);
+  if (stopped_ == Status::kOk) config_.raw ? show_raw() : show_received();
+  large_.take_grants(out);
+  return work;
+}
+
+int ShardReplica::Impl::step_large(Outputs& out) {
+  if (large_.is_idle()) return 0;
+  Rank broken = 0;
+  const int work = large_.step(out, broken);
+  if (broken < config_.members.size()) {
+    fail(broken, RingFault::kRow, out);
+    return work;
+  }
+  return work + large_.send(held(), out);
+}
+
 // Counts what the others' rings hold.
 int ShardReplica::Impl::take(Outputs& out) {
   uint64_t messages = 0;
@@ -136,7 +159,7 @@ int ShardReplica::Impl::take(Outputs& out) {
     SenderStream& stream = streams_[s];
     const uint64_t tail = table_.seen(config_.senders[s]).tail;
     if (stream.own() || tail == stream.taken()) continue;
-    const RingFault fault = stream.take(tail, kPassBytes);
+    const RingFault fault = stream.take(tail, kPassBytes, large_, s);
     if (fault != RingFault::kNone) {
       fail(config_.senders[s], fault, out);
       return 1;
@@ -198,8 +221,7 @@ bool ShardReplica::Impl::deliver_turn(size_t& cost, Outputs& out) {
   const std::byte* record = nullptr;
   RingFault fault = streams_[turn_].next(record);
   if (record != nullptr && fault == RingFault::kNone) {
-    cost += kDeliveryCost + padded(RecordView(record).header().length);
-    fault = deliver_message(turn_, record, out);
+    fault = deliver_message(turn_, record, cost, out);
   }
   if (fault != RingFault::kNone) {
     fail(config_.senders[turn_], fault, out);
@@ -231,17 +253,19 @@ int ShardReplica::Impl::show_delivery(uint64_t before) {
   return static_cast<int>(std::min<uint64_t>(delivered_ - before, INT32_MAX));
 }
 
-RingFault ShardReplica::Impl::deliver_message(size_t s, const std::byte* record, Outputs& out) {
+RingFault ShardReplica::Impl::deliver_message(size_t s, const std::byte* record, size_t& cost,
+                                              Outputs& out) {
   const auto sequence = static_cast<Sequence>(delivered_);
   const RecordView view(record);
   Applied applied;
   if (breaks(CoreCanary::kSkip) && me_ == 0 && s != my_sender_ && sequence % 97 == 13)
     return RingFault::kNone;
-  if (view.header().kind == RecordKind::kBlock) [[unlikely]] {
-    bool done = false;
-    const RingFault fault = assemblies_[s].deliver(store_, config_.senders[s], record,
-                                                   config_.epoch, sequence, done, applied);
-    if (fault != RingFault::kNone || !done) return fault;
+  cost += kDeliveryCost + padded(view.header().length);
+  const RecordKind kind = view.header().kind;
+  if (kind == RecordKind::kOffer) return RingFault::kNone;
+  if (kind == RecordKind::kPlace) [[unlikely]] {
+    const RingFault fault = large_.deliver(s, view.header(), sequence, is_trimmed(), applied, cost);
+    if (fault != RingFault::kNone) return fault;
   } else {
     applied = store_.apply(view, config_.epoch, sequence);
   }
@@ -319,7 +343,20 @@ LagCounts ShardReplica::Impl::counts_of(Rank member) const {
     return member == me_ ? table_.mine(cell) : table_.shown(member, cell);
   };
   return {shown(layout.received_seq()), shown(layout.delivered_seq()),
-          config_.persistent ? shown(layout.persisted()) : 0};
+          config_.persistent ? shown(layout.persisted()) : 0, 0};
+}
+
+// Who lacks blocks receives nothing behind them, and only one is waited for.
+void ShardReplica::Impl::watch_blocks(Rank member, LagCounts& mine, LagCounts& theirs) {
+  constexpr auto kReceived = static_cast<size_t>(LagKind::kReceived);
+  constexpr auto kBlocks = static_cast<size_t>(LagKind::kBlocks);
+  if (large_.lacks(member)) {
+    lag_.excuse(member, LagKind::kReceived);
+    mine[kReceived] = theirs[kReceived];
+  }
+  if (!awaited_ || awaited_->rank != member) return lag_.excuse(member, LagKind::kBlocks);
+  theirs[kBlocks] = awaited_->steps;
+  mine[kBlocks] = awaited_->steps + kStepsAhead;
 }
 
 void ShardReplica::Impl::watch_lag(Nanos now, Nanos patience,
@@ -327,13 +364,18 @@ void ShardReplica::Impl::watch_lag(Nanos now, Nanos patience,
                                    std::vector<Lag>& out) {
   lag_.begin(now, patience);
   if (stopped_ != Status::kOk || !end_.running()) return lag_.excuse_all();
-  const LagCounts mine = counts_of(me_);
+  const auto before = std::exchange(awaited_, large_.awaited());
+  const bool is_same = before && awaited_ && before->is_same(*awaited_);
   for (const Peer& peer : peers_) {
     const Rank rank = rank_of(config_.members, peer.node);
     if (peer.held || table_.is_frozen(rank)) {
       lag_.excuse(rank);
     } else {
-      lag_.look(rank, peer.node, mine, counts_of(rank), is_heard(peer.node), out);
+      LagCounts mine = counts_of(me_);
+      LagCounts theirs = counts_of(rank);
+      if (!is_same) lag_.excuse(rank, LagKind::kBlocks);
+      watch_blocks(rank, mine, theirs);
+      lag_.look(rank, peer.node, mine, theirs, is_heard(peer.node), out);
     }
   }
 }
@@ -352,7 +394,7 @@ void ShardReplica::Impl::set_dispatched(Version version) {
 }
 
 void ShardReplica::Impl::fail(Rank member, RingFault what, Outputs& out) {
-  fault_ = {config_.members[member], ring_fault_name(what)};
+  fault_ = {what == RingFault::kRelayed ? 0 : config_.members[member], ring_fault_name(what)};
   stop(Status::kLogCorrupt, out);
 }
 
@@ -370,8 +412,7 @@ void ShardReplica::Impl::stop(Status reason, Outputs& out) {
     sender_->abandon(out.released, refuse);
   }
   answers_.fail(reason, out);
-  for (size_t s = 0; s < assemblies_.size(); s++)
-    assemblies_[s].abandon(store_, config_.senders[s]);
+  large_.stop();
 }
 
 // --- the seam ----------------------------------------------------------------------------------
@@ -381,6 +422,9 @@ ShardReplica::ShardReplica(ShardConfig config, Store& store, HybridClock& clock)
 ShardReplica::~ShardReplica() = default;
 
 std::vector<GrantedRegion> ShardReplica::regions() { return impl_->regions(); }
+void ShardReplica::on_revoked(NodeId writer, const RegionId& region) {
+  impl_->on_revoked(writer, region);
+}
 void ShardReplica::begin() { impl_->begin(); }
 const ShardConfig& ShardReplica::config() const { return impl_->config_; }
 Status ShardReplica::submit(const Change& change, Ack ack, Token token) {
@@ -423,5 +467,7 @@ size_t ShardReplica::inline_max() const { return impl_->config_.ring_size / kRin
 void ShardReplica::set_congested(NodeId peer, bool congested) {
   impl_->set_congested(peer, congested);
 }
+void ShardReplica::set_busy(NodeId peer, bool busy) { impl_->set_busy(peer, busy); }
+bool ShardReplica::has_blocks() const { return impl_->has_blocks(); }
 
 }  // namespace freshet

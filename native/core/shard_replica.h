@@ -30,6 +30,7 @@
 #include "native/core/epoch_end.h"
 #include "native/core/hybrid_clock.h"
 #include "native/core/lag_watch.h"
+#include "native/core/multicast_schedule.h"
 #include "native/core/outputs.h"
 #include "native/core/record.h"
 #include "native/core/region.h"
@@ -55,6 +56,9 @@ struct ShardConfig {
   bool persistent = false;
   // Delivered as received: by sender in its order, in none between senders. Not if persistent.
   bool raw = false;
+  // How large records go (multicast_schedule.h), and in blocks of which size.
+  MulticastAlgorithm multicast = MulticastAlgorithm::kBinomial;
+  uint32_t block_size = kBlockSizeDefault;
   // A put is refused as OVERLOADED when the slowest dispatcher is this many versions behind.
   Version dispatch_lag_max = UINT64_MAX;
 };
@@ -77,19 +81,16 @@ struct ShardFault {
   const char* what = "";  // a name of RingFault: "checksum", "row", ...
 };
 
-struct GrantedRegion {
-  NodeId writer;
-  RegionId id;
-  MutableBytes memory;
-};
-
 class ShardReplica {
  public:
   ShardReplica(ShardConfig config, Store& store, HybridClock& clock);
   ~ShardReplica();
 
-  // Memory that others write. To be granted at every member before anyone begins.
+  // Memory that others write. To be granted at every member before anyone begins; more is granted
+  // and revoked by Outputs. When the epoch is over all that is told here then is revoked.
   std::vector<GrantedRegion> regions();
+  // A region that Outputs revoked can not be written any more.
+  void on_revoked(NodeId writer, const RegionId& region);
   // The epoch is installed: what earlier epochs left is on every disk, the view made sure of it.
   void begin();
   const ShardConfig& config() const;
@@ -186,6 +187,10 @@ class ShardReplica {
   // While a peer is congested nothing is written to it; what it lacks is kept as one range of the
   // ring and one of the row, and goes out in one piece when its backlog has drained.
   void set_congested(NodeId peer, bool congested);
+  // No blocks of large records go to a peer while it is busy: what follows them would come later.
+  void set_busy(NodeId peer, bool busy);
+  // There are some that could go if nobody was.
+  bool has_blocks() const;
 
  private:
   class Impl;

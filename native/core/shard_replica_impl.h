@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "native/core/answers.h"
-#include "native/core/block_assembly.h"
 #include "native/core/check.h"
 #include "native/core/epoch_end.h"
 #include "native/core/lag_watch.h"
+#include "native/core/large_multicast.h"
 #include "native/core/sender.h"
 #include "native/core/sender_stream.h"
 #include "native/core/shard_replica.h"
@@ -45,6 +46,7 @@ class ShardReplica::Impl {
   Impl(ShardConfig config, Store& store, HybridClock& clock);
 
   std::vector<GrantedRegion> regions();
+  void on_revoked(NodeId writer, const RegionId& region) { large_.on_revoked(writer, region); }
   void begin();
   void take_back(const Resubmit& resubmit);
   Status submit(const Change& change, Ack ack, Token token);
@@ -69,6 +71,8 @@ class ShardReplica::Impl {
   void confirm(Outputs& out);
   void stop(Status reason, Outputs& out);
   void set_congested(NodeId peer, bool congested);
+  void set_busy(NodeId peer, bool busy);
+  bool has_blocks() const { return end_.running() && large_.has_unsent(); }
 
   const ShardConfig config_;
   Frontiers frontiers_;
@@ -79,6 +83,7 @@ class ShardReplica::Impl {
     NodeId node;
     bool held = false;
     bool congested = false;
+    bool busy = false;
     uint64_t pushed = 0;  // position in my ring up to which it was written
     CellRange behind;     // cells of my row that it lacks
   };
@@ -91,11 +96,13 @@ class ShardReplica::Impl {
   bool deliver_turn(size_t& cost, Outputs& out);
   void pass_turn();
   int show_delivery(uint64_t before);
+  int step_running(Outputs& out);
+  int step_large(Outputs& out);
   int take(Outputs& out);
   int make_messages();
   void show_received();
   int deliver(Outputs& out);
-  RingFault deliver_message(size_t s, const std::byte* record, Outputs& out);
+  RingFault deliver_message(size_t s, const std::byte* record, size_t& cost, Outputs& out);
   void answer_own(Sequence sequence, const Applied& applied, Outputs& out);
   int show_persisted();
   int publish_persisted(uint64_t everywhere);
@@ -107,6 +114,8 @@ class ShardReplica::Impl {
   void end_raw();
   bool is_to_show() const;
   LagCounts counts_of(Rank member) const;
+  void watch_blocks(Rank member, LagCounts& mine, LagCounts& theirs);
+  RankSet held() const;
   int push(Outputs& out);
   void push_row(Peer& peer, const RegionId& row, Outputs& out);
   void fail(Rank member, RingFault what, Outputs& out);
@@ -119,10 +128,11 @@ class ShardReplica::Impl {
   EpochEnd end_;
   uint64_t copied_ = 0;  // my messages below may have come with a copied end: nobody told how
   LagWatch lag_;
+  std::optional<LargeMulticast::Awaited> awaited_;  // when lags were last looked at
+  LargeMulticast large_;
   std::vector<AlignedMemory> rings_;  // of the other senders
   std::unique_ptr<Sender> sender_;    // null: I send nothing
   std::vector<SenderStream> streams_;
-  std::vector<BlockAssembly> assemblies_;
   Answers answers_;
   std::vector<Peer> peers_;
   std::array<uint64_t, kMembersMax> received_{};  // messages by sender

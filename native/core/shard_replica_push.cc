@@ -20,7 +20,7 @@ bool ShardReplica::Impl::show_delivered() {
   return show_delivered_;
 }
 
-// Ring bytes first, then the row that guards them.
+// Ring bytes and blocks first, then the row that guards them.
 int ShardReplica::Impl::push(Outputs& out) {
   CellRange changed;
   if (is_to_show()) {
@@ -29,6 +29,7 @@ int ShardReplica::Impl::push(Outputs& out) {
     for (size_t s = 0; s < streams_.size(); s++) shown_[s] = streams_[s].delivered_position();
   }
   const size_t before = out.writes.size();
+  if (end_.running() && large_.has_lost()) large_.repeat(held(), out);
   const RegionId row{RegionKind::kShardRow, static_cast<uint16_t>(me_), config_.shard,
                      config_.epoch};
   for (Peer& peer : peers_) {
@@ -49,22 +50,40 @@ int ShardReplica::Impl::push(Outputs& out) {
   return static_cast<int>(out.writes.size() - before);
 }
 
-// A guard goes behind what it guards: `wedged` behind `received`.
+// To whom no blocks go.
+RankSet ShardReplica::Impl::held() const {
+  RankSet result = 0;
+  for (const Peer& peer : peers_) {
+    if (peer.held || peer.congested || peer.busy)
+      result |= RankSet{1} << rank_of(config_.members, peer.node);
+  }
+  return result;
+}
+
+// A guard goes behind what it guards: `wedged` behind `received`, `sent` behind blocks.
 void ShardReplica::Impl::push_row(Peer& peer, const RegionId& row, Outputs& out) {
   const RowLayout& layout = table_.layout();
-  for (const size_t end : {layout.wedged(), layout.cells()}) {
+  const bool lacks = large_.has_lost(rank_of(config_.members, peer.node));
+  const size_t last = lacks ? layout.steps_sent(0) : layout.cells();
+  for (const size_t end : {layout.wedged(), last}) {
     const CellRange piece{peer.behind.begin, std::min(end, peer.behind.end)};
     if (piece.empty()) continue;
     out.writes.push_back(
         {peer.node, row, piece.begin * sizeof(uint64_t), table_.bytes_of(piece), false});
     peer.behind.begin = piece.end;
   }
-  peer.behind = {};
+  if (peer.behind.empty()) peer.behind = {};
 }
 
 void ShardReplica::Impl::set_congested(NodeId peer, bool congested) {
   for (Peer& item : peers_) {
     if (item.node == peer) item.congested = congested;
+  }
+}
+
+void ShardReplica::Impl::set_busy(NodeId peer, bool busy) {
+  for (Peer& item : peers_) {
+    if (item.node == peer) item.busy = busy;
   }
 }
 
@@ -75,6 +94,7 @@ void ShardReplica::Impl::on_up(NodeId node) {
     peer.behind = {0, table_.layout().cells()};
     peer.pushed = 0;         // from the head of the ring
     peer.congested = false;  // what waited for the connection before is gone
+    large_.on_up(rank_of(config_.members, node));
   }
 }
 

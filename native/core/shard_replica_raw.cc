@@ -30,12 +30,13 @@ int ShardReplica::Impl::deliver_raw(Outputs& out) {
       RingFault fault = stream.next(record);
       if (record == nullptr && fault == RingFault::kNone) continue;
       if (fault == RingFault::kNone) {
-        cost += kDeliveryCost + padded(RecordView(record).header().length);
-        fault = deliver_message(s, record, out);
-        if (breaks(CoreCanary::kRawTwice) && me_ == 0 && s != my_sender_ &&
-            stream.delivered() % 97 == 13) {
+        const bool twice = breaks(CoreCanary::kRawTwice) && me_ == 0 && s != my_sender_ &&
+                           stream.delivered() % 97 == 13 &&
+                           is_change(RecordView(record).header().kind);
+        fault = deliver_message(s, record, cost, out);
+        if (twice) {
           delivered_++;
-          fault = deliver_message(s, record, out);
+          fault = deliver_message(s, record, cost, out);
         }
       }
       if (fault != RingFault::kNone) {

@@ -13,6 +13,9 @@
 //   persisted       | sequences of this epoch synced here                    | persistent shards
 //   dispatched      | version up to which my lambdas have taken changes      | all
 //   wedged          | 1: I neither send nor receive in this epoch any more   | view change
+//   got[slot]       | of each slot of a sender, number << 24 | steps of its  | all
+//                   | schedule whose receives have come (block_transfer.h)   |
+//   sent[slot]      | the same of sends that are written                     | all
 //
 // A member writes its cells, then pushes the range that changed, once a pass, behind the ring bytes
 // that `tail` guards. delivered_seq alone is no reason to push: nobody waits for it while a ring
@@ -49,7 +52,12 @@ struct RowLayout {
   constexpr size_t persisted() const { return 4 + senders; }
   constexpr size_t dispatched() const { return 5 + senders; }
   constexpr size_t wedged() const { return 6 + senders; }
-  constexpr size_t cells() const { return 7 + senders; }
+  // Slots are counted over all senders.
+  constexpr size_t steps_got(size_t slot) const { return 7 + senders + slot; }
+  constexpr size_t steps_sent(size_t slot) const {
+    return steps_got(senders * kTransfersMax) + slot;
+  }
+  constexpr size_t cells() const { return 7 + senders + 2 * senders * kTransfersMax; }
   constexpr size_t size() const {  // in bytes
     return (cells() * sizeof(uint64_t) + kRecordAlignment - 1) & ~(kRecordAlignment - 1);
   }

@@ -1,8 +1,9 @@
 // The vocabulary of the core: names of members, shards and positions.
 //
-// Positions. A *sequence* is a place in the agreed order of one epoch of one shard; nulls and
-// blocks take one too. A *version* counts accepted changes of a shard over all its epochs, from 1,
-// without a gap. A log position is (epoch, sequence); a position in history is (epoch, version).
+// Positions. A *sequence* is a place in the agreed order of one epoch of one shard; nulls, and
+// offers of large records, take one too. A *version* counts accepted changes of a shard over all
+// its epochs, from 1, without a gap. A log position is (epoch, sequence); a position in history is
+// (epoch, version).
 #ifndef FRESHET_CORE_TYPES_H_
 #define FRESHET_CORE_TYPES_H_
 

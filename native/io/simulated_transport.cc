@@ -10,7 +10,7 @@ bool SimulatedTransport::RegionOrder::operator()(const std::pair<NodeId, RegionI
                                                  const std::pair<NodeId, RegionId>& b) const {
   const auto key = [](const std::pair<NodeId, RegionId>& item) {
     return std::make_tuple(item.first, static_cast<uint16_t>(item.second.kind), item.second.owner,
-                           item.second.shard, item.second.epoch);
+                           item.second.shard, item.second.epoch, item.second.number);
   };
   return key(a) < key(b);
 }

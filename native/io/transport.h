@@ -87,6 +87,11 @@ class Transport {
     static_cast<void>(peer);
     return false;
   }
+  // The same of one region.
+  virtual bool is_leaving(NodeId peer, const RegionId& id) const {
+    static_cast<void>(peer), static_cast<void>(id);
+    return false;
+  }
   // Ends all connections for good; after that nothing is written any more into what was granted.
   virtual void stop() {}
 

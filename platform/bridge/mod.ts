@@ -26,6 +26,7 @@ export {
   headColumns,
   headWidth,
   lagKinds,
+  multicastAlgorithms,
   readFloors,
   readPoints,
   recordKinds,

@@ -63,6 +63,9 @@ export interface ShardRules {
   readonly raw: boolean;
   /** With fewer members changes are neither taken nor acknowledged. */
   readonly membersMin: number;
+  /** How large values go, multicastAlgorithms; of the epochs made from now on. */
+  readonly multicast: number;
+  readonly blockSize: number; // bytes
 }
 
 export interface EpochOptions {
@@ -96,7 +99,7 @@ export const rowKinds = {
   disk: 9,
   /** viewNotices: what happened to the views; see `view` */
   view: 10,
-  /** shard, epoch, node id, lagKinds, waited ms, sequences lacked: it held this member up */
+  /** shard, epoch, node id, lagKinds, waited ms, sequences or steps lacked: it held me up */
   lag: 11,
   /** call: a client's trigger; its frame is fetched with `takeMessage`, answer `answerTrigger` */
   trigger: 12,
@@ -106,8 +109,8 @@ export const rowKinds = {
 export const diskRooms = { enough: 0, little: 1, none: 2 } as const;
 export type DiskRoom = (typeof diskRooms)[keyof typeof diskRooms];
 
-/** What a member was waited for: what it receives, delivers, or syncs. */
-export const lagKinds = { received: 0, delivered: 1, persisted: 2 } as const;
+/** What a member was waited for: what it receives, delivers or syncs, or blocks of large values. */
+export const lagKinds = { received: 0, delivered: 1, persisted: 2, blocks: 3 } as const;
 
 export const viewNotices = {
   /** `view` says something else. */
@@ -186,11 +189,11 @@ export const clockColumns = { wall: 0, machine: 1, newest: 2 } as const;
 export const clockWidth = 3;
 
 export const recordKinds = { put: 1, remove: 2, trigger: 3, control: 4 } as const;
+/** By which members pass on the blocks of large values (native/core/multicast_schedule.h). */
+export const multicastAlgorithms = { binomial: 0, chain: 1, tree: 2, sequential: 3 } as const;
 export const acks = { none: 0, delivered: 1, persisted: 2 } as const;
 export const readPoints = { newest: 0, atVersion: 1, exactVersion: 2, atTime: 3 } as const;
-/**
- * What a read may show: anything applied, or only what every member has (on disk, if persistent).
- */
+/** What a read may show: anything applied, or what all members have (on disk, if persistent). */
 export const readFloors = { local: 0, stable: 1 } as const;
 
 /** A scan of one shard on its query thread, in version order (or reverse). */
@@ -306,6 +309,8 @@ export interface NativeAddon {
   ): number;
   /** Of a shard that was opened, or found damaged. */
   setShardRules(member: MemberHandle, rules: ShardRules, token: number): number;
+  /** Blocks sent since the last call, at most 65,536: six u32 (BlockSent, core/outputs.h). */
+  traceBlocks(member: MemberHandle, shard: number, token: number): number;
   /**
    * Of one that runs no epoch here; its log stays on disk, and it may be opened again. One that is
    * not open is no error. INVALID_ARGUMENT: it runs.

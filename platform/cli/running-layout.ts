@@ -1,6 +1,7 @@
 /** What `freshet layout` shows of a running cluster, and what it plans for it. Pure. */
 import type { HeldShard, LayoutReport } from '../base/mod.ts';
 import {
+  defaultMulticast,
   defaultSlowMember,
   type LayoutPlan,
   type LayoutRules,
@@ -65,11 +66,13 @@ export function balancingMoves(
   return planMoves(rulesOf(report), planOf(report), report.members, loadOf, { max });
 }
 
+const unplanned = { slowMember: defaultSlowMember, multicast: defaultMulticast };
+
 function rulesOf({ shards, exclusive }: LayoutReport): LayoutRules {
   const rules = shards.map((shard): ShardRules => {
     const { subgroup, index, min, max, reserved } = shard;
     // Of these a plan of moves knows nothing.
-    const rest = { senders: null, delivery: 'ordered', slowMember: defaultSlowMember } as const;
+    const rest = { senders: null, delivery: 'ordered', ...unplanned } as const;
     return { shard: shard.shard, subgroup, index, persistent: true, min, max, reserved, ...rest };
   });
   return { subgroups: [], shards: rules, exclusive, nextShard: 0 };

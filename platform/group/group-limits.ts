@@ -109,6 +109,10 @@ const table = {
   ringSizeMin: 64 * KiB,
   ringSizeMax: 8 * MiB,
   ringBudgetDefault: 512 * MiB,
+  /** kBlockSizeMin, Max and Default of the native side. */
+  blockBytesMin: 4 * KiB,
+  blockBytesMax: 8 * MiB,
+  blockBytesDefault: 256 * KiB,
   shardMemoryDefault: 256 * MiB,
   subgroups: 64,
   /** Homes and layout of a view, encoded; kViewExtraMax of the native side. */

@@ -71,6 +71,7 @@ function settingsBetween(before: ShardRules, after: ShardRules): string[] {
     ['reserved', listOf(before.reserved), listOf(after.reserved)],
     ['senders', listOf(before.senders ?? []), listOf(after.senders ?? [])],
     ['slowMember', slowOf(before), slowOf(after)],
+    ['multicast', multicastOf(before), multicastOf(after)],
   ] as const;
   return settings
     .filter(([, old, now]) => old !== now)
@@ -83,4 +84,8 @@ function listOf(nodes: readonly number[]): string {
 
 function slowOf({ slowMember }: ShardRules): string {
   return `${slowMember.policy} after ${String(slowMember.afterMs)} ms`;
+}
+
+function multicastOf({ multicast }: ShardRules): string {
+  return `${multicast.algorithm} of ${String(multicast.blockBytes)} bytes`;
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { Frozen } from '../base/mod.ts';
+import { groupLimits } from './group-limits.ts';
 
 /**
  * The layout of a cluster as it is configured: subgroups, their shards, how many members each shard
@@ -28,6 +29,28 @@ const SlowMemberSchema = Type.Object({
   afterMs: Type.Optional(Type.Integer({ minimum: 200, maximum: 600_000, unit: 'ms' })),
 });
 
+/**
+ * How values that do not go through a ring (over a quarter of it) reach the members of a shard: in
+ * blocks that they pass on to each other. Of the epochs that begin from then on.
+ */
+const MulticastSchema = Type.Object({
+  algorithm: Type.Optional(
+    Type.Union([
+      Type.Literal('binomial'),
+      Type.Literal('chain'),
+      Type.Literal('tree'),
+      Type.Literal('sequential'),
+    ]),
+  ),
+  blockBytes: Type.Optional(
+    Type.Integer({
+      minimum: groupLimits.blockBytesMin,
+      maximum: groupLimits.blockBytesMax,
+      unit: 'bytes',
+    }),
+  ),
+});
+
 /** What one shard has otherwise than its subgroup says. */
 const ShardSchema = Type.Object({
   replicas: Type.Optional(countOrDefault),
@@ -38,6 +61,7 @@ const ShardSchema = Type.Object({
   senders: Type.Optional(nodes),
   delivery: Type.Optional(delivery),
   slowMember: Type.Optional(SlowMemberSchema),
+  multicast: Type.Optional(MulticastSchema),
 });
 
 /** One entry of `subgroups` in a member's configuration. */
@@ -54,6 +78,7 @@ export const SubgroupSchema = Type.Object({
   minReplicas: Type.Optional(count),
   delivery: Type.Optional(delivery),
   slowMember: Type.Optional(SlowMemberSchema),
+  multicast: Type.Optional(MulticastSchema),
 });
 
 export type SlowMemberPolicy = Static<typeof SlowMemberSchema>['policy'];
@@ -62,6 +87,8 @@ export interface SlowMember {
   readonly policy: SlowMemberPolicy;
   readonly afterMs: number;
 }
+
+export type Multicast = Required<Frozen<Static<typeof MulticastSchema>>>;
 
 export type ShardOptions = Frozen<Static<typeof ShardSchema>>;
 export type SubgroupOptions = Frozen<Static<typeof SubgroupSchema>>;
@@ -72,6 +99,10 @@ export const catalogSubgroup = 'catalog';
 export const defaultReplicas = 3;
 export const defaultMinReplicas = 1;
 export const defaultSlowMember: SlowMember = Object.freeze({ policy: 'wait', afterMs: 1000 });
+export const defaultMulticast: Multicast = Object.freeze({
+  algorithm: 'binomial',
+  blockBytes: groupLimits.blockBytesDefault,
+});
 
 /** One subgroup of each kind. */
 export const defaultSubgroups: readonly SubgroupOptions[] = Object.freeze(

@@ -8,9 +8,11 @@ import { groupLimits } from './group-limits.ts';
 import {
   catalogSubgroup,
   defaultMinReplicas,
+  defaultMulticast,
   defaultReplicas,
   defaultSlowMember,
   type Delivery,
+  type Multicast,
   type ShardOptions,
   type SlowMember,
   type SubgroupKind,
@@ -34,6 +36,7 @@ export interface ShardRules {
   readonly senders: readonly number[] | null;
   readonly delivery: Delivery;
   readonly slowMember: SlowMember;
+  readonly multicast: Multicast;
 }
 
 export interface SubgroupRules {
@@ -176,6 +179,10 @@ function resolveShard(
     slowMember: Object.freeze({
       ...defaultSlowMember,
       ...(options.slowMember ?? subgroup.slowMember),
+    }),
+    multicast: Object.freeze({
+      ...defaultMulticast,
+      ...(options.multicast ?? subgroup.multicast),
     }),
   };
   checkDelivery(rules, subgroup.kind);

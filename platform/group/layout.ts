@@ -1,6 +1,13 @@
 import { FreshetError, limits, nearestName } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import type { Delivery, SlowMember, SubgroupKind, SubgroupOptions } from './layout-options.ts';
+import {
+  defaultMulticast,
+  type Delivery,
+  type Multicast,
+  type SlowMember,
+  type SubgroupKind,
+  type SubgroupOptions,
+} from './layout-options.ts';
 import { sendersOf } from './layout-plan.ts';
 import { type LayoutRules, placedLayout, resolveLayout } from './layout-rules.ts';
 import { planShards } from './shard-plan.ts';
@@ -33,6 +40,8 @@ export interface ShardLayout {
   readonly senders: readonly number[];
   /** What is done about a member that holds the others up. */
   readonly slowMember: SlowMember;
+  /** How large values reach the members. */
+  readonly multicast: Multicast;
 }
 
 export interface Subgroup {
@@ -164,16 +173,25 @@ export class Layout {
   /** What members compare, so that a differing configuration is named instead of obeyed. */
   fingerprint(): string {
     const parts = this.shards.map((layout) => {
-      const { shard, subgroup, persistent, delivery, min, members, senders, slowMember } = layout;
+      const { shard, subgroup, persistent, delivery, min, members, senders } = layout;
       const kind = `${persistent ? 'p' : 'v'}${min === 1 ? '' : String(min)}`;
       const sending = senders.length === members.length ? '' : `>${senders.join(',')}`;
       const order = delivery === 'ordered' ? '' : `~${delivery}`;
-      const { policy, afterMs } = slowMember;
-      const slow = policy === 'wait' ? '' : `!${policy}${String(afterMs)}`;
-      return `${String(shard)}:${subgroup}:${kind}:${members.join(',')}${sending}${order}${slow}`;
+      const rest = `${slowTextOf(layout)}${multicastTextOf(layout)}`;
+      return `${String(shard)}:${subgroup}:${kind}:${members.join(',')}${sending}${order}${rest}`;
     });
     return parts.join(';');
   }
+}
+
+function slowTextOf({ slowMember: { policy, afterMs } }: ShardLayout): string {
+  return policy === 'wait' ? '' : `!${policy}${String(afterMs)}`;
+}
+
+function multicastTextOf({ multicast: { algorithm, blockBytes } }: ShardLayout): string {
+  const usual = defaultMulticast;
+  const isUsual = algorithm === usual.algorithm && blockBytes === usual.blockBytes;
+  return isUsual ? '' : `*${algorithm}${String(blockBytes)}`;
 }
 
 function layOut(rules: LayoutRules, members: readonly number[]): readonly ShardLayout[] {

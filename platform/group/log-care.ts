@@ -18,6 +18,7 @@ import {
   messageOf,
   type VerifyReport,
 } from '../base/mod.ts';
+import { multicastAlgorithms } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import { compareHistories } from './histories.ts';
 import {
@@ -30,6 +31,7 @@ import {
   readHistory,
   scrubStep,
 } from './log-calls.ts';
+import type { Multicast } from './layout-options.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import { closeShard } from './view-calls.ts';
 import type { MemberCore } from './member-core.ts';
@@ -68,6 +70,7 @@ export interface HeldRules {
   readonly raw: boolean;
   /** With fewer members nothing is taken, or acknowledged. */
   readonly membersMin: number;
+  readonly multicast: Multicast;
   /** How long a member has to have been waited for before that is told. */
   readonly lagAfterMs: number;
 }
@@ -213,12 +216,14 @@ export class LogCare {
 
   async #tellRules(shard: number): Promise<void> {
     const { core, rulesOf } = this.#options;
-    const { raw, membersMin, lagAfterMs } = rulesOf(shard);
-    const text = `${String(raw)} ${String(membersMin)} ${String(lagAfterMs)}`;
+    const { raw, membersMin, multicast, lagAfterMs } = rulesOf(shard);
+    const text = JSON.stringify([raw, membersMin, multicast, lagAfterMs]);
     if (this.#told.get(shard) === text) return;
     // It may not be open by then.
     this.#told.delete(shard);
-    await setShardRules(core, { shard, raw, membersMin });
+    const { algorithm, blockBytes: blockSize } = multicast;
+    const blocks = { multicast: multicastAlgorithms[algorithm], blockSize };
+    await setShardRules(core, { shard, raw, membersMin, ...blocks });
     this.#told.set(shard, text);
     core.addon.watchLag(core.handle, shard, lagAfterMs);
   }

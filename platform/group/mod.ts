@@ -1,3 +1,5 @@
+export type { SentBlock } from './block-trace.ts';
+export { traceBlocks } from './block-trace.ts';
 export type { CascadeLayout, CascadeOptions } from './cascade-layout.ts';
 export { readCascadeLayout } from './cascade-layout.ts';
 export type { DataFolder, FolderFormat } from './data-folder.ts';
@@ -16,6 +18,7 @@ export { Layout } from './layout.ts';
 export type { ShardOptions, SubgroupKind, SubgroupOptions } from './layout-options.ts';
 export {
   catalogSubgroup,
+  defaultMulticast,
   defaultSlowMember,
   defaultSubgroups,
   SubgroupSchema,

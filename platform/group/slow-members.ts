@@ -27,10 +27,10 @@ export interface Lag {
   readonly epoch: number;
   /** Who was waited for. */
   readonly node: number;
-  /** What of it: that it has received, delivered, or synced. */
+  /** What of it: that it has received, delivered, or synced, or passed on or taken blocks. */
   readonly kind: keyof typeof lagKinds;
   readonly waitedMs: number;
-  /** Messages that it lacked when the wait began. */
+  /** Messages, or steps of blocks, that it lacked when the wait began. */
   readonly messages: number;
 }
 

@@ -5,6 +5,7 @@ import {
   extraColumns,
   extraWidth,
   loadAddon,
+  multicastAlgorithms,
   recordKinds,
 } from '../../platform/bridge/mod.ts';
 import type { Delivery } from '../../platform/group/layout-options.ts';
@@ -67,7 +68,9 @@ export class FillMember {
 
   async open(): Promise<void> {
     await this.core.openShard({ shard, persistent: false, memoryMax: 256 * MiB });
-    await setShardRules(this.core, { shard, raw: this.#delivery === 'raw', membersMin: 1 });
+    const blocks = { multicast: multicastAlgorithms.binomial, blockSize: 256 * 1024 };
+    const raw = this.#delivery === 'raw';
+    await setShardRules(this.core, { shard, raw, membersMin: 1, ...blocks });
   }
 
   /** Runs an epoch alone. */

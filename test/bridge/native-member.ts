@@ -13,6 +13,7 @@ import {
   rowKinds,
   rowWidth,
   type ScanOptions,
+  type ShardRules,
 } from '../../platform/bridge/mod.ts';
 
 export type Row = readonly number[];
@@ -228,10 +229,19 @@ export class NativeMember {
 }
 
 /** Three members that know each other, all up. */
-export async function openThree(
+export function openThree(
   change: (nodeId: number) => Partial<MemberOptions> = () => ({}),
 ): Promise<readonly NativeMember[]> {
-  const members = [1, 2, 3].map((nodeId) => new NativeMember({ nodeId, ...change(nodeId) }));
+  return openMembers(3, change);
+}
+
+/** So many, with node ids from 1. */
+export async function openMembers(
+  count: number,
+  change: (nodeId: number) => Partial<MemberOptions> = () => ({}),
+): Promise<readonly NativeMember[]> {
+  const nodes = Array.from({ length: count }, (_, nth) => nth + 1);
+  const members = nodes.map((nodeId) => new NativeMember({ nodeId, ...change(nodeId) }));
   for (const member of members) {
     for (const peer of members.filter((other) => other !== member)) {
       member.addon.addPeer(member.handle, peer.nodeId, '127.0.0.1', peer.port);
@@ -253,9 +263,18 @@ export async function startShard(
   shard: number,
   persistent = false,
   epoch = 1,
+  blocks: Pick<ShardRules, 'multicast' | 'blockSize'> | null = null,
 ): Promise<void> {
   const ids = members.map((member) => member.nodeId);
   await Promise.all(members.map((member) => member.openShard(shard, persistent)));
+  if (blocks !== null) {
+    const rules = { shard, raw: false, membersMin: 1, ...blocks };
+    await Promise.all(
+      members.map((member) =>
+        member.result((token) => member.addon.setShardRules(member.handle, rules, token)),
+      ),
+    );
+  }
   await Promise.all(members.map((member) => member.prepareEpoch(shard, epoch, ids)));
   await Promise.all(members.map((member) => member.startEpoch(shard, epoch)));
 }

@@ -1,5 +1,6 @@
 #include "native/core/lag_watch.h"
 
+#include <array>
 #include <functional>
 #include <vector>
 
@@ -186,6 +187,53 @@ TEST(a_replica_names_who_does_not_receive) {
   one.beats(30, 0);
   EXPECT(one.told.empty());
   EXPECT_EQ(one.group.answered(1), 1);
+}
+
+struct WatchingBlocks {
+  Watching one{{.multicast = MulticastAlgorithm::kChain, .block_size = kBlockSizeMin}};
+  std::vector<std::byte> value{40 * kBlockSizeMin};
+  std::array<std::vector<Lag>, 3> told;
+
+  void beats(int count, RankSet standing) {
+    for (int i = 0; i < count; i++) {
+      one.beats(1, standing);
+      for (size_t m = 1; m < 3; m++)
+        one.group.replica(m).watch_lag(
+            one.now, kPatience, [](NodeId) { return true; }, told[m]);
+    }
+    told[0].insert(told[0].end(), one.told.begin(), one.told.end());
+    one.told.clear();
+  }
+};
+
+TEST(who_takes_no_blocks_is_named_before_the_record_has_its_place) {
+  WatchingBlocks blocks;
+  EXPECT_EQ(blocks.one.group.put(0, "k", blocks.value, 1), Status::kOk);
+  blocks.beats(3, 0);
+  EXPECT_EQ(blocks.one.group.answered(1), 0);
+  blocks.beats(12, 0b010);  // the relay
+  for (const size_t m : {size_t{0}, size_t{2}}) {
+    EXPECT_EQ(blocks.told[m].size(), 1u);
+    EXPECT_EQ(blocks.told[m][0].node, 2u);
+    EXPECT(blocks.told[m][0].kind == LagKind::kBlocks);
+  }
+  blocks.told = {};
+  blocks.beats(100, 0);
+  EXPECT_EQ(blocks.one.group.answered(1), 1);
+  for (const auto& lags : blocks.told) EXPECT(lags.empty());
+}
+
+TEST(who_waits_for_blocks_of_another_is_not_named) {
+  WatchingBlocks blocks;
+  EXPECT_EQ(blocks.one.group.put(0, "k", blocks.value, 1), Status::kOk);
+  blocks.one.group.replica(1).set_busy(3, true);
+  blocks.beats(60, 0);
+  EXPECT_EQ(blocks.one.group.answered(1), 0);
+  for (const size_t m : {size_t{0}, size_t{2}}) {
+    EXPECT(!blocks.told[m].empty());
+    for (const Lag& lag : blocks.told[m]) EXPECT(lag.node == 2u && lag.kind == LagKind::kBlocks);
+  }
+  EXPECT(blocks.told[1].empty());
 }
 
 TEST(a_replica_names_whose_disk_is_slow) {

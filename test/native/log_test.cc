@@ -146,6 +146,43 @@ TEST(a_nearly_full_disk_is_told_before_it_is_full) {
   EXPECT(!rig.failed);
 }
 
+TEST(a_run_is_of_sound_records_and_a_mark_is_one_of_its_own) {
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  (void)rig.open();
+  (void)rig.feed->pool(1);
+  for (int i = 0; i < 20; i++) {
+    (void)rig.feed->put("/k", std::string(100, 'v'));
+    if (i % 7 == 6) rig.turn();
+  }
+  rig.turn();
+  auto bytes = bytes_of_segment(disk, 0);
+  std::vector<RecordView> run;
+  size_t records = 0;
+  size_t marks = 0;
+  uint64_t at = kDiskHeaderSize;
+  const auto find = [&] { find_sound_run(Bytes(bytes).subspan(at), at, 3, 0, 4, run); };
+  for (find(); !run.empty(); find()) {
+    EXPECT(run.size() <= 4);
+    for (const RecordView& record : run) {
+      EXPECT(record.start() == bytes.data() + at);
+      const bool is_mark = record.header().kind == RecordKind::kMark;
+      EXPECT(!is_mark || run.size() == 1);
+      (is_mark ? marks : records)++;
+      at += record.size();
+    }
+  }
+  EXPECT_EQ(records, size_t{21});
+  EXPECT_EQ(marks, size_t{3});
+
+  at = kDiskHeaderSize;
+  find();
+  EXPECT_EQ(run.size(), size_t{4});
+  const_cast<std::byte*>(run[2].start())[80] ^= std::byte{1};
+  find();
+  EXPECT_EQ(run.size(), size_t{2});
+}
+
 TEST(a_record_of_any_length_is_sound_until_a_bit_of_it_or_its_padding_is_flipped) {
   for (const size_t size : {0u, 1u, 5u, 8u, 20u, 51u, 59u, 60u, 61u, 68u, 100u, 4'100u}) {
     auto bytes = encode(put_of(3, "/k", std::string(size, 'v')), 7, 2);

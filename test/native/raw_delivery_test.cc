@@ -181,6 +181,13 @@ class RawWorld {
     Member& member = members_[node];
     member.out.clear();
     const int work = member.replica->step(kRawWall, member.out);
+    for (const GrantedRegion& region : member.out.grants) member.regions.push_back(region);
+    for (const RegionRevoke& revoke : member.out.revokes) {
+      std::erase_if(member.regions, [&](const GrantedRegion& region) {
+        return region.writer == revoke.writer && region.id == revoke.region;
+      });
+      member.replica->on_revoked(revoke.writer, revoke.region);
+    }
     for (const RegionWrite& write : member.out.writes) {
       if (canary_ == RawCanary::kLoseWrite && random_.below(300) == 0) continue;
       Write sent{write.region, write.offset, {}, {}};
@@ -193,7 +200,8 @@ class RawWorld {
     }
     take_answers(member);
     observe(node);
-    if (member.replica->frontiers().stopped.load() != 0) violation("an epoch stopped by itself");
+    if (member.replica->frontiers().stopped.load() != 0)
+      violation(std::string("an epoch stopped by itself: ") + member.replica->fault().what);
     return work;
   }
 

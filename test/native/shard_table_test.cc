@@ -19,6 +19,10 @@ TEST(cells_do_not_overlap_and_fill_the_row) {
                                  layout.delivered_seq(), layout.persisted(), layout.dispatched(),
                                  layout.wedged()};
     for (size_t s = 0; s < senders; s++) cells.push_back(layout.received(s));
+    for (size_t slot = 0; slot < senders * kTransfersMax; slot++) {
+      cells.push_back(layout.steps_sent(slot));
+      cells.push_back(layout.steps_got(slot));
+    }
     std::sort(cells.begin(), cells.end());
     EXPECT_EQ(cells.size(), layout.cells());
     for (size_t i = 0; i < cells.size(); i++) EXPECT_EQ(cells[i], i);

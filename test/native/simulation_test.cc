@@ -28,6 +28,9 @@ ClusterConfig shape(uint64_t number) {
   config.large_percent = random.chance(30) ? 8 : 1;
   config.tear_percent = random.chance(50) ? 20 : 0;
   config.value_max = random.chance(50) ? 200 : 16'000;
+  config.multicast = static_cast<MulticastAlgorithm>(random.below(kMulticastAlgorithms));
+  config.block_size = static_cast<uint32_t>(kBlockSizeMin << random.below(5));
+  if (random.chance(20)) config.members = 6 + random.below(kMembersMax - 5);
   return config;
 }
 
@@ -91,6 +94,7 @@ TEST(canary_delivery_without_waiting_for_one_member_is_caught) {
 }
 TEST(canary_a_sync_reported_early_is_caught) { EXPECT(is_caught(Canary::kEarlyAck)); }
 TEST(canary_a_lost_write_is_caught) { EXPECT(is_caught(Canary::kLostWrite)); }
+TEST(canary_a_lost_block_is_caught) { EXPECT(is_caught(Canary::kLostBlock)); }
 TEST(canary_a_forgotten_answer_is_caught) { EXPECT(is_caught(Canary::kForgetAnswer)); }
 TEST(canary_changed_bytes_are_caught) { EXPECT(is_caught(Canary::kWrongValue)); }
 

@@ -335,6 +335,22 @@ TEST(large_records_come_in_pieces_between_small_ones) {
   }
 }
 
+// Many may be on their way at once, of which none takes a segment.
+TEST(a_large_record_that_will_be_copied_takes_as_much_memory_as_it_needs) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1);
+  (void)feed.put("/small", "s");
+  const uint64_t before = store.stats().resident_bytes;
+  constexpr size_t kSize = size_t{100} << 10;
+  for (uint32_t slot = 0; slot < kTransfersMax; slot++) (void)store.reserve_large(slot, kSize);
+  const uint64_t taken = store.stats().resident_bytes - before;
+  EXPECT(taken >= kTransfersMax * kSize);
+  EXPECT(taken < 2 * kTransfersMax * kSize);
+  for (uint32_t slot = 0; slot < kTransfersMax; slot++) (void)store.abandon_large(slot);
+  EXPECT_EQ(store.stats().resident_bytes, before);
+}
+
 TEST(the_log_read_back_restores_an_equal_store) {
   for (const bool persistent : {false, true}) {
     Store store({.shard = 1, .persistent = persistent, .segment_size = kSmallSegment});

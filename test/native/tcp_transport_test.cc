@@ -74,7 +74,7 @@ TEST(many_small_writes_travel_in_few_system_calls) {
   const uint64_t calls = a.transport->counters().system_calls;
   for (uint64_t i = 1; i <= 1000; i++)
     a.transport->write(2, kRow, 8, std::as_bytes(std::span(&i, 1)), false);
-  EXPECT_EQ(a.transport->backlog(2), size_t{1000 * (8 + 28)});
+  EXPECT_EQ(a.transport->backlog(2), size_t{1000 * (8 + 32)});
   EXPECT(run({&a, &b}, [&] { return cell(row, 8) == 1000; }));
   EXPECT_EQ(a.transport->backlog(2), 0u);
   EXPECT(a.transport->counters().system_calls - calls < 200);

@@ -206,7 +206,10 @@ TEST_ON_ALL(a_revoked_region_is_not_written_and_its_name_may_be_given_again) {
     a.transport->write(2, kRing, 0, source, true);
     rig.pass({&a, &b});
     b.transport->revoke(1, kRing);
-    EXPECT(rig.run({&a, &b}, [&] { return !b.transport->has_late_writes(1); }));
+    EXPECT(!b.transport->is_leaving(1, kRow));
+    EXPECT_EQ(b.transport->is_leaving(1, kRing), b.transport->has_late_writes(1));
+    EXPECT(rig.run({&a, &b}, [&] { return !b.transport->is_leaving(1, kRing); }));
+    EXPECT(!b.transport->has_late_writes(1));
     std::fill(ring.begin(), ring.end(), std::byte{0});
     a.transport->write(2, kRing, 0, source, true);
     a.write(2, kRow, 0, round);

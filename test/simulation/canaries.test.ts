@@ -149,8 +149,9 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['stale-catalog', pools, /pool \S+ at node \d+ (exists|is unknown) as the answer says/],
   ['uncoded-refusal', pools, /a call for the catalog at node \d+: cannot be removed/],
   ['unanswered-pool', pools, /unanswered: call \d+ for the catalog/],
-  // ... removed pools stay away with what was in them, and subgroups with pools stay.
+  // ... removed pools take nothing and stay away with what was in them, subgroups with pools stay.
   ['unswept-pool', pools, /\S+ at node \d+ has value \d+ of a pool that was removed/],
+  ['open-pools', { ...pools, seed: 29 }, /value \d+ was put into \S+, which had been removed/],
   ['unclosed-subgroup', { ...pools, seed: 122 }, /is made twice|has lost its subgroup extra/],
   // What raw delivery promises.
   ['raw-twice', { members: null }, /comes twice/],

@@ -14,6 +14,7 @@ export const coreRules = [
   'drop-alive',
   'ungated',
   'wedge-all',
+  'unpromised',
   'no-trim',
   'skip',
   'persist-early',
@@ -23,6 +24,7 @@ export const coreRules = [
   'forget-sessions',
   'stale-keys',
   'raw-twice',
+  'open-pools',
 ] as const;
 
 /** Of what the world gives its members, and of the clients. */

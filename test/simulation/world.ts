@@ -282,7 +282,10 @@ function sizesOf({
   return { members: 6 + extras.below(11), shards: 5 + extras.below(60) };
 }
 
-/** Some subgroups stop with one member alone, and some of their shards are kept for members. */
+/**
+ * Some subgroups stop with one member alone, and some of their shards are kept for members. Large
+ * values go in many blocks, by all algorithms.
+ */
 function withRules(
   { seed }: SeedOptions,
   nodes: readonly number[],
@@ -290,17 +293,21 @@ function withRules(
 ): SubgroupOptions[] {
   // Of its own, so that it draws nothing from what else the seed decides.
   const extras = new SeededRandom(seed * 7907 + 3);
+  const blocks = new SeededRandom(seed * 8111 + 7);
   return subgroups.map((subgroup) => {
     const { shards } = subgroup;
     const minReplicas = nodes.length > 1 && extras.chance(0.2) ? 2 : 1;
-    if (typeof shards !== 'number' || !extras.chance(0.25)) return { ...subgroup, minReplicas };
+    const algorithm = blocks.pick(['binomial', 'binomial', 'chain', 'tree', 'sequential'] as const);
+    const multicast = { algorithm, blockBytes: 4096 << blocks.below(3) };
+    const rules = { minReplicas, multicast };
+    if (typeof shards !== 'number' || !extras.chance(0.25)) return { ...subgroup, ...rules };
     const kept = Array.from({ length: shards }, () => {
       const first = extras.below(nodes.length);
       const count = Math.min(nodes.length, 1 + extras.below(2));
       const reserved = [...nodes, ...nodes].slice(first, first + count);
       return extras.chance(0.5) ? { reserved } : { reserved, senders: reserved.slice(0, 1) };
     });
-    return { ...subgroup, minReplicas, shards: kept };
+    return { ...subgroup, ...rules, shards: kept };
   });
 }
 

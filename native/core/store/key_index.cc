@@ -78,16 +78,19 @@ KeyEntry* KeyIndex::find(std::string_view key, uint64_t hash) const {
   return find_in(*view_.load(std::memory_order_acquire), key, hash);
 }
 
-// Brings near where each look-up begins, then what lies there, of the key or of another.
+// Where they may be far it brings near where each look-up begins, then what lies there, of the key
+// or of another.
 void KeyIndex::find_all(std::span<Sought> keys) const {
   const View* view = view_.load(std::memory_order_acquire);
   const Table& table = *view->current;
-  for (const Sought& key : keys) __builtin_prefetch(&table.cells[key.hash & table.mask]);
-  for (const Sought& key : keys) {
-    const uint64_t cell = table.cells[key.hash & table.mask].load(std::memory_order_relaxed);
-    if (((cell ^ key.hash) & ~kPointerMask) != 0) continue;
-    __builtin_prefetch(entry_of(cell));
-    __builtin_prefetch(entry_of(cell)->next);
+  if (count_ > kNearMax) {
+    for (const Sought& key : keys) __builtin_prefetch(&table.cells[key.hash & table.mask]);
+    for (const Sought& key : keys) {
+      const uint64_t cell = table.cells[key.hash & table.mask].load(std::memory_order_relaxed);
+      if (((cell ^ key.hash) & ~kPointerMask) != 0) continue;
+      __builtin_prefetch(entry_of(cell));
+      __builtin_prefetch(entry_of(cell)->next);
+    }
   }
   for (Sought& key : keys) key.entry = find_in(*view, key.key, key.hash);
 }

@@ -35,7 +35,7 @@ class KeyIndex {
     uint64_t hash;
     KeyEntry* entry;  // null: not there
   };
-  void find_all(std::span<Sought> keys) const;  // sets their entries
+  void find_all(std::span<Sought> keys) const;  // sets their entries; writer only
   void insert(KeyEntry* entry);                 // its key is not there yet
 
  private:
@@ -54,6 +54,7 @@ class KeyIndex {
 
   static constexpr size_t kSizeMin = 1024;
   static constexpr size_t kMigrateStep = 16;
+  static constexpr size_t kNearMax = 4096;  // keys that a processor's cache holds
 
   Reclaimer& reclaimer_;
   std::atomic<View*> view_;

@@ -21,6 +21,7 @@ class MappedBlock {
  public:
   MappedBlock() = default;
   MappedBlock(size_t size, PageUse use) : memory_(map_memory(size, use)), size_(size) {}
+  MappedBlock(std::byte* memory, size_t size) : memory_(memory), size_(size) {}  // of map_memory()
   ~MappedBlock() {
     if (memory_ != nullptr) unmap_memory(memory_, size_);
   }

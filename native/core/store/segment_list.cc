@@ -1,8 +1,7 @@
 #include "native/core/store/segment_list.h"
 
-#include <cstring>
-
 #include "native/core/check.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 namespace {
@@ -85,6 +84,12 @@ SegmentList::Staged SegmentList::stage(size_t payload) {
   return {take_memory(capacity), capacity};
 }
 
+SegmentList::Staged SegmentList::stage_apart(size_t payload) {
+  const size_t capacity = round_up(start_ + payload, kPage);
+  resident_.store(resident_.load(std::memory_order_relaxed) + capacity, std::memory_order_relaxed);
+  return {map_memory(capacity, PageUse::kPlain), capacity};
+}
+
 SegmentList::Staged SegmentList::stage_cold(size_t payload) const {
   return {nullptr, capacity_for(payload)};
 }
@@ -97,11 +102,18 @@ void SegmentList::discard(Staged staged) {
   if (staged.memory != nullptr) give_memory(staged.memory, staged.capacity);
 }
 
+MappedBlock SegmentList::give_out(Staged staged) {
+  if (staged.memory != nullptr)
+    resident_.store(resident_.load(std::memory_order_relaxed) - staged.capacity,
+                    std::memory_order_relaxed);
+  return {staged.memory, staged.capacity};
+}
+
 void SegmentList::enlarge(Segment& segment, size_t payload) {
   const size_t capacity = capacity_for(payload);
   FRESHET_CHECK(capacity > segment.capacity);
   std::byte* memory = take_memory(capacity);
-  std::memcpy(memory + start_, segment.memory + start_, segment.used - start_);
+  copy_metered(memory + start_, segment.memory + start_, segment.used - start_);
   give_memory(segment.memory, segment.capacity);
   segment.memory = memory;
   segment.capacity = capacity;

@@ -55,9 +55,12 @@ class SegmentList {
     size_t capacity = 0;
   };
   Staged stage(size_t payload);
+  // For one that will not: as much as it takes.
+  Staged stage_apart(size_t payload);
   Staged stage_cold(size_t payload) const;  // without memory
   Segment& adopt(Staged staged);
   void discard(Staged staged);
+  MappedBlock give_out(Staged staged);  // the caller's from now on
 
   // More room in a segment that is being rebuilt; before readers come.
   void enlarge(Segment& segment, size_t payload);

@@ -12,13 +12,13 @@ const StoreConfig& Store::config() const { return impl_->config; }
 Applied Store::apply(const RecordView& record, Epoch epoch, Sequence sequence) {
   return impl_->apply(record, epoch, sequence, nullptr);
 }
-MutableBytes Store::reserve_large(Rank sender, size_t record_length) {
-  return impl_->reserve_large(sender, record_length);
+MutableBytes Store::reserve_large(uint32_t slot, size_t record_length) {
+  return impl_->reserve_large(slot, record_length);
 }
-Applied Store::apply_large(Rank sender, Epoch epoch, Sequence sequence) {
-  return impl_->apply_large(sender, epoch, sequence);
+Applied Store::apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool copied) {
+  return impl_->apply_large(slot, epoch, sequence, copied);
 }
-void Store::abandon_large(Rank sender) { impl_->abandon_large(sender); }
+MappedBlock Store::abandon_large(uint32_t slot) { return impl_->abandon_large(slot); }
 Status Store::admission() const { return impl_->admission(); }
 
 bool Store::close_batch(Sequence delivered, LogBatch& out) {

@@ -118,11 +118,14 @@ class Store {
   // stamp.
   Applied apply(const RecordView& record, Epoch epoch, Sequence sequence);
 
-  // The same for a record that comes in pieces: room for all of it is taken when its first piece
-  // is delivered, filled piece by piece, applied with the last. At most one per `sender` at a time.
-  MutableBytes reserve_large(Rank sender, size_t record_length);
-  Applied apply_large(Rank sender, Epoch epoch, Sequence sequence);
-  void abandon_large(Rank sender);  // the rest will never come; idempotent
+  // The same for a record that comes in pieces: room for all of it is taken first, filled in any
+  // order, and applied when it is there. At most one in each `slot` at a time, of kLargeSlots.
+  MutableBytes reserve_large(uint32_t slot, size_t record_length);
+  // `copied`: its memory is not taken for the segment, but stays in the slot to be given out.
+  Applied apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool copied = false);
+  // It will never be there, or was copied. The memory is given out, as others may still write it or
+  // read it; idempotent.
+  MappedBlock abandon_large(uint32_t slot);
 
   // Would a new request be taken now? kOverloaded: memory is short at this member or its disk is
   // behind. kDiskFailed: its log is broken. To be asked before a request is ordered; apply() itself

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "native/core/canary.h"
 #include "native/core/check.h"
@@ -12,10 +13,6 @@
 
 namespace freshet {
 namespace {
-
-// A large record up to this size is copied behind the others; a larger one begins a segment where
-// it was put together.
-constexpr size_t kCopyMax = size_t{2} << 20;
 
 constexpr std::string_view kFloorKey = "floor";
 // In the year 2112: times grow from a floor on, and have to stay safe integers.
@@ -58,33 +55,33 @@ Status Store::Impl::admission() const {
   return waiting * config.segment_size > config.memory_max ? Status::kOverloaded : Status::kOk;
 }
 
-MutableBytes Store::Impl::reserve_large(Rank sender, size_t record_length) {
-  FRESHET_CHECK_VALUES(sender < kMembersMax && record_length <= kRecordSizeMax, sender,
-                       record_length);
-  Large& large = large_[sender];
+MutableBytes Store::Impl::reserve_large(uint32_t slot, size_t record_length) {
+  FRESHET_CHECK_VALUES(slot < kLargeSlots && record_length <= kRecordSizeMax, slot, record_length);
+  Large& large = large_[slot];
   FRESHET_CHECK(large.staged.memory == nullptr);
   const size_t size = padded(record_length);
   // Room for the marks and the index that end a segment.
-  large.staged = segments_.stage(size + size / kIndexStep * sizeof(IndexEntry) + 1024);
+  const size_t ends = size / kIndexStep * sizeof(IndexEntry) + 1024;
+  large.staged = size > kLargeCopyMax ? segments_.stage(size + ends) : segments_.stage_apart(size);
   large.length = record_length;
   return {large.staged.memory + segments_.start(), size};
 }
 
-Applied Store::Impl::apply_large(Rank sender, Epoch epoch, Sequence sequence) {
-  Large& large = large_[sender];
+Applied Store::Impl::apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool copied) {
+  Large& large = large_[slot];
   FRESHET_CHECK(large.staged.memory != nullptr);
   const RecordView record(large.staged.memory + segments_.start());
   FRESHET_CHECK_VALUES(record.header().length == large.length, record.header().length,
                        large.length);
-  const Applied applied = apply(record, epoch, sequence, &large);
+  const Applied applied = apply(record, epoch, sequence, copied ? nullptr : &large);
+  if (copied) return applied;
   segments_.discard(large.staged);
   large = {};
   return applied;
 }
 
-void Store::Impl::abandon_large(Rank sender) {
-  segments_.discard(large_[sender].staged);
-  large_[sender] = {};
+MappedBlock Store::Impl::abandon_large(uint32_t slot) {
+  return segments_.give_out(std::exchange(large_[slot], {}).staged);
 }
 
 Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large) {
@@ -244,7 +241,7 @@ void Store::Impl::take_control(const RecordView& record, const PoolRules& rules)
     Micros floor;
     std::memcpy(&floor, record.value().data(), sizeof floor);
     newest_time.store(std::max(time_now(), floor), std::memory_order_relaxed);
-  } else {
+  } else if (rules.closed == 0 || !breaks(CoreCanary::kOpenPools)) {
     pools_.set(rules);
   }
   if (config.persistent) return;
@@ -261,7 +258,7 @@ RecordHeader& Store::Impl::place(const RecordView& record, Large* large, Locatio
   const RecordHeader& incoming = record.header();
   const size_t size = record.size();
   const bool removed = incoming.kind == RecordKind::kRemove;
-  if (large != nullptr && size > kCopyMax) {
+  if (large != nullptr && size > kLargeCopyMax) {
     seal_head();
     head_ = &segments_.adopt(large->staged);
     large->staged = {};
@@ -306,29 +303,13 @@ void Store::Impl::count_added(Segment& segment, size_t versions, size_t bytes) {
   retained_.store(retained_.load(std::memory_order_relaxed) + versions, std::memory_order_relaxed);
 }
 
-// A put or remove: its slot, then the key's newest version, then the key in the indexes. An `entry`
-// that is null is made.
-KeyEntry* Store::Impl::add_change(const RecordView& sealed, KeyEntry* entry, uint64_t hash,
-                                  Location location) {
-  const RecordHeader& header = sealed.header();
-  const Version version = header.version;
-  const bool is_new = entry == nullptr;
-  if (is_new) {
-    entry = make_entry(sealed.key(), hash);
-    entry->first = entry->oldest = version;
-    entry->first_time = header.time;
-  }
-  slots.append(version, header.time, entry, entry->newest.load(std::memory_order_relaxed),
-               location);
-  entry->pool.store(header.pool, std::memory_order_relaxed);
-  entry->retained++;
-  entry->newest.store(version, std::memory_order_release);
-  if (is_new) {
-    index_.insert(entry);
-    order_.insert(entry);
-    keys_.store(keys_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
-  return entry;
+// The key's first version comes behind its slot, and before the key in the indexes.
+void Store::Impl::add_key(KeyEntry* entry, const RecordHeader& header) {
+  entry->first = entry->oldest = header.version;
+  entry->first_time = header.time;
+  index_.insert(entry);
+  order_.insert(entry);
+  keys_.store(keys_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 // `sealed` lies in its segment. The order of the stores below is what readers rely on: all that

@@ -50,9 +50,9 @@ class Store::Impl final : public Subscriptions::Source {
     size_t length = 0;
   };
   Applied apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large);
-  MutableBytes reserve_large(Rank sender, size_t record_length);
-  Applied apply_large(Rank sender, Epoch epoch, Sequence sequence);
-  void abandon_large(Rank sender);
+  MutableBytes reserve_large(uint32_t slot, size_t record_length);
+  Applied apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool copied);
+  MappedBlock abandon_large(uint32_t slot);
   Status admission() const;
 
   // store_history.cc
@@ -147,8 +147,10 @@ class Store::Impl final : public Subscriptions::Source {
   void note_epoch(const RecordHeader& header);
   void count_added(Segment& segment, size_t versions, size_t bytes);
   KeyEntry* add_change(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
+  void add_key(KeyEntry* entry, const RecordHeader& header);
   void add_version(const RecordView& sealed, KeyEntry* entry, uint64_t hash, Location location);
   void note_logged(const RecordHeader& header);
+  void note_digest(const RecordHeader& header);
   void append_refused(const SessionStamp& session, Status status, const KeyEntry* entry,
                       Epoch epoch, Sequence sequence, ShardId shard);
 
@@ -217,7 +219,7 @@ class Store::Impl final : public Subscriptions::Source {
   KeyOrder order_;
   PoolTable pools_;
   SessionTable sessions_;
-  std::array<Large, kMembersMax> large_;
+  std::array<Large, kLargeSlots> large_;
   std::atomic<Version> newest_{0};
   std::atomic<std::vector<EpochStart>*> epochs_{nullptr};
 
@@ -260,16 +262,20 @@ class Store::Impl final : public Subscriptions::Source {
   Segment* survivor_ = nullptr;
 };
 
-// The header is final: the record is part of history.
-inline void Store::Impl::note_logged(const RecordHeader& header) {
-  last_position = {header.epoch, header.sequence};
+inline void Store::Impl::note_digest(const RecordHeader& header) {
   const uint64_t made = (uint64_t{header.header_crc} << 32) | header.payload_crc;
   digest = (digest ^ made) * 0x9E3779B97F4A7C15;
   digest ^= digest >> 29;
   if (takes_version(header.kind) && header.version % kHistoryCheckpointVersions == 0) {
-    checkpoints.push_back({last_position, header.version, digest});
+    checkpoints.push_back({{header.epoch, header.sequence}, header.version, digest});
     if (checkpoints.size() > kHistoryCheckpointsMax) checkpoints.pop_front();
   }
+}
+
+// The header is final: the record is part of history.
+inline void Store::Impl::note_logged(const RecordHeader& header) {
+  last_position = {header.epoch, header.sequence};
+  note_digest(header);
   if (!config.persistent || head_ == nullptr) return;
   note_index(*head_, header, head_->used - padded(header.length));
 }
@@ -283,6 +289,23 @@ inline void Store::Impl::note_index(Segment& segment, const RecordHeader& header
     return;
   segment.index.push_back(
       {header.sequence, header.epoch, static_cast<uint32_t>(offset / kRecordAlignment)});
+}
+
+// A put or remove: its slot, then the key's newest version, then the key in the indexes. An `entry`
+// that is null is made.
+inline KeyEntry* Store::Impl::add_change(const RecordView& sealed, KeyEntry* entry, uint64_t hash,
+                                         Location location) {
+  const RecordHeader& header = sealed.header();
+  const Version version = header.version;
+  const bool is_new = entry == nullptr;
+  if (is_new) entry = make_entry(sealed.key(), hash);
+  slots.append(version, header.time, entry, entry->newest.load(std::memory_order_relaxed),
+               location);
+  entry->pool.store(header.pool, std::memory_order_relaxed);
+  entry->retained++;
+  entry->newest.store(version, std::memory_order_release);
+  if (is_new) add_key(entry, header);
+  return entry;
 }
 
 }  // namespace freshet

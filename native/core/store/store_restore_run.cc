@@ -78,25 +78,33 @@ size_t Store::Impl::restore_changes(std::span<const RecordView> run) {
   std::array<KeyIndex::Sought, kChangesMax> found;
   const auto keys = std::span(found).first(run.size());
   look_up(run, keys);
-  const size_t begin = head_->used;
+  Segment& head = *head_;
+  const size_t begin = head.used;
+  size_t index_due =
+      head.index.empty() ? 0 : head.index.back().offset * kRecordAlignment + kIndexStep;
   for (size_t i = 0; i < run.size(); i++) {
     const RecordHeader& header = run[i].header();
     const size_t size = run[i].size();
-    const Location location(head_->id, head_->used, size, header.kind == RecordKind::kRemove);
-    head_->used += size;
-    note_logged(header);
+    const Location location(head.id, head.used, size, header.kind == RecordKind::kRemove);
+    note_digest(header);
+    if (head.used >= index_due) {
+      note_index(head, header, head.used);
+      index_due = head.used + kIndexStep;
+    }
+    head.used += size;
     KeyEntry* entry = keys[i].entry;
     // A record before it may have brought the key.
     if (entry == nullptr) entry = index_.find(keys[i].key, keys[i].hash);
     add_change(run[i], entry, keys[i].hash, location);
   }
-  const size_t bytes = head_->used - begin;
+  const size_t bytes = head.used - begin;
   logical_bytes_ += bytes;
-  count_added(*head_, run.size(), bytes);
+  count_added(head, run.size(), bytes);
   const RecordHeader& last = run.back().header();
+  last_position = head.last = {last.epoch, last.sequence};
   newest_time.store(last.time, std::memory_order_relaxed);
   newest_.store(last.version, std::memory_order_release);
-  end_restored(*head_);
+  end_restored(head);
   records_end_ = synced_;
   return bytes;
 }

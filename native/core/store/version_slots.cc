@@ -11,18 +11,6 @@ constexpr size_t kSlabSize = size_t{4} << 20;
 
 }  // namespace
 
-void VersionSlot::link(KeyEntry* entry, Version previous, Version jump, uint32_t level) {
-  const auto pointer = reinterpret_cast<uint64_t>(entry);
-  FRESHET_CHECK((pointer >> kEntryUnusedBits & ~kEntryMask) == 0 &&
-                pointer % (1 << kEntryUnusedBits) == 0);
-  FRESHET_CHECK_VALUES(level <= kLevelMax && jump <= previous, level, jump);
-  links_ = pointer >> kEntryUnusedBits | uint64_t{level} << kLevelShift |
-           previous >> 32 << kPreviousShift;
-  previous_low_ = static_cast<uint32_t>(previous);
-  const Version gap = previous - jump;
-  jump_gap_ = gap < kNoJump ? static_cast<uint32_t>(gap) : kNoJump;
-}
-
 VersionSlots::VersionSlots(Reclaimer& reclaimer, bool keeps_next)
     : reclaimer_(reclaimer),
       keeps_next_(keeps_next),
@@ -80,17 +68,9 @@ VersionSlots::Page& VersionSlots::make_page(PageRef& ref, Version version, Micro
   return *page;
 }
 
-inline VersionSlot& VersionSlots::push(Version version, Micros time) {
-  // A page stays linked until all its slots are given.
-  if (version / kPageSlots != open_index_ || open_page_ == nullptr) {
-    open_page_ = &make_page(make_ref(version), version, time);
-    open_index_ = version / kPageSlots;
-  }
-  Page& page = *open_page_;
-  page.given++;
-  page.live++;
-  if (keeps_next_) static_cast<PageWithNext&>(page).next_gaps[version % kPageSlots] = 0;
-  return page.slots[version % kPageSlots];
+void VersionSlots::open_page(Version version, Micros time) {
+  open_page_ = &make_page(make_ref(version), version, time);
+  open_index_ = version / kPageSlots;
 }
 
 void VersionSlots::skip(Version first, Version last, Micros time) {
@@ -125,35 +105,6 @@ uint32_t& VersionSlots::next_gap(Version version) const {
 Version VersionSlots::next_of(Version version) const {
   const uint32_t gap = next_gap(version);
   return gap == 0 ? 0 : version + gap;
-}
-
-// Jump pointers after Myers (1983): the jump goes as far as two jumps of equal length before it
-// went together.
-inline void VersionSlots::link(VersionSlot& slot, KeyEntry* entry, Version version,
-                               Version previous) {
-  if (previous == 0) return slot.link(entry, 0, 0, 1);
-  const VersionSlot* before = find(previous);
-  FRESHET_CHECK(before != nullptr);
-  if (keeps_next_) {
-    const Version gap = version - previous;
-    next_gap(previous) = gap <= UINT32_MAX ? static_cast<uint32_t>(gap) : 0;
-  }
-  const VersionSlot* jumped = before->jump() == 0 ? nullptr : find(before->jump());
-  const bool are_equal = jumped != nullptr && jumped->level() == before->level();
-  if (are_equal) {
-    slot.link(entry, previous, jumped->jump(), before->level() + 1);
-  } else {
-    slot.link(entry, previous, previous, 1);
-  }
-}
-
-VersionSlot& VersionSlots::append(Version version, Micros time, KeyEntry* entry, Version previous,
-                                  Location location) {
-  VersionSlot& slot = push(version, time);
-  slot.time = time;
-  link(slot, entry, version, previous);
-  slot.location.store(location.bits(), std::memory_order_release);
-  return slot;
 }
 
 void VersionSlots::release(Version version) {

@@ -11,10 +11,12 @@
 #define FRESHET_CORE_STORE_VERSION_SLOTS_H_
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "native/core/check.h"
 #include "native/core/store/location.h"
 #include "native/core/store/mapped_memory.h"
 #include "native/core/store/reclaimer.h"
@@ -123,6 +125,7 @@ class VersionSlots {
   }
   static void on_grace_over(void* owner, void* object);
   Page* take_page();
+  void open_page(Version version, Micros time);
   VersionSlot& push(Version version, Micros time);
   void link(VersionSlot& slot, KeyEntry* entry, Version version, Version previous);
   PageRef& make_ref(Version version);
@@ -138,11 +141,65 @@ class VersionSlots {
   std::vector<PageRef*> made_folders_;
   std::vector<std::byte*> slabs_;
   std::vector<Page*> spare_;
-  Page* open_page_ = nullptr;  // the last one that push() gave a slot of, and its place
-  uint64_t open_index_ = 0;
+  // The last page that push() gave a slot of: it stays linked until all its slots are given.
+  Page* open_page_ = nullptr;
+  uint64_t open_index_ = UINT64_MAX;
   size_t pages_ = 0;
   Version compacted_ = 0;
 };
+
+// What every version goes through is short enough to be part of its caller.
+
+inline void VersionSlot::link(KeyEntry* entry, Version previous, Version jump, uint32_t level) {
+  const auto pointer = reinterpret_cast<uint64_t>(entry);
+  const uint64_t kept = std::rotr(pointer, kEntryUnusedBits);
+  FRESHET_CHECK((kept & ~kEntryMask) == 0);
+  FRESHET_CHECK_VALUES(level <= kLevelMax && jump <= previous, level, jump);
+  links_ = kept | uint64_t{level} << kLevelShift | previous >> 32 << kPreviousShift;
+  previous_low_ = static_cast<uint32_t>(previous);
+  const Version gap = previous - jump;
+  jump_gap_ = gap < kNoJump ? static_cast<uint32_t>(gap) : kNoJump;
+}
+
+inline VersionSlot& VersionSlots::push(Version version, Micros time) {
+  if (version / kPageSlots != open_index_) [[unlikely]]
+    open_page(version, time);
+  Page& page = *open_page_;
+  page.given++;
+  page.live++;
+  if (keeps_next_) static_cast<PageWithNext&>(page).next_gaps[version % kPageSlots] = 0;
+  return page.slots[version % kPageSlots];
+}
+
+// Jump pointers after Myers (1983): the jump goes as far as two jumps of equal length before it
+// went together.
+inline void VersionSlots::link(VersionSlot& slot, KeyEntry* entry, Version version,
+                               Version previous) {
+  if (previous == 0) return slot.link(entry, 0, 0, 1);
+  const VersionSlot* before = find(previous);
+  FRESHET_CHECK(before != nullptr);
+  if (keeps_next_) {
+    const Version gap = version - previous;
+    next_gap(previous) = gap <= UINT32_MAX ? static_cast<uint32_t>(gap) : 0;
+  }
+  const Version jump = before->jump();
+  const VersionSlot* jumped = jump == 0 ? nullptr : find(jump);
+  const bool are_equal = jumped != nullptr && jumped->level() == before->level();
+  if (are_equal) {
+    slot.link(entry, previous, jumped->jump(), before->level() + 1);
+  } else {
+    slot.link(entry, previous, previous, 1);
+  }
+}
+
+inline VersionSlot& VersionSlots::append(Version version, Micros time, KeyEntry* entry,
+                                         Version previous, Location location) {
+  VersionSlot& slot = push(version, time);
+  slot.time = time;
+  link(slot, entry, version, previous);
+  slot.location.store(location.bits(), std::memory_order_release);
+  return slot;
+}
 
 }  // namespace freshet
 

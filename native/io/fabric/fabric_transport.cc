@@ -85,6 +85,11 @@ bool FabricTransport::has_late_writes(NodeId node) const {
   return peer != nullptr && peer->link != nullptr && peer->link->has_late_writes();
 }
 
+bool FabricTransport::is_leaving(NodeId node, const RegionId& id) const {
+  const Peer* peer = find_peer(node);
+  return peer != nullptr && peer->link != nullptr && peer->link->is_leaving(id);
+}
+
 void FabricTransport::write(NodeId node, RegionId id, uint64_t offset, Bytes bytes, bool stable) {
   Peer* peer = find_peer(node);
   if (peer == nullptr || !peer->told_up || bytes.empty()) return;

@@ -32,6 +32,7 @@ class FabricTransport final : public Transport, private LinkOwner {
   Status grant(NodeId peer, RegionId id, MutableBytes memory) override;
   void revoke(NodeId peer, RegionId id) override;
   bool has_late_writes(NodeId peer) const override;
+  bool is_leaving(NodeId peer, const RegionId& id) const override;
   void stop() override;
   void write(NodeId peer, RegionId id, uint64_t offset, Bytes bytes, bool stable) override;
   size_t backlog(NodeId peer) const override;

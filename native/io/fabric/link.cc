@@ -100,7 +100,7 @@ void Link::grant(const RegionId& id, MutableBytes memory) {
   grant.number = ++grants_made_;
   const Status status = endpoint_->add_region(memory, owner_.random(), grant.memory);
   if (!is_ok(status)) return break_up(status);
-  const GrantBody body{id, grant.number, grant.memory.address, grant.memory.key, memory.size()};
+  const GrantBody body{id, grant.number, 0, grant.memory.address, grant.memory.key, memory.size()};
   grants_.insert_or_assign(id, std::move(grant));
   outbox_.push_frame(FrameType::kGrant, bytes_of(body));
 }
@@ -109,9 +109,13 @@ void Link::revoke(const RegionId& id) {
   const auto found = grants_.find(id);
   if (found == grants_.end()) return;
   const RevokeBody body{id, found->second.number};
-  leaving_.emplace(body.number, std::move(found->second.memory));
+  leaving_.emplace(body.number, Leaving{id, std::move(found->second.memory)});
   grants_.erase(found);
   outbox_.push_frame(FrameType::kRevoke, bytes_of(body));
+}
+
+bool Link::is_leaving(const RegionId& id) const {
+  return std::ranges::any_of(leaving_, [&](const auto& item) { return item.second.region == id; });
 }
 
 void Link::write(const RegionId& id, uint64_t offset, Bytes bytes, bool stable) {
@@ -266,7 +270,7 @@ bool Link::send_in_message(const Outbox::Front& front) {
   const size_t size = front.bytes.size() <= left
                           ? front.bytes.size()
                           : ((front.target.offset + left) & ~uint64_t{63}) - front.target.offset;
-  const WriteBody head{front.target.region, 0, front.target.offset};
+  const WriteBody head{front.target.region, front.target.offset};
   append(front.type, bytes_of(head), front.bytes.first(size));
   outbox_.drop(size);
   return true;

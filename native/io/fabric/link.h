@@ -71,6 +71,7 @@ class Link final : private MessageSink {
   void grant(const RegionId& id, MutableBytes memory);
   void revoke(const RegionId& id);
   bool has_late_writes() const { return leaving_.size() > 0; }
+  bool is_leaving(const RegionId& id) const;
 
   void write(const RegionId& id, uint64_t offset, Bytes bytes, bool stable);
   size_t backlog() const { return outbox_.size() + (endpoint_ ? endpoint_->under_way() : 0); }
@@ -93,6 +94,10 @@ class Link final : private MessageSink {
   struct Grant {
     Registered memory;
     uint32_t number = 0;
+  };
+  struct Leaving {
+    RegionId region;
+    Registered memory;
   };
   struct Remote {
     uint32_t number = 0;
@@ -137,7 +142,7 @@ class Link final : private MessageSink {
 
   uint32_t grants_made_ = 0;
   std::unordered_map<RegionId, Grant, RegionIdHash> grants_;
-  std::unordered_map<uint32_t, Registered> leaving_;  // by number of the grant
+  std::unordered_map<uint32_t, Leaving> leaving_;  // by number of the grant
   std::unordered_map<RegionId, Remote, RegionIdHash> remotes_;
 
   Outbox outbox_;

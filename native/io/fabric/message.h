@@ -40,6 +40,7 @@ struct FrameHead {
 struct GrantBody {
   RegionId region;
   uint32_t number;  // of this grant on this connection, from 1
+  uint32_t zero;
   uint64_t address;
   uint64_t key;
   uint64_t length;
@@ -52,12 +53,11 @@ struct RevokeBody {  // kRevoked too
 
 struct WriteBody {  // then the bytes
   RegionId region;
-  uint32_t zero;
   uint64_t offset;
 };
 
 static_assert(sizeof(MessageHead) == 16 && sizeof(FrameHead) == 8);
-static_assert(sizeof(GrantBody) == 40 && sizeof(RevokeBody) == 16 && sizeof(WriteBody) == 24);
+static_assert(sizeof(GrantBody) == 48 && sizeof(RevokeBody) == 20 && sizeof(WriteBody) == 24);
 
 constexpr size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }
 

@@ -1,7 +1,7 @@
 // The wire format between members on tcp. All integers are little endian.
 //
 //   prefix: u32 length of what follows it | u16 type | u16 flags (0)
-//   kWrite: region kind u16, owner u16, shard u32, epoch u32 | u64 offset | payload
+//   kWrite: region kind u16, owner u16, shard u32, epoch u32, number u32 | u64 offset | payload
 //   the others: see handshake.h
 #ifndef FRESHET_IO_TCP_FRAME_H_
 #define FRESHET_IO_TCP_FRAME_H_
@@ -23,7 +23,7 @@ enum class FrameType : uint16_t {
 };
 
 inline constexpr size_t kPrefixSize = 8;
-inline constexpr size_t kWriteHeadSize = 20;  // region id and offset
+inline constexpr size_t kWriteHeadSize = 24;  // region id and offset
 inline constexpr size_t kHandshakeBodyMax = 256;
 
 struct Prefix {

@@ -40,6 +40,7 @@ inline constexpr int kUsualRefusals = 8;
 inline constexpr int kRefusalEventsPerSecond = 16;  // from strangers; the rest is only counted
 inline constexpr int kListenBacklog = 128;
 
+static_assert(kBlockSizeMax <= kPayloadMax, "a block goes in one write");
 static_assert(kWholeMax < kReadBufferSize / 2, "a whole small frame always fits the read buffer");
 
 }  // namespace freshet::tcp

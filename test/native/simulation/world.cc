@@ -26,7 +26,7 @@ World::World(WorldConfig given)
       faults(*this),
       probes(*this),
       script(*this) {
-  network.set_relief(config.congested / 4);
+  network.set_relief({config.congested / 4, config.congested / kBusyDivisor});
   for (NodeId node = 1; node <= config.nodes; node++)
     nodes_.push_back(std::make_shared<WorldNode>(*this, node));
   for (const auto& node : nodes_) start(node->node(), random.between(0, kSecond));

@@ -292,8 +292,9 @@ void WorldClients::on_completion(WorldNode& node, const Row& row) {
                               static_cast<Version>(row[4]),
                               static_cast<Micros>(row[5]),
                               static_cast<Version>(row[6])};
-  world_.note("token " + std::to_string(token - kFirstToken) + " at node " +
-              std::to_string(node.node()) + ": status " + std::to_string(row[2]));
+  if (world_.config.trace)
+    world_.note("token " + std::to_string(token - kFirstToken) + " at node " +
+                std::to_string(node.node()) + ": status " + std::to_string(row[2]));
   const auto found = waiting_.find(token);
   if (found == waiting_.end()) return;  // it was given up
   take_put(found->second, completion);

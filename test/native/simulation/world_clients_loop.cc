@@ -70,9 +70,10 @@ WorldClients::LoopPut WorldClients::put_of(Token token) {
 
 void WorldClients::on_put(WorldNode& node, const Completion& completion) {
   at_loops_.erase(completion.token);
-  world_.note("token " + std::to_string(completion.token - kFirstToken) + " by loop at node " +
-              std::to_string(node.node()) + ": status " +
-              std::to_string(static_cast<int>(completion.status)));
+  if (world_.config.trace)
+    world_.note("token " + std::to_string(completion.token - kFirstToken) + " by loop at node " +
+                std::to_string(node.node()) + ": status " +
+                std::to_string(static_cast<int>(completion.status)));
   const auto found = waiting_.find(completion.token);
   if (found != waiting_.end()) take_put(found->second, completion);
 }

@@ -30,9 +30,13 @@ void WorldLedger::violation(const std::string& text) {
 
 void WorldLedger::look_at(WorldNode& node) {
   check_view(node);
-  for (const WorldShard& shard : world_.config.shards)
-    if (!shard.raw) check_shard(node, shard.shard);
-  for (const ShardId shard : world_.clients.came()) check_shard(node, shard);
+  const std::vector<WorldShard>& shards = world_.config.shards;
+  const std::vector<ShardId>& came = world_.clients.came();
+  std::vector<Seen>& seen = seen_[node.node()];
+  seen.resize(shards.size() + came.size());
+  for (size_t i = 0; i < shards.size(); i++)
+    if (!shards[i].raw) check_shard(node, shards[i].shard, seen[i]);
+  for (size_t i = 0; i < came.size(); i++) check_shard(node, came[i], seen[shards.size() + i]);
 }
 
 void WorldLedger::check_view(WorldNode& node) {
@@ -96,14 +100,13 @@ bool WorldLedger::descends(const View& view, uint32_t from) const {
          });
 }
 
-void WorldLedger::check_shard(WorldNode& node, ShardId id) {
+void WorldLedger::check_shard(WorldNode& node, ShardId id, Seen& seen) {
   ShardHost* host = node.host(id);
   if (host == nullptr || host->replica() == nullptr) return;
   const ShardFault& fault = host->replica()->fault();
   if (fault.peer != 0)
     violation(place(id, 0, node.node()) + "stopped: " + fault.what + " of node " +
               std::to_string(fault.peer));
-  Seen& seen = seen_[{node.node(), id}];
   if (!host->is_running()) {
     seen.epoch = 0;
     return;
@@ -165,8 +168,10 @@ void WorldLedger::cut_back(Shard& shard, ShardId id, Epoch epoch, Version versio
 }
 
 void WorldLedger::check_history(WorldNode& node, ShardId id, Seen& seen, const Store& store) {
+  const Version newest = store.newest_version();
+  if (seen.checked >= newest) return;
   Shard& shard = shards_[id];
-  for (const Version newest = store.newest_version(); seen.checked < newest;) {
+  while (seen.checked < newest) {
     const Version version = ++seen.checked;
     const Found found = store.get_version(version);
     if (found.record == nullptr) continue;  // pruned, or cold
@@ -177,18 +182,18 @@ void WorldLedger::check_history(WorldNode& node, ShardId id, Seen& seen, const S
       std::memcpy(&token, record.meta().data(), sizeof token);
     const Entry entry{header.header_crc, header.epoch, header.time, token};
     if (version <= shard.history.size() && shard.history[version - 1].crc == entry.crc) continue;
-    const std::string what = place(id, version, node.node());
+    const auto what = [&] { return place(id, version, node.node()); };
     if (entry.epoch < shard.begins.rbegin()->first) {
-      check_late(shard, entry, version, what);
+      check_late(shard, entry, version, what());
       continue;
     }
-    if (version <= shard.history.size()) return violation(what + "two records for one version");
-    if (version != shard.history.size() + 1) return violation(what + "a gap");
+    if (version <= shard.history.size()) return violation(what() + "two records for one version");
+    if (version != shard.history.size() + 1) return violation(what() + "a gap");
     if (!shard.history.empty() && entry.time <= shard.history.back().time)
-      violation(what + "time stands still");
+      violation(what() + "time stands still");
     shard.history.push_back(entry);
     if (token != 0 && !shard.applied.insert(token).second)
-      violation(what + "what was put is applied twice");
+      violation(what() + "what was put is applied twice");
     deliveries++;
     world_.clients.on_delivered(id, version, record);
   }

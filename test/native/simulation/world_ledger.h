@@ -96,7 +96,7 @@ class WorldLedger {
   void check_installed(const View& view, const std::string& where);
   bool descends(const View& view, uint32_t from) const;
   void know(const View& view);
-  void check_shard(WorldNode& node, ShardId id);
+  void check_shard(WorldNode& node, ShardId id, Seen& seen);
   void check_begin(WorldNode& node, ShardId id, Epoch epoch, const Store& store);
   void cut_back(Shard& shard, ShardId id, Epoch epoch, Version version);
   void check_history(WorldNode& node, ShardId id, Seen& seen, const Store& store);
@@ -104,7 +104,8 @@ class WorldLedger {
 
   World& world_;
   std::map<ShardId, Shard> shards_;
-  std::map<std::pair<NodeId, ShardId>, Seen> seen_;
+  // Of each node, by the place of the shard: those of the layout, then those that came.
+  std::map<NodeId, std::vector<Seen>> seen_;
   std::map<NodeId, SeenView> seen_views_;
   std::map<uint32_t, View> installed_;           // by number
   std::map<uint32_t, std::vector<View>> known_;  // proposed or on a disk, too

@@ -25,23 +25,32 @@ size_t size_of(Token token) {
   return sizeof token + (draw >> 32) % most;
 }
 
+// What follows the token, eight bytes at a time.
+uint64_t first_word(Token token, uint32_t key) { return mix(token ^ uint64_t{key} << 56); }
+uint64_t next_word(uint64_t word) { return word * 0xD1342543DE82EF95ull + 1; }
+
 }  // namespace
 
 std::vector<std::byte> make_value(Token token, uint32_t key) {
   std::vector<std::byte> value(size_of(token));
   std::memcpy(value.data(), &token, sizeof token);
-  uint64_t word = mix(token ^ uint64_t{key} << 56);
-  for (size_t at = sizeof token; at < value.size(); at += sizeof word) {
-    std::memcpy(value.data() + at, &word, std::min(sizeof word, value.size() - at));
-    word = word * 0xD1342543DE82EF95ull + 1;
-  }
+  uint64_t word = first_word(token, key);
+  size_t at = sizeof token;
+  for (; at + sizeof word <= value.size(); at += sizeof word, word = next_word(word))
+    std::memcpy(value.data() + at, &word, sizeof word);
+  std::memcpy(value.data() + at, &word, value.size() - at);
   return value;
 }
 
 bool read_value(Bytes value, uint32_t key, Token& token) {
   if (value.size() < sizeof token) return false;
   std::memcpy(&token, value.data(), sizeof token);
-  return value.size() == size_of(token) && std::ranges::equal(value, make_value(token, key));
+  if (value.size() != size_of(token)) return false;
+  uint64_t word = first_word(token, key);
+  size_t at = sizeof token;
+  for (; at + sizeof word <= value.size(); at += sizeof word, word = next_word(word))
+    if (std::memcmp(value.data() + at, &word, sizeof word) != 0) return false;
+  return std::memcmp(value.data() + at, &word, value.size() - at) == 0;
 }
 
 }  // namespace freshet::test

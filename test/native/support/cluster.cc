@@ -12,6 +12,7 @@ constexpr PoolId kPool = 1;
 constexpr size_t kKeys = 12;
 constexpr size_t kSessions = 3;
 constexpr size_t kBacklogMax = 20'000;
+constexpr uint64_t kLeavingPasses = 6;
 constexpr uint64_t kTurnsMax = 3'000'000;
 constexpr Micros kStartTime = 1'700'000'000'000'000;
 
@@ -67,6 +68,8 @@ void Cluster::add_replica(Member& member, size_t shard, const std::vector<Rank>&
   config.me = member.node;
   config.ring_size = config_.ring_size;
   config.persistent = config_.persistent;
+  config.multicast = config_.multicast;
+  config.block_size = config_.block_size;
   Replica replica;
   replica.senders = senders;
   replica.store = std::make_unique<Store>(StoreConfig{config.shard, config_.persistent});
@@ -136,7 +139,7 @@ int Cluster::step_replica(size_t m, size_t shard) {
   Member& member = *members_[m];
   Replica& replica = member.replicas[shard];
   harm(m, replica);
-  int work = sync(replica);
+  int work = sync(replica) + end_grants(replica);
   member.out.clear();
   const Micros wall = kStartTime + network_.now() / 1000 + member.clock_offset;
   work += replica.replica->step(wall, member.out);
@@ -156,6 +159,16 @@ int Cluster::step_replica(size_t m, size_t shard) {
   return work;
 }
 
+int Cluster::end_grants(Replica& replica) {
+  const int leaving = static_cast<int>(replica.leaving.size());
+  std::erase_if(replica.leaving, [&](Leaving& item) {
+    if (item.passes-- > 0) return false;
+    replica.replica->on_revoked(item.revoke.writer, item.revoke.region);
+    return true;
+  });
+  return leaving;
+}
+
 int Cluster::sync(Replica& replica) {
   int count = 0;
   while (!replica.syncs.empty() && replica.syncs.front().at <= network_.now()) {
@@ -170,11 +183,20 @@ int Cluster::sync(Replica& replica) {
 }
 
 void Cluster::apply_outputs(Member& member, Replica& replica) {
+  for (const GrantedRegion& region : member.out.grants)
+    (void)member.transport->grant(region.writer, region.id, region.memory);
   for (const RegionWrite& write : member.out.writes) {
     if (config_.canary == Canary::kLostWrite && write.region.kind == RegionKind::kRing &&
         canary_countdown_-- == 1)
       continue;
+    if (config_.canary == Canary::kLostBlock && write.region.kind == RegionKind::kBlocks &&
+        canary_countdown_-- == 1)
+      continue;
     member.transport->write(write.peer, write.region, write.offset, write.bytes, write.stable);
+  }
+  for (const RegionRevoke& revoke : member.out.revokes) {
+    member.transport->revoke(revoke.writer, revoke.region);
+    replica.leaving.push_back({revoke, random_.below(kLeavingPasses)});
   }
   for (const Completion& completion : member.out.completions) {
     if (config_.canary == Canary::kForgetAnswer && canary_countdown_-- == 1) continue;

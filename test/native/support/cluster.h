@@ -28,6 +28,7 @@ enum class Canary : uint8_t {
   kDeliverEarly,  // one member's table claims that another has received all
   kEarlyAck,      // a sync is reported before it happened
   kLostWrite,     // a ring write vanishes
+  kLostBlock,     // a block of a large record vanishes
   kForgetAnswer,  // a completion is dropped
   kWrongValue,    // a byte of a received payload changes after it was checked
 };
@@ -40,6 +41,8 @@ struct ClusterConfig {
   size_t ring_size = kRingSizeMin;
   size_t value_max = 2000;
   uint32_t large_percent = 2;  // values of up to four rings
+  MulticastAlgorithm multicast = MulticastAlgorithm::kBinomial;
+  uint32_t block_size = 16 << 10;
   uint32_t tear_percent = 20;
   uint32_t slow_percent = 20;  // chance that a member is slow
   uint32_t cuts = 2;           // one-way cuts, healed again
@@ -100,6 +103,11 @@ class Cluster {
     NodeId to;
     Nanos heal_at;  // 0: healed
   };
+  // Revoked, and may be written for so many passes, as far as the replica knows.
+  struct Leaving {
+    RegionRevoke revoke;
+    uint64_t passes;
+  };
   struct Replica {
     std::unique_ptr<Store> store;
     std::unique_ptr<ShardReplica> replica;
@@ -111,6 +119,7 @@ class Cluster {
     Sequence delivered_seen = -1;
     Sequence persisted_seen = -1;
     std::vector<GrantedRegion> regions;
+    std::vector<Leaving> leaving;
   };
   struct Member {
     NodeId node;
@@ -137,6 +146,7 @@ class Cluster {
   int step_replica(size_t member, size_t shard);
   void apply_outputs(Member& member, Replica& replica);
   int sync(Replica& replica);
+  int end_grants(Replica& replica);
   void submit_some(size_t member);
   void submit_one(size_t member);
   Operation make_operation(size_t member);

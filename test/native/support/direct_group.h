@@ -4,6 +4,7 @@
 #define FRESHET_TEST_NATIVE_SUPPORT_DIRECT_GROUP_H_
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,8 @@ struct DirectConfig {
   bool persistent = false;
   bool raw = false;
   Version dispatch_lag_max = UINT64_MAX;
+  MulticastAlgorithm multicast = MulticastAlgorithm::kBinomial;
+  uint32_t block_size = kBlockSizeDefault;
 };
 
 class DirectGroup {
@@ -44,6 +47,8 @@ class DirectGroup {
       shard.persistent = config.persistent;
       shard.raw = config.raw;
       shard.dispatch_lag_max = config.dispatch_lag_max;
+      shard.multicast = config.multicast;
+      shard.block_size = config.block_size;
       member->store = std::make_unique<Store>(StoreConfig{1, config.persistent});
       member->replica = std::make_unique<ShardReplica>(shard, *member->store, member->clock);
       member->replica->begin();
@@ -69,7 +74,18 @@ class DirectGroup {
     Member& member = *members_[m];
     member.out.clear();
     const int work = member.replica->step(kWall, member.out);
-    for (const RegionWrite& write : member.out.writes) arrive(write);
+    for (const GrantedRegion& region : member.out.grants) member.regions.push_back(region);
+    for (const RegionWrite& write : member.out.writes) {
+      on_write(m, write);
+      if (arrives) arrive(m, write);
+    }
+    for (const BlockSent& sent : member.out.blocks) on_block(sent);
+    for (const RegionRevoke& revoke : member.out.revokes) {
+      std::erase_if(member.regions, [&](const GrantedRegion& region) {
+        return region.writer == revoke.writer && region.id == revoke.region;
+      });
+      member.replica->on_revoked(revoke.writer, revoke.region);
+    }
     writes += member.out.writes.size();
     note(m);
     return work;
@@ -128,9 +144,9 @@ class DirectGroup {
     }
     for (const Token token : out(m).released) released.push_back(token);
   }
-  void arrive(const RegionWrite& write) {
+  void arrive(size_t from, const RegionWrite& write) {
     for (const GrantedRegion& region : members_[write.peer - 1]->regions) {
-      if (region.id == write.region)
+      if (region.id == write.region && region.writer == from + 1)
         std::memcpy(region.memory.data() + write.offset, write.bytes.data(), write.bytes.size());
     }
   }
@@ -138,7 +154,11 @@ class DirectGroup {
   std::vector<Token> answers;   // in order
   std::vector<Token> released;  // in order
   uint64_t writes = 0;
-  bool quick = false;  // keep no answer but its token
+  bool quick = false;   // keep no answer but its token
+  bool arrives = true;  // writes at once; else somebody else sees to that
+  std::function<void(const BlockSent& sent)> on_block = [](const auto&) {};
+  // Sees every write before it arrives; by the place of the writer.
+  std::function<void(size_t from, const RegionWrite& write)> on_write = [](auto, const auto&) {};
 
  private:
   struct Member {

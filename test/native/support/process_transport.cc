@@ -66,6 +66,7 @@ struct ProcessTransport::Call {
     kGrant,
     kRevoke,
     kLate,
+    kLeaving,
     kWrite,
     kBacklog,
     kPoll,
@@ -176,6 +177,10 @@ bool ProcessTransport::has_late_writes(NodeId peer) const {
   return call({Call::What::kLate, peer}, {}) != 0;
 }
 
+bool ProcessTransport::is_leaving(NodeId peer, const RegionId& id) const {
+  return call({Call::What::kLeaving, peer, id}, {}) != 0;
+}
+
 void ProcessTransport::write(NodeId peer, RegionId id, uint64_t offset, Bytes bytes, bool stable) {
   Call order{Call::What::kWrite, peer, id, stable, offset, UINT64_MAX, bytes.size()};
   if (arena_.contains(bytes)) order.at = arena_.offset_of(bytes);
@@ -259,6 +264,9 @@ bool serve(const MakeTransport& make) {
         break;
       case What::kLate:
         answer.value = transport->has_late_writes(call.node);
+        break;
+      case What::kLeaving:
+        answer.value = transport->is_leaving(call.node, call.region);
         break;
       case What::kWrite:
         transport->write(call.node, call.region, call.number, bytes, call.stable != 0);

@@ -43,7 +43,8 @@ describe('rules', () => {
       subgroup({ name: 'c', shards: [{ reserved: [1, 2, 3, 4, 5] }] }),
     ]);
     const slowMember = { policy: 'wait', afterMs: 1000 };
-    const unsaid = { reserved: [], senders: null, delivery: 'ordered', slowMember };
+    const multicast = { algorithm: 'binomial', blockBytes: 262_144 };
+    const unsaid = { reserved: [], senders: null, delivery: 'ordered', slowMember, multicast };
     const plain = { persistent: false, ...unsaid };
     const rest = { subgroup: 'b', persistent: true, min: 1, max: 3 };
     expect(shards).toEqual([
@@ -51,7 +52,7 @@ describe('rules', () => {
       { ...plain, shard: 2, subgroup: 'a', index: 0, min: 2, max: 4, delivery: 'raw' },
       {
         ...{ shard: 3, subgroup: 'a', index: 1, persistent: false, min: 3, max: 5 },
-        ...{ reserved: [7, 9], senders: [9], delivery: 'raw', slowMember },
+        ...{ reserved: [7, 9], senders: [9], delivery: 'raw', slowMember, multicast },
       },
       { ...plain, ...rest, shard: 4, index: 0 },
       { ...plain, ...rest, shard: 5, index: 1 },
@@ -73,6 +74,20 @@ describe('rules', () => {
     ]);
   });
 
+  test('say how large values go what the shard says, else its subgroup, else the pipeline', () => {
+    const { shards } = resolveLayout([
+      subgroup({
+        multicast: { algorithm: 'chain', blockBytes: 65_536 },
+        shards: [{}, { multicast: { algorithm: 'tree' } }],
+      }),
+    ]);
+    expect(shards.map(({ multicast }) => multicast)).toEqual([
+      { algorithm: 'binomial', blockBytes: 262_144 },
+      { algorithm: 'chain', blockBytes: 65_536 },
+      { algorithm: 'tree', blockBytes: 262_144 },
+    ]);
+  });
+
   test('come from a configuration, whose faults are named by their place', () => {
     const schema = Type.Object({ subgroups: Type.Array(SubgroupSchema) });
     const read = (subgroups: unknown) =>
@@ -82,6 +97,12 @@ describe('rules', () => {
     expect(read([subgroup({ shards })])).toEqual([subgroup({ shards })]);
     expect(() => read([subgroup({ shards: [{ minReplicas: 0 }] })])).toThrow(
       /subgroups\[0\]\.shards\[0\]\.minReplicas .*not 0/,
+    );
+    expect(() => read([{ ...subgroup({}), multicast: { blockBytes: 0 } }])).toThrow(
+      /subgroups\[0\]\.multicast\.blockBytes .*not 0/,
+    );
+    expect(() => read([{ ...subgroup({}), multicast: { algorithm: 'ring' } }])).toThrow(
+      /subgroups\[0\]\.multicast\.algorithm/,
     );
     const misspelt = { reserve: [1] } as ShardOptions;
     expect(() => read([subgroup({ shards: [misspelt] })])).toThrow(/did you mean reserved\?/);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { FreshetError, ManualClock, silentLogger } from '../../../platform/base/mod.ts';
 import { LogCare } from '../../../platform/group/log-care.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
-import type { ShardLayout } from '../../../platform/group/mod.ts';
+import { defaultMulticast, type ShardLayout } from '../../../platform/group/mod.ts';
 import type { PeerMessages } from '../../../platform/group/peer-messages.ts';
 import { until } from '../../support/mod.ts';
 
@@ -45,7 +45,7 @@ function setUp() {
     layoutNow: () => {
       throw new Error('nobody asks');
     },
-    rulesOf: () => ({ raw: false, membersMin: 1, lagAfterMs: 0 }),
+    rulesOf: () => ({ raw: false, membersMin: 1, lagAfterMs: 0, multicast: defaultMulticast }),
     homes: () => [1, 2],
     runsWithoutMe: () => false,
     dataFolder: '/nowhere',

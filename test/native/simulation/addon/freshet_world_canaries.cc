@@ -8,7 +8,7 @@ namespace {
 
 napi_value break_rule(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
-  constexpr auto kLast = static_cast<uint64_t>(CoreCanary::kRawTwice);
+  constexpr auto kLast = static_cast<uint64_t>(CoreCanary::kOpenPools);
   uint64_t rule;
   if (read_integer(env, arguments[0], "breakRule: rule", kLast, rule))
     broken_rule = static_cast<CoreCanary>(rule);
