@@ -5,19 +5,19 @@ import {
   type MemberPlace,
   startLocalCluster,
 } from '../../platform/local-cluster.ts';
-import type { Network } from '../support/network.ts';
+import type { Hosts } from '../support/cables.ts';
 import type { Stalls, ViewNews } from './member/view-member.ts';
 
 const waitMs = 60_000;
 /** Members that are not on loopback have to have a secret. */
-const cluster = { name: 'bench', secret: 'of the bench' };
+export const cluster = { name: 'bench', secret: 'of the bench' };
 
 export interface ViewClusterOptions {
   readonly members: number;
   readonly folder: string;
   readonly config?: Readonly<Record<string, unknown>>;
   /** Of which each member has a host of its own, by its number. */
-  readonly network?: Network;
+  readonly network?: Hosts;
 }
 
 export class ViewCluster {
@@ -113,7 +113,7 @@ export class ViewCluster {
   }
 }
 
-function placeIn(network: Network, id: number): MemberPlace {
+export function placeIn(network: Hosts, id: number): MemberPlace {
   return { host: network.addressOf(id), words: network.at(id) };
 }
 

@@ -1,24 +1,17 @@
 /**
- * Hosts with addresses of their own, each a network namespace with one cable to a common switch
- * (`test/native/network`), whose ways can be cut, slowed and made to lose frames, each direction by
- * itself. Only in an enclosure (enclosure.ts), which takes all of it away.
- *
- * Hosts are numbers from 0 on; host 0 is the enclosure's own network, where the test's clients are.
+ * Hosts (cables.ts) on a common switch (`test/native/network`), whose ways can be cut, slowed and
+ * made to lose frames, each direction by itself.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
-import { isEnclosed } from './enclosure.ts';
+import { endsOf, type Hosts, hosts as places, layCables, switchHost, tc } from './cables.ts';
 import { repositoryRoot } from './repository.ts';
-
-const run = promisify(execFile);
 
 /** Built with the native tests. */
 export const switchProgram = join(repositoryRoot, 'build', 'native', 'test', 'network_switch');
 
-const switchHost = 'switch';
 /** Frames that netem holds; what is more is lost. */
 const netemLimit = 100_000;
 
@@ -32,7 +25,7 @@ export interface Way {
 
 const open: Way = { cut: false, delayMs: 0, lossPerMille: 0 };
 
-export class Network {
+export class Network implements Hosts {
   readonly hosts: readonly number[];
   readonly #switch: ChildProcess;
   readonly #ways = new Map<string, Way>();
@@ -54,14 +47,7 @@ export class Network {
 
   /** Hosts 0 to `members`. `seed` draws the frames that lossy ways lose. */
   static async open(members: number, seed = 1): Promise<Network> {
-    if (!isEnclosed()) throw new Error('Networks are made in an enclosure only');
-    const hosts = Array.from({ length: members + 1 }, (_, host) => host);
-    await run('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
-    await ip([
-      `netns add ${switchHost}`,
-      ...hosts.slice(1).map((host) => `netns add ${name(host)}`),
-    ]);
-    await Promise.all(hosts.map(connect));
+    const hosts = await layCables(members);
     const cables = hosts.map((host) => `s${String(host)}`);
     const hub = spawn(
       'nsenter',
@@ -74,12 +60,11 @@ export class Network {
   }
 
   addressOf(host: number): string {
-    return `10.77.0.${String(10 + host)}`;
+    return places.addressOf(host);
   }
 
-  /** The words before a command that runs it at a host, in the same process. */
   at(host: number): readonly string[] {
-    return host === 0 ? [] : ['nsenter', `--net=/run/netns/${name(host)}`];
+    return places.at(host);
   }
 
   /** Changes the ways from each of some hosts to each of others. */
@@ -143,55 +128,4 @@ export class Network {
     });
     if (given !== wanted) throw new Error(`The switch said ${given ?? 'nothing, and ended'}`);
   }
-}
-
-function name(host: number): string {
-  return `host-${String(host)}`;
-}
-
-/** One end of a cable. */
-interface End {
-  /** null: that of this program. */
-  readonly namespace: string | null;
-  readonly device: string;
-}
-
-/** Of the cable of a host: its own, and the switch's. */
-function endsOf(host: number): readonly [End, End] {
-  return [
-    { namespace: host === 0 ? null : name(host), device: `h${String(host)}` },
-    { namespace: switchHost, device: `s${String(host)}` },
-  ];
-}
-
-/** Changes the queue of what leaves an end of a cable. */
-async function tc(verb: string, { namespace, device }: End, ...words: string[]): Promise<void> {
-  const place = namespace === null ? [] : ['-n', namespace];
-  await run('tc', [...place, 'qdisc', verb, 'dev', device, 'root', ...words]);
-}
-
-/** The cable of a host, its address, and its way to itself. */
-async function connect(host: number): Promise<void> {
-  const [{ device: near }, { device: far }] = endsOf(host);
-  await ip([
-    `link add ${near} type veth peer name ${far}`,
-    `link set ${far} netns ${switchHost}`,
-    ...(host === 0 ? [] : [`link set ${near} netns ${name(host)}`]),
-  ]);
-  await ip([`link set ${far} up`], switchHost);
-  await ip(
-    [
-      `address add 10.77.0.${String(10 + host)}/24 dev ${near}`,
-      `link set ${near} up`,
-      'link set lo up',
-    ],
-    host === 0 ? null : name(host),
-  );
-}
-
-/** Runs commands of `ip` in a namespace; null: in that of this program. */
-async function ip(commands: readonly string[], namespace: string | null = null): Promise<void> {
-  const running = run('ip', [...(namespace === null ? [] : ['-n', namespace]), '-batch', '-']);
-  running.child.stdin?.end(`${commands.join('\n')}\n`);
-  await running;
 }

@@ -3,6 +3,7 @@ import {
   figureChecks,
   least,
   most,
+  never,
   ratioAtLeast,
   ratioAtMost,
 } from '../figure-checks.ts';
@@ -31,6 +32,12 @@ const bars: readonly Bar[] = [
   ...['versions, 10^4 to 10^7', 'pools, 1 to 1000', 'shards of a member, 1 to 64'].map((what) => {
     return { row: 'growth', figure: `growth: ${what}`, judge: ratioAtMost(1.3, ' × with little') };
   }),
+  { row: 'large-eight', figure: 'large-eight binomial', judge: ratioAtMost(1.3, ' × one copy') },
+  {
+    row: 'large-eight',
+    figure: 'large-eight blocks not as in the schedule',
+    judge: never(0, ' blocks'),
+  },
   { row: stalled, figure: 'stalled-loops put p99', judge: most(5, ' ms') },
   { row: stalled, figure: 'stalled-loops get p99', judge: most(5, ' ms') },
   { row: stalled, figure: 'stalled-loops watch p99', judge: most(5, ' ms') },

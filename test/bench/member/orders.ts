@@ -12,3 +12,6 @@ export interface PacedPuts {
   readonly count: number;
   readonly perSecond: number;
 }
+
+/** Of the members that put large values. */
+export const largeSubgroup = 'large';

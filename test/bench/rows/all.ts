@@ -8,6 +8,7 @@ import { growth } from './growth.ts';
 import { httpPut } from './http-put.ts';
 import { idle } from './idle.ts';
 import { joinState } from './join-state.ts';
+import { largeEight } from './large-eight.ts';
 import { memberPut } from './member-put.ts';
 import { restartLog } from './restart-log.ts';
 import { slowMember } from './slow-member.ts';
@@ -24,6 +25,7 @@ export const rows: readonly Row[] = [
   coreOnePut,
   growth,
   memberPut,
+  largeEight,
   idle,
   firstLine,
   dairyFrames,
