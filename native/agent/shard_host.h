@@ -52,10 +52,9 @@ struct EpochOptions {
   Version dispatch_lag_max = UINT64_MAX;
 };
 
-// What the layout says of the epochs made from now on, and of how few members answer changes.
+// What the layout says of the epochs made from now on.
 struct ShardRules {
-  bool raw = false;        // see ShardConfig
-  size_t members_min = 1;  // with fewer nothing is taken, or acknowledged
+  bool raw = false;                                              // see ShardConfig
   MulticastAlgorithm multicast = MulticastAlgorithm::kBinomial;  // as the next
   uint32_t block_size = kBlockSizeDefault;                       // see ShardConfig
 };
@@ -100,6 +99,8 @@ class ShardHost {
   // The epoch that follows the one that has ended here, or the first: its memory, granted to the
   // others. Idempotent for one and the same; another one takes its place.
   Status prepare_next(const EpochOptions& options);
+  // As the installed view has it; told before what that view says of the epoch.
+  void set_members_min(size_t members) { members_min_ = members; }
   // The view that has it is installed: the ended epoch's callers are answered, or go on in it. With
   // too few members in it they hear kShardStopped: what they asked for may be there or not.
   void begin_next();
@@ -181,7 +182,7 @@ class ShardHost {
   void retire(std::unique_ptr<ShardReplica> replica);
   void drop_next();
   bool is_changing() const;
-  bool are_enough(size_t members) const { return members >= rules_.members_min; }
+  bool are_enough(size_t members) const { return members >= members_min_; }
   Status try_submit(const Submission& submission);
   Status give(Change change, Ack ack, Token token, bool stays);
   void release(Token token);
@@ -203,6 +204,7 @@ class ShardHost {
   std::unique_ptr<ShardReplica> replica_;
   std::unique_ptr<ShardReplica> next_;
   ShardRules rules_;
+  size_t members_min_ = 1;
   bool sent_blocks_ = false;
   bool started_ = false;
   bool ended_ = false;

@@ -84,8 +84,9 @@ Status ViewHost::begin(const View& view, size_t ring_size, Nanos now) {
   membership_->begin(view, now);
   for (const ViewShard& shard : view.shards) {
     ShardHost* host = context_.find(shard.shard);
-    if (host != nullptr && host->is_prepared() && host->epoch() == shard.epoch)
-      membership_->attach(*host->replica());
+    if (host == nullptr) continue;
+    host->set_members_min(shard.members_min);
+    if (host->is_prepared() && host->epoch() == shard.epoch) membership_->attach(*host->replica());
   }
   dirty = true;
   publish();
@@ -224,6 +225,7 @@ void ViewHost::on_installed() {
   for (const ViewShard& shard : view.shards) {
     ShardHost* host = context_.find(shard.shard);
     if (host == nullptr || !host->is_open()) continue;
+    host->set_members_min(shard.members_min);
     if (!has_seat(shard.seats(), membership_->seat())) {
       host->leave_epoch(shard.members.size());
     } else if (host->next() != nullptr && host->next()->config().epoch == shard.epoch) {

@@ -51,16 +51,14 @@ napi_value set_shard_rules(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "setShardRules");
   const Options options(env, arguments[1], "setShardRules: rules");
-  uint64_t shard, members_min, multicast, block_size, token;
+  uint64_t shard, multicast, block_size, token;
   ShardRules rules;
   if (handle == nullptr || !options.check() || !options.integer("shard", UINT32_MAX, shard) ||
       !options.boolean("raw", rules.raw) ||
-      !options.integer("membersMin", kMembersMax, members_min) ||
       !options.integer("multicast", kMulticastAlgorithms - 1, multicast) ||
       !options.integer("blockSize", kBlockSizeMax, block_size) ||
       !read_integer(env, arguments[2], "setShardRules: token", kSafeIntegerMax, token))
     return nullptr;
-  rules.members_min = static_cast<size_t>(members_min);
   rules.multicast = static_cast<MulticastAlgorithm>(multicast);
   rules.block_size = static_cast<uint32_t>(block_size);
   return run(env, handle, [&](Member& member) {

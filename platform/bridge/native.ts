@@ -61,8 +61,6 @@ export interface ShardRules {
   readonly shard: number;
   /** Delivered as received, of volatile shards only; of the epochs made from now on. */
   readonly raw: boolean;
-  /** With fewer members changes are neither taken nor acknowledged. */
-  readonly membersMin: number;
   /** How large values go, multicastAlgorithms; of the epochs made from now on. */
   readonly multicast: number;
   readonly blockSize: number; // bytes

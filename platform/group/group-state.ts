@@ -9,7 +9,7 @@ import type { Attempt, Hello } from './group-messages.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import { LayoutInForce } from './layout-in-force.ts';
 import type { Tenants } from './machine-types.ts';
-import { homesOf, type ShardHomes, shardsIn } from './shard-homes.ts';
+import { homesOf, membersMinOf, type ShardHomes, shardsIn } from './shard-homes.ts';
 import { SlowMembers } from './slow-members.ts';
 import { type CoreView, nodesOf } from './view-codec.ts';
 import type { ViewRecord } from './view-record.ts';
@@ -150,13 +150,10 @@ export class GroupState {
     return this.#mine.shards;
   }
 
-  /**
-   * With fewer members the shard stands still. A minimum that was raised counts once the shard has
-   * had so many: its homes are as many then.
-   */
+  /** With fewer members the shard stands still. */
   minOf(shard: number): number {
     if (!this.layout.has(shard)) return 1;
-    return Math.min(this.layout.shard(shard).min, Math.max(1, this.homes(shard).nodes.length));
+    return membersMinOf(this.layout.shard(shard), this.homes(shard));
   }
 
   /** As many as `minOf` says? Asked with every put. */

@@ -237,8 +237,7 @@ export class Group {
 
   #rulesOf(shard: number): HeldRules {
     const { delivery, slowMember, multicast } = this.#machine.layouts.shard(shard);
-    const membersMin = this.#machine.minOf(shard);
-    return { raw: delivery === 'raw', membersMin, multicast, lagAfterMs: slowMember.afterMs };
+    return { raw: delivery === 'raw', multicast, lagAfterMs: slowMember.afterMs };
   }
 
   /** Who has places in a shard, and who of them gives his away. */

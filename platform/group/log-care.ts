@@ -68,8 +68,6 @@ export interface LogCareOptions extends LogCareConfig {
 
 export interface HeldRules {
   readonly raw: boolean;
-  /** With fewer members nothing is taken, or acknowledged. */
-  readonly membersMin: number;
   readonly multicast: Multicast;
   /** How long a member has to have been waited for before that is told. */
   readonly lagAfterMs: number;
@@ -216,14 +214,14 @@ export class LogCare {
 
   async #tellRules(shard: number): Promise<void> {
     const { core, rulesOf } = this.#options;
-    const { raw, membersMin, multicast, lagAfterMs } = rulesOf(shard);
-    const text = JSON.stringify([raw, membersMin, multicast, lagAfterMs]);
+    const { raw, multicast, lagAfterMs } = rulesOf(shard);
+    const text = JSON.stringify([raw, multicast, lagAfterMs]);
     if (this.#told.get(shard) === text) return;
     // It may not be open by then.
     this.#told.delete(shard);
     const { algorithm, blockBytes: blockSize } = multicast;
     const blocks = { multicast: multicastAlgorithms[algorithm], blockSize };
-    await setShardRules(core, { shard, raw, membersMin, ...blocks });
+    await setShardRules(core, { shard, raw, ...blocks });
     this.#told.set(shard, text);
     core.addon.watchLag(core.handle, shard, lagAfterMs);
   }

@@ -4,7 +4,7 @@
  */
 import type { GroupState } from './group-state.ts';
 import { type Layout, sendersAmong, type ShardLayout } from './layout.ts';
-import { homesWith, homesWithin, reshaped, type ShardHomes } from './shard-homes.ts';
+import { homesWith, homesWithin, membersMinOf, reshaped, type ShardHomes } from './shard-homes.ts';
 import { type CoreMember, type CoreShard, type CoreView, nodesOf } from './view-codec.ts';
 import type { ViewLayout } from './view-layout.ts';
 import { leaversOf, newcomersOf, type Places } from './wanted-places.ts';
@@ -140,7 +140,8 @@ export function viewUnder(
   const first = made.map((core): ShardHomes => {
     return { shard: core.shard, nodes: nodesOf(view, core), leaving: [] };
   });
-  return { ...next, shards: [...known, ...made], homes: [...next.homes, ...first], layout: given };
+  const shards = [...next.shards, ...made];
+  return { ...next, shards, homes: [...next.homes, ...first], layout: given };
 }
 
 /** Above every epoch of a shard with its number in a view that was lost. */
@@ -149,7 +150,15 @@ function firstEpoch(view: CoreView, layout: ShardLayout, nodes: readonly number[
   const epoch = view.number + 1;
   const seats = nodes.map((node) => seatOf(view.members, node));
   const senders = sendersAmong(layout, nodes);
-  return { shard, epoch, persistent, closed: false, members: seats, senders };
+  return {
+    shard,
+    epoch,
+    persistent,
+    closed: false,
+    members: seats,
+    senders,
+    membersMin: layout.min,
+  };
 }
 
 /**
@@ -185,7 +194,14 @@ function following(
       ? homesWithin(rules, before, nodes)
       : homesWith(rules, before, nodes, wanted);
   });
-  return { ...next, homes };
+  return { ...next, shards: shards.map((core) => withMin(layout, homes, core)), homes };
+}
+
+/** One that the layout does not have any more is closed. */
+function withMin(layout: Layout, homes: readonly ShardHomes[], core: CoreShard): CoreShard {
+  const places = homes.find(({ shard }) => shard === core.shard);
+  if (places === undefined) return core;
+  return { ...core, membersMin: membersMinOf(layout.shard(core.shard), places) };
 }
 
 function seated(view: CoreView, comers: readonly Comer[]): CoreMember[] | null {

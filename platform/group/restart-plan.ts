@@ -5,7 +5,7 @@
  */
 import { type Fill, isLonger, type Report, type ShardReport } from './group-messages.ts';
 import { type Layout, sendersAmong, type ShardLayout } from './layout.ts';
-import { homesOf } from './shard-homes.ts';
+import { homesOf, membersMinOf } from './shard-homes.ts';
 import { type CoreShard, type CoreView, decodeView, nodesOf } from './view-codec.ts';
 
 export type Reports = ReadonlyMap<number, Report>;
@@ -259,6 +259,7 @@ export function restartView(
         shard,
         seats.map((seat) => participants[seat] as number),
       ),
+      membersMin: membersMinOf(shard, homesOf(layout, before, shard.shard)),
     };
   });
   const homes = layout.shards.map(({ shard }) => homesOf(layout, before, shard));

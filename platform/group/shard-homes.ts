@@ -30,6 +30,14 @@ export function homesOf(layout: Layout, view: CoreView | null, shard: number): S
   return found ?? { shard, nodes, leaving: [] };
 }
 
+/**
+ * With fewer members a shard with these homes stands still. A minimum that was raised counts once
+ * the shard has had so many: its homes are as many then.
+ */
+export function membersMinOf({ min }: Pick<ShardLayout, 'min'>, { nodes }: ShardHomes): number {
+  return Math.min(min, Math.max(1, nodes.length));
+}
+
 /** What a member opens when it starts: where its record, if it has one, gives it a place. */
 export function heldByRecord(
   layout: Layout,

@@ -38,6 +38,8 @@ export interface CoreShard {
   readonly members: readonly number[];
   /** Ranks, ascending. */
   readonly senders: readonly number[];
+  /** With fewer members nothing is taken, or acknowledged. */
+  readonly membersMin: number;
 }
 
 const format = 1;
@@ -89,10 +91,11 @@ export function encodeView(view: CoreView): Buffer {
     out.writeBigUInt64LE(BigInt(`0x${incarnation}`), at + 8);
     at += memberSize;
   }
-  for (const { shard, epoch, persistent, closed, members, senders } of view.shards) {
+  for (const { shard, epoch, persistent, closed, members, senders, membersMin } of view.shards) {
     out.writeUInt32LE(shard, at);
     out.writeUInt32LE(epoch, at + 4);
-    out.writeUInt16LE((persistent ? shardPersistent : 0) | (closed ? shardClosed : 0), at + 8);
+    out.writeUInt8((persistent ? shardPersistent : 0) | (closed ? shardClosed : 0), at + 8);
+    out.writeUInt8(membersMin, at + 9);
     out.writeUInt8(members.length, at + 10);
     out.writeUInt8(senders.length, at + 11);
     at += shardSize;
@@ -178,7 +181,8 @@ function decodeWhole(bytes: Buffer): CoreView {
     return member;
   });
   const shards = Array.from({ length: bytes.readUInt16LE(4) }, (): CoreShard => {
-    const flags = bytes.readUInt16LE(at + 8);
+    const flags = bytes.readUInt8(at + 8);
+    const membersMin = Math.max(1, bytes.readUInt8(at + 9));
     const head = { shard: bytes.readUInt32LE(at), epoch: bytes.readUInt32LE(at + 4) };
     const counts = [bytes.readUInt8(at + 10), bytes.readUInt8(at + 11)] as const;
     at += shardSize;
@@ -187,7 +191,7 @@ function decodeWhole(bytes: Buffer): CoreView {
     ) as [number[], number[]];
     const persistent = (flags & shardPersistent) !== 0;
     const closed = (flags & shardClosed) !== 0;
-    return { ...head, persistent, closed, members: seats, senders: ranks };
+    return { ...head, persistent, closed, members: seats, senders: ranks, membersMin };
   });
   if (at + extraSize + bytes.readUInt32LE(at) !== bytes.length) {
     throw new FreshetError('LOG_CORRUPT', 'A view has bytes behind its end');

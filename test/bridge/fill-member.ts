@@ -70,7 +70,7 @@ export class FillMember {
     await this.core.openShard({ shard, persistent: false, memoryMax: 256 * MiB });
     const blocks = { multicast: multicastAlgorithms.binomial, blockSize: 256 * 1024 };
     const raw = this.#delivery === 'raw';
-    await setShardRules(this.core, { shard, raw, membersMin: 1, ...blocks });
+    await setShardRules(this.core, { shard, raw, ...blocks });
   }
 
   /** Runs an epoch alone. */

@@ -77,7 +77,7 @@ test('blocks of a size that cannot be are refused, by the bounds that the layout
     groupLimits.blockBytesDefault,
   ]);
   await member.openShard(shard, false);
-  const rules = { shard, raw: false, membersMin: 1, multicast: 0 };
+  const rules = { shard, raw: false, multicast: 0 };
   const tell = (size: number): Promise<Buffer | null> =>
     member.result((token) =>
       member.addon.setShardRules(member.handle, { ...rules, blockSize: size }, token),

@@ -268,7 +268,7 @@ export async function startShard(
   const ids = members.map((member) => member.nodeId);
   await Promise.all(members.map((member) => member.openShard(shard, persistent)));
   if (blocks !== null) {
-    const rules = { shard, raw: false, membersMin: 1, ...blocks };
+    const rules = { shard, raw: false, ...blocks };
     await Promise.all(
       members.map((member) =>
         member.result((token) => member.addon.setShardRules(member.handle, rules, token)),

@@ -32,20 +32,20 @@ std::vector<std::byte> bytes_of(std::string_view hex) {
 
 // Written by hand from the format; test/unit/group/view-codec.test.ts has the same.
 const std::vector<std::byte> written = bytes_of(
-    "0100 0200 0200 0000"                       // format, members, shards, ring
-    "09000000 07000000"                         // number, parent
-    "03000000 01000000 ab00000000000000"        // node, seat, incarnation
-    "01000000 00000000 1032547698badcfe"        //
-    "01000000 05000000 0100 02 02 01 00 00 01"  // id, epoch, flags, counts, seats, ranks
-    "02000000 02010000 0200 00 00"              //
-    "00000000");                                // what is added: nothing
+    "0100 0200 0200 0000"                        // format, members, shards, ring
+    "09000000 07000000"                          // number, parent
+    "03000000 01000000 ab00000000000000"         // node, seat, incarnation
+    "01000000 00000000 1032547698badcfe"         //
+    "01000000 05000000 01 02 02 02 01 00 00 01"  // id, epoch, flags, least, counts, seats, ranks
+    "02000000 02010000 02 01 00 00"              //
+    "00000000");                                 // what is added: nothing
 
 View sample() {
   View view;
   view.number = 9;
   view.parent = 7;
   view.members = {{{3, 0xab}, 1}, {{1, 0xfedcba9876543210}, 0}};
-  view.shards = {{1, 5, true, false, {1, 0}, {0, 1}}, {2, 258, false, true, {}, {}}};
+  view.shards = {{1, 5, true, false, {1, 0}, {0, 1}, 2}, {2, 258, false, true, {}, {}}};
   return view;
 }
 

@@ -29,8 +29,8 @@ const writeUntilFailure: ParentCall = (member, argument) => {
         acknowledged.push(number);
         if (pauseMs !== undefined && pauseMs > 0) await pause(pauseMs);
       } catch (caught) {
-        const { code } = toFreshetError(caught);
-        process.send?.({ type: 'writerEnded', code });
+        const { code, message } = toFreshetError(caught);
+        process.send?.({ type: 'writerEnded', code, message });
         return;
       }
     }

@@ -9,6 +9,13 @@ import { until } from './mod.ts';
 const numbersEach = 100_000;
 const prefixes = ['/milk/w', '/barn/w'];
 
+interface WriterMessage {
+  readonly type: string;
+  readonly number: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 /** `told`: what writers were told to be durable; `ended`: why one stopped. */
 export async function startWriting(running: LocalCluster, prefix: string, at: readonly number[]) {
   const nth = prefixes.indexOf(prefix);
@@ -17,10 +24,11 @@ export async function startWriting(running: LocalCluster, prefix: string, at: re
   const ended: string[] = [];
   for (const { id, process } of running.members) {
     if (!at.includes(id)) continue;
-    process?.on('message', (message: { type: string; number: number; code: string }) => {
+    process?.on('message', (message: WriterMessage) => {
       const isTold = message.type === 'acknowledged' && isMine(message.number);
       if (isTold) told.push(message.number);
-      if (message.type === 'writerEnded') ended.push(`${String(id)}: ${message.code}`);
+      if (message.type === 'writerEnded')
+        ended.push(`${String(id)}: ${message.code}, ${message.message}`);
     });
     const first = id * 10 * numbersEach + nth * numbersEach;
     await running.call(id, 'writeUntilFailure', { prefix, lanes: 2, first });

@@ -230,10 +230,12 @@ Status Membership::propose(View next) {
   }
   const size_t staying = next.members.size() - joining;
   if (joining >= staying && !(joining == 1 && staying == 1)) return Status::kInvalidArgument;
-  // Shards that are new stand behind the others: cells of rows go by the place in this list.
+  // Shards that are new stand behind the others: cells of rows go by the place in this list. An
+  // epoch goes on under another minimum.
   for (size_t i = 0; i < view_.shards.size(); i++) {
-    const ViewShard& before = view_.shards[i];
     const ViewShard& after = next.shards[i];
+    ViewShard before = view_.shards[i];
+    before.members_min = after.members_min;
     const bool same = before == after;
     if (before.shard != after.shard || (!same && after.epoch <= before.epoch))
       return Status::kInvalidArgument;

@@ -102,6 +102,7 @@ namespace {
 
 const char* shard_fault(const ViewShard& shard, SeatSet seats) {
   if (shard.epoch == 0) return "epoch 0";
+  if (shard.members_min == 0 || shard.members_min > kMembersMax) return "least members";
   if (shard.closed) return shard.members.empty() && shard.senders.empty() ? "" : "closed members";
   if (shard.members.empty()) return "shard without members";
   if (shard.members.size() > kMembersMax) return "too many members of a shard";
@@ -168,8 +169,9 @@ void encode_view(const View& view, MutableBytes out) {
   for (const ViewShard& shard : view.shards) {
     encoder.put(shard.shard);
     encoder.put(shard.epoch);
-    encoder.put(static_cast<uint16_t>((shard.persistent ? kShardPersistent : 0) |
-                                      (shard.closed ? kShardClosed : 0)));
+    encoder.put(static_cast<uint8_t>((shard.persistent ? kShardPersistent : 0) |
+                                     (shard.closed ? kShardClosed : 0)));
+    encoder.put(shard.members_min);
     encoder.put(static_cast<uint8_t>(shard.members.size()));
     encoder.put(static_cast<uint8_t>(shard.senders.size()));
     for (const Seat seat : shard.members) encoder.put(static_cast<uint8_t>(seat));
@@ -200,7 +202,8 @@ bool decode_view(Bytes bytes, View& out) {
     ViewShard shard;
     shard.shard = decoder.get<uint32_t>();
     shard.epoch = decoder.get<uint32_t>();
-    const auto flags = decoder.get<uint16_t>();
+    const auto flags = decoder.get<uint8_t>();
+    shard.members_min = std::max<uint8_t>(1, decoder.get<uint8_t>());
     shard.persistent = (flags & kShardPersistent) != 0;
     shard.closed = (flags & kShardClosed) != 0;
     const auto shard_members = decoder.get<uint8_t>();

@@ -2,9 +2,10 @@
 //
 // Format of an encoded view, little endian, without gaps: format (u16), members (u16), shards
 // (u16), ring (u16), number (u32), parent (u32); each member as node (u32), seat (u32),
-// incarnation (u64); each shard as id (u32), epoch (u32), flags (u16), members (u8), senders (u8),
-// then the seats of its members in rank order and the ranks of its senders, a byte each; the length
-// of what the choices of membership add for themselves (u32), and that.
+// incarnation (u64); each shard as id (u32), epoch (u32), flags (u8), least members (u8; 0: 1),
+// members (u8), senders (u8), then the seats of its members in rank order and the ranks of its
+// senders, a byte each; the length of what the choices of membership add for themselves (u32), and
+// that.
 //
 // A **seat** is a member's place in the rows of the view table (view_table.h). It is the member's
 // as long as it is in the view; nobody gets it in the view that removes it.
@@ -59,6 +60,7 @@ struct ViewShard {
   bool closed = false;
   std::vector<Seat> members;  // in rank order; empty when closed
   std::vector<Rank> senders;  // ascending
+  uint8_t members_min = 1;    // with fewer nothing is taken, or acknowledged
 
   SeatSet seats() const;
   friend bool operator==(const ViewShard&, const ViewShard&) = default;

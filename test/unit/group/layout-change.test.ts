@@ -38,6 +38,13 @@ function versionsOf(world: World): number[] {
   return world.alive.map((node) => world.member(node)?.machine.layouts.version ?? 0);
 }
 
+/** The least members of a shard in the view of each. */
+function membersMinIn(world: World, shard: number): (number | undefined)[] {
+  const leastAt = (node: number): number | undefined =>
+    world.member(node)?.core.installed?.shards.find((core) => core.shard === shard)?.membersMin;
+  return world.alive.map(leastAt);
+}
+
 /** No shard that there is, is closed, and everyone runs all its own. */
 function areOpen(world: World): boolean {
   const { newest } = world.checks;
@@ -94,12 +101,14 @@ describe('a layout changed online', () => {
     expectTogether(world);
     expect(world.member(1)?.machine.holders(2)).toHaveLength(4);
     expect(world.member(1)?.machine.minOf(2)).toBe(3);
+    expect(membersMinIn(world, 2)).toEqual([3, 3, 3, 3]);
     const digest = world.disk(1).log(2).digest;
     for (const node of [2, 3, 4]) expect(world.disk(node).log(2).digest).toBe(digest);
 
     world.changeLayout({ subgroups: [{ ...milk, replicas: 1 }] });
     expectTogether(world);
     expect(world.member(1)?.machine.holders(2)).toHaveLength(1);
+    expect(membersMinIn(world, 2)).toEqual([1, 1, 1, 1]);
     expect(versionsOf(world)).toEqual([3, 3, 3, 3]);
   });
 

@@ -45,7 +45,7 @@ function setUp() {
     layoutNow: () => {
       throw new Error('nobody asks');
     },
-    rulesOf: () => ({ raw: false, membersMin: 1, lagAfterMs: 0, multicast: defaultMulticast }),
+    rulesOf: () => ({ raw: false, lagAfterMs: 0, multicast: defaultMulticast }),
     homes: () => [1, 2],
     runsWithoutMe: () => false,
     dataFolder: '/nowhere',

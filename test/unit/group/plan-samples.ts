@@ -15,7 +15,8 @@ export function layoutOf(members: readonly number[], shards = 1, replicas = 2): 
 
 export function shardOf(shard: number, epoch: number, seats: readonly number[]): CoreShard {
   const senders = seats.map((_, rank) => rank);
-  return { shard, epoch, persistent: true, closed: seats.length === 0, members: seats, senders };
+  const closed = seats.length === 0;
+  return { shard, epoch, persistent: true, closed, members: seats, senders, membersMin: 1 };
 }
 
 /** Everyone sits at the seat of its node id. */

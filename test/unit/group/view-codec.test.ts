@@ -15,8 +15,24 @@ const view: CoreView = {
     { node: 1, seat: 0, incarnation: 'fedcba9876543210' },
   ],
   shards: [
-    { shard: 1, epoch: 5, persistent: true, closed: false, members: [1, 0], senders: [0, 1] },
-    { shard: 2, epoch: 258, persistent: false, closed: true, members: [], senders: [] },
+    {
+      shard: 1,
+      epoch: 5,
+      persistent: true,
+      closed: false,
+      members: [1, 0],
+      senders: [0, 1],
+      membersMin: 2,
+    },
+    {
+      shard: 2,
+      epoch: 258,
+      persistent: false,
+      closed: true,
+      members: [],
+      senders: [],
+      membersMin: 1,
+    },
   ],
   homes: [
     { shard: 1, nodes: [3, 1, 9], leaving: [3] },
@@ -32,8 +48,8 @@ const bytes = Buffer.from(
     '09000000 07000000', // number, parent
     '03000000 01000000 ab00000000000000', // node, seat, incarnation
     '01000000 00000000 1032547698badcfe',
-    '01000000 05000000 0100 02 02 01 00 00 01', // id, epoch, flags, counts, seats, ranks
-    '02000000 02010000 0200 00 00',
+    '01000000 05000000 01 02 02 02 01 00 00 01', // id, epoch, flags, least, counts, seats, ranks
+    '02000000 02010000 02 01 00 00',
     '1e000000', // the length of what is added: 30
     '01 03 0200', // its format, nodes, shards
     '01000000 03000000 09000000',
