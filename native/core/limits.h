@@ -7,7 +7,7 @@
 
 namespace freshet {
 
-inline constexpr uint32_t kProtocolVersion = 3;  // frames between members
+inline constexpr uint32_t kProtocolVersion = 4;  // frames between members
 inline constexpr uint32_t kDiskFormat = 1;       // segments
 
 inline constexpr size_t kMembersMax = 16;   // of one shard epoch

@@ -12,6 +12,7 @@
 import { decode, encode } from '@msgpack/msgpack';
 import {
   type Clock,
+  type Expectation,
   FreshetError,
   isFreshetError,
   type Logger,
@@ -139,23 +140,26 @@ export class Catalog {
 
   /**
    * Resolves to the entry's version once it is durable everywhere and applied here. TIMEOUT: it may
-   * have been made.
+   * have been made. CONDITION_FAILED: this version (null: any) is not the catalog's newest.
    */
   async write(key: string, value: Uint8Array, expectVersion: number | null): Promise<number> {
-    if (value.byteLength > storeLimits.catalogValueBytes) {
-      const most = String(storeLimits.catalogValueBytes);
-      throw new FreshetError('VALUE_TOO_LARGE', `${key} is larger than ${most} bytes`);
-    }
-    return this.#change('put', key, value, expectVersion);
+    return this.#put(key, value, expectVersion === null ? null : { version: expectVersion });
+  }
+
+  /** As `write`. CONDITION_FAILED: the entry does not have this version. */
+  async replace(key: string, value: Uint8Array, versionOfKey: number): Promise<number> {
+    return this.#put(key, value, { versionOfKey });
   }
 
   async put(key: string, value: Uint8Array): Promise<void> {
     await this.write(key, value, null);
   }
 
-  async remove(key: string): Promise<void> {
+  /** CONDITION_FAILED: it does not have this version (null: any). */
+  async remove(key: string, versionOfKey: number | null = null): Promise<void> {
     if (this.#entries.has(key)) {
-      await this.#change('remove', key, null, null);
+      const expect = versionOfKey === null ? null : { versionOfKey };
+      await this.#change('remove', key, null, expect);
     }
   }
 
@@ -196,11 +200,19 @@ export class Catalog {
     }
   }
 
+  async #put(key: string, value: Uint8Array, expect: Expectation | null): Promise<number> {
+    if (value.byteLength > storeLimits.catalogValueBytes) {
+      const most = String(storeLimits.catalogValueBytes);
+      throw new FreshetError('VALUE_TOO_LARGE', `${key} is larger than ${most} bytes`);
+    }
+    return this.#change('put', key, value, expect);
+  }
+
   async #change(
     kind: 'put' | 'remove',
     key: string,
     value: Uint8Array | null,
-    expectVersion: number | null,
+    expect: Expectation | null,
   ): Promise<number> {
     const change = {
       kind,
@@ -209,14 +221,21 @@ export class Catalog {
       value,
       meta: null,
       ack: 'persisted',
-      expect: expectVersion === null ? null : { version: expectVersion },
+      expect,
       eventTime: null,
       session: null,
     } as const;
     const call = { timeoutMs: changeTimeoutMs, signal: null };
-    const { version } = await this.#withRules(() => this.#shard.put(change, call));
-    await this.#untilApplied(version, changeTimeoutMs);
-    return version;
+    try {
+      const { version } = await this.#withRules(() => this.#shard.put(change, call));
+      await this.#untilApplied(version, changeTimeoutMs);
+      return version;
+    } catch (caught) {
+      // Whoever looks why finds the version that was in the way.
+      const { versionOfKey = 0 } = isFreshetError(caught, 'CONDITION_FAILED') ? caught.details : {};
+      if (Number(versionOfKey) > 0) await this.#untilApplied(Number(versionOfKey), changeTimeoutMs);
+      throw caught;
+    }
   }
 
   /** The shard's rule for its own entries is made by whoever needs it first. */

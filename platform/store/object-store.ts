@@ -278,17 +278,25 @@ export class ObjectStore {
 
   async #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
     const { key, read = 'linearizable', version = null, exact = false, at = null } = request;
-    let pool = await this.#poolOf(key, request);
+    const { clock } = this.#options;
+    const { timeoutMs, signal } = callLimits(request);
+    const deadline = clock.monotonicMs() + timeoutMs;
+    const left = (): ShardCallLimits => {
+      return { timeoutMs: Math.max(1, deadline - clock.monotonicMs()), signal };
+    };
+    let pool = await this.#poolOf(key, { timeoutMs });
     checkPoint(request);
     if (at !== null) this.#checkTime(at);
     const point = { key, read, version, exact, at, wantValue };
     for (;;) {
       const shard = this.#access(this.placement.shardOf(pool, key));
-      const found = await shard.read(point, callLimits(request));
+      const found = await shard.read(point, left());
       if (found !== null && !found.removed) return found;
-      const newer = read === 'linearizable' ? await this.#newerPool(pool, key, request) : null;
-      if (newer === null) return null;
-      pool = newer;
+      if (read !== 'linearizable') return null;
+      // It may have been removed, and another one made in its place, before this member heard of it.
+      const newest = await this.#newestPoolOf(key, { timeoutMs: left().timeoutMs });
+      if (newest.id === pool.id) return null;
+      pool = newest;
     }
   }
 
@@ -391,15 +399,6 @@ export class ObjectStore {
     const pool = await this.#afterCatchUp(key, 'find', call);
     if (pool === null) throw this.directory.unknown(key);
     return pool;
-  }
-
-  /**
-   * Where nothing was found the key's pool may have been removed, and another one made in its place,
-   * before this member has heard of it. Null: it is the newest.
-   */
-  async #newerPool(pool: PoolInfo, key: string, call: CallLimits): Promise<PoolInfo | null> {
-    const newest = await this.#newestPoolOf(key, call);
-    return newest.id === pool.id ? null : newest;
   }
 
   /** `isNewest`: as the catalog is, not as this member has heard of it. */

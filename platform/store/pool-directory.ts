@@ -10,6 +10,17 @@ export interface StoredPool extends PoolRecord {
    * Left out by those who wrote when no subgroup could be taken away.
    */
   readonly firstShard?: number;
+  /** The id of a pool that is being removed: the entry goes after all that the pool has left. */
+  readonly leaving?: number;
+}
+
+/** One that is being removed: there is no such pool any more, and none of its name yet. */
+export interface LeavingPool extends PoolRecord {
+  readonly id: number;
+  /** None where its subgroup was taken away; null: this member does not know that one yet. */
+  readonly shards: readonly number[] | null;
+  /** Of its entry. */
+  readonly version: number;
 }
 
 /**
@@ -21,6 +32,7 @@ export class PoolDirectory {
   readonly #catalog: Catalog;
   readonly #group: Pick<Group, 'layout'>;
   readonly #pools = new Map<string, PoolInfo>();
+  readonly #leaving = new Map<string, LeavingPool>();
   /**
    * Keys of pools in subgroups that this member does not know yet: the catalog may be ahead of the
    * view that adds them.
@@ -76,6 +88,19 @@ export class PoolDirectory {
     return this.get(name) ?? this.find(name) ?? below ?? null;
   }
 
+  /** Those of this name, above and below it that are being removed. */
+  leaving(name: string): LeavingPool[] {
+    if (this.#layout !== this.#group.layout) this.#loadAll();
+    return [...this.#leaving.values()].filter(
+      (pool) => pool.name === name || areNested(pool.name, name),
+    );
+  }
+
+  /** The catalog has it as it is, wherever its shards are. */
+  isKept({ name, id }: Pick<PoolInfo, 'name' | 'id'>): boolean {
+    return this.#catalog.entry(PoolDirectory.keyOf(name))?.version === id;
+  }
+
   /** UNKNOWN_POOL for a key or a pool's name, with the nearest pool. */
   unknown(key: string): FreshetError {
     const names = [...this.#placed.keys()];
@@ -107,15 +132,23 @@ export class PoolDirectory {
     const name = key.slice(catalogFolders.pools.length);
     this.#early.delete(key);
     this.#pools.delete(name);
+    this.#leaving.delete(name);
     const entry = this.#catalog.entry(key);
     const value = this.#catalog.peek(key);
     if (entry === null || value === null) return;
     const stored = JSON.parse(Buffer.from(value).toString('utf8')) as StoredPool;
-    const { firstShard = null, ...record } = stored;
-    const shards = this.#shardsOf(record.subgroup);
-    if (shards.length > 0 && (firstShard === null || firstShard === shards[0])) {
-      this.#pools.set(name, Object.freeze({ ...record, id: entry.version, shards }));
-    } else if (firstShard === null || firstShard >= this.#layout.rules.nextShard) {
+    const { firstShard = null, leaving = null, ...record } = stored;
+    const there = this.#shardsOf(record.subgroup);
+    const isPlaced = there.length > 0 && (firstShard === null || firstShard === there[0]);
+    const isEarly =
+      !isPlaced && (firstShard === null || firstShard >= this.#layout.rules.nextShard);
+    const { version } = entry;
+    if (leaving !== null) {
+      const shards = isEarly ? null : isPlaced ? there : [];
+      this.#leaving.set(name, Object.freeze({ ...record, id: leaving, shards, version }));
+    } else if (isPlaced) {
+      this.#pools.set(name, Object.freeze({ ...record, id: version, shards: there }));
+    } else if (isEarly) {
       this.#early.add(key);
     }
   }
@@ -125,6 +158,10 @@ export class PoolDirectory {
     if (!this.#layout.hasSubgroup(subgroup)) return [];
     return this.#layout.subgroup(subgroup).shards.map(({ shard }) => shard);
   }
+}
+
+function areNested(one: string, other: string): boolean {
+  return one.startsWith(`${other}/`) || other.startsWith(`${one}/`);
 }
 
 function depth(name: string): number {

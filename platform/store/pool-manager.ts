@@ -4,8 +4,13 @@
  *
  * A record that got lost (its sender died, or a volatile shard began anew) is sent again by whoever
  * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.
+ *
+ * Invariant: as long as the catalog has an entry of a name no other pool of it is made, and the
+ * entry goes after all that its pool has left. So a pool goes in three steps: its entry says that it
+ * is leaving; its shards close it, for good, and what is in it goes; then the entry goes. Whoever
+ * removes it, or wants to make one in its place, takes those that are left.
  */
-import { FreshetError, isFreshetError, limits } from '../base/mod.ts';
+import { type Ack, FreshetError, isFreshetError, limits } from '../base/mod.ts';
 import type { Group } from '../group/mod.ts';
 import { type Catalog, catalogFolders } from './catalog.ts';
 import { ClosedSubgroups, closedRefusal } from './closed-subgroups.ts';
@@ -17,12 +22,13 @@ import {
   rulesChange,
   samePool,
 } from './pool.ts';
-import { PoolDirectory, type StoredPool } from './pool-directory.ts';
+import { type LeavingPool, PoolDirectory, type StoredPool } from './pool-directory.ts';
 import {
   plainScan,
   type ScanPage,
   type ShardAccess,
   type ShardCallLimits,
+  type ShardChange,
 } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 
@@ -57,6 +63,11 @@ export class PoolManager {
     const call = { timeoutMs: limits.requestTimeoutMsDefault, signal: null };
     for (let attempt = 0; attempt < storeLimits.catalogTries; attempt++) {
       await this.#catalog.catchUp(call.timeoutMs);
+      const [leaving] = this.#directory.leaving(record.name);
+      if (leaving !== undefined) {
+        await this.#finishRemoval(leaving, call);
+        continue;
+      }
       const present = this.#present(record);
       if (present !== null) {
         await this.#open(present, call);
@@ -70,28 +81,27 @@ export class PoolManager {
         return this.#finish(record.name, version, call);
       }
     }
-    throw new FreshetError('OVERLOADED', 'The catalog is changed by many at once', {
-      details: { pool: record.name },
-    });
+    throw this.#overloaded(record.name);
   }
 
-  /** Removes the pool, its keys too. Throws UNKNOWN_POOL. */
+  /**
+   * Removes the pool, its keys too; goes on with a removal that was not finished. UNKNOWN_POOL: there
+   * is neither. After any other failure it may be there, or be as if it were not, and the call may be
+   * made again.
+   */
   async remove(name: string): Promise<void> {
     const call = { timeoutMs: limits.requestTimeoutMsDefault, signal: null };
-    await this.#catalog.catchUp(call.timeoutMs);
-    const pool = this.#directory.get(name);
-    if (pool === null) {
+    for (let attempt = 0; attempt < storeLimits.catalogTries; attempt++) {
+      await this.#catalog.catchUp(call.timeoutMs);
+      const pool = this.#directory.get(name);
+      if (pool !== null && !(await this.#tryLeave(pool))) continue;
+      const leaving = this.#directory.leaving(name).find((one) => one.name === name);
+      if (leaving !== undefined) return this.#finishRemoval(leaving, call);
+      // Somebody else has finished it.
+      if (pool !== null) return;
       throw this.#directory.unknown(name);
     }
-    await this.#catalog.remove(PoolDirectory.keyOf(name));
-    try {
-      await this.#close(pool, pool.shards, call);
-    } catch (caught) {
-      // Its subgroup may go from now on, and all that is left with it.
-      const { layout } = this.#group;
-      const isThere = pool.shards.some((shard) => layout.has(shard));
-      if (isThere || !isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
-    }
+    throw this.#overloaded(name);
   }
 
   /** Called when a shard does not know a pool that the catalog has now: sends the rules again. */
@@ -107,13 +117,14 @@ export class PoolManager {
     call: ShardCallLimits,
   ): Promise<boolean> {
     await this.#catalog.catchUp(call.timeoutMs);
-    if (this.#isStillThere(pool)) return true;
+    if (this.#directory.isKept(pool)) return true;
     await this.#close(pool, shards, call);
     return false;
   }
 
-  #isStillThere(pool: PoolInfo): boolean {
-    return this.#directory.get(pool.name)?.id === pool.id;
+  #overloaded(pool: string): FreshetError {
+    const text = 'The catalog is changed by many at once';
+    return new FreshetError('OVERLOADED', text, { details: { pool } });
   }
 
   #checkName(name: string): void {
@@ -166,6 +177,36 @@ export class PoolManager {
     }
   }
 
+  /** False: the catalog does not have it as it is. */
+  async #tryLeave({ name, id }: PoolInfo): Promise<boolean> {
+    const key = PoolDirectory.keyOf(name);
+    const held = this.#catalog.peek(key);
+    if (held === null) return false;
+    const stored = JSON.parse(Buffer.from(held).toString('utf8')) as StoredPool;
+    const value = Buffer.from(JSON.stringify({ ...stored, leaving: id }), 'utf8');
+    try {
+      await this.#catalog.replace(key, value, id);
+      return true;
+    } catch (caught) {
+      if (isFreshetError(caught, 'CONDITION_FAILED')) return false;
+      throw caught;
+    }
+  }
+
+  async #finishRemoval(pool: LeavingPool, call: ShardCallLimits): Promise<void> {
+    if (pool.shards === null) {
+      const text = `The subgroup of the pool ${pool.name}, which is being removed, is not known here`;
+      throw new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
+    }
+    await this.#close(pool, pool.shards, call);
+    try {
+      await this.#catalog.remove(PoolDirectory.keyOf(pool.name), pool.version);
+    } catch (caught) {
+      // Somebody else has finished it.
+      if (!isFreshetError(caught, 'CONDITION_FAILED')) throw caught;
+    }
+  }
+
   async #finish(name: string, id: number, call: ShardCallLimits): Promise<PoolInfo> {
     const pool = this.#directory.get(name);
     // Removed meanwhile: one that took its place may have other options.
@@ -173,31 +214,29 @@ export class PoolManager {
       throw this.#directory.unknown(name);
     }
     try {
-      // Keys that a removed pool of this name left behind would show themselves again.
-      for (const shard of pool.shards) {
-        await this.#sendRulesTo(shard, pool, false, call);
-        await this.#sweep(shard, pool, pool.id - 1, pool.id, call);
-      }
+      await this.#open(pool, call);
     } finally {
       await this.#isKept(pool, pool.shards, call);
     }
     return pool;
   }
 
-  /**
-   * Of a pool that was removed. What is in it goes before: once it is closed only the next pool of
-   * its name could remove that, and would show it first.
-   */
-  async #close(pool: PoolInfo, shards: readonly number[], call: ShardCallLimits): Promise<void> {
+  /** Of a pool that was removed. Nothing comes into it once it is closed; then all goes. */
+  async #close(
+    pool: PoolRecord & Pick<PoolInfo, 'id'>,
+    shards: readonly number[],
+    call: ShardCallLimits,
+  ): Promise<void> {
     await Promise.all(
       shards.map(async (shard) => {
         try {
-          await this.#sweep(shard, pool, pool.id, pool.id, call);
+          await this.#sendRulesTo(shard, pool, true, call);
+          await this.#sweep(shard, pool, pool.id, call);
         } catch (caught) {
-          // Closed by somebody else, who has swept it.
-          if (!isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
+          // Its subgroup may go from now on, and all that is left with it.
+          const isThere = this.#group.layout.has(shard);
+          if (isThere || !isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
         }
-        await this.#sendRulesTo(shard, pool, true, call);
       }),
     );
   }
@@ -208,47 +247,46 @@ export class PoolManager {
 
   async #sendRulesTo(
     shard: number,
-    pool: PoolInfo,
+    pool: PoolRecord & Pick<PoolInfo, 'id'>,
     closed: boolean,
     call: ShardCallLimits,
   ): Promise<void> {
-    await this.#access(shard).put(rulesChange(pool.id, pool, closed), call);
+    const change = rulesChange(pool.id, pool, closed);
+    // Of what is closed nothing may come back, not with a start of all members either.
+    await this.#access(shard).put(closed ? { ...change, ack: lastingAck(pool) } : change, call);
   }
 
   /**
-   * Before there is a pool of the name again: whoever makes it may die before its keys are swept. A
-   * removal that was not finished has closed none of the pools that they were put under.
+   * Before there is a pool of the name again: members of an earlier version, and volatile shards that
+   * forgot which pools were closed, may have left keys under it.
    */
   async #sweepLeft(record: PoolRecord, newest: number, call: ShardCallLimits): Promise<void> {
     const { shards } = this.#group.layout.subgroup(record.subgroup);
     try {
-      for (const { shard } of shards) await this.#sweep(shard, record, newest, null, call);
+      for (const { shard } of shards) await this.#sweep(shard, record, newest, call);
     } catch (caught) {
       // The subgroup has gone: no pool is made in it.
       if (!isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
     }
   }
 
-  /**
-   * Removes keys of the pool's name that pools with ids up to `newest` have left, under the id
-   * `pool`; null: under the ids of these, where they are not closed. Members write into the next
-   * pool of the name as soon as the catalog has it: what is of that stays.
-   */
+  /** Removes keys under the pool's name that pools with ids up to `newest` have left. */
   async #sweep(
     shard: number,
-    { name, kind }: PoolRecord,
+    pool: PoolRecord,
     newest: number,
-    pool: number | null,
     call: ShardCallLimits,
   ): Promise<void> {
-    if (kind === 'trigger') {
+    if (pool.kind === 'trigger') {
       return;
     }
     const access = this.#access(shard);
+    const { layout } = this.#group;
+    const isRaw = layout.has(shard) && layout.shard(shard).delivery === 'raw';
     const scan = {
       ...plainScan,
       kind: 'objects',
-      prefix: `${name}/`,
+      prefix: `${pool.name}/`,
       read: 'linearizable',
     } as const;
     let resume: Uint8Array | null = null;
@@ -259,10 +297,8 @@ export class PoolManager {
         const some = swept.slice(at, at + storeLimits.sweepInFlight);
         await Promise.all(
           some.map(async ({ key, head }) => {
-            const removed = removeKey(access, pool ?? head.pool, key, head.version, call);
-            await removed.catch((caught: unknown) => {
-              if (pool !== null || !isFreshetError(caught, 'UNKNOWN_POOL')) throw caught;
-            });
+            const expect = isRaw ? null : { versionOfKey: head.version };
+            await removeKey(access, { pool: head.pool, key, ack: lastingAck(pool), expect }, call);
           }),
         );
       }
@@ -271,19 +307,28 @@ export class PoolManager {
   }
 }
 
-/** Not where it has another version by now. */
+function lastingAck({ kind }: PoolRecord): Ack {
+  return kind === 'persistent' ? 'persisted' : 'delivered';
+}
+
+/** Not where it has another version, perhaps of another pool, by now. */
 async function removeKey(
   shard: ShardAccess,
-  pool: number,
-  key: string,
-  versionOfKey: number,
+  change: Pick<ShardChange, 'pool' | 'key' | 'ack' | 'expect'>,
   call: ShardCallLimits,
 ): Promise<void> {
-  const expect = { versionOfKey };
-  const common = { value: null, meta: null, expect, eventTime: null, session: null };
+  const common = {
+    kind: 'remove',
+    value: null,
+    meta: null,
+    eventTime: null,
+    session: null,
+  } as const;
   try {
-    await shard.put({ kind: 'remove', pool, key, ack: 'delivered', ...common }, call);
+    await shard.put({ ...common, ...change }, call);
   } catch (caught) {
-    if (!isFreshetError(caught, 'CONDITION_FAILED')) throw caught;
+    const isOther =
+      isFreshetError(caught, 'CONDITION_FAILED') || isFreshetError(caught, 'UNKNOWN_POOL');
+    if (!isOther) throw caught;
   }
 }

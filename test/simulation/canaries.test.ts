@@ -151,7 +151,8 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['unanswered-pool', pools, /unanswered: call \d+ for the catalog/],
   // ... removed pools take nothing and stay away with what was in them, subgroups with pools stay.
   ['unswept-pool', pools, /\S+ at node \d+ has value \d+ of a pool that was removed/],
-  ['open-pools', { ...pools, seed: 29 }, /value \d+ was put into \S+, which had been removed/],
+  ['hasty-removal', pools, /\/system\/pools\S+ went before what it had left/],
+  ['open-pools', { ...pools, seed: 218 }, /value \d+ was put into \S+, which had been removed/],
   ['unclosed-subgroup', { ...pools, seed: 122 }, /is made twice|has lost its subgroup extra/],
   // What raw delivery promises.
   ['raw-twice', { members: null }, /comes twice/],

@@ -45,6 +45,7 @@ const worldRules = [
   'stale-catalog',
   'early-pool',
   'unswept-pool',
+  'hasty-removal',
   'unclosed-subgroup',
   'uncoded-refusal',
   'unanswered-pool',

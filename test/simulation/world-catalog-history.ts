@@ -2,6 +2,7 @@
  * What the catalog's shard holds, version by version, as the world knows it: members show what is
  * persisted alone, of which nothing is ever undone. So what was looked at here once stays.
  */
+import type { StoredPool } from '../../platform/store/pool-directory.ts';
 import type { WorldAddon } from './world-addon.ts';
 
 export const poolsFolder = '/system/pools';
@@ -14,6 +15,8 @@ export interface CatalogRecord {
   readonly key: string;
   /** Null: the key was removed. */
   readonly value: Buffer | null;
+  /** Of a pool that is being removed: its id. */
+  readonly leaving: number | null;
 }
 
 /** The newest version of each key that is there. */
@@ -94,8 +97,14 @@ export class CatalogHistory {
       number,
     ];
     const key = packed.toString('utf8', 12, 12 + size);
-    return { version, epoch, key, value: removes === 1 ? null : packed.subarray(12 + size) };
+    const value = removes === 1 ? null : packed.subarray(12 + size);
+    return { version, epoch, key, value, leaving: leavingOf(key, value) };
   }
+}
+
+function leavingOf(key: string, value: Buffer | null): number | null {
+  if (value === null || !key.startsWith(`${poolsFolder}/`)) return null;
+  return (JSON.parse(value.toString()) as StoredPool).leaving ?? null;
 }
 
 function isSame(record: CatalogRecord, other: CatalogRecord | null): boolean {

@@ -127,7 +127,7 @@ export class CatalogLedger {
   /** There is no pool of the name. `isPlaced`: its subgroup is always there. */
   onUnknown(call: CatalogCall, name: string, applied: number): void {
     const key = poolsFolder + name;
-    const isGone = (state: CatalogState): boolean => state.get(key) === undefined;
+    const isGone = (state: CatalogState): boolean => poolIn(state, key) === undefined;
     if (this.#history.some(call.shown, applied, isGone)) return;
     const known = this.#history.stateAt(applied)?.get(key);
     // Its subgroup comes and goes.
@@ -218,7 +218,7 @@ export class CatalogLedger {
     if (last === null || (found !== null && found >= last)) return;
     const { begun, from } = this.#puts[last] as Put;
     const meanwhile = this.#recordsOf(name, from, this.#newest);
-    const isKept = meanwhile.every(({ value }) => value !== null);
+    const isKept = meanwhile.every(({ value, leaving }) => value !== null && leaving === null);
     const isBehind = put === null || (put.answered !== null && put.answered < begun);
     if (isKept && isBehind) this.#tell(`${where} lacks value ${String(last)}, which was persisted`);
   }
@@ -253,14 +253,25 @@ export class CatalogLedger {
     const isPool = key.startsWith(`${poolsFolder}/`);
     if (!isPool && !key.startsWith(settingsFolder)) return;
     const where = `version ${String(version)} of the catalog:`;
+    const held = before.get(key);
+    if (isPool && value === null) {
+      // Whoever comes upon one that is leaving may do so.
+      if ((held?.leaving ?? null) === null)
+        this.#tell(`${where} ${key} went before what it had left`);
+      return;
+    }
     const mark = markOf(record);
     const left = this.#asked.get(mark) ?? 0;
     this.#asked.set(mark, left - 1);
     if (left === 0) this.#tell(`${where} nobody asked for ${mark}`);
-    if (!isPool || value === null) return;
-    if (before.has(key)) this.#tell(`${where} ${key} is made twice`);
+    if (!isPool) return;
+    if (record.leaving !== null) {
+      if (held?.version !== record.leaving) this.#tell(`${where} ${key} leaves as another`);
+      return;
+    }
+    if (held !== undefined) this.#tell(`${where} ${key} is made twice`);
     const name = key.slice(poolsFolder.length);
-    const around = poolsOf(before).find((other) => nest(other.name, name));
+    const around = entriesOf(before).find((other) => nest(other.name, name));
     if (around !== undefined) this.#tell(`${where} ${name} and ${around.name} nest`);
   };
 
@@ -317,8 +328,8 @@ export function markOfRemoval(key: string): string {
   return `remove ${key}`;
 }
 
-function markOf({ key, value }: CatalogRecord): string {
-  if (value === null) return markOfRemoval(key);
+function markOf({ key, value, leaving }: CatalogRecord): string {
+  if (value === null || leaving !== null) return markOfRemoval(key);
   if (key.startsWith(settingsFolder)) return markOfSetting(key.slice(settingsFolder.length), value);
   return markOfPool(JSON.parse(value.toString()) as PoolOptions);
 }
@@ -327,7 +338,23 @@ function subgroupOf({ value }: CatalogRecord): string {
   return value === null ? '' : ((JSON.parse(value.toString()) as PoolOptions).subgroup ?? '');
 }
 
-function poolsOf(state: CatalogState): { readonly name: string; readonly record: CatalogRecord }[] {
+/** Undefined: there is none, or it is being removed. */
+function poolIn(state: CatalogState, key: string): CatalogRecord | undefined {
+  const record = state.get(key);
+  return record?.leaving === null ? record : undefined;
+}
+
+interface PoolEntry {
+  readonly name: string;
+  readonly record: CatalogRecord;
+}
+
+function poolsOf(state: CatalogState): PoolEntry[] {
+  return entriesOf(state).filter(({ record }) => record.leaving === null);
+}
+
+/** Those that are being removed, too. */
+function entriesOf(state: CatalogState): PoolEntry[] {
   return [...state.values()].flatMap((record) =>
     record.key.startsWith(`${poolsFolder}/`)
       ? [{ name: record.key.slice(poolsFolder.length), record }]

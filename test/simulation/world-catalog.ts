@@ -303,6 +303,8 @@ export class WorldCatalog {
         write(key, value, expect).catch(() => undefined);
         return Promise.resolve(catalog.applied.version + 1);
       };
+    } else if (canary === 'hasty-removal') {
+      objects.removePool = (name) => catalog.remove(PoolDirectory.keyOf(name));
     } else if (canary === 'uncoded-refusal') {
       objects.removePool = () => Promise.reject(new Error('cannot be removed'));
     }

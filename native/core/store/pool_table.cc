@@ -19,10 +19,13 @@ Status PoolTable::check(const RecordView& control, PoolRules& rules) {
   return Status::kOk;
 }
 
-void PoolTable::set(const PoolRules& rules) {
+bool PoolTable::set(const PoolRules& rules) {
   if (rules.pool >= rules_.size()) rules_.resize(rules.pool + 1);
-  rules_[rules.pool] = rules;
+  PoolRules& held = rules_[rules.pool];
+  if (held.closed != 0 && rules.closed == 0) return false;
+  held = rules;
   axes_[rules.pool].store(rules.event_axis, std::memory_order_release);
+  return true;
 }
 
 }  // namespace freshet

@@ -22,13 +22,18 @@ class PoolTable {
 
   // Null: the shard does not know the pool, or it was closed.
   const PoolRules* find(PoolId pool) const {
-    if (pool >= rules_.size()) return nullptr;
-    const PoolRules& rules = rules_[pool];
-    return rules.pool == pool && pool != 0 && rules.closed == 0 ? &rules : nullptr;
+    const PoolRules* rules = known(pool);
+    return rules != nullptr && rules->closed == 0 ? rules : nullptr;
+  }
+  // Of a closed one too.
+  const PoolRules* known(PoolId pool) const {
+    if (pool == 0 || pool >= rules_.size()) return nullptr;
+    return rules_[pool].pool == pool ? &rules_[pool] : nullptr;
   }
   // Would this control record of key "pool/<id>" be taken?
   static Status check(const RecordView& control, PoolRules& rules);
-  void set(const PoolRules& rules);
+  // False: it was closed, and stays so, whatever comes late.
+  bool set(const PoolRules& rules);
   void forget(PoolId pool) { rules_[pool] = {}; }
 
   bool by_event_time(PoolId pool) const {

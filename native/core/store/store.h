@@ -49,7 +49,9 @@ struct PoolRules {
   uint64_t value_size_max = kValueSizeMax;
   uint8_t event_axis = 0;    // 1: reads `at` a time go by event time
   uint8_t trigger_only = 0;  // 1: refuses everything but kTrigger
-  uint8_t closed = 0;        // 1: the pool was removed; changes are refused as kUnknownPool
+  // 1: the pool was removed, for good; changes are refused as kUnknownPool, but the removal of keys
+  // that it has left.
+  uint8_t closed = 0;
   uint8_t reserved[5] = {};
 };
 

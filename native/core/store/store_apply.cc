@@ -151,15 +151,21 @@ Status Store::Impl::check(const RecordView& record, const KeyEntry* entry,
   if (header.kind == RecordKind::kControl) return check_control(record, control);
   if (!takes_version(header.kind)) return Status::kInvalidArgument;
   const PoolRules* rules = pools_.find(header.pool);
-  if (rules == nullptr) return Status::kUnknownPool;
+  const bool removes = header.kind == RecordKind::kRemove;
+  // What it has left may go.
+  const bool is_left =
+      removes && entry != nullptr && entry->pool.load(std::memory_order_relaxed) == header.pool;
+  if (rules == nullptr && !is_left) return Status::kUnknownPool;
   if (header.key_length == 0) return Status::kInvalidKey;
   if (header.key_length > kKeySizeMax) return Status::kKeyTooLong;
   const size_t value_size = record.value().size();
-  if (value_size > rules->value_size_max || value_size > kValueSizeMax)
-    return Status::kValueTooLarge;
-  if (header.kind == RecordKind::kRemove && value_size > 0) return Status::kInvalidArgument;
-  if (rules->trigger_only != 0 && header.kind != RecordKind::kTrigger)
-    return Status::kInvalidArgument;
+  if (removes && value_size > 0) return Status::kInvalidArgument;
+  if (rules != nullptr) {
+    if (value_size > rules->value_size_max || value_size > kValueSizeMax)
+      return Status::kValueTooLarge;
+    if (rules->trigger_only != 0 && header.kind != RecordKind::kTrigger)
+      return Status::kInvalidArgument;
+  }
   if ((header.flags & kHasCondition) && !condition_holds(record.condition(), entry))
     return Status::kConditionFailed;
   if (is_volatile() && header.kind == RecordKind::kPut &&
@@ -242,7 +248,7 @@ void Store::Impl::take_control(const RecordView& record, const PoolRules& rules)
     std::memcpy(&floor, record.value().data(), sizeof floor);
     newest_time.store(std::max(time_now(), floor), std::memory_order_relaxed);
   } else if (rules.closed == 0 || !breaks(CoreCanary::kOpenPools)) {
-    pools_.set(rules);
+    if (!pools_.set(rules)) return;
   }
   if (config.persistent) return;
   const RecordHeader& header = record.header();
@@ -329,7 +335,7 @@ void Store::Impl::add_version(const RecordView& sealed, KeyEntry* entry, uint64_
     logical_bytes_ += location.size();
     entry = add_change(sealed, entry, hash, location);
     if (is_volatile()) {
-      const PoolRules* rules = pools_.find(header.pool);
+      const PoolRules* rules = pools_.known(header.pool);
       uint32_t history = rules == nullptr ? 0 : rules->history;
       // When memory is short, a remove frees the key's past too.
       if (header.kind == RecordKind::kRemove && logical_bytes_ > config.memory_max / 2) history = 1;
