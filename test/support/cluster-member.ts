@@ -45,6 +45,20 @@ const calls: Readonly<Record<string, ParentCall>> = {
     await member.store.objects.removePool(name as string);
     return null;
   },
+  /** Dies as soon as it has said that the pool is leaving. */
+  dieRemovingPool: async (member, name) => {
+    const { catalog, objects } = member.store;
+    const replace = catalog.replace.bind(catalog);
+    catalog.replace = async (...given) => {
+      const version = await replace(...given);
+      process.kill(process.pid, 'SIGKILL');
+      return version;
+    };
+    await objects.removePool(name as string);
+    return null;
+  },
+  poolsLeaving: ({ store }, name) =>
+    Promise.resolve(store.objects.directory.leaving(name as string).length),
   put: (member, request) => member.store.objects.put(request as PutRequest),
   get: (member, request) => member.store.objects.get(request as GetRequest),
   list: async (member, prefix) => {
