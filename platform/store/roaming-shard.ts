@@ -61,7 +61,9 @@ export class RoamingShard implements ShardAccess {
     if (this.#generation !== group.generation) {
       this.#generation = group.generation;
       this.#sends = group.senders(this.shard).includes(group.nodeId);
-      this.#local = group.isHere(this.shard) ? here(this.#sends) : null;
+      // A view may still have places in what was taken away.
+      const isHere = group.layout.has(this.shard) && group.isHere(this.shard);
+      this.#local = isHere ? here(this.#sends) : null;
     }
     return this.#local;
   }
@@ -154,7 +156,8 @@ export class RoamingShard implements ShardAccess {
   /** For a read that may be out of date; null: it may not, or the shard is not observed here. */
   #observed(read: ReadLevel): LocalShard | null {
     const { group, here } = this.#places;
-    return read === 'local' && group.isObserving(this.shard) ? here(false) : null;
+    if (read !== 'local' || !group.isObserving(this.shard)) return null;
+    return group.layout.has(this.shard) ? here(false) : null;
   }
 
   /** Here, and elsewhere for the rest of the call's time when this member has left the shard. */

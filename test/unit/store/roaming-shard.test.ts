@@ -160,6 +160,15 @@ describe('a change', () => {
     expect(elsewhere.puts).toEqual([]);
   });
 
+  test('of a shard that was taken away is nowhere made, though a view has places in it here', async () => {
+    const { here, elsewhere, group, shard } = makeShard();
+    group.isThere = false;
+    group.generation++;
+    await expect(shard.put(change, call)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    await expect(shard.frontier('local', call)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+    expect([...here.puts, ...elsewhere.puts]).toEqual([]);
+  });
+
   test('that a member which does not send gave to another is not given once more', async () => {
     const { here, elsewhere, group, shard } = makeShard();
     group.sendersNow = [2];
