@@ -146,17 +146,18 @@ export class NativeDoors {
  * change has to lie in the pool that they name. Returns how to end it.
  */
 function namePools({ core, store }: Member): () => void {
-  const { catalog } = store;
+  const { catalog, objects } = store;
   const start = `${catalogFolders.pools}/`;
   const ids = new Map<string, number>();
   const tell = (key: string): void => {
     const before = ids.get(key);
-    const entry = catalog.entry(key);
+    const name = key.slice(catalogFolders.pools.length);
+    const isLeaving = objects.directory.leaving(name).some((pool) => pool.name === name);
+    const entry = isLeaving ? null : catalog.entry(key);
     if (before !== undefined) core.addon.nameDoorPool(core.handle, before, null);
     ids.delete(key);
     if (entry === null) return;
     ids.set(key, entry.version);
-    const name = key.slice(catalogFolders.pools.length);
     core.addon.nameDoorPool(core.handle, entry.version, name);
   };
   for (const key of catalog.keys(start)) tell(key);

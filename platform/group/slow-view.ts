@@ -35,7 +35,9 @@ export function slowVerdicts(
     const isMeant = layout !== null && layout.slowMember.policy !== 'wait';
     if (view === null || core.closed || !isMeant) return [];
     const nodes = nodesOf(view, core);
-    return slowOf(state, layout, core, nodes).filter(({ node }) => mayGo(layout, nodes, node));
+    return slowOf(state, layout, core, nodes).filter(({ node }) =>
+      mayGo(state, layout, nodes, node),
+    );
   });
   const names = state.slow.standing(found.map(nameOf), nowMs);
   const slowest = new Map<ShardLayout, SlowVerdict>();
@@ -59,7 +61,7 @@ export function spareable(state: GroupState, { node }: SlowVerdict): boolean {
   return view.shards.every((core) => {
     const nodes = nodesOf(view, core);
     const layout = state.layout.has(core.shard) ? state.layout.shard(core.shard) : null;
-    return layout === null || !nodes.includes(node) || mayGo(layout, nodes, node);
+    return layout === null || !nodes.includes(node) || mayGo(state, layout, nodes, node);
   });
 }
 
@@ -104,9 +106,14 @@ function slowOf(
   return found.filter(({ accusers }) => accusers.some((other) => !slow.has(other)));
 }
 
-function mayGo(layout: ShardLayout, nodes: readonly number[], node: number): boolean {
+function mayGo(
+  state: GroupState,
+  layout: ShardLayout,
+  nodes: readonly number[],
+  node: number,
+): boolean {
   const left = nodes.filter((other) => other !== node);
   const senders = layout.senders.map((rank) => layout.members[rank]);
   const isSending = !senders.includes(node) || left.some((other) => senders.includes(other));
-  return left.length >= Math.max(1, layout.min) && isSending;
+  return left.length >= Math.max(1, state.minOf(layout.shard)) && isSending;
 }

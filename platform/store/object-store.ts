@@ -73,7 +73,8 @@ export class ObjectStore {
     const { catalog, group, access, core } = options;
     this.#options = options;
     this.directory = new PoolDirectory(catalog, group);
-    this.#pools = new PoolManager(catalog, this.directory, group, access);
+    const poolsMax = core.addon.limits['poolsMax'] ?? Infinity;
+    this.#pools = new PoolManager(catalog, this.directory, group, access, poolsMax);
     this.placement = new Placement(core.addon);
   }
 

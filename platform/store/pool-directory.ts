@@ -57,9 +57,11 @@ export class PoolDirectory {
     return this.#placed.get(name) ?? null;
   }
 
-  /** There is such a pool, in a subgroup that this member does not know yet. */
+  /** There is such a pool, or one above or below it, in a subgroup that is not known here yet. */
   isEarly(name: string): boolean {
-    return this.get(name) === null && this.#early.has(PoolDirectory.keyOf(name));
+    if (this.get(name) !== null) return false;
+    const names = [...this.#early].map((key) => key.slice(catalogFolders.pools.length));
+    return names.some((early) => early === name || areNested(early, name));
   }
 
   /** Names of the pools that live in a subgroup, in order. */

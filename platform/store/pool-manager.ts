@@ -38,13 +38,17 @@ export class PoolManager {
   readonly #closed: ClosedSubgroups;
   readonly #group: Pick<Group, 'layout' | 'status'>;
   readonly #access: (shard: number) => ShardAccess;
+  /** Ids are below it. */
+  readonly #poolsMax: number;
 
   constructor(
     catalog: Catalog,
     directory: PoolDirectory,
     group: Pick<Group, 'layout' | 'status'>,
     access: (shard: number) => ShardAccess,
+    poolsMax: number,
   ) {
+    this.#poolsMax = poolsMax;
     this.#catalog = catalog;
     this.#directory = directory;
     this.#closed = new ClosedSubgroups(catalog, directory);
@@ -99,6 +103,7 @@ export class PoolManager {
       if (leaving !== undefined) return this.#finishRemoval(leaving, call);
       // Somebody else has finished it.
       if (pool !== null) return;
+      if (this.#directory.isEarly(name)) throw earlyError(name);
       throw this.#directory.unknown(name);
     }
     throw this.#overloaded(name);
@@ -138,10 +143,7 @@ export class PoolManager {
   }
 
   #present(record: PoolRecord): PoolInfo | null {
-    if (this.#directory.isEarly(record.name)) {
-      const text = `The subgroup of the pool ${record.name} is not known here yet`;
-      throw new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
-    }
+    if (this.#directory.isEarly(record.name)) throw earlyError(record.name);
     const conflict = this.#directory.conflict(record.name);
     if (conflict === null) {
       return null;
@@ -166,6 +168,17 @@ export class PoolManager {
     const stored: StoredPool =
       first === undefined ? record : { ...record, firstShard: first.shard };
     const value = Buffer.from(JSON.stringify(stored), 'utf8');
+    const { catalogResidentBytes: bytesMax } = storeLimits;
+    if (value.byteLength > bytesMax) {
+      const mend = `Give fewer locations: all options take ${String(bytesMax)} bytes at most`;
+      const text = `The options of the pool ${record.name} are too large`;
+      throw new FreshetError('INVALID_POOL', text, { mend });
+    }
+    if (seen + 1 >= this.#poolsMax) {
+      const most = String(this.#poolsMax);
+      const text = `The pool ${record.name} has no number: the catalog has had ${most} changes`;
+      throw new FreshetError('UNSUPPORTED', text, { mend: 'Use the pools that there are' });
+    }
     const key = PoolDirectory.keyOf(record.name);
     try {
       return await this.#catalog.write(key, value, seen);
@@ -178,14 +191,12 @@ export class PoolManager {
   }
 
   /** False: the catalog does not have it as it is. */
-  async #tryLeave({ name, id }: PoolInfo): Promise<boolean> {
-    const key = PoolDirectory.keyOf(name);
-    const held = this.#catalog.peek(key);
-    if (held === null) return false;
-    const stored = JSON.parse(Buffer.from(held).toString('utf8')) as StoredPool;
-    const value = Buffer.from(JSON.stringify({ ...stored, leaving: id }), 'utf8');
+  async #tryLeave({ id, shards, ...record }: PoolInfo): Promise<boolean> {
+    const [firstShard = 0] = shards;
+    const stored: StoredPool = { ...record, locations: {}, firstShard, leaving: id };
+    const value = Buffer.from(JSON.stringify(stored), 'utf8');
     try {
-      await this.#catalog.replace(key, value, id);
+      await this.#catalog.replace(PoolDirectory.keyOf(record.name), value, id);
       return true;
     } catch (caught) {
       if (isFreshetError(caught, 'CONDITION_FAILED')) return false;
@@ -194,10 +205,8 @@ export class PoolManager {
   }
 
   async #finishRemoval(pool: LeavingPool, call: ShardCallLimits): Promise<void> {
-    if (pool.shards === null) {
-      const text = `The subgroup of the pool ${pool.name}, which is being removed, is not known here`;
-      throw new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
-    }
+    // Without a view a member goes by a layout that may never count.
+    if (pool.shards === null || this.#group.status.view === 0) throw earlyError(pool.name);
     await this.#close(pool, pool.shards, call);
     try {
       await this.#catalog.remove(PoolDirectory.keyOf(pool.name), pool.version);
@@ -227,6 +236,8 @@ export class PoolManager {
     shards: readonly number[],
     call: ShardCallLimits,
   ): Promise<void> {
+    // No shard knows one of so high a number.
+    if (pool.id >= this.#poolsMax) return;
     await Promise.all(
       shards.map(async (shard) => {
         try {
@@ -281,8 +292,6 @@ export class PoolManager {
       return;
     }
     const access = this.#access(shard);
-    const { layout } = this.#group;
-    const isRaw = layout.has(shard) && layout.shard(shard).delivery === 'raw';
     const scan = {
       ...plainScan,
       kind: 'objects',
@@ -297,7 +306,7 @@ export class PoolManager {
         const some = swept.slice(at, at + storeLimits.sweepInFlight);
         await Promise.all(
           some.map(async ({ key, head }) => {
-            const expect = isRaw ? null : { versionOfKey: head.version };
+            const expect = { versionOfKey: head.version };
             await removeKey(access, { pool: head.pool, key, ack: lastingAck(pool), expect }, call);
           }),
         );
@@ -305,6 +314,11 @@ export class PoolManager {
       resume = page.resume;
     } while (resume !== null);
   }
+}
+
+function earlyError(name: string): FreshetError {
+  const text = `The subgroup of the pool ${name} is not known here yet`;
+  return new FreshetError('NOT_CURRENT', text, { mend: 'Try again in a moment' });
 }
 
 function lastingAck({ kind }: PoolRecord): Ack {

@@ -56,12 +56,13 @@ export function compilePoolOptions(options: PoolOptions, layout: Layout): PoolRe
   const given = Object.fromEntries(said.filter(([, value]) => value !== undefined));
   const record = parse(given, options.name);
   const subgroup = layout.subgroup(record.subgroup);
-  if (subgroup.kind !== record.kind) {
+  if (subgroup.kind !== record.kind || isCatalog(subgroup)) {
     const { name, kind } = record;
     const fitting = layout.subgroups.filter((other) => other.kind === kind && !isCatalog(other));
+    const where = isCatalog(subgroup) ? 'subgroup' : `${subgroup.kind} subgroup`;
     throw new FreshetError(
       'INVALID_POOL',
-      `The ${kind} pool ${name} cannot lie in the ${subgroup.kind} subgroup ${subgroup.name}`,
+      `The ${kind} pool ${name} cannot lie in the ${where} ${subgroup.name}`,
       { mend: `Name one of ${fitting.map((other) => other.name).join(', ')}, or none` },
     );
   }

@@ -152,10 +152,7 @@ Status Store::Impl::check(const RecordView& record, const KeyEntry* entry,
   if (!takes_version(header.kind)) return Status::kInvalidArgument;
   const PoolRules* rules = pools_.find(header.pool);
   const bool removes = header.kind == RecordKind::kRemove;
-  // What it has left may go.
-  const bool is_left =
-      removes && entry != nullptr && entry->pool.load(std::memory_order_relaxed) == header.pool;
-  if (rules == nullptr && !is_left) return Status::kUnknownPool;
+  if (rules == nullptr && !(removes && is_left(entry, header.pool))) return Status::kUnknownPool;
   if (header.key_length == 0) return Status::kInvalidKey;
   if (header.key_length > kKeySizeMax) return Status::kKeyTooLong;
   const size_t value_size = record.value().size();
@@ -172,6 +169,12 @@ Status Store::Impl::check(const RecordView& record, const KeyEntry* entry,
       logical_bytes_ + record.size() > config.memory_max / 4 * 3)
     return Status::kOverloaded;
   return Status::kOk;
+}
+
+// Is it there, and of that pool? So it may go, though there is no such pool any more.
+bool Store::Impl::is_left(const KeyEntry* entry, PoolId pool) const {
+  if (entry == nullptr || entry->pool.load(std::memory_order_relaxed) != pool) return false;
+  return !slots.read(*slots.find(entry->newest.load(std::memory_order_relaxed))).removed();
 }
 
 Status Store::Impl::check_control(const RecordView& record, PoolRules& control) const {

@@ -137,6 +137,7 @@ class Store::Impl final : public Subscriptions::Source {
 
   // store_apply.cc
   Status check(const RecordView& record, const KeyEntry* entry, PoolRules& control) const;
+  bool is_left(const KeyEntry* entry, PoolId pool) const;
   Status check_control(const RecordView& record, PoolRules& control) const;
   bool condition_holds(const Condition& condition, const KeyEntry* entry) const;
   Applied refuse(const RecordView& record, const SessionStamp& session, Status status,

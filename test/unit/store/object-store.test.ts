@@ -55,7 +55,7 @@ function makeStore(newest: Uint8Array | null) {
     return { shard, read } as unknown as ShardAccess;
   };
   const store = new ObjectStore({
-    core: { addon: { keyPlace: () => 0 } } as never,
+    core: { addon: { keyPlace: () => 0, limits: {} } } as never,
     group: { layout } as never,
     catalog,
     triggers: {} as never,

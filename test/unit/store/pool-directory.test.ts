@@ -64,6 +64,7 @@ describe('a pool', () => {
     const { directory, group, store } = makeDirectory(layoutOf(4, [2, milk]));
     store({ name: '/barn', subgroup: 'barn', firstShard: 4 });
     expect([directory.get('/barn'), directory.isEarly('/barn')]).toEqual([null, true]);
+    expect(['/barn/hay', '/bar'].map((name) => directory.isEarly(name))).toEqual([true, false]);
     group.layout = both;
     expect([directory.isEarly('/barn'), directory.get('/barn')?.shards]).toEqual([false, [4, 5]]);
   });

@@ -11,6 +11,8 @@ const layout = new Layout(
   [{ name: 'persistent', kind: 'persistent', shards: 1, replicas: null }],
 );
 
+const poolsMax = 50;
+
 interface Held {
   readonly version: number;
   readonly value: Uint8Array;
@@ -85,7 +87,7 @@ function makeManager(
   } as unknown as ShardAccess;
   const group = { layout, status: { view: 1 } };
   const directory = new PoolDirectory(catalog, group);
-  const manager = new PoolManager(catalog, directory, group as never, () => shard);
+  const manager = new PoolManager(catalog, directory, group as never, () => shard, poolsMax);
   const refuse = (error: FreshetError | null): void => {
     refusal = error;
   };
@@ -105,6 +107,36 @@ test('who made a pool is not given another one that has taken its place since', 
     return { version: 4, value: Buffer.from(JSON.stringify(other)) };
   });
   await expect(manager.create(wanted)).rejects.toMatchObject({ code: 'UNKNOWN_POOL' });
+});
+
+test('a pool with more locations than are kept in memory is refused', async () => {
+  const { manager, asked } = makeManager();
+  const places = Array.from({ length: 4000 }, (_, nth) => [`/milk/${String(nth).repeat(4)}`, 0]);
+  const locations = Object.fromEntries(places) as Record<string, number>;
+  const created = manager.create({ ...wanted, locations });
+  await expect(created).rejects.toMatchObject({ code: 'INVALID_POOL' });
+  expect(asked).toEqual([]);
+});
+
+test('there is no pool without a number, and one that has none can be removed', async () => {
+  const { manager, asked, become } = makeManager();
+  for (let made = 0; made < poolsMax; made += 3) {
+    const created = manager.create(wanted);
+    // A pool takes three changes of the catalog, from the first to the last.
+    if (made + 3 >= poolsMax) {
+      await expect(created).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    } else {
+      await created;
+      await manager.remove('/milk');
+    }
+  }
+  become({
+    version: poolsMax,
+    value: Buffer.from(JSON.stringify({ ...wanted, subgroup: 'persistent' })),
+  });
+  asked.length = 0;
+  await manager.remove('/milk');
+  expect(asked).toEqual(['leave', 'gone']);
 });
 
 test('a pool that was removed is closed, and what it has left goes, whoever opened it late', async () => {
@@ -180,6 +212,25 @@ describe('a removal', () => {
     const { manager, refuse, group } = await made();
     refuse(stopped);
     await expect(manager.remove('/milk')).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
+    const common = { version: 2, ringSize: 65_536, exclusive: false };
+    group.layout = Layout.ofView([1], { ...common, subgroups: [], nextShard: 2 });
+    await expect(manager.remove('/milk')).rejects.toMatchObject({ code: 'NOT_CURRENT' });
+  });
+
+  test('is left to others by who has no view, and may have another layout', async () => {
+    const { manager, asked, refuse, group } = await made();
+    refuse(stopped);
+    await expect(manager.remove('/milk')).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
+    refuse(null);
+    group.status.view = 0;
+    asked.length = 0;
+    await expect(manager.remove('/milk')).rejects.toMatchObject({ code: 'NOT_CURRENT' });
+    await expect(manager.create(wanted)).rejects.toMatchObject({ code: 'NOT_CURRENT' });
+    expect(asked).toEqual([]);
+  });
+
+  test('of a pool that is not known here yet is none of one that there is not', async () => {
+    const { manager, group } = await made();
     const common = { version: 2, ringSize: 65_536, exclusive: false };
     group.layout = Layout.ofView([1], { ...common, subgroups: [], nextShard: 2 });
     await expect(manager.remove('/milk')).rejects.toMatchObject({ code: 'NOT_CURRENT' });

@@ -41,6 +41,7 @@ describe('pool options', () => {
     [{ name: '/barn/../x' }, 'INVALID_KEY', /segment/],
     [{ subgroup: 'volatil' }, 'INVALID_POOL', /did you mean volatile/],
     [{ subgroup: 'persistent' }, 'INVALID_POOL', /cannot lie in the persistent subgroup/],
+    [{ subgroup: 'catalog', kind: 'persistent' }, 'INVALID_POOL', /in the subgroup catalog/],
     [{ locations: { '/other/a': 0 } }, 'INVALID_POOL', /locations/],
     [{ locations: { '/barn/a': 4 } }, 'INVALID_POOL', /place 4/],
   ])('%j are refused', (options, code, message) => {
