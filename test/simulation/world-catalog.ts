@@ -201,7 +201,12 @@ export class WorldCatalog {
     const { ledger } = this.#options;
     ledger.ask(markOfRemoval(PoolDirectory.keyOf(name)));
     await this.#orUnknown(call, name, async () => {
-      await this.#store.objects.removePool(name);
+      try {
+        await this.#store.objects.removePool(name);
+      } catch (caught) {
+        if (isFreshetError(caught, 'NOT_CURRENT')) return;
+        throw caught;
+      }
       ledger.onRemoved(call, name, this.#applied);
     });
   }
