@@ -294,7 +294,7 @@ export class ObjectStore {
       const found = await shard.read(point, left());
       if (found !== null && !found.removed) return found;
       if (read !== 'linearizable') return null;
-      // It may have been removed, and another one made in its place, before this member heard of it.
+      // It may have been removed, and another one made in its place, before that was heard of here.
       const newest = await this.#newestPoolOf(key, { timeoutMs: left().timeoutMs });
       if (newest.id === pool.id) return null;
       pool = newest;

@@ -6,9 +6,9 @@
  * meets UNKNOWN_POOL of a pool that the catalog has: it says the same, so twice does no harm.
  *
  * Invariant: as long as the catalog has an entry of a name no other pool of it is made, and the
- * entry goes after all that its pool has left. So a pool goes in three steps: its entry says that it
- * is leaving; its shards close it, for good, and what is in it goes; then the entry goes. Whoever
- * removes it, or wants to make one in its place, takes those that are left.
+ * entry goes after all that its pool has left. So a pool goes in three steps: its entry says that
+ * it is leaving; its shards close it, for good, and what is in it goes; then the entry goes.
+ * Whoever removes it, or wants to make one in its place, takes those that are left.
  */
 import { type Ack, FreshetError, isFreshetError, limits } from '../base/mod.ts';
 import type { Group } from '../group/mod.ts';
@@ -89,9 +89,9 @@ export class PoolManager {
   }
 
   /**
-   * Removes the pool, its keys too; goes on with a removal that was not finished. UNKNOWN_POOL: there
-   * is neither. After any other failure it may be there, or be as if it were not, and the call may be
-   * made again.
+   * Removes the pool, its keys too; goes on with a removal that was not finished. UNKNOWN_POOL:
+   * there is neither. After any other failure it may be there, or be as if it were not, and the
+   * call may be made again.
    */
   async remove(name: string): Promise<void> {
     const call = { timeoutMs: limits.requestTimeoutMsDefault, signal: null };
@@ -268,8 +268,8 @@ export class PoolManager {
   }
 
   /**
-   * Before there is a pool of the name again: members of an earlier version, and volatile shards that
-   * forgot which pools were closed, may have left keys under it.
+   * Before there is a pool of the name again: members of an earlier version, and volatile shards
+   * that forgot which pools were closed, may have left keys under it.
    */
   async #sweepLeft(record: PoolRecord, newest: number, call: ShardCallLimits): Promise<void> {
     const { shards } = this.#group.layout.subgroup(record.subgroup);
