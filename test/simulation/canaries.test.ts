@@ -153,7 +153,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['unswept-pool', pools, /\S+ at node \d+ has value \d+ of a pool that was removed/],
   ['hasty-removal', pools, /\/system\/pools\S+ went before what it had left/],
   ['open-pools', { ...pools, seed: 218 }, /value \d+ was put into \S+, which had been removed/],
-  ['unclosed-subgroup', { ...pools, seed: 122 }, /is made twice|has lost its subgroup extra/],
+  ['unclosed-subgroup', { ...pools, seed: 233 }, /is made twice|has lost its subgroup extra/],
   // What raw delivery promises.
   ['raw-twice', { members: null }, /comes twice/],
   // Shards whose members stay go on while the view changes.
