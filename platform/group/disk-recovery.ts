@@ -7,17 +7,16 @@
  */
 import { type CancelTimer, type Clock, FreshetError, type Logger, messageOf } from '../base/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import { reopenLog } from './log-calls.ts';
-import type { MemberCore } from './member-core.ts';
 import type { RecordFiles } from './record-files.ts';
 
 export interface DiskRecoveryOptions {
-  readonly core: MemberCore;
   readonly recordFiles: RecordFiles;
   readonly clock: Clock;
   readonly log: Logger;
   /** Shards with a log that are open here. */
   readonly logs: () => readonly number[];
+  /** Reads the log of one anew, if it failed. */
+  readonly reopen: (shard: number) => Promise<void>;
   readonly isDiskFull: () => boolean;
   /** Between two steps of the group. */
   readonly run: (work: () => Promise<void>) => void;
@@ -88,9 +87,9 @@ export class DiskRecovery {
   }
 
   async #writeAgain(): Promise<void> {
-    const { core, logs, recordFiles, isDiskFull } = this.#options;
+    const { logs, reopen, recordFiles, isDiskFull } = this.#options;
     if (isDiskFull()) throw new FreshetError('DISK_FULL', 'The disk has no room');
     await recordFiles.replace(probeFile, new Uint8Array(probeBytes));
-    for (const shard of logs()) await reopenLog(core, shard);
+    for (const shard of logs()) await reopen(shard);
   }
 }

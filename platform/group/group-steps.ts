@@ -77,12 +77,10 @@ export class GroupSteps {
     this.#messages = options.messages;
     this.#log = options.log;
     this.#enter = enter;
-    this.#filler = new ShardFiller(
-      options.core,
-      options.messages,
-      options.shardOf,
-      options.isDiskFull,
-    );
+    this.#filler = new ShardFiller({
+      ...options,
+      cutBack: (shard, position) => options.care.cutBack(shard, position),
+    });
     this.#progress = new FillProgress(options.clock, (attempt) => {
       enter({ type: 'filling', attempt });
     });
@@ -105,6 +103,7 @@ export class GroupSteps {
     this.#disk = new DiskRecovery({
       ...options,
       logs: () => options.care.logs,
+      reopen: (shard) => options.care.reopen(shard),
       run: (work) => {
         this.runAside(work);
       },

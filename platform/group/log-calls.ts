@@ -135,11 +135,9 @@ export async function readHistory(core: MemberCore, shard: number): Promise<Hist
 
 /**
  * A log that failed is cut back to what was synced before and opened again; any other stays as it
- * is, but for who is subscribed to it, who is told to begin again. Rejects until that is done;
- * INVALID_ARGUMENT: the shard still runs here.
+ * is. Rejects until that is done; INVALID_ARGUMENT: the shard still runs here.
  */
 export async function reopenLog(core: MemberCore, shard: number): Promise<void> {
-  core.endSubscriptions(shard);
   await core.call(`Opening the log of shard ${String(shard)} again`, (token) =>
     core.addon.reopenLog(core.handle, shard, token),
   );

@@ -5,14 +5,15 @@
  * Thread: event loop.
  * Invariants
  *  1. One shard is mended at a time; damage is forgotten only when a survey no longer finds it.
- *  2. A shard that was damaged at its opening is opened once its log is whole, and never before. Of
- *  its history is cut only what a restart of the others undid: they run the shard without it.
+ *  2. A shard whose log was damaged when it was opened, or read anew, is opened once its log is
+ *  whole, and never before. Of its history is cut only what a restart of the others undid: they run
+ *  the shard without it.
  *  3. A shard whose history differs from the majority's stops and stays so while this member runs.
  */
 import {
   type CancelTimer,
   type Clock,
-  FreshetError,
+  type FreshetError,
   isFreshetError,
   type Logger,
   messageOf,
@@ -29,8 +30,10 @@ import {
   logStart,
   openShardCut,
   readHistory,
+  reopenLog,
   scrubStep,
 } from './log-calls.ts';
+import { historyDiffers, noGoodCopy } from './log-refusals.ts';
 import type { Multicast } from './layout-options.ts';
 import type { Layout, ShardLayout } from './layout.ts';
 import { closeShard } from './view-calls.ts';
@@ -185,7 +188,7 @@ export class LogCare {
   /** `cutAfter`: what lies behind it the others have undone. */
   async #openNow(layout: ShardLayout, cutAfter: LogPosition | null = null): Promise<void> {
     const { shard, persistent } = layout;
-    const { core, shardMemoryBytes, homes } = this.#options;
+    const { core, dataFolder, shardMemoryBytes, homes } = this.#options;
     this.#closed.add(shard);
     this.#told.delete(shard);
     const options = { shard, persistent, memoryMax: shardMemoryBytes };
@@ -199,8 +202,40 @@ export class LogCare {
     } catch (caught) {
       if (!isFreshetError(caught, 'LOG_CORRUPT')) throw caught;
       const [place] = this.#damage.get(shard) ?? [];
-      if (homes(shard).length === 1) throw this.#noGoodCopy(shard, place ?? [0, 0]);
+      if (homes(shard).length === 1) throw noGoodCopy(dataFolder, shard, place ?? [0, 0]);
     }
+  }
+
+  /**
+   * Drops what the log holds behind a position, which the others do not have. What is found damaged
+   * before it rejects LOG_CORRUPT, and the shard stays closed until `openRest`.
+   */
+  cutBack(shard: number, [epoch, sequence]: LogPosition): Promise<void> {
+    return this.#readAnew(shard, () => this.#options.core.cutBack(shard, epoch, sequence));
+  }
+
+  /** Reads a log that failed anew; rejects as `cutBack` does. Any other stays as it is. */
+  reopen(shard: number): Promise<void> {
+    return this.#readAnew(shard, () => reopenLog(this.#options.core, shard));
+  }
+
+  /** Who watches begins anew: what it is told of may be cut, and the store becomes another. */
+  #readAnew(shard: number, read: () => Promise<unknown>): Promise<void> {
+    const { core } = this.#options;
+    return this.#inTurn(async () => {
+      this.#closed.add(shard);
+      core.endSubscriptions(shard);
+      try {
+        await read();
+        this.#closed.delete(shard);
+      } catch (caught) {
+        const state = await core.shardState(shard).catch(() => null);
+        if (state !== null) this.#closed.delete(shard);
+        throw caught;
+      } finally {
+        core.endSubscriptions(shard);
+      }
+    });
   }
 
   /** The rules of shards may be others than before. */
@@ -247,7 +282,8 @@ export class LogCare {
 
   /** The history of a shard is found not to be that of most. */
   refuseHistory(shard: number, version: number | null, minority: readonly number[]): void {
-    if (!this.#refusals.has(shard)) this.#refuse(shard, this.#differs(shard, version, minority));
+    const error = historyDiffers(this.#options.dataFolder, shard, version, minority);
+    if (!this.#refusals.has(shard)) this.#refuse(shard, error);
   }
 
   /** All members: what they hold, whether it is sound (`scrub`: read again now) and the same. */
@@ -296,7 +332,7 @@ export class LogCare {
   async #whenMended(shard: number): Promise<void> {
     await this.#mending;
     const [place] = this.#damage.get(shard) ?? [];
-    if (place !== undefined) throw this.#noGoodCopy(shard, place);
+    if (place !== undefined) throw noGoodCopy(this.#options.dataFolder, shard, place);
   }
 
   async #mendOpen(shard: number): Promise<void> {
@@ -336,7 +372,8 @@ export class LogCare {
       return;
     }
     const [place] = this.#damage.get(shard) ?? [];
-    const error = this.#noGoodCopy(
+    const error = noGoodCopy(
+      this.#options.dataFolder,
       shard,
       hole === undefined ? (place ?? [0, 0]) : [hole.segment, hole.begin],
     );
@@ -350,16 +387,6 @@ export class LogCare {
       this.#inTurn(() => this.#mendClosed(layout)).catch((caught: unknown) => {
         this.#options.log.error({ shard, error: messageOf(caught) }, 'mending a log failed');
       });
-    });
-  }
-
-  #noGoodCopy(shard: number, [segment, offset]: LogPlace): FreshetError {
-    const where = `in segment ${String(segment)} at byte ${String(offset)}`;
-    const folder = `${this.#options.dataFolder}/shard-${String(shard)}`;
-    const message = `The log of shard ${String(shard)} is damaged ${where}, and no member has a copy`;
-    return new FreshetError('LOG_CORRUPT', message, {
-      mend: `Start the members that are missing, or move ${folder} away: the others fill it`,
-      details: { shard, segment, offset },
     });
   }
 
@@ -438,17 +465,6 @@ export class LogCare {
       log.error({ shard, version, minority }, 'members hold different histories');
       if (minority.includes(core.nodeId)) this.refuseHistory(shard, version, minority);
     }
-  }
-
-  #differs(shard: number, version: number | null, minority: readonly number[]): FreshetError {
-    const who = minority.map(String).join(', ');
-    const message =
-      `Shard ${String(shard)} has another history here than at most members, ` +
-      `seen at version ${String(version)} (in the minority: member ${who})`;
-    return new FreshetError('HISTORY_DIFFERS', message, {
-      mend: `Stop this member, move ${this.#options.dataFolder}/shard-${String(shard)} away, start it`,
-      details: { shard, version: version ?? 0, minority: who },
-    });
   }
 
   #every(name: string, periodMs: number, run: () => Promise<void>): void {

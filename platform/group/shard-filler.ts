@@ -16,6 +16,7 @@ import type { WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { ShardLayout } from './layout.ts';
+import type { LogPosition } from './log-calls.ts';
 import type { MemberCore } from './member-core.ts';
 import { positionCall } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
@@ -47,22 +48,29 @@ const start: Place = { epoch: 0, sequence: -1 };
 const readLogCall = 'group.readLog';
 const markCall = 'group.mark';
 
+export interface ShardFillerOptions {
+  readonly core: MemberCore;
+  readonly messages: PeerMessages;
+  /** What is kept of a shard. */
+  readonly shardOf: (shard: number) => Kept;
+  /** Whether logs have no room. */
+  readonly isDiskFull: () => boolean;
+  /** Forgets what lies behind a position here. */
+  readonly cutBack: (shard: number, position: LogPosition) => Promise<void>;
+}
+
 export class ShardFiller {
   readonly #core: MemberCore;
   readonly #messages: PeerMessages;
   readonly #shardOf: (shard: number) => Kept;
   readonly #isDiskFull: () => boolean;
+  readonly #cutBack: (shard: number, position: LogPosition) => Promise<void>;
   #trusted: readonly number[] = [];
 
-  /** `shardOf` says what is kept of a shard, `isDiskFull` whether logs have no room. */
-  constructor(
-    core: MemberCore,
-    messages: PeerMessages,
-    shardOf: (shard: number) => Kept,
-    isDiskFull: () => boolean,
-  ) {
+  constructor({ core, messages, shardOf, isDiskFull, cutBack }: ShardFillerOptions) {
     this.#shardOf = shardOf;
     this.#isDiskFull = isDiskFull;
+    this.#cutBack = cutBack;
     this.#core = core;
     this.#messages = messages;
     messages.handle(readLogCall, (_from, argument) => {
@@ -137,7 +145,7 @@ export class ShardFiller {
     const isTrusted = this.#trusted.includes(shard);
     let common = isTrusted ? mine : await this.#commonPlace(shard, donor, mine, signal);
     if (common.epoch !== mine.epoch || common.sequence !== mine.sequence) {
-      await local(this.#cutBack(shard, common));
+      await local(this.#cutBack(shard, [common.epoch, common.sequence]));
       // What is in memory alone is not cut but emptied.
       common = this.#shardOf(shard).persistent ? common : start;
     }
@@ -221,16 +229,6 @@ export class ShardFiller {
       throw new FreshetError('INTERNAL', `Member ${String(donor)} sent no log of a shard`);
     }
     return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  }
-
-  /** Who watches begins anew: what it is told of may be cut, and the store becomes another. */
-  async #cutBack(shard: number, { epoch, sequence }: Place): Promise<void> {
-    this.#core.endSubscriptions(shard);
-    try {
-      await this.#core.cutBack(shard, epoch, sequence);
-    } finally {
-      this.#core.endSubscriptions(shard);
-    }
   }
 
   /**

@@ -49,7 +49,12 @@ export class FillMember {
       delivery,
     });
     const peers = messages as unknown as PeerMessages;
-    this.filler = new ShardFiller(this.core, peers, shardOf, () => false);
+    this.filler = new ShardFiller({
+      ...{ core: this.core, messages: peers, shardOf, isDiskFull: () => false },
+      cutBack: async (id, [epoch, sequence]) => {
+        await this.core.cutBack(id, epoch, sequence);
+      },
+    });
     this.handlers.set(positionCall, async () => {
       const { epoch, sequence } = await this.position();
       return [epoch, sequence];

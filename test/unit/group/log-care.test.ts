@@ -10,11 +10,18 @@ const shard = 1;
 const layout = { shard, persistent: true } as ShardLayout;
 const hole = { segment: 0, begin: 64, end: 128, before: [1, 1], behind: [1, 3] };
 
-/** A shard whose log is damaged until `isWhole`, and that is opened once. */
+/** A shard whose log is damaged until `isWhole`, and that is opened once; its native side. */
 function setUp() {
   const clock = new ManualClock();
-  const state = { isWhole: false, isOpen: false, refusals: 0 };
+  const state = { isWhole: false, isOpen: false, refusals: 0, ends: 0 };
   const opened: string[] = [];
+  /** The log is read from disk. */
+  const read = (): Promise<null> => {
+    state.isOpen = state.isWhole;
+    return state.isWhole
+      ? Promise.resolve(null)
+      : Promise.reject(new FreshetError('LOG_CORRUPT', 'A log is damaged'));
+  };
   const core = {
     nodeId: 1,
     handle: null,
@@ -22,6 +29,12 @@ function setUp() {
     addon: { surveyLog: () => 'survey', setShardRules: () => 'rules', watchLag: () => undefined },
     listen: () => undefined,
     setMender: () => undefined,
+    endSubscriptions: () => state.ends++,
+    cutBack: read,
+    shardState: () =>
+      state.isOpen
+        ? Promise.resolve(Buffer.from('{}'))
+        : Promise.reject(new FreshetError('NOT_A_MEMBER', 'Not open')),
     openShard: () => {
       const code = state.isOpen ? 'INVALID_ARGUMENT' : state.isWhole ? 'OK' : 'LOG_CORRUPT';
       opened.push(code);
@@ -54,7 +67,7 @@ function setUp() {
     log: silentLogger(),
     onRefusals: () => state.refusals++,
   });
-  return { care, clock, state, opened };
+  return { care, clock, core, state, opened };
 }
 
 test('a damaged shard that two views want mended is opened once', async () => {
@@ -71,4 +84,28 @@ test('a damaged shard that two views want mended is opened once', async () => {
   await until(() => care.refusalOf(shard) === null);
   await care.openRest();
   expect(opened).toEqual(['LOG_CORRUPT', 'OK']);
+});
+
+test('a shard whose cut finds damage stays closed until it is mended', async () => {
+  const { care, state, opened } = setUp();
+  state.isWhole = true;
+  await care.open(layout);
+  state.isWhole = false;
+  await expect(care.cutBack(shard, [1, 3])).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
+  // Before, and again as another store may have been there.
+  expect(state.ends).toBe(2);
+  state.isWhole = true;
+  await care.openRest();
+  expect(opened).toEqual(['OK', 'OK']);
+  expect(care.refused).toEqual([]);
+});
+
+test('a shard that a refused cut has left open is not opened again', async () => {
+  const { care, core, state, opened } = setUp();
+  state.isWhole = true;
+  await care.open(layout);
+  core.cutBack = () => Promise.reject(new FreshetError('INVALID_ARGUMENT', 'It runs'));
+  await expect(care.cutBack(shard, [1, 3])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  await care.openRest();
+  expect(opened).toEqual(['OK']);
 });

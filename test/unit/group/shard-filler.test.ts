@@ -25,8 +25,6 @@ function encode({ epoch, sequence, crc }: Mark): Buffer {
 class ListLog {
   records: Mark[];
   cuts = 0;
-  /** When subscriptions were ended: after so many cuts. */
-  readonly ends: number[] = [];
   largestChunk = 0;
 
   readonly #persistent: boolean;
@@ -55,16 +53,12 @@ class ListLog {
     return Promise.resolve(null);
   }
 
-  endSubscriptions(): void {
-    this.ends.push(this.cuts);
-  }
-
-  cutBack(_shard: number, epoch: number, sequence: number): Promise<null> {
+  cutBack(epoch: number, sequence: number): Promise<void> {
     this.cuts++;
     // What is in memory alone is emptied.
     const stays = (mark: Mark): boolean => this.#persistent && !isAfter(mark, epoch, sequence);
     this.records = this.records.filter(stays);
-    return Promise.resolve(null);
+    return Promise.resolve();
   }
 }
 
@@ -89,12 +83,11 @@ function fillerOf(
 ): ShardFiller {
   const handlers = new Map<string, CallHandler>();
   const served = { handle: (name: string, run: CallHandler) => handlers.set(name, run) };
-  new ShardFiller(
-    donor as unknown as MemberCore,
-    served as unknown as PeerMessages,
-    () => ({ persistent, delivery: 'ordered' }),
-    () => false,
-  );
+  const shardOf = () => ({ persistent, delivery: 'ordered' }) as const;
+  new ShardFiller({
+    ...{ core: donor as unknown as MemberCore, messages: served as unknown as PeerMessages },
+    ...{ shardOf, isDiskFull: () => false, cutBack: () => Promise.resolve() },
+  });
   handlers.set(positionCall, () => {
     const { epoch, sequence } = donor.records.at(-1) ?? { epoch: 0, sequence: -1 };
     return Promise.resolve([epoch, sequence]);
@@ -104,12 +97,14 @@ function fillerOf(
     call: (_node: number, name: string, argument: unknown) =>
       (handlers.get(name) as CallHandler)(2, argument),
   };
-  return new ShardFiller(
-    mine as unknown as MemberCore,
-    messages as unknown as PeerMessages,
-    () => ({ persistent, delivery: 'ordered' }),
-    isDiskFull,
-  );
+  return new ShardFiller({
+    ...{ core: mine as unknown as MemberCore, messages: messages as unknown as PeerMessages },
+    ...{
+      shardOf,
+      isDiskFull,
+      cutBack: (_shard, [epoch, sequence]) => mine.cutBack(epoch, sequence),
+    },
+  });
 }
 
 /** `count` records of each epoch, sequences with gaps as nulls leave them. */
@@ -257,15 +252,6 @@ describe('filling a shard', () => {
     await fill(mine, donor);
     expect(mine.records).toEqual(donor.records);
     expect(mine.cuts).toBe(1);
-    // Before and after the cut.
-    expect(mine.ends).toEqual([0, 1]);
-  });
-
-  test('a cut that fails may have closed the store: who watches it is told, too', async () => {
-    const mine = new ListLog(history([[1, 4]], 8));
-    mine.cutBack = () => Promise.reject(new Error('no disk'));
-    await expect(fill(mine, new ListLog(history([[2, 4]])))).rejects.toThrow('no disk');
-    expect(mine.ends).toEqual([0, 0]);
   });
 
   test('a volatile one whose history went another way is fetched whole', async () => {
