@@ -16,6 +16,7 @@ namespace {
 constexpr ShardId kFirstShard = 1;
 constexpr PoolId kFirstPool = 1;
 constexpr size_t kRows = 1024;
+constexpr int kAnswerMs = 60'000;  // without any answer
 
 double cpu_seconds() {
   rusage usage;
@@ -46,6 +47,7 @@ class BenchMember {
       load();
     } else {
       measure([this](Nanos end) {
+        if (options_.puts > 0) return await_loaders();
         while (now() < end) usleep(1000);
       });
     }
@@ -76,6 +78,8 @@ class BenchMember {
     config.node = node();
     config.spin = Nanos{options_.spin_us} * 1000;
     config.silence = 10'000'000'000;
+    // Each shows where the agent's time went, of which a few puts take little.
+    if (options_.puts > 0) config.heartbeat = 10'000'000;
     if (options_.persistent) config.data_folder = options_.folder + "/" + std::to_string(index_);
     const auto wake = [this] {
       const uint64_t one = 1;
@@ -144,13 +148,13 @@ class BenchMember {
   // Ends the run with what is known if nothing comes for long.
   void wait() {
     pollfd waited{wake_, POLLIN, 0};
-    if (poll(&waited, 1, 30'000) == 0) {
+    if (poll(&waited, 1, kAnswerMs) == 0) {
       const EpochView* epoch = member_->find_shard(kFirstShard)->epoch();
       const AgentCounters& counters = member_->counters();
       std::fprintf(stderr,
-                   "member %d: no answer in 30 s: outstanding %zu, received %lld, delivered %lld, "
+                   "member %d: no answer in %d ms: outstanding %zu, received %lld, delivered %lld, "
                    "persisted %lld, stopped %d, commands %llu, passes %llu\n",
-                   index_, member_->outstanding(),
+                   index_, kAnswerMs, member_->outstanding(),
                    static_cast<long long>(epoch->frontiers.received.load()),
                    static_cast<long long>(epoch->frontiers.delivered.load()),
                    static_cast<long long>(epoch->frontiers.persisted.load()),
@@ -202,10 +206,27 @@ class BenchMember {
     value_.assign(options_.size, std::byte{7});
     const uint64_t mine = options_.versions / static_cast<uint64_t>(options_.senders);
     fill(INT64_MAX, mine);
-    fill(now() + static_cast<Nanos>(options_.warm_seconds * 1e9), UINT64_MAX);
-    measure([this](Nanos end) { fill(end, UINT64_MAX); });
+    if (options_.puts > 0) {
+      finish();
+      measure([this](Nanos end) { fill_and_finish(end); });
+    } else {
+      fill(now() + static_cast<Nanos>(options_.warm_seconds * 1e9), UINT64_MAX);
+      measure([this](Nanos end) { fill(end, UINT64_MAX); });
+    }
     outcome().latency = percentiles(std::move(latencies_));
     finish();
+  }
+
+  void fill_and_finish(Nanos end) {
+    fill(end, token_ - 1 + options_.puts);
+    finish();
+    shared_.ended++;
+    await_loaders();
+  }
+
+  void await_loaders() {
+    const int loaders = options_.loader < 0 ? options_.senders : 1;
+    while (shared_.ended.load() < loaders) usleep(200);
   }
 
   // Keeps the window full until `end`, or until so many were put in all.

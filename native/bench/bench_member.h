@@ -22,6 +22,9 @@ struct Options {
   size_t window = 1000;  // unanswered puts of one sender
   double seconds = 3;
   double warm_seconds = 0.5;
+  // Of each sender, in the time of which the last answer of all is the end, without a warm-up; at
+  // most `seconds` long. 0: what is answered in `seconds` counts.
+  uint64_t puts = 0;
   bool persistent = false;
   bool raw = false;   // triggers, delivered as they are received
   bool idle = false;  // no load at all: what the members cost
@@ -54,6 +57,7 @@ struct Outcome {
 
 struct SharedState {
   std::atomic<int> arrived{0};  // at the barriers, counted on
+  std::atomic<int> ended{0};    // of those that put: all of it was answered
   std::atomic<uint16_t> ports[kMembersMax];
   Outcome outcomes[kMembersMax];
 };

@@ -3,17 +3,20 @@
 //   core_bench [--members 3] [--senders 3] [--size 100] [--window 1000] [--seconds 3]
 //              [--persistent] [--raw] [--idle] [--spin 0] [--ring 4194304] [--keys 1000]
 //              [--pools 1] [--shards 1] [--history 4] [--versions 0] [--memory 1]
-//              [--folder F] [--alone] [--loader rank]
+//              [--folder F] [--alone] [--loader rank] [--puts 0]
 //
-// `--versions`: put before anything is measured; `--memory`: GiB of a member's shards.
+// `--puts`: so many of each sender are measured, to the last answer of all, if `--seconds` do for
+// them. `--versions`: put before anything is measured; `--memory`: GiB of a member's shards.
 // `--raw`: triggers, delivered as they are received; `--alone`: nothing but the members is
 // measured. Prints one line of JSON. `--window 1 --senders 1` is one put at a time.
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -66,6 +69,8 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
         options.window = number;
       else if (name == "--seconds")
         options.seconds = std::atof(value);
+      else if (name == "--puts")
+        options.puts = number;
       else if (name == "--spin")
         options.spin_us = static_cast<int>(number);
       else if (name == "--ring")
@@ -114,7 +119,7 @@ void print(const Options& options, const SharedState& shared, const Percentiles&
   const Outcome& first = shared.outcomes[options.loader < 0 ? 0 : options.loader];
   std::printf(
       "{\"size\":%zu,\"senders\":%d,\"window\":%zu,\"persistent\":%s,\"spinMicros\":%d,"
-      "\"ring\":%zu,\"seconds\":%.2f,\"putsPerSecond\":%.0f,\"refused\":%llu,"
+      "\"ring\":%zu,\"seconds\":%.2f,\"putsPerSecond\":%.3f,\"refused\":%llu,"
       "\"latencyP50\":%.1f,\"latencyP99\":%.1f,\"latencyMean\":%.1f,\"cpuShare\":%.3f,"
       "\"work\":{\"protocol\":%.4f,\"copy\":%.4f,\"system\":%.4f,\"idle\":%.4f},"
       "\"copiedPerSecond\":%.0f,\"passes\":%llu,\"systemCalls\":%llu,\"logBatches\":%llu,"
@@ -165,14 +170,16 @@ int main(int argc, char** argv) {
   for (int i = 0; i < options.members; i++) {
     children.push_back(fork());
     if (children.back() == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
       run_member(i, options, *shared);
       _exit(0);
     }
   }
   int failures = 0;
-  for (pid_t child : children) {
+  // Others may wait for one that failed; they end with this process.
+  for (size_t left = children.size(); left > 0 && failures == 0; left--) {
     int status = 0;
-    waitpid(child, &status, 0);
+    waitpid(-1, &status, 0);
     if (status != 0) failures++;
   }
   if (own_folder) {
