@@ -17,6 +17,8 @@ export interface CoreBenchOptions {
   /** Unanswered puts of one sender. */
   readonly window: number;
   readonly seconds: number;
+  /** Of each sender, until all are answered, in at most `seconds`; default 0: for `seconds`. */
+  readonly puts?: number;
   readonly persistent?: boolean;
   /** Triggers, delivered as they are received. */
   readonly raw?: boolean;
@@ -47,7 +49,7 @@ export interface CoreBenchResult {
   /** Of the first sender. */
   readonly latencyP50: number;
   readonly latencyP99: number;
-  /** Of one core, all three members together. */
+  /** Of one core, all members together. */
   readonly cpuShare: number;
   /** Of the agents' time, by what they were at. */
   readonly work: Readonly<Record<AgentWork, number>>;
@@ -86,8 +88,8 @@ export async function runCoreBench(
 ): Promise<CoreBenchResult> {
   const { size, senders, window, seconds, persistent, idle, raw, alone } = options;
   const { members = 3, keys = 1000, pools = 1, shards = 1 } = options;
-  const { history = 4, versions = 0, memory = 1, ring = 4 << 20 } = options;
-  const load = { members, size, senders, window, seconds, keys };
+  const { history = 4, versions = 0, memory = 1, ring = 4 << 20, puts = 0 } = options;
+  const load = { members, size, senders, window, seconds, keys, puts };
   const numbers = { ...load, pools, shards, history, versions, memory, ring };
   const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   // Members that begin: a log that an earlier run left belongs to others.

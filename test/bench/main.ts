@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { repositoryRoot } from '../support/repository.ts';
 import { buildCoreBench } from './core-bench.ts';
-import { describeMachine } from './machine.ts';
-import { matrixLines } from './matrix.ts';
+import { describeMachine, type Machine } from './machine.ts';
+import { matrixLines, measureMatrix } from './matrix.ts';
 import { once } from './once.ts';
 import { machineLines, reportLines } from './report.ts';
 import { runPeerBench } from './peers/peer-bench.ts';
@@ -16,7 +16,7 @@ import { type RowResult, runRow } from './run-rows.ts';
 
 interface Options {
   readonly only: readonly string[];
-  readonly runs: number;
+  readonly runs?: number;
   readonly quick: boolean;
   readonly json?: string;
   readonly coreBench?: string;
@@ -25,6 +25,8 @@ interface Options {
   readonly sizes: string;
   readonly table: string | null;
 }
+
+const defaultRuns = { row: 5, table: 3 };
 
 process.exitCode = await main(readOptions());
 
@@ -40,14 +42,23 @@ async function main(options: Options): Promise<number> {
   }
   const machine = describeMachine(repositoryRoot);
   const context = contextOf(options);
+  const { runs = defaultRuns.row } = options;
   const results: RowResult[] = [];
-  for (const row of chosen) results.push(await runRow(row, options.runs, context));
-  const lines = reportLines(machine, options.runs, results);
-  process.stdout.write(`${lines.join('\n')}\n`);
-  for (const { name, method } of results) process.stdout.write(`${name}: ${method}\n`);
-  if (options.json !== undefined) {
-    const { runs, quick } = options;
-    await writeFile(options.json, JSON.stringify({ machine, runs, quick, results }, null, 2));
+  for (const row of chosen) results.push(await runRow(row, runs, context));
+  const methods = results.map(({ name, method }) => `${name}: ${method}`);
+  print([...reportLines(machine, runs, results), ...methods]);
+  return record(machine, runs, results, options);
+}
+
+/** Writes the figures where they are asked for. The exit code. */
+async function record(
+  machine: Machine,
+  runs: number,
+  results: readonly RowResult[],
+  { json, quick }: Options,
+): Promise<number> {
+  if (json !== undefined) {
+    await writeFile(json, JSON.stringify({ machine, runs, quick, results }, null, 2));
   }
   return results.some(({ failure }) => failure !== null) ? 1 : 0;
 }
@@ -66,17 +77,17 @@ async function runTable(name: string, options: Options): Promise<number> {
   const machine = describeMachine(repositoryRoot);
   const folder = await mkdtemp(join(tmpdir(), 'freshet-bench-'));
   try {
-    const lines = await matrixLines({ ...contextOf(options), folder }, options.runs);
-    const title = 'MiB/s that each member is given; members on loopback share these cores.';
-    const all = [...machineLines(machine, options.runs), '', title, '', ...lines];
-    process.stdout.write(`${all.join('\n')}\n`);
+    const { runs = defaultRuns.table, quick } = options;
+    const result = await measureMatrix({ ...contextOf(options), folder }, runs);
+    print([...machineLines(machine, runs), '', ...matrixLines(result, quick)]);
+    return await record(machine, runs, [result], options);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return 0;
 }
 
-async function runPeers({ runs, quick, systems, sizes }: Options): Promise<number> {
+async function runPeers(options: Options): Promise<number> {
+  const { runs = defaultRuns.row, quick, systems, sizes } = options;
   return runPeerBench({
     runs,
     quick,
@@ -88,11 +99,13 @@ async function runPeers({ runs, quick, systems, sizes }: Options): Promise<numbe
 
 function readOptions(): Options {
   const names = rows.map(({ name }) => name).join(', ');
+  const { row, table } = defaultRuns;
+  const runsText = `each row (default: ${String(row)}) or place of a table (${String(table)})`;
   const command = new Command('bench')
     .description(`Measures ${names}; or prints a table.`)
     .argument('[table]', 'matrix: by senders, members, sizes, ordered and raw')
     .option('--only <name>', 'this row, or those that begin so; may be repeated', collect, [])
-    .option('--runs <n>', 'measurements of each row', wholeNumber, 5)
+    .option('--runs <n>', `measurements of ${runsText}`, wholeNumber)
     .option('--quick', 'shows that everything runs; the figures are worth nothing', false)
     .option('--json <file>', 'writes all figures there')
     .option('--core-bench <file>', 'the program, built already')
@@ -111,6 +124,10 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 100) return value;
   throw new Error(`${text} is no number of runs from 1 to 100`);
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 function say(text: string): void {

@@ -60,7 +60,7 @@ export async function runRow(
   return { name, method, figures: summarised(name, measured), failure };
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 

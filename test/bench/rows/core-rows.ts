@@ -1,5 +1,5 @@
 /** Rows of the native core alone: no Node in the members. */
-import { agentWork } from '../../../platform/base/mod.ts';
+import { workFigures } from '../agents-work.ts';
 import { recordsPerRawSync, runCoreBench } from '../core-bench.ts';
 import type { CoreBenchOptions, CoreBenchResult } from '../core-bench.ts';
 import { type Figure, plainRow, type Row, type RowContext } from '../row.ts';
@@ -33,20 +33,6 @@ function volatileRow(name: string, size: number, unanswered: number, batch: numb
       ];
     },
   );
-}
-
-/** Where the time of all three agents goes; what waits for a core waits in what it was at. */
-function workFigures(
-  name: string,
-  { work, copiedPerSecond, putsPerSecond }: CoreBenchResult,
-): readonly Figure[] {
-  const copied = copiedPerSecond / putsPerSecond;
-  return [
-    ...agentWork.map((kind) => {
-      return { name: `${name}: agents, ${kind}`, unit: '%', value: 100 * work[kind], raw: null };
-    }),
-    { name: `${name}: copied by all, a put`, unit: 'B', value: copied, raw: null },
-  ];
 }
 
 export const coreVolatileSmall = volatileRow('core-volatile-100', 100, window.small, 64);
