@@ -1,7 +1,24 @@
-/** Where the time of agents goes, as figures and as text. */
-import { type AgentWork, agentWork } from '../../platform/base/mod.ts';
+/** Where the time of agents goes: of a running cluster's, as figures and as text. */
+import { type AgentWork, agentWork, counterOfWork } from '../../platform/base/mod.ts';
+import type { LocalCluster } from '../../platform/local-cluster.ts';
 import type { CoreBenchResult } from './core-bench.ts';
 import type { Figure } from './row.ts';
+
+/** Of all agents together: nanoseconds, or shares from 0 to 1. */
+export type AgentsWork = Readonly<Record<AgentWork, number>>;
+
+/** Nanoseconds since the members began, up to the last heartbeat of each. */
+export async function agentsNanos(cluster: LocalCluster): Promise<AgentsWork> {
+  const counters = (await Promise.all(
+    cluster.members.map(({ id }) => cluster.call(id, 'counters')),
+  )) as readonly Readonly<Record<string, number>>[];
+  return workBy((kind) => counters.reduce((sum, of) => sum + (of[counterOfWork(kind)] ?? 0), 0));
+}
+
+export function sharesOf(before: AgentsWork, now: AgentsWork): AgentsWork {
+  const all = agentWork.reduce((sum, kind) => sum + now[kind] - before[kind], 0);
+  return workBy((kind) => (now[kind] - before[kind]) / Math.max(1, all));
+}
 
 /** What waits for a core waits in what it was at. */
 export function workFigures(
@@ -29,4 +46,8 @@ export function shownWork(percentOf: (kind: AgentWork) => number): string {
 
 function shownPercent(percent: number): string {
   return Number.isFinite(percent) ? percent.toFixed(0) : '-';
+}
+
+function workBy(of: (kind: AgentWork) => number): AgentsWork {
+  return { protocol: of('protocol'), copy: of('copy'), system: of('system'), idle: of('idle') };
 }

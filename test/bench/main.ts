@@ -87,12 +87,13 @@ async function runTable(name: string, options: Options): Promise<number> {
 }
 
 async function runPeers(options: Options): Promise<number> {
-  const { runs = defaultRuns.row, quick, systems, sizes } = options;
+  const { runs = defaultRuns.row, quick, systems, sizes, json } = options;
   return runPeerBench({
     runs,
     quick,
     systems: systems.split(','),
     sizes: sizes.split(',').map(Number),
+    json: json ?? null,
     say,
   });
 }

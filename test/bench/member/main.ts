@@ -56,6 +56,8 @@ const standStill: ParentCall = async (_member, argument) => {
   return null;
 };
 
+const counters: ParentCall = ({ core }) => Promise.resolve(core.addon.counters(core.handle));
+
 runMemberProcess({
   parts: (extra) => [
     servingPart(extra as ServingOptions, (opened) => {
@@ -64,5 +66,5 @@ runMemberProcess({
   ],
   nativeDoor: (extra) => nativeDoorOf(extra as ServingOptions),
   info: () => ports,
-  calls: { putOneByOne, putPaced, standStill },
+  calls: { counters, putOneByOne, putPaced, standStill },
 });

@@ -6,7 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreshetError } from '../../../platform/base/mod.ts';
 import { connect, type Database, type PutOutcome } from '../../../platform/client/mod.ts';
+import { agentsNanos, type AgentsWork, sharesOf } from '../agents-work.ts';
 import { type BenchCluster, startBenchCluster } from '../bench-cluster.ts';
+import { writePutWork } from './put-work.ts';
 
 /** The keys of the driver begin with one of these. */
 const folders = ['t', 'w'];
@@ -46,11 +48,20 @@ export interface PeerSystem {
   stop(): Promise<void>;
 }
 
+/** What the agents were at over the puts of a load. */
+interface PutMeter {
+  /** Nanoseconds. */
+  readonly look: () => Promise<AgentsWork>;
+  readonly note: (size: number, shares: AgentsWork) => Promise<void>;
+}
+
 class AdapterClient implements PeerClient {
   readonly #db: Database;
+  readonly #meter: PutMeter;
 
-  constructor(db: Database) {
+  constructor(db: Database, meter: PutMeter) {
     this.#db = db;
+    this.#meter = meter;
   }
 
   async put(key: string, value: Uint8Array): Promise<void> {
@@ -58,18 +69,22 @@ class AdapterClient implements PeerClient {
   }
 
   async putMany({ next, window, deadline, onAck, now }: PutManyOptions): Promise<void> {
-    const size = Math.max(1, Math.floor(window / lanes));
+    const count = Math.max(1, Math.floor(window / lanes));
+    let size = 0;
     const pump = async (): Promise<void> => {
       while (now() < deadline) {
-        const puts = Array.from({ length: size }, () => {
+        const puts = Array.from({ length: count }, () => {
           const [key, value] = next();
+          size = value.byteLength;
           return { key: `/${key}`, value };
         });
         failFirst(await this.#db.door.putMany(puts));
-        onAck(size);
+        onAck(count);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(lanes, window) }, pump));
+    const pumps = Array.from({ length: Math.min(lanes, window) }, pump);
+    const [before] = await Promise.all([this.#meter.look(), ...pumps]);
+    await this.#meter.note(size, sharesOf(before, await this.#meter.look()));
   }
 
   async get(key: string): Promise<Uint8Array | null> {
@@ -123,8 +138,13 @@ export function makeAdapter(
     },
     pids: () => running?.pids ?? [],
     connect: async () => {
-      const ports = running?.ports ?? [];
-      return new AdapterClient(await connect(ports.map(({ grpc }) => `127.0.0.1:${String(grpc)}`)));
+      if (running === null) throw new Error('There is no cluster to connect to');
+      const { cluster, ports } = running;
+      const db = await connect(ports.map(({ grpc }) => `127.0.0.1:${String(grpc)}`));
+      return new AdapterClient(db, {
+        look: () => agentsNanos(cluster),
+        note: (size, shares) => writePutWork(base, kind, size, shares),
+      });
     },
     stop: async () => {
       await running?.close();

@@ -3,13 +3,16 @@
  * in the same runs. Found in FRESHET_PEERS, else ../shared/peers beside the repository.
  */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { agentWork } from '../../../platform/base/mod.ts';
 import { repositoryRoot } from '../../support/repository.ts';
+import { type AgentsWork, shownWork } from '../agents-work.ts';
 import { runToEnd } from '../child.ts';
 import { median, shownNumber } from '../statistics.ts';
 import { tableLines } from '../table.ts';
+import { readPutWork } from './put-work.ts';
 
 /** One system at one value size, as the driver writes it. */
 interface PeerResult {
@@ -22,6 +25,8 @@ interface PeerResult {
   readonly get?: { readonly opsPerSec: number };
   readonly getLatency?: { readonly p50: number };
   readonly watch?: { readonly notify: { readonly p50: number; readonly p99: number } };
+  /** Of ours: shares of the agents' time in `put`. */
+  readonly work?: AgentsWork;
 }
 
 export interface PeerBenchOptions {
@@ -31,10 +36,16 @@ export interface PeerBenchOptions {
   readonly systems: readonly string[];
   /** In bytes. */
   readonly sizes: readonly number[];
+  /** Where all results go; null: nowhere. */
+  readonly json: string | null;
   readonly say: (text: string) => void;
 }
 
-const ours = ['volatile', 'persisted'];
+/** What the driver calls a system of ours, and the adapter its pools. */
+const ours = new Map([
+  ['freshet-volatile', { module: 'volatile', kind: 'volatile' }],
+  ['freshet-persisted', { module: 'persisted', kind: 'persistent' }],
+]);
 const runTimeoutMs = 3_600_000;
 /** Seconds of each measurement, shorter when it shall only be shown that everything runs. */
 const quickSeconds = ['--secs', '1', '--lat-secs', '1', '--warm-secs', '1'];
@@ -47,7 +58,7 @@ export function findPeers(): string | null {
 
 /** Prints the medians of all runs. The exit code. */
 export async function runPeerBench(options: PeerBenchOptions): Promise<number> {
-  const { runs, say } = options;
+  const { runs, quick, say } = options;
   const peers = findPeers();
   if (peers === null) {
     say('The driver of the peers is not here: name its folder in FRESHET_PEERS');
@@ -61,6 +72,9 @@ export async function runPeerBench(options: PeerBenchOptions): Promise<number> {
       results.push(...(await runOnce(peers, folder, options)));
     }
     for (const line of tableLines(columns, rowsOf(results))) process.stdout.write(`${line}\n`);
+    if (options.json !== null) {
+      await writeFile(options.json, JSON.stringify({ runs, quick, results }, null, 2));
+    }
     return results.every(({ ok }) => ok) ? 0 : 1;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -73,10 +87,10 @@ async function runOnce(
   { quick, systems, sizes, say }: PeerBenchOptions,
 ): Promise<readonly PeerResult[]> {
   const json = join(folder, 'results.json');
-  const adapters = ours.map((name) => {
+  const adapters = [...ours].map(([name, { module }]) => {
     // The driver's processes run what is compiled alone.
-    const file = join(repositoryRoot, 'dist', 'test', 'bench', 'peers', `${name}.js`);
-    return `freshet-${name}=${file}`;
+    const file = join(repositoryRoot, 'dist', 'test', 'bench', 'peers', `${module}.js`);
+    return `${name}=${file}`;
   });
   const args = [
     join(peers, 'run.mjs'),
@@ -94,14 +108,27 @@ async function runOnce(
     if (!ok)
       say(`${nameOf(system)} at ${String(size)} B failed: ${error ?? 'no reason was given'}`);
   }
-  return results;
+  return Promise.all(
+    results.map(async (result): Promise<PeerResult> => {
+      const kind = ours.get(nameOf(result.system))?.kind;
+      if (!result.ok || kind === undefined) return result;
+      return { ...result, work: await readPutWork(folder, kind, result.size) };
+    }),
+  );
 }
 
 const columns = [
   { title: 'system', side: 'left' },
-  ...['value', 'puts/s', 'put p50 ms', 'put p99 ms', 'gets/s', 'get p50 ms', 'watch p50 ms'].map(
-    (title) => ({ title, side: 'right' as const }),
-  ),
+  ...[
+    'value',
+    'puts/s',
+    `${agentWork.join('/')} %`,
+    'put p50 ms',
+    'put p99 ms',
+    'gets/s',
+    'get p50 ms',
+    'watch p50 ms',
+  ].map((title) => ({ title, side: 'right' as const })),
 ] as const;
 
 function rowsOf(results: readonly PeerResult[]): readonly (readonly string[])[] {
@@ -120,6 +147,7 @@ function rowsOf(results: readonly PeerResult[]): readonly (readonly string[])[] 
       nameOf(group[0]?.system ?? ''),
       `${String(group[0]?.size)} B`,
       of(({ put }) => put?.opsPerSec),
+      workOf(good),
       of(({ putLatency }) => putLatency?.p50),
       of(({ putLatency }) => putLatency?.p99),
       of(({ get }) => get?.opsPerSec),
@@ -127,6 +155,12 @@ function rowsOf(results: readonly PeerResult[]): readonly (readonly string[])[] 
       of(({ watch }) => watch?.notify.p50),
     ];
   });
+}
+
+function workOf(results: readonly PeerResult[]): string {
+  const works = results.flatMap(({ work }) => work ?? []);
+  if (works.length === 0) return '';
+  return shownWork((kind) => 100 * median(works.map((work) => work[kind])));
 }
 
 function nameOf(system: string): string {
