@@ -142,14 +142,9 @@ bool Sender::offer(Pending& item) {
   std::memcpy(at, &body, sizeof body);
   std::memcpy(at + sizeof body, head.data(), head.size());
   std::memset(place + length, 0, padded(length) - length);
-  RecordHeader header = {};
+  RecordHeader& header = begin_header(place, RecordKind::kOffer, length);
   header.payload_crc = crc32c(at, length - sizeof header);
-  header.length = static_cast<uint32_t>(length);
-  header.kind = RecordKind::kOffer;
-  header.shard = shard_;
-  header.epoch = epoch_;
   header.version = item.whole_length;
-  std::memcpy(place, &header, sizeof header);
   number(place, messages_);
   ring_.commit(padded(length));
   add_message(Ack::kNone, item.token);
@@ -160,32 +155,32 @@ bool Sender::feed_place(const Pending& item) {
   if (item.number == 0 || !large_.is_sent(me_, item.number)) return false;
   std::byte* place = ring_.reserve(sizeof(RecordHeader));
   if (place == nullptr) return false;
-  RecordHeader header = {};
+  RecordHeader& header = begin_header(place, RecordKind::kPlace, sizeof(RecordHeader));
   header.payload_crc = large_.payload_crc(me_, item.number);
-  header.length = sizeof header;
-  header.kind = RecordKind::kPlace;
-  header.shard = shard_;
-  header.epoch = epoch_;
   header.version = item.number;
-  std::memcpy(place, &header, sizeof header);
   number(place, messages_);
   ring_.commit(sizeof header);
   add_message(item.ack, item.token);
   return true;
 }
 
+RecordHeader& Sender::begin_header(std::byte* place, RecordKind kind, size_t length) const {
+  RecordHeader header = {};
+  header.length = static_cast<uint32_t>(length);
+  header.kind = kind;
+  header.shard = shard_;
+  header.epoch = epoch_;
+  std::memcpy(place, &header, sizeof header);
+  return header_of(place);
+}
+
 bool Sender::make_nulls(uint64_t owed) {
   if (owed <= messages_) return false;
   std::byte* place = ring_.reserve(sizeof(RecordHeader));
   if (place == nullptr) return false;
-  RecordHeader header = {};
-  header.length = sizeof header;
-  header.kind = RecordKind::kNull;
-  header.shard = shard_;
-  header.epoch = epoch_;
-  std::memcpy(place, &header, sizeof header);
+  begin_header(place, RecordKind::kNull, sizeof(RecordHeader));
   number(place, owed - messages_);  // a null's number is how many it stands for
-  ring_.commit(sizeof header);
+  ring_.commit(sizeof(RecordHeader));
   messages_ = owed;
   return true;
 }

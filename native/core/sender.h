@@ -100,6 +100,8 @@ class Sender {
   void offer_more();
   bool offer(Pending& item);
   bool feed_place(const Pending& item);
+  // Of a message that is the ring's own: all but what only its kind has, not sealed.
+  RecordHeader& begin_header(std::byte* place, RecordKind kind, size_t length) const;
   void add_message(Ack ack, Token token);
 
   ShardId shard_;
