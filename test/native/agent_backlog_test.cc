@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "native/agent/agent.h"
+#include "test/native/support/idle_transport.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -9,15 +10,8 @@ using namespace freshet;
 namespace {
 
 // Sends all that waits with the next poll, of which it says nothing.
-class QuietTransport final : public Transport {
+class QuietTransport final : public test::IdleTransport {
  public:
-  Status add_peer(const PeerAddress&) override { return Status::kOk; }
-  void forget_peer(NodeId) override {}
-  void close_peer(NodeId) override {}
-  void renew(uint64_t) override {}
-  Status grant(NodeId, RegionId, MutableBytes) override { return Status::kOk; }
-  void revoke(NodeId, RegionId) override {}
-  void write(NodeId, RegionId, uint64_t, Bytes, bool) override {}
   size_t backlog(NodeId) const override { return told_ = waits_; }
   int poll(Nanos timeout, std::vector<PeerEvent>&) override {
     if (timeout > 0) {
@@ -30,8 +24,6 @@ class QuietTransport final : public Transport {
     }
     return 0;
   }
-  void wake_self() override {}
-  const TransportCounters& counters() const override { return counters_; }
 
   int sleeps = 0;
   int sleeps_unaware = 0;
@@ -40,7 +32,6 @@ class QuietTransport final : public Transport {
  private:
   size_t waits_ = 0;
   mutable size_t told_ = 0;
-  TransportCounters counters_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "native/agent/agent.h"
 #include "native/core/store/store.h"
+#include "test/native/support/idle_transport.h"
 #include "test/native/support/test.h"
 
 using namespace freshet;
@@ -13,12 +14,9 @@ namespace {
 constexpr Micros kWall = 1'700'000'000'000'000;
 
 // Keeps what was granted to the peer; to the other side nothing comes.
-class GrantingTransport final : public Transport {
+class GrantingTransport final : public test::IdleTransport {
  public:
-  Status add_peer(const PeerAddress&) override { return Status::kOk; }
   void forget_peer(NodeId) override { forgotten = true; }
-  void close_peer(NodeId) override {}
-  void renew(uint64_t) override {}
   Status grant(NodeId, RegionId id, MutableBytes memory) override {
     if (forgotten) {
       refused++;
@@ -27,16 +25,11 @@ class GrantingTransport final : public Transport {
     granted[{id.kind, id.owner}] = memory;
     return Status::kOk;
   }
-  void revoke(NodeId, RegionId) override {}
-  void write(NodeId, RegionId, uint64_t, Bytes, bool) override {}
-  size_t backlog(NodeId) const override { return 0; }
   int poll(Nanos, std::vector<PeerEvent>& events) override {
     if (!up_) events.push_back({PeerEvent::Kind::kUp, 1, 1, Status::kOk});
     up_ = true;
     return 0;
   }
-  void wake_self() override {}
-  const TransportCounters& counters() const override { return counters_; }
 
   std::map<std::pair<RegionKind, uint16_t>, MutableBytes> granted;
   bool forgotten = false;
@@ -44,7 +37,6 @@ class GrantingTransport final : public Transport {
 
  private:
   bool up_ = false;
-  TransportCounters counters_;
 };
 
 }  // namespace

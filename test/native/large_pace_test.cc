@@ -9,6 +9,7 @@
 
 #include "native/agent/peer_links.h"
 #include "test/native/support/direct_group.h"
+#include "test/native/support/idle_transport.h"
 #include "test/native/support/test.h"
 
 namespace freshet::test {
@@ -22,7 +23,7 @@ constexpr size_t kPiece = kBlockSizeDefault / 8;
 constexpr double kUnit = 200'000;  // ns
 
 // One member's network, as far as it is sent to.
-class PacedTransport final : public Transport {
+class PacedTransport final : public IdleTransport {
  public:
   struct Item {
     RegionWrite write;
@@ -32,12 +33,6 @@ class PacedTransport final : public Transport {
 
   explicit PacedTransport(size_t members) : connections(members) {}
 
-  Status add_peer(const PeerAddress&) override { return Status::kOk; }
-  void forget_peer(NodeId) override {}
-  void close_peer(NodeId) override {}
-  void renew(uint64_t) override {}
-  Status grant(NodeId, RegionId, MutableBytes) override { return Status::kOk; }
-  void revoke(NodeId, RegionId) override {}
   void write(NodeId peer, RegionId id, uint64_t offset, Bytes bytes, bool stable) override {
     Item item{{peer, id, offset, bytes, stable}, {}, 0};
     if (id.kind == RegionKind::kBlocks) item.left = bytes.size();
@@ -50,15 +45,9 @@ class PacedTransport final : public Transport {
     for (const Item& item : connections[peer - 1]) bytes += item.left;
     return bytes;
   }
-  int poll(Nanos, std::vector<PeerEvent>&) override { return 0; }
-  void wake_self() override {}
-  const TransportCounters& counters() const override { return counters_; }
 
   std::vector<std::deque<Item>> connections;
   size_t stuck = 0;  // to a peer that is none of these, and takes nothing
-
- private:
-  TransportCounters counters_;
 };
 
 class PacedGroup {
