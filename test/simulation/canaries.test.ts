@@ -152,6 +152,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   // ... removed pools take nothing and stay away with what was in them, subgroups with pools stay.
   ['unswept-pool', pools, /\S+ at node \d+ has value \d+ of a pool that was removed/],
   ['hasty-removal', pools, /\/system\/pools\S+ went before what it had left/],
+  ['forgotten-removal', pools, /\S+ at node \d+ has value \d+, which was removed as version \d+/],
   ['open-pools', { ...pools, seed: 218 }, /value \d+ was put into \S+, which had been removed/],
   ['unclosed-subgroup', { ...pools, seed: 233 }, /is made twice|has lost its subgroup extra/],
   // What raw delivery promises.

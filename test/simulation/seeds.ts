@@ -1,4 +1,5 @@
 import { worldFaults, worldSteps } from './world-addon.ts';
+import { type CatalogCounts, noCounts } from './world-catalog-ledger.ts';
 import { type SeedOptions, type SeedResult, Simulation } from './world.ts';
 
 /** More empty cells than these are counted, not named. */
@@ -35,7 +36,7 @@ export class Totals {
   rawAnswered = 0;
   accused = 0;
   observed = 0;
-  readonly pools = { made: 0, removed: 0, settings: 0, values: 0, refused: 0 };
+  readonly pools: CatalogCounts = { ...noCounts };
   readonly table = new Uint32Array(worldFaults.length * worldSteps.length);
 
   add(result: SeedResult): void {
@@ -60,6 +61,7 @@ export class Totals {
     this.pools.removed += result.pools.removed;
     this.pools.settings += result.pools.settings;
     this.pools.values += result.pools.values;
+    this.pools.keys += result.pools.keys;
     this.pools.refused += result.pools.refused;
     result.table.forEach((count, cell) => {
       this.table[cell] = (this.table[cell] ?? 0) + count;
@@ -134,7 +136,8 @@ function summary(totals: Totals, seconds: number): string {
     `${String(totals.rawAnswered)} raw messages (${String(totals.rawDelivered)} arrivals),`,
     `${String(totals.answeredInExtras)} operations in subgroups that come and go,`,
     `${String(pools.made)} pools made, ${String(pools.removed)} removed, ${String(pools.values)} values`,
-    `found in them, ${String(pools.settings)} settings, ${String(pools.refused)} such calls refused,`,
+    `found in them, ${String(pools.keys)} keys removed from them,`,
+    `${String(pools.settings)} settings, ${String(pools.refused)} such calls refused,`,
     `${String(totals.accused)} slow members, ${String(totals.observed)} shards observed by them,`,
     `${String(views)} views, ${String(restarts)} starts, ${String(undone)} versions undone by them,`,
     `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,

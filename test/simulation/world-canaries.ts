@@ -46,6 +46,7 @@ const worldRules = [
   'early-pool',
   'unswept-pool',
   'hasty-removal',
+  'forgotten-removal',
   'unclosed-subgroup',
   'uncoded-refusal',
   'unanswered-pool',

@@ -13,6 +13,7 @@ import {
   poolsFolder,
   settingsFolder,
 } from './world-catalog-history.ts';
+import { type FoundValue, type KeyRemoval, KeyRemovals } from './world-key-removals.ts';
 
 /** The catalog's. */
 const catalogShard = 1;
@@ -44,24 +45,49 @@ interface Put {
   isPersisted: boolean;
 }
 
+/** What was asked for, and answered so. */
+export interface CatalogCounts {
+  /** Pools. */
+  made: number;
+  removed: number;
+  /** That were written. */
+  settings: number;
+  /** That were found in pools. */
+  values: number;
+  /** That were removed from pools. */
+  keys: number;
+  /** Calls. */
+  refused: number;
+}
+
+export const noCounts: Readonly<CatalogCounts> = Object.freeze({
+  made: 0,
+  removed: 0,
+  settings: 0,
+  values: 0,
+  keys: 0,
+  refused: 0,
+});
+
 export class CatalogLedger {
   readonly #addon: WorldAddon;
   readonly #history: CatalogHistory;
   /** How often something was asked for that one record each may come of. */
   readonly #asked = new Map<string, number>();
   readonly #puts: Put[] = [];
+  readonly #keyRemovals: KeyRemovals;
   /** By name, the newest pool that was answered as made by a call that began before it. */
   readonly #made = new Map<string, number>();
   /** By name, the newest removal that was answered. */
   readonly #removed = new Map<string, number>();
   #shown = 0;
   #turn = 0;
-  /** Pools that were made and removed, settings that were written, and values found in pools. */
-  readonly counts = { made: 0, removed: 0, settings: 0, values: 0, refused: 0 };
+  readonly counts: CatalogCounts = { ...noCounts };
 
   constructor(addon: WorldAddon) {
     this.#addon = addon;
     this.#history = new CatalogHistory(addon, this.#onRecord);
+    this.#keyRemovals = new KeyRemovals(addon);
   }
 
   begin(node: number, applied: number): CatalogCall {
@@ -191,42 +217,70 @@ export class CatalogLedger {
     put.answered = ++this.#turn;
     put.newest = this.#newest;
     put.isPersisted = isPersisted;
-    const isMadeAgain = this.#recordsOf(put.name, put.removed, this.#newest).length > 0;
-    if (put.removed === 0 || isMadeAgain) return;
+    if (this.#isOpen(put)) return;
     this.#tell(`value ${String(number)} was put into ${put.name}, which had been removed`);
   }
 
-  /**
-   * Null: nothing was found. `answered`: puts under the key that were answered when the read began.
-   */
-  onRead(call: CatalogCall, name: string, key: string, found: number | null, answered: Answered) {
+  /** Of a key of the pool `name`. */
+  beginRemoval(name: string, key: string): KeyRemoval {
+    const removed = this.#removed.get(name) ?? 0;
+    return this.#keyRemovals.begin({ name, key, begun: ++this.#turn, removed });
+  }
+
+  endRemoval(removal: KeyRemoval, became: KeyRemoval['became']): void {
+    this.#keyRemovals.end(removal, ++this.#turn, became);
+    this.counts.keys += became === null ? 0 : 1;
+    // What a volatile shard has of a pool that was removed may come back as it begins anew.
+    if (became?.isPersistent !== true || this.#isOpen(removal)) return;
+    this.#tell(`${removal.key} was removed from ${removal.name}, which had been removed`);
+  }
+
+  /** The last that was made, of any key; null: none was. */
+  get lastRemoval(): KeyRemoval | null {
+    return this.#keyRemovals.last;
+  }
+
+  /** Null: nothing was found. `answered`: what was answered for the key when the read began. */
+  onRead(
+    call: CatalogCall,
+    name: string,
+    key: string,
+    found: FoundValue | null,
+    answered: Answered,
+  ) {
     const where = `${key} at node ${String(call.node)}`;
-    const put = found === null ? null : (this.#puts[found] ?? null);
+    const put = found === null ? null : (this.#puts[found.number] ?? null);
     if (found !== null && put?.key !== key) this.#tell(`${where} has what nobody put`);
-    this.counts.values += put === null ? 0 : 1;
-    if (put !== null && put.answered !== null) {
-      const removed = this.#recordsOf(name, put.newest, call.shown);
-      const gone = removed.findIndex(({ value }) => value === null);
-      const isMadeAgain = removed.slice(gone).some(({ value }) => value !== null);
-      const isOlder = put.applied < answered.made && call.applied >= answered.made;
-      if (isOlder || (gone >= 0 && isMadeAgain)) {
-        this.#tell(`${where} has value ${String(found)} of a pool that was removed`);
-      }
+    if (found !== null && put !== null) {
+      this.counts.values++;
+      const what = `${where} has value ${String(found.number)}`;
+      if (this.#isOfAnother(call, put, answered)) this.#tell(`${what} of a pool that was removed`);
+      const { removals } = answered;
+      const forgotten = this.#keyRemovals.forgottenBy(found, put.answered, removals);
+      const version = String(forgotten?.became?.version);
+      if (forgotten !== null) this.#tell(`${what}, which was removed as version ${version}`);
     }
     // What stays, as no pool of the name went meanwhile.
     const last = answered.persisted;
-    if (last === null || (found !== null && found >= last)) return;
+    if (last === null || (found !== null && found.number >= last)) return;
     const { begun, from } = this.#puts[last] as Put;
     const meanwhile = this.#recordsOf(name, from, this.#newest);
     const isKept = meanwhile.every(({ value, leaving }) => value !== null && leaving === null);
-    const isBehind = put === null || (put.answered !== null && put.answered < begun);
+    const isBehind =
+      put === null
+        ? !this.#keyRemovals.mayFollow(key, begun)
+        : put.answered !== null && put.answered < begun;
     if (isKept && isBehind) this.#tell(`${where} lacks value ${String(last)}, which was persisted`);
   }
 
   /** As a read begins. */
   answered(name: string, key: string): Answered {
     const persisted = this.#puts.findLastIndex((put) => put.key === key && put.isPersisted);
-    return { persisted: persisted < 0 ? null : persisted, made: this.#made.get(name) ?? 0 };
+    return {
+      persisted: persisted < 0 ? null : persisted,
+      made: this.#made.get(name) ?? 0,
+      removals: this.#keyRemovals.answered(key),
+    };
   }
 
   /** At rest: all members have all of it, and no pool is without its subgroup. */
@@ -292,6 +346,21 @@ export class CatalogLedger {
     return lacking === undefined ? null : `lacks ${lacking}`;
   }
 
+  /** Was there no removal of its pool, or another pool of the name since? */
+  #isOpen({ name, removed }: Pick<Put, 'name' | 'removed'>): boolean {
+    return removed === 0 || this.#recordsOf(name, removed, this.#newest).length > 0;
+  }
+
+  /** Was it put into a pool of the name that had gone as it was read? */
+  #isOfAnother(call: CatalogCall, put: Put, { made }: Answered): boolean {
+    if (put.answered === null) return false;
+    const removed = this.#recordsOf(put.name, put.newest, call.shown);
+    const gone = removed.findIndex(({ value }) => value === null);
+    const isMadeAgain = removed.slice(gone).some(({ value }) => value !== null);
+    const isOlder = put.applied < made && call.applied >= made;
+    return isOlder || (gone >= 0 && isMadeAgain);
+  }
+
   #hasBeen(from: number, to: number, key: string, version: number): boolean {
     return this.#history.some(from, to, (state) => state.get(key)?.version === version);
   }
@@ -310,10 +379,14 @@ export class CatalogLedger {
   }
 }
 
-/** The last put under a key that was answered as persisted (null: none), and the pool that was. */
+/**
+ * The last put under a key that was answered as persisted (null: none), the pool that was, and
+ * removals of the key.
+ */
 export interface Answered {
   readonly persisted: number | null;
   readonly made: number;
+  readonly removals: readonly KeyRemoval[];
 }
 
 export function markOfPool({ name, kind, subgroup, history }: PoolOptions): string {

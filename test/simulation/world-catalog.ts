@@ -1,13 +1,14 @@
 /**
  * The catalog of one process, put together as `platform/node.ts` does it, and what clients ask its
  * process for: pools that they make, look up and remove, at any member and now and then at all of
- * them at once, settings, and values in the pools.
+ * them at once, settings, and values that are put into the pools, read and removed.
  */
 import {
   type FreshetError,
   isFreshetError,
   type Logger,
   messageOf,
+  type ObjectRecord,
   SeededRandom,
 } from '../../platform/base/mod.ts';
 import type { Group, MemberCore, PeerMessages, Tenants } from '../../platform/group/mod.ts';
@@ -27,6 +28,7 @@ import {
   markOfSetting,
 } from './world-catalog-ledger.ts';
 import type { WorldClock } from './world-clock.ts';
+import type { KeyPlace } from './world-key-removals.ts';
 import { passing } from './world-passing.ts';
 
 /** Two of them nest. */
@@ -42,6 +44,9 @@ const settings = ['x', 'y'] as const;
 
 /** Of a pool. */
 const keysMax = 3;
+
+/** Of the values that are put so many are removed, and with so many reads goes one of what was. */
+const removalShare = 0.35;
 
 /** A canary leaves one call of so many without its answer. */
 const unansweredEvery = 20;
@@ -162,7 +167,13 @@ export class WorldCatalog {
     const name = common.pick(keyed);
     const key = `${name}/${String(common.below(keysMax))}`;
     if (draw < 60) return this.#renew(call, name, key, common);
-    return draw < 83 ? this.#put(call, name, key) : this.#get(call, name, key);
+    // Of its own, so that what else is drawn stays what it is.
+    const removals = new SeededRandom(Math.floor(seed / 1000) * 8123 + Math.floor(request / 2));
+    const isOfRemoval = removals.chance(removalShare);
+    if (draw < 83) return this.#put(call, name, key, isOfRemoval);
+    const last = isOfRemoval ? ledger.lastRemoval : null;
+    if (last !== null) await this.#get(ledger.begin(node, this.#applied), last.name, last.key);
+    return this.#get(ledger.begin(node, this.#applied), name, key);
   }
 
   async #make(
@@ -231,13 +242,32 @@ export class WorldCatalog {
     this.#options.ledger.onListed(call, pools, this.#applied);
   }
 
-  #put(call: CatalogCall, name: string, key: string): Promise<void> {
-    const { ledger } = this.#options;
+  async #put(call: CatalogCall, name: string, key: string, removes: boolean): Promise<void> {
+    const { ledger, node } = this.#options;
     const { objects } = this.#store;
-    return this.#orUnknown(call, name, async () => {
+    await this.#orUnknown(call, name, async () => {
       const number = ledger.beginPut(call, name, key);
       await objects.put({ key, value: Buffer.from(String(number)) });
       ledger.endPut(number, objects.directory.get(name)?.kind === 'persistent', this.#applied);
+    });
+    if (!removes) return;
+    await this.#removeKey(ledger.begin(node, this.#applied), name, key);
+    await this.#get(ledger.begin(node, this.#applied), name, key);
+  }
+
+  #removeKey(call: CatalogCall, name: string, key: string): Promise<void> {
+    const { ledger } = this.#options;
+    return this.#orUnknown(call, name, async () => {
+      const removal = ledger.beginRemoval(name, key);
+      const before = this.#placeOf(name, key);
+      try {
+        const { version, epoch } = await this.#store.objects.remove({ key });
+        const place = this.#placeSince(before, name, key);
+        ledger.endRemoval(removal, place === null ? null : { ...place, version, epoch });
+      } catch (caught) {
+        if (isFreshetError(caught, 'UNKNOWN_POOL')) ledger.endRemoval(removal, null);
+        throw caught;
+      }
     });
   }
 
@@ -245,11 +275,26 @@ export class WorldCatalog {
     const { ledger } = this.#options;
     return this.#orUnknown(call, name, async () => {
       const answered = ledger.answered(name, key);
-      const record = await this.#store.objects.get({ key });
-      const value = record?.value ?? null;
-      const number = value === null ? null : Number(Buffer.from(value).toString());
-      ledger.onRead(call, name, key, number, answered);
+      const before = this.#placeOf(name, key);
+      const { value = null, version = 0 } = (await this.#store.objects.get({ key })) ?? {};
+      const place = this.#placeSince(before, name, key);
+      const number = Number(Buffer.from(value ?? '').toString());
+      ledger.onRead(call, name, key, value === null ? null : { number, version, place }, answered);
     });
+  }
+
+  /** As this member's catalog has it; null: there is no such pool. */
+  #placeOf(name: string, key: string): KeyPlace | null {
+    const { directory, placement } = this.#store.objects;
+    const pool = directory.get(name);
+    if (pool === null) return null;
+    const shard = placement.shardOf(pool, key);
+    return { pool: pool.id, shard, isPersistent: pool.kind === 'persistent' };
+  }
+
+  /** Null where it is another one by now: then nobody knows which one it was. */
+  #placeSince(before: KeyPlace | null, name: string, key: string): KeyPlace | null {
+    return this.#placeOf(name, key)?.pool === before?.pool ? before : null;
   }
 
   async #set(call: CatalogCall, name: string): Promise<void> {
@@ -295,6 +340,14 @@ export class WorldCatalog {
     }
   }
 
+  /** What a key had last; null: nothing ever. */
+  async #beforeRemoval(key: string): Promise<ObjectRecord | null> {
+    for await (const version of this.#store.objects.history({ key, reverse: true })) {
+      if (!version.removed) return version;
+    }
+    return null;
+  }
+
   /** Canaries, over the product's own. */
   #break(canary: Canary): void {
     const { catalog, objects } = this.#store;
@@ -310,6 +363,9 @@ export class WorldCatalog {
       };
     } else if (canary === 'hasty-removal') {
       objects.removePool = (name) => catalog.remove(PoolDirectory.keyOf(name));
+    } else if (canary === 'forgotten-removal') {
+      const get = objects.get.bind(objects);
+      objects.get = async (request) => (await get(request)) ?? this.#beforeRemoval(request.key);
     } else if (canary === 'uncoded-refusal') {
       objects.removePool = () => Promise.reject(new Error('cannot be removed'));
     }

@@ -60,11 +60,12 @@ test('clusters whose members have a catalog keep what it promises', async () => 
     expect(result.violations, `seed ${String(seed)}`).toBe('');
     totals.add(result);
   }
-  const { made, removed, settings, values } = totals.pools;
+  const { made, removed, settings, values, keys } = totals.pools;
   expect(made).toBeGreaterThan(60);
   expect(removed).toBeGreaterThan(30);
   expect(settings).toBeGreaterThan(30);
   expect(values).toBeGreaterThan(10);
+  expect(keys).toBeGreaterThan(10);
   const again = await run({ seed: 3, catalog: true });
   expect(await run({ seed: 3, catalog: true })).toEqual(again);
 });

@@ -15,7 +15,7 @@ import {
   worldSteps,
 } from './world-addon.ts';
 import { type Canary, coreRuleOf } from './world-canaries.ts';
-import { CatalogLedger } from './world-catalog-ledger.ts';
+import { type CatalogCounts, CatalogLedger, noCounts } from './world-catalog-ledger.ts';
 import { type MemberPlace, SlowCounts, watchersAt, WorldMember } from './world-member.ts';
 import { WatchedHistories } from './world-watch.ts';
 
@@ -71,8 +71,6 @@ export interface SeedOptions {
 }
 
 export type SeedResult = WorldResult & SlowCounts['counts'] & { readonly pools: CatalogCounts };
-
-type CatalogCounts = CatalogLedger['counts'];
 
 export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   members: null,
@@ -142,7 +140,7 @@ export class Simulation {
       this.#step(options, cluster, members);
       if (watched !== null) this.#checkWatchers(layout, watched);
       this.#checkCatalogs(members);
-      const counts = pools?.counts ?? noPools;
+      const counts = pools?.counts ?? noCounts;
       return { ...this.#addon.resultOf(), ...this.#slow.counts, pools: counts };
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
@@ -215,8 +213,6 @@ type Cluster = Omit<MemberPlace, 'node' | 'log' | 'seed' | 'canary' | 'slow'>;
 
 /** In one seed of so many every process watches all shards, and in another one the past is read. */
 const rareEvery = 4;
-
-const noPools: CatalogCounts = { made: 0, removed: 0, settings: 0, values: 0, refused: 0 };
 
 /** A script says by itself whether they have. */
 function hasCatalog({ seed, catalog, script }: SeedOptions): boolean {
