@@ -1,6 +1,6 @@
-// What the agent counts, for anyone to read while it runs.
+// What a member counts, for anyone to read while it runs.
 //
-// Threads: the agent writes, any reads.
+// Threads: the agent writes but for what others copied, any reads.
 #ifndef FRESHET_AGENT_AGENT_COUNTERS_H_
 #define FRESHET_AGENT_AGENT_COUNTERS_H_
 
@@ -26,7 +26,7 @@ namespace freshet {
   X(bytesWritten)                                                  \
   X(bytesRead)                                                     \
   X(systemCalls)                                                   \
-  X(copiedBytes)   /* of records and values */                     \
+  X(copiedBytes)   /* by the agent: records, values */             \
   X(protocolNanos) /* of the agent's time; work_meter.h */         \
   X(copyNanos)                                                     \
   X(systemNanos)                                                   \
@@ -38,10 +38,19 @@ namespace freshet {
   X(recoveredRecords) /* by openShard, counted as they are read */ \
   X(queriesWaiting)
 
+// Bytes of records and values that other threads copied, each on a cache line of its own.
+#define FRESHET_COPY_COUNTERS(X)                                       \
+  X(loopCopiedBytes)   /* the event loop's: changes taken in, reads */ \
+  X(jobCopiedBytes)    /* the query thread's: results of scans */      \
+  X(lambdaCopiedBytes) /* threads' that are attached: reads of lambdas */
+
 struct AgentCounters {
 #define FRESHET_COUNTER_MEMBER(name) std::atomic<uint64_t> name{0};
   FRESHET_AGENT_COUNTERS(FRESHET_COUNTER_MEMBER)
 #undef FRESHET_COUNTER_MEMBER
+#define FRESHET_COPY_COUNTER_MEMBER(name) alignas(64) std::atomic<uint64_t> name{0};
+  FRESHET_COPY_COUNTERS(FRESHET_COPY_COUNTER_MEMBER)
+#undef FRESHET_COPY_COUNTER_MEMBER
 
   // With one writer a plain addition does.
   static void add(std::atomic<uint64_t>& counter, uint64_t count = 1) {

@@ -263,6 +263,7 @@ Status Member::submit(ShardId shard, const Change& change, Ack ack, Token token)
   put(change.meta);
   if (!command.borrows) put(change.value);
   shared_.commands.commit();
+  count_loop_copied(command.tail_size());
   if (ack != Ack::kNone) outstanding_++;
   wake_agent();
   return Status::kOk;

@@ -175,6 +175,13 @@ class Member {
   // Any thread.
   ShardView* find_shard(ShardId shard) const { return shared_.directory.find(shard); }
   const AgentCounters& counters() const { return shared_.counters; }
+  // Bytes of records and values that the caller's thread copied.
+  void count_loop_copied(size_t bytes) {
+    AgentCounters::add(shared_.counters.loopCopiedBytes, bytes);
+  }
+  void count_lambda_copied(size_t bytes) {
+    shared_.counters.lambdaCopiedBytes.fetch_add(bytes, std::memory_order_relaxed);
+  }
   // Brackets a read of another thread than the event loop's. False: closed.
   bool enter_read();
   void leave_read() { readers_.fetch_sub(1, std::memory_order_release); }

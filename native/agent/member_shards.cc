@@ -194,6 +194,7 @@ Status Member::read_log(ShardId shard, LogPosition after, Store::SessionsRead se
 
 Status Member::append_log(ShardId shard, Bytes records, Token token) {
   const auto copy = std::make_shared<ResultBytes>(records.begin(), records.end());
+  count_loop_copied(records.size());
   return call(
       [shard, copy, token](Agent& agent) { agent.append_log(shard, std::move(*copy), token); });
 }
@@ -257,6 +258,7 @@ Status Member::scan(ScanRequest request, Token token) {
   return post_job([this, view, request = std::move(request), token] {
     auto bytes = std::make_shared<ResultBytes>();
     const Status status = query_->scan(*view, request, *bytes);
+    AgentCounters::add(shared_.counters.jobCopiedBytes, bytes->size());
     const ShardId shard = request.shard;
     const LogPlace damage = query_->damage(shard);
     mail([this, shard, status, damage, bytes, token, read = query_->take_segment(shard)] {

@@ -41,6 +41,14 @@ class Handle {
   void close();
 
   ShardReaders& readers() { return readers_; }
+  // Bytes of records and values that this environment copied out of the member.
+  void count_copied(size_t bytes) {
+    if (owner_) {
+      member_->count_loop_copied(bytes);
+    } else {
+      member_->count_lambda_copied(bytes);
+    }
+  }
   void set_wake(napi_threadsafe_function wake) { wake_ = wake; }
   // After every call that may have changed whether answers are due.
   void hold_loop();

@@ -270,6 +270,7 @@ napi_value counters(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, #name, \
                           make_number(env, static_cast<double>(from.name.load())));
   FRESHET_AGENT_COUNTERS(FRESHET_SHOW_COUNTER)
+  FRESHET_COPY_COUNTERS(FRESHET_SHOW_COUNTER)
 #undef FRESHET_SHOW_COUNTER
   return result;
 }

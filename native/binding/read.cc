@@ -108,7 +108,9 @@ napi_value get(napi_env env, napi_callback_info info) {
   fill_head(found, head.data());
   if (!is_ok(found.status) || found.removed || !want_value || found.record == nullptr)
     return make_null(env);
-  return make_buffer(env, RecordView(found.record).value());
+  const Bytes value = RecordView(found.record).value();
+  handle->count_copied(value.size());
+  return make_buffer(env, value);
 }
 
 napi_value is_current(napi_env env, napi_callback_info info) {
@@ -172,6 +174,7 @@ napi_value get_versions(napi_env env, napi_callback_info info) {
       const RecordView record(found.record);
       out.insert(out.end(), record.start(), record.start() + record.size());
     }
+    handle->count_copied(out.size());
   }
   return make_buffer(env, std::move(out));
 }

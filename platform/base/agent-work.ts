@@ -7,3 +7,11 @@ export type AgentWork = (typeof agentWork)[number];
 export function counterOfWork(work: AgentWork): string {
   return `${work}Nanos`;
 }
+
+/** Threads whose copies of records and values are counted, and the counter that has the bytes. */
+export const copyCounters = Object.freeze({
+  agent: 'copiedBytes',
+  loop: 'loopCopiedBytes',
+  job: 'jobCopiedBytes',
+  lambda: 'lambdaCopiedBytes',
+});

@@ -1,7 +1,7 @@
 export type { HostProblem } from './address.ts';
 export { findHostProblem, formatAddress, plainHost } from './address.ts';
 export type { AgentWork } from './agent-work.ts';
-export { agentWork, counterOfWork } from './agent-work.ts';
+export { agentWork, copyCounters, counterOfWork } from './agent-work.ts';
 export type { CancelTimer, Clock, TimeSource } from './clock.ts';
 export { ManualClock, SystemClock } from './clock.ts';
 export type { ConfigProblem, Frozen, ParseConfigOptions } from './config.ts';

@@ -1,4 +1,4 @@
-import { agentWork, counterOfWork } from '../base/mod.ts';
+import { agentWork, copyCounters, counterOfWork } from '../base/mod.ts';
 import { delayBucketsMicros, type Stage } from '../lambda/mod.ts';
 import type { Backend, ClockSample, LogSample, ShardSample, WaitSample } from './backend.ts';
 
@@ -13,9 +13,9 @@ export function metricsText({ sample, lambdas }: Backend): string {
   const text = new MetricsText({ member: node });
   text.add('freshet_view', 'gauge', 'Number of the installed view', [[{}, view]]);
   addWork(text, counters);
-  const ofWork = new Set<string>(agentWork.map(counterOfWork));
+  const told = new Set<string>([...agentWork.map(counterOfWork), ...Object.values(copyCounters)]);
   for (const [name, value] of Object.entries(counters)) {
-    if (ofWork.has(name)) continue;
+    if (told.has(name)) continue;
     text.add(`freshet_${snakeCase(name)}_total`, 'counter', `Native counter ${name}`, [
       [{}, value],
     ]);
@@ -63,6 +63,12 @@ function addWork(text: MetricsText, counters: Readonly<Record<string, number>>):
     'counter',
     "Time of the agent's thread, by what it was at",
     agentWork.map((work) => [{ work }, (counters[counterOfWork(work)] ?? 0) / 1e9]),
+  );
+  text.add(
+    'freshet_copied_bytes_total',
+    'counter',
+    'Records and values copied from one memory to another, by the thread that did',
+    Object.entries(copyCounters).map(([by, name]) => [{ by }, counters[name] ?? 0]),
   );
 }
 

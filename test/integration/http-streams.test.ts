@@ -217,7 +217,10 @@ describe('the cluster', () => {
     expect(typed).toContain('freshet_shard_delivered_version');
     expect(typed).toContain('freshet_log_damaged_segments');
     expect(typed).toContain('freshet_clock_held_back_seconds');
-    expect(typed).toContain('freshet_copied_bytes_total');
+    for (const by of ['agent', 'loop', 'job', 'lambda']) {
+      const series = `freshet_copied_bytes_total{member="1",by="${by}"} `;
+      expect(answer.body.toString()).toContain(series);
+    }
     for (const work of ['protocol', 'copy', 'system', 'idle']) {
       const series = `freshet_agent_seconds_total{member="1",work="${work}"} `;
       expect(answer.body.toString()).toContain(series);
