@@ -30,6 +30,11 @@ export interface LambdaEvent<I, O extends Outputs> {
   readonly name: string;
   /** Of a remove: null. Decoded when first asked for. */
   readonly value: I;
+  /**
+   * Not to be written to: large values (from 256 KiB on, and those that `ctx.db` gets too) are one
+   * copy for all lambdas that read them. If one of them writes, `run` is made again, with bytes of
+   * its own. Copy what you keep of them after `run`.
+   */
   readonly bytes: Uint8Array;
   /** null for a trigger put, which takes no version. */
   readonly version: number | null;

@@ -21,6 +21,7 @@
 #include "native/agent/job_thread.h"
 #include "native/agent/log_recovery.h"
 #include "native/agent/query.h"
+#include "native/agent/shared_records.h"
 #include "native/agent/surroundings.h"
 
 namespace freshet {
@@ -175,6 +176,7 @@ class Member {
   // Any thread.
   ShardView* find_shard(ShardId shard) const { return shared_.directory.find(shard); }
   const AgentCounters& counters() const { return shared_.counters; }
+  SharedRecords& shared_records() { return shared_records_; }
   // Bytes of records and values that the caller's thread copied.
   void count_loop_copied(size_t bytes) {
     AgentCounters::add(shared_.counters.loopCopiedBytes, bytes);
@@ -225,6 +227,7 @@ class Member {
   uint16_t door_port_ = 0;
   uint64_t incarnation_ = 0;
   AgentShared shared_;
+  SharedRecords shared_records_;
   std::shared_ptr<FileSystem> files_;
   std::unique_ptr<DataFolder> folder_;
   // Agent's thread: logs that failed, up to where they were synced, until they are open again; and

@@ -36,6 +36,7 @@ constexpr Limit kLimits[] = {
     {"borrowThreshold", kBorrowThreshold},
     {"outstandingMax", kOutstandingMax},
     {"jobsMax", kJobsMax},
+    {"sharedRecordMin", kSharedRecordMin},
     {"scanBytesMax", kScanBytesMax},
     {"logBytesMax", kLogBytesMax},
 };

@@ -18,6 +18,7 @@ void add_functions(napi_env env, napi_value exports) {
   init_log(env, exports);
   init_put(env, exports);
   init_read(env, exports);
+  init_shared(env, exports);
   init_query(env, exports);
   init_subscription(env, exports);
   init_hash(env, exports);

@@ -116,6 +116,7 @@ void init_shard(napi_env env, napi_value exports);
 void init_log(napi_env env, napi_value exports);
 void init_put(napi_env env, napi_value exports);
 void init_read(napi_env env, napi_value exports);
+void init_shared(napi_env env, napi_value exports);
 void init_query(napi_env env, napi_value exports);
 void init_subscription(napi_env env, napi_value exports);
 void init_hash(napi_env env, napi_value exports);

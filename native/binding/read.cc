@@ -5,7 +5,7 @@
 #include <limits>
 #include <optional>
 
-#include "native/binding/handle.h"
+#include "native/binding/shard_read.h"
 
 namespace freshet::binding {
 namespace {
@@ -13,29 +13,6 @@ namespace {
 constexpr size_t kHeadWidth = 11;     // headColumns in platform/bridge/native.ts
 constexpr size_t kFrontierWidth = 9;  // frontierColumns
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
-
-// The store behind a read, or why there is none.
-struct Target {
-  Status status = Status::kOk;
-  const ShardView* view = nullptr;
-  ShardReaders::Access access;
-};
-
-Target find_target(Handle& handle, const Member* member, uint64_t shard) {
-  Target target;
-  if (member == nullptr) {
-    target.status = Status::kClosed;
-    return target;
-  }
-  target.view = member->find_shard(static_cast<ShardId>(shard));
-  if (target.view != nullptr) target.access = handle.readers().access(*target.view);
-  if (target.access.store == nullptr) {
-    target.status = Status::kNotAMember;
-  } else if (target.access.reader == nullptr) {
-    target.status = Status::kOverloaded;
-  }
-  return target;
-}
 
 void fill_head(const Found& found, double* head) {
   const bool shown = is_ok(found.status) || found.status == Status::kCold;
@@ -87,7 +64,7 @@ napi_value get(napi_env env, napi_callback_info info) {
       !read_float64s(env, arguments[7], "get: head", kHeadWidth, head))
     return nullptr;
   const ReadScope scope(*handle);
-  const Target target = find_target(*handle, scope.member(), shard);
+  const ReadTarget target = find_target(*handle, scope.member(), shard);
   Found found;
   found.status = key_size > kKeySizeMax ? Status::kNotFound : target.status;
   if (!is_ok(found.status)) {
@@ -153,17 +130,18 @@ napi_value store_generation(napi_env env, napi_callback_info info) {
 }
 
 napi_value get_versions(napi_env env, napi_callback_info info) {
-  const Arguments<4> arguments(env, info);
+  const Arguments<5> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "getVersions");
-  uint64_t shard, count;
+  uint64_t shard, count, size_max;
   std::span<double> versions;
   if (handle == nullptr ||
       !read_integer(env, arguments[1], "getVersions: shard", UINT32_MAX, shard) ||
       !read_integer(env, arguments[3], "getVersions: count", UINT32_MAX, count) ||
-      !read_float64s(env, arguments[2], "getVersions: versions", count, versions))
+      !read_float64s(env, arguments[2], "getVersions: versions", count, versions) ||
+      !read_bound(env, arguments[4], "getVersions: sizeMax", UINT64_MAX, size_max))
     return nullptr;
   const ReadScope scope(*handle);
-  const Target target = find_target(*handle, scope.member(), shard);
+  const ReadTarget target = find_target(*handle, scope.member(), shard);
   std::vector<std::byte> out;
   if (is_ok(target.status)) {
     const Store::ReadGuard guard(*target.access.reader);
@@ -172,7 +150,8 @@ napi_value get_versions(napi_env env, napi_callback_info info) {
       const Found found = target.access.store->get_version(static_cast<Version>(versions[i]));
       if (!is_ok(found.status) || found.record == nullptr) continue;
       const RecordView record(found.record);
-      out.insert(out.end(), record.start(), record.start() + record.size());
+      if (record.size() <= size_max)
+        out.insert(out.end(), record.start(), record.start() + record.size());
     }
     handle->count_copied(out.size());
   }
@@ -189,7 +168,7 @@ napi_value frontiers(napi_env env, napi_callback_info info) {
       !read_float64s(env, arguments[2], "frontiers: out", kFrontierWidth, out))
     return nullptr;
   const ReadScope scope(*handle);
-  const Target target = find_target(*handle, scope.member(), shard);
+  const ReadTarget target = find_target(*handle, scope.member(), shard);
   if (target.status == Status::kClosed || target.status == Status::kNotAMember)
     return make_status(env, target.status);
   const EpochView* epoch = target.view->epoch();
@@ -215,7 +194,7 @@ napi_value epoch_at(napi_env env, napi_callback_info info) {
       !read_integer(env, arguments[2], "epochAt: version", kSafeIntegerMax, version))
     return nullptr;
   const ReadScope scope(*handle);
-  const Target target = find_target(*handle, scope.member(), shard);
+  const ReadTarget target = find_target(*handle, scope.member(), shard);
   if (!is_ok(target.status)) return make_number(env, 0);
   const Store::ReadGuard guard(*target.access.reader);
   return make_number(env, target.access.store->epoch_of(version));
@@ -231,7 +210,7 @@ napi_value version_at_time(napi_env env, napi_callback_info info) {
       !read_time(env, arguments[2], "versionAtTime: time", time))
     return nullptr;
   const ReadScope scope(*handle);
-  const Target target = find_target(*handle, scope.member(), shard);
+  const ReadTarget target = find_target(*handle, scope.member(), shard);
   if (!is_ok(target.status)) return make_status(env, target.status);
   const Store::ReadGuard guard(*target.access.reader);
   return make_number(env, static_cast<double>(target.access.store->version_at_time(time)));

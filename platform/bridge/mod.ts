@@ -4,7 +4,6 @@ export { loadAddon } from './load.ts';
 export type {
   DiskRoom,
   EpochOptions,
-  FabricReport,
   MemberHandle,
   MemberOptions,
   NativeAddon,
@@ -12,7 +11,6 @@ export type {
   ScanOptions,
   ShardOptions,
   ShardRules,
-  TransportName,
 } from './native.ts';
 export {
   acks,
@@ -32,10 +30,10 @@ export {
   recordKinds,
   rowKinds,
   rowWidth,
-  transportKinds,
-  transportNames,
   viewNotices,
 } from './native.ts';
+export type { FabricReport, TransportName } from './native-transports.ts';
+export { transportKinds, transportNames } from './native-transports.ts';
 export type { PlacedPool } from './placement.ts';
 export { Placement } from './placement.ts';
 export { attachReader, RecordReader } from './record-reader.ts';

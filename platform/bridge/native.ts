@@ -7,33 +7,10 @@
  * CLOSED. Bytes given to a call are copied before it returns unless its comment says "borrowed".
  * Results that take time come as rows of {@link NativeAddon.drain}, under a token of the caller's.
  */
+import type { FabricReport, TransportKind } from './native-transports.ts';
 
 /** Opaque. One per process and member; worker threads get their own with `attachMember`. */
 export type MemberHandle = { readonly brand: 'member' };
-
-/** How members reach each other; with `fabric/` over libfabric, and which provider of it. */
-export const transportKinds = {
-  tcp: 0,
-  'fabric/verbs': 1,
-  'fabric/tcp': 2,
-  'fabric/shm': 3,
-} as const;
-export type TransportName = keyof typeof transportKinds;
-export const transportNames = Object.freeze(
-  Object.keys(transportKinds),
-) as readonly TransportName[];
-export type TransportKind = (typeof transportKinds)[TransportName];
-
-/** What this machine has for one of the `fabric/` transports. */
-export interface FabricReport {
-  readonly compiled: boolean; // libfabric's headers were there when the addon was built
-  readonly library: string; // its version; empty: not found
-  readonly status: number; // that a member would be refused with, as of a call
-  readonly domain: string; // the device or interface
-  readonly ordered: boolean; // write-after-write order
-  readonly pins: boolean; // needs memory locked in place
-  readonly memlock: number; // bytes of it that there may be; Infinity: any
-}
 
 export interface MemberOptions {
   readonly clusterId: Uint8Array; // 16 bytes
@@ -445,8 +422,15 @@ export interface NativeAddon {
    * 0: it has none.
    */
   storeGeneration(member: MemberHandle, shard: number): number;
-  /** Packed records of these versions, those in memory; cold or pruned ones are left out. */
-  getVersions(member: MemberHandle, shard: number, versions: Float64Array, count: number): Buffer;
+  /** Packed records of these versions, those in memory; cold or pruned ones are left out, and those
+   *  that take more than `sizeMax` bytes. */
+  getVersions(
+    member: MemberHandle,
+    shard: number,
+    versions: Float64Array,
+    count: number,
+    sizeMax: number, // Infinity: any
+  ): Buffer;
   /**
    * The epoch in which a version was made, also of a pruned one; of one that was pruned before it
    * came here an earlier one or 0. 0: none such yet, or no store.
@@ -454,6 +438,19 @@ export interface NativeAddon {
   epochAt(member: MemberHandle, shard: number, version: number): number;
   frontiers(member: MemberHandle, shard: number, out: Float64Array): number;
   versionAtTime(member: MemberHandle, shard: number, time: number): number;
+
+  // --- shared.cc (records of `limits.sharedRecordMin` bytes or more, each copied once for all who
+  //     hold it. It is not to be written to: nothing keeps JavaScript from that, so who relies on
+  //     what it read asks whether it is sound afterwards)
+  /** The packed record of a version. Null: it is smaller, or not in memory. */
+  shareVersion(member: MemberHandle, shard: number, version: number): Buffer | null;
+  /** By which number other threads open what these bytes lie in; 0: in nothing that is shared, or
+   *  that was found written to. */
+  sharedAt(member: MemberHandle, bytes: Uint8Array): number;
+  /** Null: nobody held it any more, or it was found written to. */
+  openShared(member: MemberHandle, number: number): Buffer | null;
+  /** Of one that is held here. Looks at all bytes. */
+  isSharedSound(member: MemberHandle, number: number): boolean;
 
   // --- query.cc (on the query thread; results by token)
   scan(member: MemberHandle, options: ScanOptions, token: number): number;

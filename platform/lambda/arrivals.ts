@@ -1,4 +1,4 @@
-import type { FreshetError } from '../base/mod.ts';
+import type { FreshetError, GetRequest, ObjectRecord } from '../base/mod.ts';
 
 /** A shard of a pool that this member holds. */
 export interface ShardPlace {
@@ -67,6 +67,13 @@ export interface ArrivalSource {
   setDispatched(shard: number, version: number): void;
   /** The same at every member, for choosing which one acts on a key. */
   hash(key: string): bigint;
+  /** As the door's `get`, but a large value that lies here may be one that others read too. */
+  getShared(request: GetRequest): Promise<ObjectRecord | null>;
+  /**
+   * The number by which a worker opens the shared record that these bytes lie in, as long as they
+   * are held here; null: in none.
+   */
+  sharedAt(bytes: Uint8Array): number | null;
   /** For reading values inside workers; null: arrivals bring their bytes. */
   readonly memberKey: number | null;
 }

@@ -9,7 +9,7 @@ import {
 import { type Database, json, type Pool } from '../client/mod.ts';
 import { deadLetterPool } from './catalog.ts';
 import type { LambdaNode } from './pipeline.ts';
-import type { WorkItem } from './worker-protocol.ts';
+import type { WorkEvent } from './worker-protocol.ts';
 
 /** Why an event was given up, with what is needed to run it again. */
 export interface DeadLetter {
@@ -19,7 +19,7 @@ export interface DeadLetter {
   readonly version: string;
   readonly error: ReturnType<FreshetError['toJSON']>;
   readonly input: {
-    readonly kind: WorkItem['kind'];
+    readonly kind: WorkEvent['kind'];
     readonly key: string;
     readonly shard: number;
     readonly epoch: number | null;
@@ -59,7 +59,7 @@ export class DeadLetters {
   async write(
     pipeline: string,
     node: LambdaNode,
-    item: WorkItem,
+    item: WorkEvent,
     error: FreshetError,
   ): Promise<boolean> {
     const letter = this.#letter(pipeline, node, item, error);
@@ -91,9 +91,9 @@ export class DeadLetters {
     this.#closed = true;
   }
 
-  #letter(pipeline: string, node: LambdaNode, item: WorkItem, error: FreshetError): DeadLetter {
+  #letter(pipeline: string, node: LambdaNode, item: WorkEvent, error: FreshetError): DeadLetter {
     const { kind, key, shard, epoch, version, time, eventTime, meta, bytes } = item;
-    const isKept = bytes !== null && bytes.byteLength <= keptValueBytesMax;
+    const isKept = version === null && bytes !== null && bytes.byteLength <= keptValueBytesMax;
     const value = isKept ? Buffer.from(bytes).toString('base64') : null;
     return {
       pipeline,
@@ -115,7 +115,7 @@ function shortened<E extends { readonly message: string }>(error: E): E {
 }
 
 /** The same event gives the same name, so that one given up twice is one letter. */
-function identity({ key, shard, epoch, version, time }: WorkItem): string {
+function identity({ key, shard, epoch, version, time }: WorkEvent): string {
   if (version !== null) return `${String(shard)}-${String(epoch)}-${String(version)}`;
   return `t-${String(time)}-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`;
 }

@@ -353,6 +353,7 @@ export class LambdaRuntime {
           isWanted,
           start,
           door,
+          source,
           clock,
           log,
           onChange,

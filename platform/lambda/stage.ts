@@ -16,10 +16,10 @@ import { StageMetrics } from './stage-metrics.ts';
 import { type Before, haveSameMembers, isLeftOver, lookAgainFrom, type Reach } from './takeover.ts';
 import { startVersion } from './start-version.ts';
 import type { WorkerHost } from './worker-host.ts';
-import type { WorkItem, WorkOutcome } from './worker-protocol.ts';
+import type { WorkEvent, WorkItem, WorkOutcome } from './worker-protocol.ts';
 
 /** An arrival on its way through the stage. */
-export interface StageItem extends QueuedItem, WorkItem {
+export interface StageItem extends QueuedItem, WorkEvent {
   attempts: number;
   isAlone: boolean;
   /** Where its end is noted: the shard may have been lost and read anew since. */
@@ -417,7 +417,7 @@ export class Stage {
       rank: 0,
       size: 1,
     };
-    const items = batch.items.map(workItem);
+    const items = batch.items.map((item) => this.#workItem(item));
     try {
       const outcomes = await worker.run(
         items,
@@ -483,13 +483,16 @@ export class Stage {
     return this.#options.deadLetters.write(this.#options.pipeline, this.node, item, error);
   }
 
+  /** What is shared stays here, held by the item, and is opened in the worker. */
+  #workItem(item: StageItem): WorkItem {
+    const { kind, key, name, shard, version, epoch, time, eventTime, meta, raw } = item;
+    const shared = item.bytes === null ? null : this.#options.source.sharedAt(item.bytes);
+    const bytes = shared === null ? item.bytes : null;
+    const place = { shard, version, epoch, raw: raw === true };
+    return { kind, key, name, ...place, time, eventTime, meta, bytes, shared };
+  }
+
   #finishVersion({ version, water }: StageItem): void {
     if (version !== null) water?.finish(version);
   }
-}
-
-function workItem(item: StageItem): WorkItem {
-  const { kind, key, name, shard, version, epoch, time, eventTime, meta, bytes, raw } = item;
-  const place = { shard, version, epoch, raw: raw === true };
-  return { kind, key, name, ...place, time, eventTime, meta, bytes };
 }

@@ -1,21 +1,57 @@
-import { FreshetError, toFreshetError } from '../base/mod.ts';
+import { FreshetError, type GetRequest, type ObjectRecord, toFreshetError } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
+import type { ArrivalSource } from './arrivals.ts';
 import { collectedMethods, objectsPerCallMax, plainMethods } from './worker-door.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 type Call = Extract<FromWorker, { type: 'call' }>;
 type Answer = Extract<ToWorker, { type: 'answer' }>;
 
-/** Makes a call of a worker's `ctx.db` at the member's door. Always answers, never rejects. */
-export async function answerCall(
-  door: Door,
-  call: Call,
-  post: (answer: Answer) => void,
-): Promise<void> {
-  try {
-    post({ type: 'answer', id: call.id, value: await makeCall(door, call), error: null });
-  } catch (error) {
-    post({ type: 'answer', id: call.id, value: null, error: toFreshetError(error).toJSON() });
+/** Where shared values come from. */
+export type SharedSource = Pick<ArrivalSource, 'getShared' | 'sharedAt'>;
+
+/** The calls of one thread's `ctx.db`, made at the member's door. */
+export class WorkerCalls {
+  readonly #door: Door;
+  readonly #source: SharedSource;
+  readonly #post: (answer: Answer) => void;
+  /** Shared values of answers that the thread has not taken yet, by call. */
+  readonly #lent = new Map<number, Uint8Array>();
+
+  constructor(door: Door, source: SharedSource, post: (answer: Answer) => void) {
+    this.#door = door;
+    this.#source = source;
+    this.#post = post;
+  }
+
+  /** Always answers, never rejects. */
+  async answer(call: Call): Promise<void> {
+    const { id } = call;
+    try {
+      if (call.method === 'get' && call.shares) await this.#answerGet(id, call.args);
+      else {
+        const value = await makeCall(this.#door, call);
+        this.#post({ type: 'answer', id, value, shared: null, error: null });
+      }
+    } catch (error) {
+      const coded = toFreshetError(error).toJSON();
+      this.#post({ type: 'answer', id, value: null, shared: null, error: coded });
+    }
+  }
+
+  /** The shared value of a call's answer is the thread's own matter now. */
+  onTook(id: number): void {
+    this.#lent.delete(id);
+  }
+
+  async #answerGet(id: number, [request]: readonly unknown[]): Promise<void> {
+    const found = await this.#source.getShared(request as GetRequest);
+    const bytes = found?.value ?? null;
+    const shared = bytes === null ? null : this.#source.sharedAt(bytes);
+    if (bytes !== null && shared !== null) this.#lent.set(id, bytes);
+    const value: ObjectRecord | null =
+      found === null || shared === null ? found : { ...found, value: null };
+    this.#post({ type: 'answer', id, value, shared, error: null });
   }
 }
 

@@ -1,8 +1,11 @@
 import { errorFromObject, type FreshetError } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
+import type { ValueReader } from './value-reader.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 type Pending = {
+  readonly method: string;
+  readonly args: readonly unknown[];
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: FreshetError) => void;
 };
@@ -30,11 +33,13 @@ export const plainMethods: ReadonlySet<string> = new Set([
  */
 export class WorkerDoor {
   readonly #post: (message: FromWorker) => void;
+  readonly #values: ValueReader;
   readonly #pending = new Map<number, Pending>();
   #next = 1;
 
-  constructor(post: (message: FromWorker) => void) {
+  constructor(post: (message: FromWorker) => void, values: ValueReader) {
     this.#post = post;
+    this.#values = values;
   }
 
   asDoor(): Door {
@@ -43,11 +48,21 @@ export class WorkerDoor {
     });
   }
 
-  onAnswer(message: Extract<ToWorker, { type: 'answer' }>): void {
-    const pending = this.#pending.get(message.id);
-    this.#pending.delete(message.id);
-    if (message.error === null) pending?.resolve(message.value);
-    else pending?.reject(errorFromObject(message.error));
+  onAnswer({ id, value, shared, error }: Extract<ToWorker, { type: 'answer' }>): void {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (error !== null) {
+      pending?.reject(errorFromObject(error));
+    } else if (shared === null) {
+      pending?.resolve(value);
+    } else {
+      const bytes = this.#values.open(shared);
+      this.#post({ type: 'took', id });
+      if (pending === undefined) return;
+      if (bytes !== null) pending.resolve({ ...(value as object), value: bytes });
+      // The run is over meanwhile, or somebody wrote to it.
+      else this.#ask(pending, false);
+    }
   }
 
   #method(name: string): unknown {
@@ -62,11 +77,17 @@ export class WorkerDoor {
   }
 
   async #call(method: string, args: readonly unknown[]): Promise<unknown> {
-    const id = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#post({ type: 'call', id, method, args: args.map(withoutSignal) });
+      const pending = { method, args: args.map(withoutSignal), resolve, reject };
+      this.#ask(pending, this.#values.shares);
     });
+  }
+
+  #ask(pending: Pending, shares: boolean): void {
+    const id = this.#next++;
+    this.#pending.set(id, pending);
+    const { method, args } = pending;
+    this.#post({ type: 'call', id, method, args, shares });
   }
 }
 

@@ -11,7 +11,7 @@ import type { Door } from '../client/mod.ts';
 import { NativeGate } from './native-gate.ts';
 import type { StartTurns } from './start-turns.ts';
 import { type LambdaThread, type ThreadEndLimits, ThreadEnds } from './thread-ends.ts';
-import { answerCall } from './worker-calls.ts';
+import { type SharedSource, WorkerCalls } from './worker-calls.ts';
 import type {
   FromWorker,
   ThreadStart,
@@ -47,6 +47,7 @@ export interface WorkerHostOptions {
   /** JavaScript file of worker-main. */
   readonly entry: string;
   readonly door: Door;
+  readonly source: SharedSource;
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: WorkerLimits;
@@ -182,7 +183,7 @@ export class WorkerHost {
   }
 
   #begin(): void {
-    const { start, entry, limits } = this.#options;
+    const { start, entry, limits, door, source } = this.#options;
     // A released onnxruntime (1.29 on) reports the models it loads to its vendor and keeps an
     // identifier of the machine in the home folder, unless this stands in the environment of the
     // process before the first session. A member tells nobody what runs on it; whoever wants to
@@ -195,13 +196,16 @@ export class WorkerHost {
       resourceLimits: { maxOldGenerationSizeMb: limits.heapMegabytes },
     });
     const thread: LambdaThread = { worker, gate };
+    const calls = new WorkerCalls(door, source, (answer) => {
+      worker.postMessage(answer);
+    });
     this.#thread = thread;
     this.#timer = setTimeout(() => {
       const text = `The lambda '${start.lambda}' was not ready within ${String(limits.startTimeoutMs)} ms`;
       this.#onLost(thread, new FreshetError('LAMBDA_TIMEOUT', text));
     }, limits.startTimeoutMs);
     worker.on('message', (message: FromWorker) => {
-      if (thread === this.#thread) this.#onMessage(thread, message);
+      if (thread === this.#thread) this.#onMessage(thread, message, calls);
     });
     worker.on('error', (error) => {
       this.#onLost(thread, toFreshetError(error, 'LAMBDA_FAILED'));
@@ -213,7 +217,7 @@ export class WorkerHost {
     });
   }
 
-  #onMessage(thread: LambdaThread, message: FromWorker): void {
+  #onMessage(thread: LambdaThread, message: FromWorker, calls: WorkerCalls): void {
     switch (message.type) {
       case 'ready':
         this.#onReady();
@@ -232,9 +236,10 @@ export class WorkerHost {
         });
         return;
       case 'call':
-        void answerCall(this.#options.door, message, (answer) => {
-          thread.worker.postMessage(answer);
-        });
+        void calls.answer(message);
+        return;
+      case 'took':
+        calls.onTook(message.id);
         return;
       case 'log':
         this.#options.log[message.level](

@@ -11,12 +11,13 @@ import { Database } from '../client/mod.ts';
 import * as udl from '../../udl/mod.ts';
 import { loadBundle } from './load-bundle.ts';
 import { NativeGate } from './native-gate.ts';
-import { VersionReader } from './version-reader.ts';
+import { ValueReader } from './value-reader.ts';
 import { WorkerDoor } from './worker-door.ts';
 import type { FromWorker, ThreadStart, ToWorker, WorkItem } from './worker-protocol.ts';
 
 type AnyLambda = udl.Lambda<unknown, udl.Outputs, never>;
 type RunMessage = Extract<ToWorker, { type: 'run' }>;
+type RunAnswer = Extract<FromWorker, { type: 'done' | 'threw' }>;
 
 class WorkerMain {
   readonly #start: ThreadStart;
@@ -24,17 +25,16 @@ class WorkerMain {
   readonly #post: (message: FromWorker, transfer?: ArrayBuffer[]) => void;
   readonly #door: WorkerDoor;
   readonly #abort = new AbortController();
-  readonly #reader: VersionReader | null;
+  readonly #values: ValueReader;
   #lambda: AnyLambda | null = null;
   #state: unknown = null;
 
   constructor(start: ThreadStart, post: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
     this.#start = start;
     this.#post = post;
-    this.#door = new WorkerDoor(post);
     this.#gate = new NativeGate(start.gate);
-    const { memberKey } = start;
-    this.#reader = memberKey === null ? null : this.#gate.run(() => new VersionReader(memberKey));
+    this.#values = new ValueReader(start.memberKey, this.#gate);
+    this.#door = new WorkerDoor(post, this.#values);
   }
 
   async load(): Promise<void> {
@@ -65,35 +65,43 @@ class WorkerMain {
     }
   }
 
-  async #run({ id, items, rank, shardSize }: RunMessage): Promise<void> {
+  async #run(message: RunMessage): Promise<void> {
     const lambda = this.#lambda;
     if (lambda === null) return;
     const beganAt = performance.timeOrigin + performance.now();
+    let answer = await this.#try(lambda, message, beganAt, true);
+    // Somebody wrote into a value that others read: once more, with copies of its own.
+    if (!this.#values.endRun()) answer = await this.#try(lambda, message, beganAt, false);
+    const emits = answer.type === 'done' ? answer.outcomes.flatMap((outcome) => outcome.emits) : [];
+    this.#post(answer, [...new Set(emits.flatMap(({ bytes }) => ownBuffer(bytes)))]);
+  }
+
+  async #try(
+    lambda: AnyLambda,
+    { id, items, rank, shardSize }: RunMessage,
+    beganAt: number,
+    shares: boolean,
+  ): Promise<RunAnswer> {
+    this.#values.beginRun(shares);
     try {
       const context = { ...this.#setupContext(), state: this.#state, rank, shardSize };
       const outcomes = await udl.runBatch(lambda, this.#arrivals(items), context as never);
-      const transfer = outcomes.flatMap(({ emits }) =>
-        emits.flatMap(({ bytes }) => ownBuffer(bytes)),
-      );
-      this.#post(
-        {
-          type: 'done',
-          id,
-          beganAt,
-          outcomes: outcomes.map(({ emits, error }) => ({ emits, error: error?.toJSON() ?? null })),
-          offHeapBytes: getHeapStatistics().external_memory,
-        },
-        [...new Set(transfer)],
-      );
+      return {
+        type: 'done',
+        id,
+        beganAt,
+        outcomes: outcomes.map(({ emits, error }) => ({ emits, error: error?.toJSON() ?? null })),
+        offHeapBytes: getHeapStatistics().external_memory,
+      };
     } catch (error) {
       const coded = toFreshetError(error, 'LAMBDA_FAILED').toJSON();
-      this.#post({ type: 'threw', id, beganAt, error: coded });
+      return { type: 'threw', id, beganAt, error: coded };
     }
   }
 
   #arrivals(items: readonly WorkItem[]): readonly udl.RawEvent[] {
     return items.map((item) => {
-      const bytes = item.bytes ?? this.#read(item.shard, item.version ?? 0);
+      const bytes = this.#values.bytesOf(item);
       if (bytes === null) {
         throw new FreshetError(
           'COMPACTED',
@@ -103,11 +111,6 @@ class WorkerMain {
       const place = item.raw === true ? { version: null, epoch: null } : {};
       return { ...item, ...place, bytes };
     });
-  }
-
-  #read(shard: number, version: number): Uint8Array | null {
-    const reader = this.#reader;
-    return reader === null ? null : this.#gate.run(() => reader.read(shard, version));
   }
 
   #setupContext(): udl.SetupContext<never> {

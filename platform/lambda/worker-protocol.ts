@@ -19,7 +19,8 @@ export interface ThreadStart extends WorkerStart {
   readonly gate: SharedArrayBuffer;
 }
 
-export interface WorkItem {
+/** What a lambda runs for. */
+export interface WorkEvent {
   readonly kind: 'put' | 'trigger' | 'remove';
   readonly key: string;
   readonly name: string;
@@ -29,10 +30,16 @@ export interface WorkItem {
   readonly time: number;
   readonly eventTime: number | null;
   readonly meta: Readonly<Record<string, string>>;
-  /** null: read it by (shard, version). */
+  /** null: to be read by (shard, version). */
   readonly bytes: Uint8Array | null;
   /** See `Arrival`. */
   readonly raw?: boolean;
+}
+
+/** The same on its way into a worker. */
+export interface WorkItem extends WorkEvent {
+  /** The number of the shared record that has its bytes (`ValueReader`), which the sender holds. */
+  readonly shared: number | null;
 }
 
 export interface EmittedBytes {
@@ -60,6 +67,8 @@ export type ToWorker =
       readonly type: 'answer';
       readonly id: number;
       readonly value: unknown;
+      /** Of an object whose value is left out: the shared record that has it, held until `took`. */
+      readonly shared: number | null;
       readonly error: ErrorObject | null;
     }
   | { readonly type: 'abort' }
@@ -87,7 +96,11 @@ export type FromWorker =
       readonly id: number;
       readonly method: string;
       readonly args: readonly unknown[];
+      /** May the answer be in a shared record? */
+      readonly shares: boolean;
     }
+  /** The shared record of this call's answer was opened, or is of no use. */
+  | { readonly type: 'took'; readonly id: number }
   | {
       readonly type: 'log';
       readonly level: 'debug' | 'info' | 'warn' | 'error';

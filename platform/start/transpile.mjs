@@ -13,6 +13,7 @@ const programs = [
   'platform/lambda/worker-main.ts',
   'pipelines/dairy/demo/main.ts',
   'test/support/cluster-member.ts',
+  'test/support/weighed-member.ts',
   'test/support/bank-program.ts',
   'test/support/radio-program.ts',
   'test/interaction/member/main.ts',

@@ -1,4 +1,11 @@
-import { FreshetError, type Meta, type Position, toFreshetError } from '../base/mod.ts';
+import {
+  FreshetError,
+  type GetRequest,
+  type Meta,
+  type ObjectRecord,
+  type Position,
+  toFreshetError,
+} from '../base/mod.ts';
 import {
   type EventShare,
   type Group,
@@ -8,6 +15,7 @@ import {
 } from '../group/mod.ts';
 import { LocalFeed, newestShown } from './local-feed.ts';
 import type { ObjectStore } from './object-store.ts';
+import { readOne } from './read-one.ts';
 import type { FeedEvent } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 
@@ -97,9 +105,8 @@ export class StoreArrivals {
    * version.
    */
   epochOf(shard: number, version: number): number | null {
-    const versions = Float64Array.of(version);
-    const bytes = this.#core.addon.getVersions(this.#core.handle, shard, versions, 1);
-    return bytes.byteLength === 0 ? null : readRecord(bytes, 0).head.epoch;
+    const bytes = readOne(this.#core, shard, version, false);
+    return bytes === null ? null : readRecord(bytes, 0).head.epoch;
   }
 
   /** Ends with NOT_A_MEMBER where the shard is not held here, as when it leaves later. */
@@ -114,7 +121,7 @@ export class StoreArrivals {
     const prefix = `${request.prefix}/`;
     const frontier = request.eager ? 'delivered' : 'persisted';
     // Who is behind goes on with what is there.
-    const rules = { whenCurrent: () => Promise.resolve(), passesGaps: true };
+    const rules = { whenCurrent: () => Promise.resolve(), passesGaps: true, shares: true };
     const feed = new LocalFeed(this.#core, layout, { prefix, from, frontier, share }, rules);
     const state = { open: true };
     const run = async (): Promise<void> => {
@@ -145,6 +152,19 @@ export class StoreArrivals {
   /** Everything up to `version` has been taken in; admission of changes looks at it. */
   setDispatched(shard: number, version: number): void {
     this.#core.addon.setDispatched(this.#core.handle, shard, version);
+  }
+
+  /** As `get` of the store; a large value may be one that others read too: not to be written to. */
+  async getShared(request: GetRequest): Promise<ObjectRecord | null> {
+    return this.#store.getShared(request);
+  }
+
+  /** By which number a worker thread opens what these bytes lie in; null: in nothing shared. */
+  sharedAt(bytes: Uint8Array): number | null {
+    const { addon, handle } = this.#core;
+    // Of a large record most is value.
+    if (2 * bytes.byteLength < storeLimits.sharedRecordBytes) return null;
+    return addon.sharedAt(handle, bytes) || null;
   }
 
   hash(key: string): bigint {

@@ -22,8 +22,9 @@ import {
   recordKinds,
 } from '../bridge/mod.ts';
 import type { EventShare, MemberCore, PackedRecord, ShardLayout } from '../group/mod.ts';
-import { readRecords } from '../group/mod.ts';
+import { readRecord, readRecords } from '../group/mod.ts';
 import { toObjectRecord } from './object-record.ts';
+import { readOne } from './read-one.ts';
 import { readScanPage } from './scan-page.ts';
 import type { FeedEvent, FeedOptions, ShardFeed } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
@@ -34,6 +35,8 @@ export interface LocalFeedRules {
   /** Resolves once what was acknowledged before the call is shown here. */
   readonly whenCurrent: () => Promise<void>;
   readonly passesGaps: boolean;
+  /** Large values are those that others read too (`readOne`). */
+  readonly shares: boolean;
 }
 
 export class LocalFeed implements ShardFeed {
@@ -44,6 +47,7 @@ export class LocalFeed implements ShardFeed {
   readonly #share: EventShare | null;
   readonly #whenCurrent: () => Promise<void>;
   readonly #passesGaps: boolean;
+  readonly #shares: boolean;
   #fromNow: boolean;
   /** Versions that the native side named, not handed out yet. */
   #named: number[] = [];
@@ -67,10 +71,11 @@ export class LocalFeed implements ShardFeed {
     core: MemberCore,
     layout: ShardLayout,
     options: FeedOptions,
-    { whenCurrent, passesGaps }: LocalFeedRules,
+    { whenCurrent, passesGaps, shares }: LocalFeedRules,
   ) {
     this.#whenCurrent = whenCurrent;
     this.#passesGaps = passesGaps;
+    this.#shares = shares;
     this.#fromNow = options.from === null;
     this.#core = core;
     this.#layout = layout;
@@ -279,11 +284,16 @@ export class LocalFeed implements ShardFeed {
       shard,
       Float64Array.from(versions),
       versions.length,
+      storeLimits.sharedRecordBytes - 1,
     );
     this.#averageBytes = Math.max(64, bytes.byteLength / versions.length);
     const found = new Map<number, PackedRecord>();
     for (const record of readRecords(bytes)) {
       found.set(record.head.version, record);
+    }
+    for (const version of versions.filter((one) => !found.has(one))) {
+      const large = readOne(this.#core, shard, version, this.#shares);
+      if (large !== null) found.set(version, readRecord(large, 0));
     }
     const missing = versions.filter((version) => !found.has(version));
     if (missing.length > 0 && !persistent) {

@@ -40,6 +40,7 @@ import { CurrentStore, leftError } from './current-store.ts';
 import { LocalFeed } from './local-feed.ts';
 import { submitPacked } from './packed-puts.ts';
 import { toObjectRecord, toValuelessRecord } from './object-record.ts';
+import { readOne } from './read-one.ts';
 import { readScanPage } from './scan-page.ts';
 import {
   type FeedOptions,
@@ -162,11 +163,11 @@ export class LocalShard implements ShardAccess {
     if (head === null) {
       return null;
     }
-    const { key, wantValue } = read;
+    const { key, wantValue, shared = false } = read;
     const large = !wantValue && head.size > storeLimits.statCopyBytes;
     const record = large
       ? await this.#readWithoutValue(key, head.version)
-      : await this.#readVersion(key, head);
+      : await this.#readVersion(key, head, shared);
     if (record === null) {
       return null;
     }
@@ -224,7 +225,11 @@ export class LocalShard implements ShardAccess {
   feed(options: FeedOptions): ShardFeed {
     const call = { timeoutMs: storeLimits.feedStartMs, signal: null };
     const whenCurrent = (): Promise<void> => this.#current.wait(call);
-    return new LocalFeed(this.#core, this.#layout, options, { whenCurrent, passesGaps: false });
+    return new LocalFeed(this.#core, this.#layout, options, {
+      whenCurrent,
+      passesGaps: false,
+      shares: false,
+    });
   }
 
   async frontier(read: ReadLevel, call: ShardCallLimits): Promise<ShardFrontier> {
@@ -251,16 +256,10 @@ export class LocalShard implements ShardAccess {
   }
 
   epochOf(version: number): Promise<number | null> {
-    const bytes = this.#core.addon.getVersions(
-      this.#core.handle,
-      this.shard,
-      Float64Array.of(version),
-      1,
-    );
-    if (bytes.byteLength > 0) {
-      return Promise.resolve(readRecord(bytes, 0).head.epoch);
-    }
-    return this.#epochOnDisk(version);
+    const bytes = readOne(this.#core, this.shard, version, false);
+    return bytes === null
+      ? this.#epochOnDisk(version)
+      : Promise.resolve(readRecord(bytes, 0).head.epoch);
   }
 
   async versionAtTime(time: number, read: ReadLevel, call: ShardCallLimits): Promise<number> {
@@ -336,20 +335,15 @@ export class LocalShard implements ShardAccess {
     return this.#group.stoppedError(this.shard, `${what} was refused`);
   }
 
-  async #readVersion(key: string, head: Head): Promise<PackedRecord | null> {
+  async #readVersion(key: string, head: Head, shared: boolean): Promise<PackedRecord | null> {
     if (head.cold !== null) {
       const { segment, offset, length } = head.cold;
       const bytes = await this.#core.readCold(this.shard, segment, offset, length);
       return bytes === null ? null : readRecord(bytes, 0);
     }
-    const bytes = this.#core.addon.getVersions(
-      this.#core.handle,
-      this.shard,
-      Float64Array.of(head.version),
-      1,
-    );
+    const bytes = readOne(this.#core, this.shard, head.version, shared);
     // It may have gone to disk between the two calls.
-    return bytes.byteLength > 0 ? readRecord(bytes, 0) : this.#scanVersion(key, head.version, true);
+    return bytes === null ? this.#scanVersion(key, head.version, true) : readRecord(bytes, 0);
   }
 
   #readWithoutValue(key: string, version: number): Promise<PackedRecord | null> {

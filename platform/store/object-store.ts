@@ -134,6 +134,11 @@ export class ObjectStore {
     return this.#read(request, true);
   }
 
+  /** As `get`; a large value may be one that others read too, which is not to be written to. */
+  async getShared(request: GetRequest): Promise<ObjectRecord | null> {
+    return this.#read(request, true, true);
+  }
+
   /** As `get`, without the value. */
   async stat(request: GetRequest): Promise<ObjectRecord | null> {
     return this.#read(request, false);
@@ -277,7 +282,11 @@ export class ObjectStore {
     return pool;
   }
 
-  async #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
+  async #read(
+    request: GetRequest,
+    wantValue: boolean,
+    shared = false,
+  ): Promise<ObjectRecord | null> {
     const { key, read = 'linearizable', version = null, exact = false, at = null } = request;
     const { clock } = this.#options;
     const { timeoutMs, signal } = callLimits(request);
@@ -288,7 +297,7 @@ export class ObjectStore {
     let pool = await this.#poolOf(key, { timeoutMs });
     checkPoint(request);
     if (at !== null) this.#checkTime(at);
-    const point = { key, read, version, exact, at, wantValue };
+    const point = { key, read, version, exact, at, wantValue, shared };
     for (;;) {
       const shard = this.#access(this.placement.shardOf(pool, key));
       const found = await shard.read(point, left());

@@ -24,6 +24,8 @@ export interface ShardRead {
   readonly exact: boolean;
   readonly at: number | null;
   readonly wantValue: boolean;
+  /** A large value may be one that others read too, which is not to be written to. Default: no. */
+  readonly shared?: boolean;
 }
 
 export interface ShardCallLimits {

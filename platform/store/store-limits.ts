@@ -17,6 +17,8 @@ const table = {
   scanBatchBytes: MiB,
   feedBatchBytes: MiB,
   feedBatchRecords: limits.watchStepEvents,
+  /** Records of so many bytes are read by themselves; as `limits.sharedRecordMin` of the addon. */
+  sharedRecordBytes: 256 * KiB,
   /** Bytes of one remote answer; larger ones come in the next. */
   remoteFeedWaitMs: 5000,
   /** How long a watch from now on waits for its shard to be current. */
@@ -38,4 +40,8 @@ const table = {
 
 export const storeLimits: Readonly<typeof table> = Object.freeze(table);
 
+check(
+  storeLimits.feedBatchRecords * storeLimits.sharedRecordBytes <= limits.valueBytesMax,
+  'the smaller records of a step are given at once',
+);
 check(storeLimits.waitingBytes >= limits.valueBytesMax, 'a largest value can wait');

@@ -4,10 +4,10 @@ import { silentLogger } from '../../../platform/base/mod.ts';
 import { Database, type Door } from '../../../platform/client/mod.ts';
 import { DeadLetters } from '../../../platform/lambda/dead-letters.ts';
 import type { LambdaNode } from '../../../platform/lambda/mod.ts';
-import type { WorkItem } from '../../../platform/lambda/worker-protocol.ts';
+import type { WorkEvent } from '../../../platform/lambda/worker-protocol.ts';
 
 const node = { lambda: 'farm/echo', prefix: '/in', version: '1' } as LambdaNode;
-const item: WorkItem = {
+const item: WorkEvent = {
   ...{ kind: 'put', key: '/in/cow', name: 'cow', shard: 1, version: 3, epoch: 1, raw: false },
   ...{ time: 5, eventTime: null, meta: {}, bytes: null },
 };

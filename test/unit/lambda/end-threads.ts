@@ -14,6 +14,7 @@ import {
 } from '../../../platform/base/mod.ts';
 import type { Door } from '../../../platform/client/mod.ts';
 import { StartTurns } from '../../../platform/lambda/start-turns.ts';
+import type { SharedSource } from '../../../platform/lambda/worker-calls.ts';
 import { WorkerHost, workerLimits } from '../../../platform/lambda/worker-host.ts';
 import type { WorkItem } from '../../../platform/lambda/worker-protocol.ts';
 
@@ -29,6 +30,7 @@ const item: WorkItem = {
   eventTime: null,
   meta: {},
   bytes: new Uint8Array(1),
+  shared: null,
 };
 
 /** One thread; resolves when it is over. Even rounds end it by a limit, odd ones by `stop`. */
@@ -51,6 +53,7 @@ async function endOne(round: number): Promise<void> {
     entry,
     // The lambda calls nothing of it.
     door: {} as Door,
+    source: {} as SharedSource,
     clock,
     log: silentLogger(),
     // It never answers the request to end by itself; a lambda stuck in `setup` never gets ready.

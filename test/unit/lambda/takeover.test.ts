@@ -31,6 +31,8 @@ class Shard {
   sourceAt(node: number): ArrivalSource {
     return {
       memberKey: null,
+      getShared: () => Promise.resolve(null),
+      sharedAt: () => null,
       places: () => {
         const rank = this.members.indexOf(node);
         const { members, raw } = this;

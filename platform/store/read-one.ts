@@ -1,0 +1,17 @@
+import type { MemberCore } from '../group/mod.ts';
+
+/**
+ * The packed record of one version; null: not in memory. `shared`: a large one is a copy that all
+ * have who ask for it so, as long as one of them holds it. It is not to be written to.
+ */
+export function readOne(
+  { addon, handle }: MemberCore,
+  shard: number,
+  version: number,
+  shared: boolean,
+): Buffer | null {
+  const found = shared ? addon.shareVersion(handle, shard, version) : null;
+  if (found !== null) return found;
+  const bytes = addon.getVersions(handle, shard, Float64Array.of(version), 1, Infinity);
+  return bytes.byteLength === 0 ? null : bytes;
+}
