@@ -20,6 +20,7 @@
 #include "native/agent/agent_counters.h"
 #include "native/agent/command.h"
 #include "native/agent/door/native_door.h"
+#include "native/agent/log_segment.h"
 #include "native/agent/mailbox.h"
 #include "native/agent/shard_host.h"
 #include "native/agent/shard_log.h"
@@ -117,6 +118,7 @@ class Agent {
   // The log thread lets go of a closed shard's files, then `then` runs here. False: try again.
   bool forget_log(ShardId shard, AgentTask then);
   void append_log(ShardId shard, ResultBytes&& records, Token token);
+  void append_piece(ShardId shard, uint64_t from, Bytes piece, Token token);
   void report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset);
   void forget_peer(NodeId node);
 
@@ -129,9 +131,18 @@ class Agent {
     Token token;
   };
 
+  // A record of another member that comes in pieces.
+  struct Incoming {
+    MutableBytes room;
+    uint64_t filled;
+    PieceCheck check;
+  };
+
   ViewHost::Context view_context();
   int take_peer_events(Nanos now);
   int take_appends();
+  Status begin_incoming(ShardHost& host, Bytes piece);
+  void end_append(ShardId shard, Status status, Token token);
   int take_mail();
   int take_commands(Nanos now);
   void take_command(CommandType type, MutableBytes body, Nanos now);
@@ -172,6 +183,7 @@ class Agent {
   std::unordered_map<ShardId, std::unique_ptr<ShardLog>> logs_;
   std::unordered_map<ShardId, AgentTask> forgetting_;
   std::deque<Append> appends_;
+  std::unordered_map<ShardId, Incoming> incoming_;
   std::vector<PeerEvent> peer_events_;
   std::vector<RegionId> touched_;
   std::vector<MemberMessage> messages_;

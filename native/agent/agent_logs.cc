@@ -1,5 +1,8 @@
 // The logs of shards: what was written, what is to be appended, what is forgotten.
+#include <cstring>
+
 #include "native/agent/agent.h"
+#include "native/core/work_meter.h"
 
 namespace freshet {
 
@@ -67,16 +70,51 @@ int Agent::take_appends() {
   }
   if (is_ok(status) && append.at < append.records.size()) return 1;
   const Token token = append.token;
-  ShardLog* log = log_of(append.shard);
+  const ShardId shard = append.shard;
   appends_.pop_front();
-  if (!is_ok(status) || log == nullptr) {
-    answer(token, status);
-  } else {
-    log->close(false, true);
-    log->await_synced(token);
-    for (Token due; log->take_synced(due);) answer(due, log->failed());
-  }
+  end_append(shard, status, token);
   return 1;
+}
+
+// What was appended is answered once it is on disk.
+void Agent::end_append(ShardId shard, Status status, Token token) {
+  ShardLog* log = log_of(shard);
+  if (!is_ok(status) || log == nullptr) return answer(token, status);
+  log->close(false, true);
+  log->await_synced(token);
+  for (Token due; log->take_synced(due);) answer(due, log->failed());
+}
+
+Status Agent::begin_incoming(ShardHost& host, Bytes piece) {
+  incoming_.erase(host.id());
+  if (piece.size() < sizeof(RecordHeader)) return Status::kInvalidArgument;
+  RecordHeader header;
+  std::memcpy(&header, piece.data(), sizeof header);
+  if (!is_long_record(header, host.id())) return Status::kInvalidArgument;
+  const MutableBytes room = host.store()->reserve_restored(header.length);
+  incoming_.emplace(host.id(), Incoming{room, 0, PieceCheck(header)});
+  return Status::kOk;
+}
+
+void Agent::append_piece(ShardId shard, uint64_t from, Bytes piece, Token token) {
+  ShardHost* host = find(shard);
+  if (host == nullptr || !host->is_open()) return answer(token, Status::kNotAMember);
+  const bool runs = host->is_prepared() && !host->is_behind();
+  if (runs || host->is_raw()) return answer(token, Status::kInvalidArgument);
+  const Status begun = from == 0 ? begin_incoming(*host, piece) : Status::kOk;
+  if (!is_ok(begun)) return answer(token, begun);
+  const auto found = incoming_.find(shard);
+  if (found == incoming_.end() || found->second.filled != from)
+    return answer(token, Status::kConditionFailed);
+  Incoming& incoming = found->second;
+  if (piece.size() > incoming.room.size() - from) return answer(token, Status::kInvalidArgument);
+  copy_metered(incoming.room.data() + from, piece.data(), piece.size());
+  incoming.check.add(piece);
+  incoming.filled += piece.size();
+  if (incoming.filled < incoming.room.size()) return answer(token, Status::kOk);
+  const bool is_sound = incoming.check.is_sound();
+  incoming_.erase(found);
+  end_append(shard, is_sound ? host->store()->restore_reserved() : Status::kLogCorrupt, token);
 }
 
 }  // namespace freshet

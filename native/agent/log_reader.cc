@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "native/core/log_format.h"
+#include "native/core/store/location.h"
 
 namespace freshet {
 
@@ -31,9 +32,14 @@ Status LogReader::file_of(uint64_t segment, File*& out) {
 
 Status LogReader::read(uint64_t segment, uint64_t offset, uint32_t length,
                        std::vector<std::byte>& out) {
-  if (length > padded(kRecordSizeMax)) return Status::kInvalidArgument;
+  if (length > padded(kRecordSizeMax) + kLongUnit) return Status::kInvalidArgument;
   File* file = nullptr;
   Status status = file_of(segment, file);
+  if (is_ok(status) && length >= kLongSizeMin) {
+    RecordHeader header;
+    status = read_header(*file, offset, header);
+    if (is_ok(status)) length = std::min(length, static_cast<uint32_t>(padded(header.length)));
+  }
   if (is_ok(status)) {
     out.resize(length);
     status = file->read_at(offset, out);
@@ -48,6 +54,27 @@ Status LogReader::read(uint64_t segment, uint64_t offset, uint32_t length,
   if (!sound) return corrupt(segment, offset);
   segment_ = segment;
   return Status::kOk;
+}
+
+// kNotFound: there is none of this shard.
+Status LogReader::read_header(File& file, uint64_t offset, RecordHeader& header) {
+  const Status status = file.read_at(offset, std::as_writable_bytes(std::span(&header, 1)));
+  if (!is_ok(status)) return status;
+  const bool is_one =
+      is_well_formed(header) && header.shard == shard_ && header_crc_matches(header);
+  return is_one ? Status::kOk : Status::kNotFound;
+}
+
+Status LogReader::read_head(uint64_t segment, uint64_t offset, std::vector<std::byte>& out) {
+  File* file = nullptr;
+  RecordHeader header;
+  Status status = file_of(segment, file);
+  if (is_ok(status)) status = read_header(*file, offset, header);
+  if (is_ok(status)) {
+    out.resize(head_length(header));
+    status = file->read_at(offset, out);
+  }
+  return status == Status::kNotFound ? corrupt(segment, offset) : status;
 }
 
 Status LogReader::first_position(uint64_t segment, LogPosition& out) {
@@ -89,69 +116,95 @@ Status LogReader::find_segment(LogPosition after, uint64_t& out) {
   return Status::kOk;
 }
 
-Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last) {
-  used = 0;
-  last = after;
-  uint64_t segment = hint_segment_;
-  uint64_t offset = hint_offset_;
-  bool sealed = hint_sealed_;  // the segment's index and last mark were read
-  bool indexed = false;
-  if (hint_ != after || hint_offset_ == 0) {
-    sealed = false;
-    if (const Status status = find_segment(after, segment); !is_ok(status)) return status;
-    offset = kDiskHeaderSize;
-  }
+// Where the last call stopped, or the segment that `after` may lie in.
+Status LogReader::find_start(LogPosition after, Place& place) {
+  place = hint_place_;
+  if (hint_ == after && place.offset != 0) return Status::kOk;
+  place = {};
+  place.offset = kDiskHeaderSize;
+  return find_segment(after, place.segment);
+}
+
+Status LogReader::find_next(LogPosition after, Place& place, RecordHeader& header, File*& file) {
   for (;;) {
-    File* file = nullptr;
-    Status status = file_of(segment, file);
-    if (status == Status::kNotFound) break;
+    Status status = file_of(place.segment, file);
     if (!is_ok(status)) return status;
-    RecordHeader header;
-    status = file->read_at(offset, std::as_writable_bytes(std::span(&header, 1)));
+    status = file->read_at(place.offset, std::as_writable_bytes(std::span(&header, 1)));
     if (status == Status::kDiskFailed) return status;
     const bool ended = status == Status::kNotFound || header.length == 0;
     if (ended) {
-      if (offset == kDiskHeaderSize) break;  // not begun
-      if (!sealed) {
+      if (place.offset == kDiskHeaderSize) return Status::kNotFound;  // not begun
+      if (!place.sealed) {
         // Zeros end the newest segment only; before another one they are damage.
         LogPosition first;
-        const Status next = first_position(segment + 1, first);
-        if (next == Status::kNotFound) break;
-        return is_ok(next) ? corrupt(segment, offset) : next;
+        const Status next = first_position(place.segment + 1, first);
+        return is_ok(next) ? corrupt(place.segment, place.offset) : next;
       }
-      segment++;
-      offset = kDiskHeaderSize;
-      sealed = false;
+      place = {place.segment + 1, kDiskHeaderSize};
       continue;
     }
     if (!header_crc_matches(header) || header.length > kRecordSizeMax)
-      return corrupt(segment, offset);
-    const size_t size = padded(header.length);
-    const LogPosition position{header.epoch, header.sequence};
-    if (!is_log_only(header.kind) && position > after) {
-      if (used + size > out.size()) {
-        if (used == 0) return Status::kOverloaded;
-        break;
-      }
-      status = file->read_at(offset, out.subspan(used, size));
-      if (status == Status::kNotFound) return corrupt(segment, offset);
-      if (!is_ok(status)) return status;
-      if (!is_well_formed(out.subspan(used, size)) ||
-          !payload_crc_matches(RecordView(out.data() + used)))
-        return corrupt(segment, offset);
-      used += size;
-      last = position;
-    }
-    offset += size;
-    sealed = indexed && header.kind == RecordKind::kMark;
-    indexed = header.kind == RecordKind::kIndex;
+      return corrupt(place.segment, place.offset);
+    if (!is_log_only(header.kind) && position_of(header) > after) return Status::kOk;
+    place.offset += padded(header.length);
+    place.sealed = place.indexed && header.kind == RecordKind::kMark;
+    place.indexed = header.kind == RecordKind::kIndex;
   }
-  if (used == 0) return corrupt(segment, offset);
+}
+
+Status LogReader::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last) {
+  used = 0;
+  last = after;
+  Place place;
+  if (const Status status = find_start(after, place); !is_ok(status)) return status;
+  for (;;) {
+    RecordHeader header;
+    File* file = nullptr;
+    Status status = find_next(last, place, header, file);
+    if (status == Status::kNotFound) break;
+    if (!is_ok(status)) return status;
+    const size_t size = padded(header.length);
+    if (used + size > out.size()) {
+      if (used == 0) return Status::kOverloaded;
+      break;
+    }
+    const MutableBytes to = out.subspan(used, size);
+    status = file->read_at(place.offset, to);
+    if (status == Status::kNotFound) return corrupt(place.segment, place.offset);
+    if (!is_ok(status)) return status;
+    if (!is_well_formed(to) || !payload_crc_matches(RecordView(to.data())))
+      return corrupt(place.segment, place.offset);
+    used += size;
+    last = position_of(header);
+    place.offset += size;
+    place.sealed = place.indexed = false;
+  }
+  if (used == 0) return corrupt(place.segment, place.offset);
   hint_ = last;
-  hint_sealed_ = sealed;
-  hint_segment_ = segment;
-  hint_offset_ = offset;
+  hint_place_ = place;
   return Status::kOk;
+}
+
+Status LogReader::read_piece(LogPosition after, uint64_t from, MutableBytes out, size_t& used) {
+  used = 0;
+  Place place;
+  RecordHeader header;
+  File* file = nullptr;
+  Status status = find_start(after, place);
+  if (is_ok(status)) status = find_next(after, place, header, file);
+  if (status == Status::kNotFound) return corrupt(place.segment, place.offset);
+  if (!is_ok(status)) return status;
+  const bool is_next = position_of(header) == LogPosition{after.epoch, after.sequence + 1};
+  if (from > 0 && !is_next) return Status::kNotFound;
+  hint_ = after;
+  hint_place_ = place;
+  const uint64_t size = padded(header.length);
+  if (from >= size) return Status::kOk;
+  const auto count = static_cast<size_t>(std::min<uint64_t>(out.size(), size - from));
+  status = file->read_at(place.offset + from, out.first(count));
+  if (status == Status::kNotFound) return corrupt(place.segment, place.offset);
+  if (is_ok(status)) used = count;
+  return status;
 }
 
 }  // namespace freshet

@@ -27,13 +27,19 @@ class LogReader {
   LogReader(FileSystem& files, std::string data, ShardId shard);
   ~LogReader();
 
-  // The record at (segment, offset), of `length` bytes as in Found::cold_length. kLogCorrupt: its
-  // checksums do not match.
+  // The record at (segment, offset), which takes `length` bytes as in Found::cold_length: a long
+  // one up to that. kLogCorrupt: its checksums do not match.
   Status read(uint64_t segment, uint64_t offset, uint32_t length, std::vector<std::byte>& out);
+
+  // The same up to where its value begins.
+  Status read_head(uint64_t segment, uint64_t offset, std::vector<std::byte>& out);
 
   // As Store::read_log, from disk. Reads synced segments only: call it where the store said kCold.
   // kLogCorrupt: damaged, or nothing follows after all.
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last);
+
+  // As Store::read_piece, from disk. What is read is not checked: who has all of it does that.
+  Status read_piece(LogPosition after, uint64_t from, MutableBytes out, size_t& used);
 
   // Where the last call that answered kLogCorrupt found it.
   LogPlace damage() const { return damage_; }
@@ -50,6 +56,17 @@ class LogReader {
     damage_ = {segment, offset};
     return Status::kLogCorrupt;
   }
+  // Where a walk over the log stands.
+  struct Place {
+    uint64_t segment = 0;
+    uint64_t offset = 0;
+    bool sealed = false;   // the segment's index and last mark were read
+    bool indexed = false;  // its index was
+  };
+  // The first record after `after`, from `place` on, with its header; kNotFound: none.
+  Status find_next(LogPosition after, Place& place, RecordHeader& header, File*& file);
+  Status find_start(LogPosition after, Place& place);
+  Status read_header(File& file, uint64_t offset, RecordHeader& header);
   Status find_segment(LogPosition after, uint64_t& out);
   Status first_position(uint64_t segment, LogPosition& out);
 
@@ -60,9 +77,7 @@ class LogReader {
   LogPlace damage_;
   std::optional<uint64_t> segment_;
   LogPosition hint_;
-  uint64_t hint_segment_ = 0;
-  uint64_t hint_offset_ = 0;
-  bool hint_sealed_ = false;
+  Place hint_place_;  // offset 0: none
 };
 
 }  // namespace freshet

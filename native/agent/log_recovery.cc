@@ -68,6 +68,8 @@ Status DataFolder::open(FileSystem& files, const std::string& path, uint64_t clu
     if (identity.crc != crc_of(identity)) return Status::kLogCorrupt;
     if (identity.cluster != cluster) return Status::kWrongCluster;
     folder->disk_ = identity.disk;
+    // An older version must not take what this one writes for damage.
+    if (identity.format < kDiskFormat) status = write_identity(files, path, cluster, identity.disk);
   }
   if (is_ok(status)) out = std::move(folder);
   return status;

@@ -9,6 +9,8 @@
 namespace freshet {
 namespace {
 
+constexpr size_t kPieceSize = size_t{1} << 20;  // of a long record
+
 class Step {
  public:
   Step(FileSystem& files, const LogScrub& scrub, LogPlace from)
@@ -27,6 +29,7 @@ class Step {
  private:
   Status look(size_t size_max);
   Status look_at_header();
+  Status look_at_long(const RecordHeader& header);
   Status fill(size_t size);
 
   FileSystem& files_;
@@ -59,6 +62,22 @@ Status Step::fill(size_t size) {
   return as_damage(file_->read_at(at_.offset, bytes_));
 }
 
+// The record at `at_`, piece by piece.
+Status Step::look_at_long(const RecordHeader& header) {
+  const uint64_t end = at_.offset + padded(header.length);
+  PieceCheck check(header);
+  while (at_.offset < end) {
+    const Status status = fill(std::min<uint64_t>(kPieceSize, end - at_.offset));
+    if (!is_ok(status)) return status;
+    check.add(bytes_);
+    at_.offset += bytes_.size();
+    result_.bytes += bytes_.size();
+  }
+  if (check.is_sound()) return Status::kOk;
+  at_.offset -= padded(header.length);
+  return Status::kLogCorrupt;
+}
+
 Status Step::look(size_t size_max) {
   const std::string path = scrub_.folder + "/" + segment_name(at_.segment);
   Status status = as_damage(files_.open(path, FileSystem::Mode::kRead, file_));
@@ -82,6 +101,7 @@ Status Step::look(size_t size_max) {
       // One record may be longer than a step; its length is believed only once its header is.
       if (header.length > kRecordSizeMax || !header_crc_matches(header)) return Status::kLogCorrupt;
       if (padded(header.length) > limit_ - at_.offset) return Status::kLogCorrupt;
+      if (is_long_record(header, scrub_.shard)) return look_at_long(header);
       status = fill(padded(header.length));
       continue;
     }

@@ -25,7 +25,8 @@ struct ScrubStep {
   LogPlace damage;
 };
 
-// From `from` ({0, 0}: the beginning) about `size_max` bytes, at least one record.
+// From `from` ({0, 0}: the beginning) about `size_max` bytes, at least one record. Of one over
+// kWholeRecordMax no more than a piece is in memory.
 ScrubStep scrub_log(FileSystem& files, const LogScrub& scrub, LogPlace from, size_t size_max);
 
 }  // namespace freshet

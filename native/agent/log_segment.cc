@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include "native/core/checksum.h"
 #include "native/core/log_format.h"
 
 namespace freshet {
@@ -64,6 +65,27 @@ void find_sound_run(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segmen
     offset += record.size();
     bytes = bytes.subspan(record.size());
   }
+}
+
+void PieceCheck::add(Bytes piece) {
+  const uint64_t begin = seen_;
+  seen_ += piece.size();
+  const auto part = [&](uint64_t from, uint64_t to) {
+    const uint64_t first = std::clamp(from, begin, seen_);
+    return piece.subspan(first - begin, std::clamp(to, first, seen_) - first);
+  };
+  const Bytes payload = part(sizeof(RecordHeader), header_.length);
+  crc_ = crc32c(payload.data(), payload.size(), crc_);
+  is_padded_ = is_padded_ && is_zero(part(header_.length, padded(header_.length)));
+}
+
+bool PieceCheck::is_sound() const {
+  return seen_ == padded(header_.length) && crc_ == header_.payload_crc && is_padded_;
+}
+
+bool is_long_record(const RecordHeader& header, ShardId shard) {
+  return header.length > kWholeRecordMax && is_well_formed(header) && header.shard == shard &&
+         (bit_of(header.kind) & kLoggedKinds) != 0 && header_crc_matches(header);
 }
 
 LogPlace claim_of(const RecordHeader& mark) {

@@ -40,6 +40,25 @@ bool is_sound_from(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment
 void find_sound_run(Bytes bytes, uint64_t offset, ShardId shard, uint64_t segment, size_t count_max,
                     std::vector<RecordView>& run);
 
+// Is a record sound whose bytes come piece by piece, header and padding too?
+class PieceCheck {
+ public:
+  // Of one whose header is well formed.
+  explicit PieceCheck(const RecordHeader& header) : header_(header) {}
+  void add(Bytes piece);
+  bool is_sound() const;
+
+ private:
+  const RecordHeader header_;
+  uint64_t seen_ = 0;
+  uint32_t crc_ = 0;
+  bool is_padded_ = true;
+};
+
+// Is it one that a log of this shard holds, with checksums, and too long to be looked at as a
+// whole?
+bool is_long_record(const RecordHeader& header, ShardId shard);
+
 // The place up to which a mark says that the log was synced; none: {0, 0}.
 LogPlace claim_of(const RecordHeader& mark);
 

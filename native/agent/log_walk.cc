@@ -65,6 +65,7 @@ Status LogWalk::gather() {
   if (!is_ok(status) || ahead_.size() < sizeof(RecordHeader)) return status;
   // A length is believed only once its header is; what follows an index is looked at with it.
   const RecordHeader& header = RecordView(ahead_.data()).header();
+  if (is_long_record(header, shard_) && !has_room_) return gather_long();
   const uint64_t wanted = padded(header.length) + sizeof header;
   if (wanted > ahead_.size() && header.length <= kRecordSizeMax && header_crc_matches(header)) {
     status = reader_.read(offset_, wanted, ahead_);
@@ -72,6 +73,19 @@ Status LogWalk::gather() {
   }
   find_sound_run(ahead_, offset_, shard_, segment_, kRunMax, run_);
   return Status::kOk;
+}
+
+// The same of a long record, which is looked at piece by piece.
+Status LogWalk::gather_long() {
+  const RecordHeader header = RecordView(ahead_.data()).header();
+  const size_t head_size = head_length(header);
+  Status status = reader_.read(offset_, head_size, ahead_);
+  if (!is_ok(status) || ahead_.size() < head_size) return status;
+  head_.assign(ahead_.begin(), ahead_.begin() + static_cast<ptrdiff_t>(head_size));
+  PieceCheck check(header);
+  status = reader_.pass(offset_, padded(header.length), [&](Bytes piece) { check.add(piece); });
+  if (is_ok(status) && check.is_sound()) run_.emplace_back(head_.data());
+  return status;
 }
 
 // None: more may follow.
@@ -100,7 +114,8 @@ Status LogWalk::walk_segment(LogTaker& taker, End& end) {
   end = End::kOpen;
   ending_ = false;
   const MutableBytes room = taker.room(segment_, reader_.size());
-  if (!room.empty()) reader_.use_room(room);
+  has_room_ = !room.empty();
+  if (has_room_) reader_.use_room(room);
   Bytes block;
   Status status = reader_.read(0, kDiskHeaderSize, block);
   if (!is_ok(status)) return status;

@@ -30,7 +30,8 @@ class LogTaker {
   virtual MutableBytes room(uint64_t segment, uint64_t file_size) = 0;
   // Takes the records of `run`, which lie one behind the other from `offset` on, up to one that is
   // not to be taken, or cannot be. Moves `offset` behind the last that was. An index or a mark is a
-  // run of its own.
+  // run of its own, and so is a record over kWholeRecordMax: outside a room, of that one nothing is
+  // in memory but what lies before its value.
   virtual Verdict take(std::span<const RecordView> run, uint64_t segment, uint64_t& offset) = 0;
 };
 
@@ -59,6 +60,7 @@ class LogWalk {
 
   Status open_segment(uint64_t segment);
   Status gather();
+  Status gather_long();
   std::optional<End> take_run(LogTaker& taker);
   Status walk_segment(LogTaker& taker, End& end);
   void note_claim(const RecordHeader& mark);
@@ -73,7 +75,9 @@ class LogWalk {
   SegmentReader reader_;         // of the segment at hand
   Bytes ahead_;                  // what is read of it from offset_ on
   std::vector<RecordView> run_;  // the sound records that it begins with
+  std::vector<std::byte> head_;  // of a long one, which is not in memory
   bool ending_ = false;          // the segment's index was taken
+  bool has_room_ = false;        // its bytes stay in memory
   uint64_t segment_ = 0;
   uint64_t offset_ = 0;
   bool has_tail_ = false;

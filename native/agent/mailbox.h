@@ -48,10 +48,11 @@ class Results {
  public:
   static constexpr size_t kBytesMax = size_t{256} << 20;
 
-  // False: too much waits already; one result is always taken.
+  // False: too much waits already. One that alone is more than may wait is taken beside less.
   bool put(Token token, ResultBytes&& bytes) {
     const std::lock_guard lock(mutex_);
-    if (!waiting_.empty() && bytes_ + bytes.size() > kBytesMax) return false;
+    const bool is_over = bytes.size() <= kBytesMax && bytes_ + bytes.size() > kBytesMax;
+    if (is_over || bytes_ > kBytesMax) return false;
     bytes_ += bytes.size();
     waiting_.insert_or_assign(token, std::move(bytes));
     return true;

@@ -108,7 +108,13 @@ class Member {
   Status shard_state(ShardId shard, Token token);
   Status read_log(ShardId shard, LogPosition after, Store::SessionsRead sessions, size_t size_max,
                   Token token);
+  // A record over kWholeRecordMax goes in pieces, of up to kPieceBytesMax. As Store::read_piece;
+  // null: nothing of it is left.
+  Status read_piece(ShardId shard, LogPosition after, uint64_t from, size_t size_max, Token token);
   Status append_log(ShardId shard, Bytes records, Token token);
+  // The same of a record that comes in pieces, in order: `from` is where this one begins. The last
+  // one's answer comes once it is synced. kConditionFailed: the one before it is not here.
+  Status append_piece(ShardId shard, uint64_t from, Bytes piece, Token token);
   // Of one that runs no epoch here; subscriptions end without a word. kInvalidArgument: it runs.
   Status cut_back(ShardId shard, LogPosition position, Token token);
   // Digests of what was applied here: JSON {end, checkpoints: [{epoch, sequence, version,

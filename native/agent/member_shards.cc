@@ -199,6 +199,38 @@ Status Member::append_log(ShardId shard, Bytes records, Token token) {
       [shard, copy, token](Agent& agent) { agent.append_log(shard, std::move(*copy), token); });
 }
 
+Status Member::read_piece(ShardId shard, LogPosition after, uint64_t from, size_t size_max,
+                          Token token) {
+  const size_t size = std::clamp(size_max, size_t{1}, kPieceBytesMax);
+  return call([this, shard, after, from, size, token](Agent& agent) {
+    ShardHost* host = agent.find(shard);
+    if (host == nullptr || !host->is_open()) return agent.answer(token, Status::kNotAMember);
+    ResultBytes bytes(size);
+    size_t used = 0;
+    const Status status = host->store()->read_piece(after, from, bytes, used);
+    bytes.resize(used);
+    if (status != Status::kCold) return agent.answer(token, status, std::move(bytes));
+    const Status posted = jobs_->post([this, shard, after, from, size, token] {
+      auto cold = std::make_shared<ResultBytes>(size);
+      const Status done = query_->read_piece(shard, after, from, *cold);
+      const LogPlace damage = query_->damage(shard);
+      mail([this, shard, done, damage, cold, token] {
+        if (done == Status::kLogCorrupt)
+          agent_->report_damage(shard, done, damage.segment, damage.offset);
+        agent_->answer(token, done, std::move(*cold));
+      });
+    });
+    if (!is_ok(posted)) agent.answer(token, posted);
+  });
+}
+
+Status Member::append_piece(ShardId shard, uint64_t from, Bytes piece, Token token) {
+  if (piece.empty() || piece.size() > kPieceBytesMax) return Status::kInvalidArgument;
+  const auto copy = std::make_shared<ResultBytes>(piece.begin(), piece.end());
+  return call(
+      [shard, from, copy, token](Agent& agent) { agent.append_piece(shard, from, *copy, token); });
+}
+
 Status Member::cut_back(ShardId shard, LogPosition position, Token token) {
   return call([this, shard, position, token](Agent&) { begin_cut(shard, position, token); });
 }

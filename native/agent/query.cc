@@ -45,6 +45,16 @@ Status QueryRunner::read_log(ShardId shard, LogPosition after, size_t size_max,
   return status;
 }
 
+Status QueryRunner::read_piece(ShardId shard, LogPosition after, uint64_t from,
+                               std::vector<std::byte>& out) {
+  LogReader* reader = reader_of(shard);
+  if (reader == nullptr) return Status::kInvalidArgument;
+  size_t used = 0;
+  const Status status = reader->read_piece(after, from, out, used);
+  out.resize(used);
+  return status;
+}
+
 LogPlace QueryRunner::damage(ShardId shard) const {
   const auto found = logs_.find(shard);
   return found == logs_.end() ? LogPlace{} : found->second->damage();

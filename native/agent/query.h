@@ -45,11 +45,12 @@ struct ScanRequest {
   std::vector<std::byte> resume;
 };
 
-// batch_bytes is at most this: the largest record fits
-inline constexpr size_t kScanBytesMax = padded(kRecordSizeMax);
+// batch_bytes is at most this: the longest record that is given as a whole fits
+inline constexpr size_t kScanBytesMax = padded(kWholeRecordMax);
 // Of one reading of a log: the last record of a volatile shard goes with the end of its sessions.
 inline constexpr size_t kLogBytesMax = kScanBytesMax + kSessionsSizeMin;
-inline constexpr size_t kScanKeysMax = size_t{1} << 20;  // of one listing in reverse order
+inline constexpr size_t kPieceBytesMax = size_t{1} << 20;  // of a longer record
+inline constexpr size_t kScanKeysMax = size_t{1} << 20;    // of one listing in reverse order
 
 class QueryRunner {
  public:
@@ -63,6 +64,8 @@ class QueryRunner {
   Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length,
                    std::vector<std::byte>& out);
   Status read_log(ShardId shard, LogPosition after, size_t size_max, std::vector<std::byte>& out);
+  // As Store::read_piece; `out` has the size that it may take.
+  Status read_piece(ShardId shard, LogPosition after, uint64_t from, std::vector<std::byte>& out);
   // Where the last call for the shard that answered kLogCorrupt found it.
   LogPlace damage(ShardId shard) const;
   // A segment of which the calls since this was asked have read records from disk.

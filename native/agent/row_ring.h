@@ -23,7 +23,7 @@ namespace freshet {
 inline constexpr size_t kRowWidth = 8;
 using Row = std::array<double, kRowWidth>;
 
-// The numbers are those of rowKinds in platform/bridge/native.ts.
+// The numbers are those of rowKinds in platform/bridge/native-columns.ts.
 enum class RowKind : uint8_t {
   kCompletion = 1,
   kEvent = 2,

@@ -17,6 +17,18 @@ void append(std::vector<std::byte>& out, const void* data, size_t size) {
 
 }  // namespace
 
+void append_head(const RecordView& record, std::vector<std::byte>& out) {
+  const size_t length = head_length(record.header());
+  const size_t start = out.size();
+  append(out, record.start(), length);
+  out.resize(start + padded(length));
+  RecordHeader header = record.header();
+  header.length = static_cast<uint32_t>(length);
+  header.flags |= kWithoutValue;
+  header.sequence = static_cast<Sequence>(record.value().size());
+  std::memcpy(out.data() + start, &header, sizeof header);
+}
+
 Status Scan::run() {
   const Status status = prepare();
   if (!is_ok(status)) return status;
@@ -172,8 +184,11 @@ Status Scan::visit(const Found& found) {
     if (source_.cold == nullptr) return Status::kLogCorrupt;
     std::vector<std::byte> bytes;
     source_.reader.leave();
+    // Of a long one the value is not given anyway.
     const Status status =
-        source_.cold->read(found.cold_segment, found.cold_offset, found.cold_length, bytes);
+        found.cold_length > kScanBytesMax
+            ? source_.cold->read_head(found.cold_segment, found.cold_offset, bytes)
+            : source_.cold->read(found.cold_segment, found.cold_offset, found.cold_length, bytes);
     source_.reader.enter();
     if (is_ok(status)) emit(RecordView(bytes.data()));
     return status;
@@ -199,19 +214,9 @@ void Scan::emit(const RecordView& record) {
   if (!passes(record)) return;
   given_++;
   count_++;
-  if (request_.want_values && request_.kind != ScanRequest::Kind::kKeys) {
-    append(out_, record.start(), record.size());
-    return;
-  }
-  const Bytes value = record.value();
-  const auto length = static_cast<size_t>(value.data() - record.start());
-  const size_t start = out_.size();
-  append(out_, record.start(), length);
-  out_.resize(start + padded(length));
-  RecordHeader header = record.header();
-  header.length = static_cast<uint32_t>(length);
-  header.sequence = static_cast<Sequence>(value.size());
-  std::memcpy(out_.data() + start, &header, sizeof header);
+  const bool is_whole = request_.want_values && request_.kind != ScanRequest::Kind::kKeys &&
+                        record.size() <= kScanBytesMax;
+  is_whole ? append(out_, record.start(), record.size()) : append_head(record, out_);
 }
 
 }  // namespace freshet

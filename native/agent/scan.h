@@ -11,6 +11,9 @@
 
 namespace freshet {
 
+// What is given of a record without its value (kWithoutValue).
+void append_head(const RecordView& record, std::vector<std::byte>& out);
+
 class Scan {
  public:
   struct Source {

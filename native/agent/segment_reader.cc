@@ -45,6 +45,18 @@ Status SegmentReader::read(uint64_t offset, uint64_t size_min, Bytes& out) {
   return Status::kOk;
 }
 
+Status SegmentReader::pass(uint64_t offset, uint64_t size, const std::function<void(Bytes)>& see) {
+  for (const uint64_t end = offset + size; offset < end;) {
+    Bytes piece;
+    const Status status = read(offset, std::min(kPieceSize, end - offset), piece);
+    if (!is_ok(status) || piece.empty()) return status;
+    piece = piece.first(std::min<uint64_t>(piece.size(), end - offset));
+    see(piece);
+    offset += piece.size();
+  }
+  return Status::kOk;
+}
+
 // Reads on until the file's bytes up to `end` are there.
 Status SegmentReader::load(uint64_t end) {
   const uint64_t room_end = std::min(size_, base_ + memory_.size());

@@ -7,6 +7,7 @@
 #define FRESHET_AGENT_SEGMENT_READER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,10 @@ class SegmentReader {
   // All bytes from `offset` on that are in memory: at least `size_min` of them, or up to the file's
   // end. Offsets do not go back, and are multiples of kRecordAlignment.
   Status read(uint64_t offset, uint64_t size_min, Bytes& out);
+
+  // Shows `size` bytes from `offset` on to `see`, a piece at a time; fewer where the file ends.
+  // Then nothing before their end is read any more.
+  Status pass(uint64_t offset, uint64_t size, const std::function<void(Bytes)>& see);
 
  private:
   Status load(uint64_t end);

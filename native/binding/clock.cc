@@ -4,7 +4,7 @@
 namespace freshet::binding {
 namespace {
 
-constexpr size_t kClockWidth = 3;  // clockColumns in platform/bridge/native.ts
+constexpr size_t kClockWidth = 3;  // clockColumns in platform/bridge/native-columns.ts
 
 napi_value clocks(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);

@@ -39,6 +39,8 @@ constexpr Limit kLimits[] = {
     {"sharedRecordMin", kSharedRecordMin},
     {"scanBytesMax", kScanBytesMax},
     {"logBytesMax", kLogBytesMax},
+    {"pieceBytesMax", kPieceBytesMax},
+    {"wholeRecordMax", kWholeRecordMax},
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace freshet::binding {
 namespace {
 
-// Columns of `extra`; see extraColumns in platform/bridge/native.ts.
+// Columns of `extra`; see extraColumns in platform/bridge/native-columns.ts.
 constexpr size_t kExtraWidth = 7;
 
 bool read_count(double number, uint64_t& out) {

@@ -5,12 +5,13 @@
 #include <limits>
 #include <optional>
 
+#include "native/agent/scan.h"
 #include "native/binding/shard_read.h"
 
 namespace freshet::binding {
 namespace {
 
-constexpr size_t kHeadWidth = 11;     // headColumns in platform/bridge/native.ts
+constexpr size_t kHeadWidth = 11;     // headColumns in platform/bridge/native-columns.ts
 constexpr size_t kFrontierWidth = 9;  // frontierColumns
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
@@ -150,8 +151,12 @@ napi_value get_versions(napi_env env, napi_callback_info info) {
       const Found found = target.access.store->get_version(static_cast<Version>(versions[i]));
       if (!is_ok(found.status) || found.record == nullptr) continue;
       const RecordView record(found.record);
-      if (record.size() <= size_max)
+      if (record.size() > size_max) continue;
+      if (record.size() > kScanBytesMax) {
+        append_head(record, out);
+      } else {
         out.insert(out.end(), record.start(), record.start() + record.size());
+      }
     }
     handle->count_copied(out.size());
   }

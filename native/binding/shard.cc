@@ -1,4 +1,4 @@
-// openShard, setShardRules, traceBlocks, closeShard, shardState, readLog, appendLog, cutBack,
+// openShard, setShardRules, traceBlocks, closeShard, shardState, readLog, appendLog, readPiece,
 // prepareEpoch, startEpoch, stopEpoch.
 #include "native/binding/shard_call.h"
 
@@ -105,6 +105,31 @@ napi_value append_log(napi_env env, napi_callback_info info) {
   return run_call(env, call, &Member::append_log, records);
 }
 
+napi_value read_piece(napi_env env, napi_callback_info info) {
+  const Arguments<7> arguments(env, info);
+  ShardCall call;
+  LogPosition after;
+  uint64_t from, size_max;
+  if (!read_shard_call(env, arguments.values, 6, "readPiece", call) ||
+      !read_position(env, arguments.values, 2, "readPiece", after) ||
+      !read_integer(env, arguments[4], "readPiece: from", kSafeIntegerMax, from) ||
+      !read_integer(env, arguments[5], "readPiece: maxBytes", kSafeIntegerMax, size_max))
+    return nullptr;
+  return run_call(env, call, &Member::read_piece, after, from, size_max);
+}
+
+napi_value append_piece(napi_env env, napi_callback_info info) {
+  const Arguments<5> arguments(env, info);
+  ShardCall call;
+  uint64_t from;
+  Bytes piece;
+  if (!read_shard_call(env, arguments.values, 4, "appendPiece", call) ||
+      !read_integer(env, arguments[2], "appendPiece: from", kSafeIntegerMax, from) ||
+      !read_bytes(env, arguments[3], "appendPiece: piece", piece))
+    return nullptr;
+  return run_call(env, call, &Member::append_piece, from, piece);
+}
+
 napi_value cut_back(napi_env env, napi_callback_info info) {
   const Arguments<5> arguments(env, info);
   ShardCall call;
@@ -177,6 +202,8 @@ void init_shard(napi_env env, napi_value exports) {
   add_function(env, exports, "shardState", shard_state);
   add_function(env, exports, "readLog", read_log);
   add_function(env, exports, "appendLog", append_log);
+  add_function(env, exports, "readPiece", read_piece);
+  add_function(env, exports, "appendPiece", append_piece);
   add_function(env, exports, "cutBack", cut_back);
   add_function(env, exports, "prepareEpoch", prepare_epoch);
   add_function(env, exports, "startEpoch", start_epoch);

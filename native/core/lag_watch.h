@@ -31,7 +31,8 @@
 
 namespace freshet {
 
-// What of a member is waited for. The numbers are those of lagKinds in platform/bridge/native.ts.
+// What of a member is waited for. The numbers are those of lagKinds in
+// platform/bridge/native-columns.ts.
 enum class LagKind : uint8_t { kReceived = 0, kDelivered = 1, kPersisted = 2, kBlocks = 3 };
 inline constexpr size_t kLagKinds = 4;
 

@@ -9,14 +9,6 @@
 #include "native/core/shard_replica.h"
 
 namespace freshet {
-namespace {
-
-size_t head_length(const RecordHeader& whole) {
-  return sizeof whole + whole.extension_length + whole.key_length + whole.meta_length;
-}
-
-}  // namespace
-
 LargeMulticast::LargeMulticast(const ShardConfig& config, Rank me, ShardTable& table, Store& store)
     : config_(config),
       senders_(config.senders),

@@ -7,18 +7,22 @@
 
 namespace freshet {
 
-inline constexpr uint32_t kProtocolVersion = 4;  // frames between members
-inline constexpr uint32_t kDiskFormat = 1;       // segments
+inline constexpr uint32_t kProtocolVersion = 5;  // frames between members
+inline constexpr uint32_t kDiskFormat = 2;       // segments
 
 inline constexpr size_t kMembersMax = 16;   // of one shard epoch
 inline constexpr size_t kShardsMax = 1024;  // held by one member
 
 inline constexpr size_t kKeySizeMax = 1024;
 inline constexpr size_t kMetaSizeMax = 4096;
-inline constexpr size_t kValueSizeMax = size_t{64} << 20;
+inline constexpr size_t kValueSizeMax = size_t{1} << 30;
 
 inline constexpr size_t kRecordAlignment = 64;
-inline constexpr size_t kRecordSizeMax = kValueSizeMax + kKeySizeMax + kMetaSizeMax + 128;
+inline constexpr size_t kRecordHeadMax = kKeySizeMax + kMetaSizeMax + 128;
+inline constexpr size_t kRecordSizeMax = kValueSizeMax + kRecordHeadMax;
+// A record up to this size is read, given out and sent between members as a whole, a longer one in
+// pieces: no scan gives its value, and a log is checked without having all of it in memory.
+inline constexpr size_t kWholeRecordMax = (size_t{64} << 20) + kRecordHeadMax;
 inline constexpr size_t kRingSizeMin = size_t{64} << 10;
 inline constexpr size_t kRingSizeMax = size_t{8} << 20;
 inline constexpr size_t kRingInlineDivisor = 4;  // a record over ring / 4 travels as blocks
@@ -58,6 +62,7 @@ static_assert(kKeySizeMax + kMetaSizeMax + 1024 <= kRingSizeMin / kRingInlineDiv
               "a record's head always travels inline");
 static_assert(kSegmentSize >= kRingSizeMax / kRingInlineDivisor);
 static_assert(kBlockSizeMin <= kBlockSizeDefault && kBlockSizeDefault <= kBlockSizeMax);
+static_assert(kWholeRecordMax <= kRecordSizeMax);
 
 }  // namespace freshet
 

@@ -48,8 +48,9 @@ Status check_segment_header(Bytes block, uint64_t cluster, ShardId shard, uint64
   // A newer format may keep its checksum elsewhere. One that holds but for the format is damaged.
   if (header.format > kDiskFormat) {
     SegmentHeader known = header;
-    known.format = kDiskFormat;
-    return header.crc == crc_of(known) ? Status::kLogCorrupt : Status::kNewerFormat;
+    for (known.format = 1; known.format <= kDiskFormat; known.format++)
+      if (header.crc == crc_of(known)) return Status::kLogCorrupt;
+    return Status::kNewerFormat;
   }
   if (header.crc != crc_of(header)) return Status::kLogCorrupt;
   if (header.cluster != cluster) return Status::kWrongCluster;

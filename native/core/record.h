@@ -65,6 +65,7 @@ enum RecordFlags : uint8_t {
   kHasSession = 2,    // extension holds a SessionStamp, after the Condition if both
   kLastBlock = 4,     // of a kBlock: the record is complete with it
   kFirstBlock = 8,
+  kWithoutValue = 16,  // of what scans give: the value is left out, `sequence` is its size
 };
 
 // What a put demands of the state it meets. A field of kAny is not looked at.
@@ -175,22 +176,28 @@ size_t record_length(const Change& change);
 // padded(record_length(change)), with payload_crc made. sequence, version and header_crc stay 0.
 void encode_record(const Change& change, ShardId shard, Epoch epoch, std::byte* out);
 
-// Is there a whole record with consistent lengths within `bytes`, which are aligned as one is?
-// Looks at no checksum.
-inline bool is_well_formed(Bytes bytes) {
-  if (bytes.size() < sizeof(RecordHeader)) return false;
-  const RecordHeader& header = RecordView(bytes.data()).header();
+// Of a record: all that lies before its value.
+inline size_t head_length(const RecordHeader& header) {
+  return sizeof header + header.extension_length + size_t{header.key_length} + header.meta_length;
+}
+
+// May a record begin with this, its lengths consistent with each other? Looks at no checksum.
+inline bool is_well_formed(const RecordHeader& header) {
   if (static_cast<uint8_t>(header.kind) > static_cast<uint8_t>(RecordKind::kIndex)) return false;
   if (header.length < sizeof header || header.length > kRecordSizeMax) return false;
-  if (padded(header.length) > bytes.size()) return false;
-  const size_t head =
-      sizeof header + header.extension_length + size_t{header.key_length} + header.meta_length;
-  if (head > header.length) return false;
+  if (head_length(header) > header.length) return false;
   if (header.key_length > kKeySizeMax || header.meta_length > kMetaSizeMax) return false;
   size_t extension = 0;
   if (header.flags & kHasCondition) extension += sizeof(Condition);
   if (header.flags & kHasSession) extension += sizeof(SessionStamp);
   return header.extension_length == extension;
+}
+
+// Is there a whole one within `bytes`, which are aligned as a record is?
+inline bool is_well_formed(Bytes bytes) {
+  if (bytes.size() < sizeof(RecordHeader)) return false;
+  const RecordHeader& header = RecordView(bytes.data()).header();
+  return is_well_formed(header) && padded(header.length) <= bytes.size();
 }
 
 bool header_crc_matches(const RecordHeader& header);

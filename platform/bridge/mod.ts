@@ -2,7 +2,6 @@ export { coreError, thrownCoreError } from './core-error.ts';
 export { type DoorTrigger, readDoorTrigger } from './door-trigger.ts';
 export { loadAddon } from './load.ts';
 export type {
-  DiskRoom,
   EpochOptions,
   MemberHandle,
   MemberOptions,
@@ -12,6 +11,7 @@ export type {
   ShardOptions,
   ShardRules,
 } from './native.ts';
+export type { DiskRoom } from './native-columns.ts';
 export {
   acks,
   clockColumns,
@@ -31,7 +31,7 @@ export {
   rowKinds,
   rowWidth,
   viewNotices,
-} from './native.ts';
+} from './native-columns.ts';
 export type { FabricReport, TransportName } from './native-transports.ts';
 export { transportKinds, transportNames } from './native-transports.ts';
 export type { PlacedPool } from './placement.ts';

@@ -5,11 +5,14 @@ import type { MemberHandle, NativeAddon } from './native.ts';
 const header = {
   size: 64,
   length: 8,
+  flags: 13,
   keyLength: 14,
   extensionLength: 16,
   metaLength: 18,
   epoch: 24,
 } as const;
+
+const withoutValue = 16;
 
 /** Reads records of a member's store on a worker thread, from memory. */
 export class RecordReader {
@@ -23,14 +26,15 @@ export class RecordReader {
   }
 
   /**
-   * The value of a version, copied; null: no such version of that epoch, cold, pruned, or the
-   * member is closed.
+   * The value of a version, copied; null: no such version of that epoch, cold, pruned, too long to
+   * be copied, or the member is closed.
    */
   readValue(shard: number, version: number, epoch: number): Uint8Array | null {
     this.#versions[0] = version;
     const record = this.#addon.getVersions(this.#member, shard, this.#versions, 1, Infinity);
-    const isThere = record.length >= header.size && record.readUInt32LE(header.epoch) === epoch;
-    return isThere ? valueOf(record) : null;
+    if (record.length < header.size || record.readUInt32LE(header.epoch) !== epoch) return null;
+    const isLeftOut = (record.readUInt8(header.flags) & withoutValue) !== 0;
+    return isLeftOut ? null : valueOf(record);
   }
 
   /**

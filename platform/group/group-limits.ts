@@ -24,6 +24,8 @@ const table = {
   callTimeoutMs: 10_000,
   /** Bytes of log in one step of filling a member that is behind. */
   fillChunkBytes: 4 * MiB,
+  /** Of a record that is too long for a message. */
+  pieceBytes: MiB,
   /** At most so much, for a single record that is larger, and what has to come with it. */
   logReadBytes: 72 * MiB - 256 * KiB,
   fillTimeoutMs: 30_000,

@@ -7,6 +7,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { FreshetError, isFreshetError, SchemaCheck } from '../base/mod.ts';
 import type { ShardOptions } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
+import { readRecordsOrPiece } from './log-pieces.ts';
 import type { MemberCore } from './member-core.ts';
 
 const count = Type.Integer({ minimum: 0 });
@@ -158,13 +159,10 @@ export async function readAnySound(
   shard: number,
   [epoch, sequence]: LogPosition,
 ): Promise<Buffer | null> {
-  const { fillChunkBytes, logReadBytes } = groupLimits;
+  const { fillChunkBytes } = groupLimits;
   try {
-    return await core.readLog(shard, epoch, sequence, fillChunkBytes);
+    return await readRecordsOrPiece(core, shard, [epoch, sequence], fillChunkBytes);
   } catch (caught) {
-    if (isFreshetError(caught, 'OVERLOADED')) {
-      return core.readLog(shard, epoch, sequence, logReadBytes);
-    }
     if (!isFreshetError(caught, 'LOG_CORRUPT') && !isFreshetError(caught, 'NOT_A_MEMBER')) {
       throw caught;
     }

@@ -27,16 +27,21 @@ export interface PackedRecord {
   readonly key: string;
   /** Views into the packed bytes. */
   readonly meta: Uint8Array;
-  readonly value: Uint8Array;
+  /** null: left out. */
+  readonly value: Uint8Array | null;
+  /** Of the value, in bytes. */
+  readonly size: number;
 }
 
 export const recordAlignment = 64;
 const headerSize = 64;
 const controlKind = 4;
+const withoutValue = 16;
 const offsets = {
   crc: 0,
   length: 8,
   kind: 12,
+  flags: 13,
   keyLength: 14,
   extensionLength: 16,
   metaLength: 18,
@@ -82,11 +87,13 @@ export function readRecord(bytes: Buffer, at: number): PackedRecord {
   const valueAt = metaAt + bytes.readUInt16LE(at + offsets.metaLength);
   const end = at + head.length;
   check(valueAt <= end && end <= bytes.byteLength, 'a record lies within its bytes', { at, end });
+  const isLeftOut = (bytes.readUInt8(at + offsets.flags) & withoutValue) !== 0;
   return {
     head,
     key: bytes.toString('utf8', keyAt, metaAt),
     meta: bytes.subarray(metaAt, valueAt),
-    value: bytes.subarray(valueAt, end),
+    value: isLeftOut ? null : bytes.subarray(valueAt, end),
+    size: isLeftOut ? head.sequence : end - valueAt,
   };
 }
 

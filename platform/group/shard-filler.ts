@@ -10,17 +10,31 @@
  *  1. Nothing is appended after a record that the donor does not have.
  *  2. What lies before the common point is never touched.
  */
-import { FreshetError, isFreshetError } from '../base/mod.ts';
+import { FreshetError } from '../base/mod.ts';
 import { noSessions, type SessionsRead } from './core-types.ts';
 import type { WhileLocal } from './fill-progress.ts';
 import { groupLimits } from './group-limits.ts';
 import type { Fill } from './group-messages.ts';
 import type { ShardLayout } from './layout.ts';
 import type { LogPosition } from './log-calls.ts';
+import {
+  appendPiece,
+  fetchPiece,
+  longHead,
+  readRecordsOrPiece,
+  servePieces,
+} from './log-pieces.ts';
 import type { MemberCore } from './member-core.ts';
 import { positionCall } from './observer-feed.ts';
 import type { PeerMessages } from './peer-messages.ts';
-import { isSessionsPiece, lastHead, readHead, recordsThrough } from './record.ts';
+import {
+  isSessionsPiece,
+  lastHead,
+  paddedLength,
+  readHead,
+  type RecordHead,
+  recordsThrough,
+} from './record.ts';
 
 /** A place in a log: after the record of this epoch and sequence. */
 interface Place {
@@ -73,6 +87,7 @@ export class ShardFiller {
     this.#cutBack = cutBack;
     this.#core = core;
     this.#messages = messages;
+    servePieces(core, messages);
     messages.handle(readLogCall, (_from, argument) => {
       const [shard, epoch, sequence, ...sessions] = numbers(argument, 6);
       const place = { epoch: epoch as number, sequence: sequence as number };
@@ -206,11 +221,33 @@ export class ShardFiller {
     if (last === null) {
       return null;
     }
-    await local(this.#core.appendLog(shard, chunk));
     const { epoch, sequence, version } = last;
+    const long = longHead(chunk);
+    if (long !== null) {
+      await this.#fetchRest(long, donor, chunk, signal, local);
+      return readerAt({ epoch, sequence });
+    }
+    await local(this.#core.appendLog(shard, chunk));
     return isSessionsPiece(last)
       ? { ...at, sessions: [epoch, sequence, version] }
       : readerAt({ epoch, sequence });
+  }
+
+  /** All of a long record, of which `piece` is the first. */
+  async #fetchRest(
+    head: RecordHead,
+    donor: number,
+    piece: Uint8Array,
+    signal: AbortSignal,
+    local: WhileLocal,
+  ): Promise<void> {
+    const { shard, length } = head;
+    for (let from = 0; ;) {
+      await local(appendPiece(this.#core, shard, from, piece));
+      from += piece.byteLength;
+      if (from >= paddedLength(length)) return;
+      piece = await fetchPiece(this.#core, this.#messages, head, { donor, from, signal });
+    }
   }
 
   async #readDonor(
@@ -312,17 +349,9 @@ export class ShardFiller {
     return { epoch: head.epoch, sequence: head.sequence, crc: head.crc };
   }
 
-  /** Whole records after a place; a single one may be larger than what is asked for. */
-  async #readMine(shard: number, at: Reader, bytes: number): Promise<Buffer | null> {
+  #readMine(shard: number, at: Reader, bytes: number): Promise<Buffer | null> {
     const { epoch, sequence, sessions } = at;
-    try {
-      return await this.#core.readLog(shard, epoch, sequence, bytes, sessions);
-    } catch (caught) {
-      if (isFreshetError(caught, 'OVERLOADED')) {
-        return this.#core.readLog(shard, epoch, sequence, groupLimits.logReadBytes, sessions);
-      }
-      throw caught;
-    }
+    return readRecordsOrPiece(this.#core, shard, [epoch, sequence], bytes, sessions);
   }
 }
 

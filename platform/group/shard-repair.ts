@@ -26,7 +26,8 @@ import {
 } from './log-calls.ts';
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
-import { paddedLength, readHead } from './record.ts';
+import { fetchPiece, longHead, readRecordsOrPiece } from './log-pieces.ts';
+import { paddedLength, readHead, type RecordHead } from './record.ts';
 
 const readSoundCall = 'group.readSound';
 
@@ -205,7 +206,7 @@ export class ShardRepair {
     const options = { timeoutMs: groupLimits.fillTimeoutMs, signal: null };
     const chunk =
       donor === this.#core.nodeId
-        ? await this.#core.readLog(shard, ...position, groupLimits.messageBytes)
+        ? await readRecordsOrPiece(this.#core, shard, position, groupLimits.fillChunkBytes)
         : await this.#messages.call(donor, readSoundCall, argument, options);
     if (chunk === null) {
       return Buffer.alloc(0);
@@ -213,7 +214,21 @@ export class ShardRepair {
     if (!(chunk instanceof Uint8Array)) {
       throw new FreshetError('INTERNAL', `Member ${String(donor)} sent no log of a shard`);
     }
-    return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const long = longHead(bytes);
+    return long === null ? bytes : this.#fetchRest(long, donor, bytes);
+  }
+
+  /** All of a long record, of which `piece` is the first. */
+  async #fetchRest(head: RecordHead, donor: number, piece: Uint8Array): Promise<Buffer> {
+    const record = Buffer.allocUnsafeSlow(paddedLength(head.length));
+    for (let from = 0; ;) {
+      record.set(piece, from);
+      from += piece.byteLength;
+      if (from >= record.byteLength) return record;
+      const where = { donor, from, signal: null };
+      piece = await fetchPiece(this.#core, this.#messages, head, where);
+    }
   }
 
   #isPersisted(shard: number, { behind }: LogHole): boolean {

@@ -39,7 +39,7 @@ import { encodeExtra } from './change-extra.ts';
 import { CurrentStore, leftError } from './current-store.ts';
 import { LocalFeed } from './local-feed.ts';
 import { submitPacked } from './packed-puts.ts';
-import { toObjectRecord, toValuelessRecord } from './object-record.ts';
+import { toObjectRecord } from './object-record.ts';
 import { readOne } from './read-one.ts';
 import { readScanPage } from './scan-page.ts';
 import {
@@ -164,16 +164,15 @@ export class LocalShard implements ShardAccess {
       return null;
     }
     const { key, wantValue, shared = false } = read;
-    const large = !wantValue && head.size > storeLimits.statCopyBytes;
+    const bytes = Math.max(head.size, head.cold?.length ?? 0);
+    const large = !wantValue && bytes > storeLimits.statCopyBytes;
     const record = large
       ? await this.#readWithoutValue(key, head.version)
       : await this.#readVersion(key, head, shared);
     if (record === null) {
       return null;
     }
-    return large
-      ? toValuelessRecord(record, head.previousVersionOfKey)
-      : toObjectRecord(record, head.previousVersionOfKey, wantValue);
+    return toObjectRecord(record, head.previousVersionOfKey, wantValue);
   }
 
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {

@@ -8,7 +8,7 @@ import {
   type ShardSource,
 } from '../base/mod.ts';
 import { recordKinds } from '../bridge/mod.ts';
-import { toObjectRecord, toValuelessRecord } from './object-record.ts';
+import { toObjectRecord } from './object-record.ts';
 import type { ObjectStore } from './object-store.ts';
 import {
   plainScan,
@@ -206,6 +206,6 @@ async function* pages(
 function toScanned({ records, previous }: ScanPage, wantValue: boolean): ScannedRecord[] {
   return records.map((record, nth) => {
     const before = previous[nth] ?? null;
-    return wantValue ? toObjectRecord(record, before, true) : toValuelessRecord(record, before);
+    return toObjectRecord(record, before, wantValue);
   });
 }

@@ -101,7 +101,7 @@ export class FillMember {
     const rules = Buffer.alloc(24);
     rules.writeUInt32LE(poolId, 0);
     rules.writeUInt32LE(1, 4);
-    rules.writeBigUInt64LE(64n << 20n, 8);
+    rules.writeBigUInt64LE(1n << 30n, 8);
     rules.writeUInt8(closed ? 1 : 0, 18);
     await this.#submit(recordKinds.control, 0, `pool/${String(poolId)}`, rules, null);
   }

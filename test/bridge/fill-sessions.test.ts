@@ -135,6 +135,27 @@ describe('the sessions of a volatile shard', () => {
     await expectAnswers(joiner, answers);
   });
 
+  test('come before a last value that is too long for a message, and count with it', async () => {
+    const { donor, answers } = await openDonor();
+    const value = Buffer.alloc(65 * MiB, 'long');
+    const before = await donor.put('/short', Buffer.from('short'), sessions + 1, 1);
+    const version = await donor.put('/long', value, sessions + 1, 2);
+    answers.set(sessions + 1, [before, version]);
+    const joiner = await openJoiner(donor);
+    joiner.onCall = () => {
+      if (joiner.bytes < 32 * MiB) return Promise.resolve();
+      return Promise.reject(new FreshetError('UNREACHABLE', 'it is lost'));
+    };
+    const lost = joiner.filler.fill(fill, start, signal, local);
+    await expect(lost).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect((await joiner.position()).version).toBe(before);
+    joiner.onCall = () => Promise.resolve();
+    await joiner.filler.fill(fill, await joiner.position(), signal, local);
+    expect(await joiner.position()).toEqual(await donor.position());
+    await joiner.begin(2);
+    await expectAnswers(joiner, answers);
+  });
+
   test('do not hide that what is here is the beginning of what the donor has', async () => {
     const { donor, answers } = await openDonor();
     for (const key of ['/a', '/b', '/c']) await donor.put(key, Buffer.alloc(MiB));

@@ -108,7 +108,7 @@ TEST(a_segment_file_begins_with_its_header_and_then_the_records_as_in_memory) {
   std::vector<std::byte> bytes(kDiskHeaderSize + given.size());
   EXPECT(is_ok(file->read_at(0, bytes)));
   EXPECT(std::memcmp(bytes.data(), "FRSHTLOG", 8) == 0);
-  EXPECT_EQ(int(bytes[8]), 1);  // format
+  EXPECT_EQ(int(bytes[8]), int(kDiskFormat));
   EXPECT_EQ(int(bytes[16]), int(kCluster));
   EXPECT_EQ(int(bytes[24]), int(kDisk));
   EXPECT_EQ(int(bytes[32]), 0);  // segment

@@ -273,7 +273,7 @@ TEST(a_file_larger_than_any_segment_is_damage) {
   fill(disk, 400, true);
   std::unique_ptr<File> file;
   EXPECT(is_ok(disk.open(path_of_segment(1), FileSystem::Mode::kReadWrite, file)));
-  EXPECT(is_ok(file->truncate(uint64_t{1} << 28)));
+  EXPECT(is_ok(file->truncate(kSegmentFileMax + kRecordAlignment)));
   LogRig rig(disk);
   const RecoveryResult result = rig.open();
   EXPECT_EQ(status_name(result.status), status_name(Status::kLogCorrupt));

@@ -1,4 +1,5 @@
 // Sessions as part of a store: what is applied once, and how a filled member comes to know.
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -185,7 +186,7 @@ TEST(the_largest_last_record_and_many_sessions_fit) {
   put_in_sessions(feed, 500, 1);
   const std::string key(kKeySizeMax, 'k');
   const std::string meta(kMetaSizeMax, 'm');
-  const std::string value(kValueSizeMax, 'v');
+  const std::string value(kWholeRecordMax - kRecordHeadMax, 'v');
   Change change = put_of(1, key, value);
   change.meta = bytes_of(meta);
   change.session = {501, 1, 1};
@@ -193,8 +194,51 @@ TEST(the_largest_last_record_and_many_sessions_fit) {
   EXPECT(is_ok(feed.apply(change).status));
   Store copy({.shard = 1, .memory_max = size_t{1} << 30});
   Filler filler(copy);
-  filler.take_all(store, padded(kRecordSizeMax) + kSessionsSizeMin);
+  filler.take_all(store, padded(kWholeRecordMax) + kSessionsSizeMin);
   EXPECT_EQ(filler.taken, 3);  // the rest; the sessions; the last record and their end
+  expect_alike(store, copy, feed, 500, 1);
+}
+
+// The last record of `from`, in pieces.
+void take_pieces(Store& from, LogPosition after, Store& to) {
+  std::vector<std::byte> piece(size_t{8} << 20);
+  size_t used = 0;
+  EXPECT(is_ok(from.read_piece(after, 0, piece, used)));
+  const RecordHeader header = RecordView(piece.data()).header();
+  const LogPosition before{header.epoch, header.sequence - 1};
+  const MutableBytes room = to.reserve_restored(header.length);
+  for (uint64_t at = 0; used > 0;) {
+    std::memcpy(room.data() + at, piece.data(), used);
+    at += used;
+    EXPECT(is_ok(from.read_piece(before, at, piece, used)));
+  }
+  EXPECT(is_ok(to.restore_reserved()));
+}
+
+TEST(sessions_come_before_a_last_record_that_comes_in_pieces_and_are_taken_with_it) {
+  Store store({.shard = 1});
+  Feeder feed(store);
+  (void)feed.pool(1);
+  put_in_sessions(feed, 500, 1);
+  Change change = put_of(1, "/long", "");
+  const std::string value(kWholeRecordMax, 'v');
+  change.value = bytes_of(value);
+  change.session = {501, 1, 1};
+  EXPECT(is_ok(feed.apply(change).status));
+  Store copy({.shard = 1});
+  std::vector<std::byte> buffer(size_t{1} << 20);
+  size_t used = 0;
+  LogPosition last;
+  Store::SessionsRead sessions;
+  Status status = Status::kOk;
+  while (is_ok(status = store.read_log(last, buffer, used, last, &sessions))) {
+    for (size_t at = 0; at < used; at += RecordView(buffer.data() + at).size())
+      EXPECT(is_ok(copy.restore(RecordView(buffer.data() + at), std::nullopt)));
+  }
+  EXPECT(status == Status::kOverloaded);
+  EXPECT(copy.last_position() < store.last_position());
+  take_pieces(store, last, copy);
+  EXPECT(copy.last_position() == store.last_position());
   expect_alike(store, copy, feed, 500, 1);
 }
 

@@ -67,6 +67,13 @@ Status Store::cut_back(LogPosition position) {
   return status;
 }
 
+Status Store::read_piece(LogPosition after, uint64_t from, MutableBytes out, size_t& used) {
+  return impl_->read_piece(after, from, out, used);
+}
+MutableBytes Store::reserve_restored(size_t record_length) {
+  return impl_->reserve_restored(record_length);
+}
+Status Store::restore_reserved() { return impl_->restore_reserved(); }
 Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
                        SessionsRead* sessions) {
   return impl_->read_log(after, out, used, last, sessions);

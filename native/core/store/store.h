@@ -181,6 +181,10 @@ class Store {
   // The same of records that lie one behind the other in a file, up to the first that cannot be
   // taken; `taken` counts those before it.
   Status restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken);
+  // The same of one that comes in pieces, of `record_length` bytes: room for it, which takes the
+  // place of what was not restored; then, when all of it is there and its payload was checked.
+  MutableBytes reserve_restored(size_t record_length);
+  Status restore_reserved();
   // Room for a segment's file that is read to be restored from, each byte at its offset; a record
   // that restore() finds there already is not copied. Empty: the segment is not to stay in memory
   // (`stays`), and its records may lie anywhere. Asked for again of the last segment, it makes one
@@ -202,9 +206,15 @@ class Store {
   // What a volatile store gives ends with its sessions. They go with the last record or, if
   // `sessions` is given and they do not fit, in pieces before it: `last` stays as it was then, and
   // `sessions` moves. Who gives it back unchanged goes on from there, or, where the last record is
-  // another one by then, from the first piece.
+  // another one by then, from the first piece. Where the last record is too long for
+  // any `out`, they all come before it so, and who takes it by read_piece() has them with it.
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
                   SessionsRead* sessions = nullptr);
+
+  // Up to `out.size()` bytes of the record after `after`, from its byte `from` on; `used`: 0 at its
+  // end. kNotFound: there is none or, with `from` above 0, none at the next sequence of the epoch:
+  // who began to read one goes on with that one. kCold as above.
+  Status read_piece(LogPosition after, uint64_t from, MutableBytes out, size_t& used);
 
   // Of a shard of raw delivery, whose members have no history in common: the rules of its pools,
   // all of them or kOverloaded. Who takes those of another member forgets its own first: a pool

@@ -50,13 +50,12 @@ Status Store::Impl::admission() const {
     const uint64_t limit = config.memory_max + 2 * config.segment_size;
     return segments_.resident_bytes() > limit ? Status::kOverloaded : Status::kOk;
   }
-  // What waits for the disk cannot leave memory.
-  const uint64_t waiting = head_ == nullptr ? 0 : head_->id - synced_.segment;
-  return waiting * config.segment_size > config.memory_max ? Status::kOverloaded : Status::kOk;
+  return waiting_for_disk() > config.memory_max ? Status::kOverloaded : Status::kOk;
 }
 
 MutableBytes Store::Impl::reserve_large(uint32_t slot, size_t record_length) {
-  FRESHET_CHECK_VALUES(slot < kLargeSlots && record_length <= kRecordSizeMax, slot, record_length);
+  FRESHET_CHECK_VALUES(slot < large_.size() && record_length <= kRecordSizeMax, slot,
+                       record_length);
   Large& large = large_[slot];
   FRESHET_CHECK(large.staged.memory == nullptr);
   const size_t size = padded(record_length);
@@ -165,9 +164,11 @@ Status Store::Impl::check(const RecordView& record, const KeyEntry* entry,
   }
   if ((header.flags & kHasCondition) && !condition_holds(record.condition(), entry))
     return Status::kConditionFailed;
-  if (is_volatile() && header.kind == RecordKind::kPut &&
-      logical_bytes_ + record.size() > config.memory_max / 4 * 3)
-    return Status::kOverloaded;
+  if (is_volatile() && header.kind == RecordKind::kPut) {
+    const uint64_t bytes_max = config.memory_max / 4 * 3;
+    if (record.size() > bytes_max) return Status::kValueTooLarge;
+    if (logical_bytes_ + record.size() > bytes_max) return Status::kOverloaded;
+  }
   return Status::kOk;
 }
 

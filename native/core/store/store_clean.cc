@@ -55,7 +55,8 @@ bool Store::Impl::choose_victim() {
 }
 
 std::byte* Store::Impl::survivor_room(size_t size, Location from, Location& to) {
-  if (survivor_ == nullptr || survivor_->used + size > survivor_->capacity) {
+  if (survivor_ == nullptr || survivor_->used >= kRecordOffsetEnd ||
+      survivor_->used + size > survivor_->capacity) {
     if (survivor_ != nullptr) survivor_->sealed = true;
     survivor_ = &segments_.open(size);
   }
@@ -81,8 +82,8 @@ size_t Store::Impl::clean_some(size_t bytes_max) {
         std::byte* place = survivor_room(size, from, to);
         copy_metered(place, record.start(), size);
         slot->location.store(to.bits(), std::memory_order_release);
-        victim_->live -= size;
-        survivor_->live += size;
+        victim_->live -= from.size();
+        survivor_->live += from.size();
         copied_.store(copied_.load(std::memory_order_relaxed) + size, std::memory_order_relaxed);
         spent += size;
       }

@@ -70,9 +70,12 @@ class Store::Impl final : public Subscriptions::Source {
   Status read_rules(MutableBytes out, size_t& used) const;
   Status read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
                   SessionsRead* sessions);
+  Status read_piece(LogPosition after, uint64_t from, MutableBytes out, size_t& used);
 
   // store_restore.cc
   Status restore(const RecordView& record, std::optional<DurableAt> durable);
+  MutableBytes reserve_restored(size_t record_length);
+  Status restore_reserved();
   void forget_rules();
   Status take_rules(const RecordView& control);
   MutableBytes restore_room(uint32_t segment, size_t file_size, bool stays);
@@ -169,8 +172,11 @@ class Store::Impl final : public Subscriptions::Source {
   void append_mark(Segment& segment, LogPosition delivered);
   void append_index(Segment& segment);
   void seal_head();
+  uint64_t waiting_for_disk() const;
   void drop_cold_memory();
   bool find_in_memory(LogPosition after, uint32_t& segment, size_t& offset) const;
+  const std::byte* next_in_memory(LogPosition after) const;
+  const std::byte* next_retained(LogPosition after, Version from) const;
   Status read_log_volatile(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
                            SessionsRead* sessions);
   bool give_end(const RecordView* end, MutableBytes out, size_t& used, LogPosition& last,
@@ -180,10 +186,13 @@ class Store::Impl final : public Subscriptions::Source {
   // store_restore.cc
   Status restore_one(const RecordView& record, const DurableAt* durable);
   Status restore_other(const RecordView& record, const DurableAt* durable);
+  Status check_place(const RecordView& record, const DurableAt* durable) const;
   Status check_restored(const RecordView& record, const DurableAt* durable) const;
+  Status check_version(const RecordHeader& header) const;
   Status note_restored(const RecordView& record, const DurableAt* durable);
   Status restore_log_only(const RecordView& record, const DurableAt& durable);
   Status restore_sessions(const RecordView& record);
+  void take_sessions();
   Status restore_session(const RecordView& record);
   void restore_version(const RecordView& record, Location location);
   void begin_restored(uint32_t segment, size_t payload);
@@ -220,7 +229,7 @@ class Store::Impl final : public Subscriptions::Source {
   KeyOrder order_;
   PoolTable pools_;
   SessionTable sessions_;
-  std::array<Large, kLargeSlots> large_;
+  std::array<Large, kLargeSlots + 1> large_;  // the last one's is restored
   std::atomic<Version> newest_{0};
   std::atomic<std::vector<EpochStart>*> epochs_{nullptr};
 
@@ -247,6 +256,8 @@ class Store::Impl final : public Subscriptions::Source {
   LogPosition read_hint_;  // where read_log stopped
   uint32_t read_hint_segment_ = 0;
   size_t read_hint_offset_ = 0;
+  LogPosition piece_of_;  // the record that read_piece last read, of a volatile store
+  Version piece_version_ = 0;
   std::vector<ControlRecord> controls_;
 
   // Rebuilding: where the next segment's records are read to, or that they are not kept.

@@ -29,7 +29,8 @@ size_t Store::Impl::tail_reserve(const Segment& segment) const {
 }
 
 Segment& Store::Impl::room_for(size_t size) {
-  if (head_ != nullptr && head_->used + size + tail_reserve(*head_) <= head_->capacity)
+  if (head_ != nullptr && head_->used < kRecordOffsetEnd &&
+      head_->used + size + tail_reserve(*head_) <= head_->capacity)
     return *head_;
   seal_head();
   head_ = &segments_.open(size + size / kIndexStep * sizeof(IndexEntry) + 1024);
@@ -136,6 +137,15 @@ void Store::Impl::on_batch_synced(const LogBatch& batch) {
   drop_cold_memory();
 }
 
+// Bytes of segments before the last one that are not all on disk: they cannot leave memory.
+uint64_t Store::Impl::waiting_for_disk() const {
+  uint64_t bytes = 0;
+  if (head_ == nullptr) return bytes;
+  for (auto id = static_cast<uint32_t>(synced_.segment); id < head_->id; id++)
+    bytes += segments_.at(id).capacity;
+  return bytes;
+}
+
 void Store::Impl::drop_cold_memory() {
   while (segments_.staying_bytes() > config.memory_max && resident_from_ < segments_.count()) {
     Segment& segment = segments_.at(resident_from_);
@@ -225,6 +235,55 @@ Status Store::Impl::read_log(LogPosition after, MutableBytes out, size_t& used, 
   if (used > 0) return Status::kOk;
   FRESHET_CHECK(id < segments_.count());
   return segments_.at(id).memory == nullptr ? Status::kCold : Status::kOverloaded;
+}
+
+// The first record after `after`; null: it is not in memory.
+const std::byte* Store::Impl::next_in_memory(LogPosition after) const {
+  uint32_t id = 0;
+  size_t offset = 0;
+  if (!find_in_memory(after, id, offset)) return nullptr;
+  const Segment& segment = segments_.at(id);
+  while (offset < segment.used) {
+    const RecordView record(segment.memory + offset);
+    const RecordHeader& header = record.header();
+    if (!is_log_only(header.kind) && LogPosition{header.epoch, header.sequence} > after)
+      return record.start();
+    offset += record.size();
+  }
+  return nullptr;
+}
+
+// The first change after `after` that is retained, of versions from `from` on, or null. Controls
+// are never long.
+const std::byte* Store::Impl::next_retained(LogPosition after, Version from) const {
+  for (Version version = from; version <= newest_version(); version++) {
+    const VersionSlot* slot = slots.find(version);
+    const Location location = slot == nullptr ? Location() : slots.read(*slot);
+    if (!location.has_record() || location.hidden()) continue;
+    const std::byte* record = record_at(location);
+    const RecordHeader& header = RecordView(record).header();
+    if (LogPosition{header.epoch, header.sequence} > after) return record;
+  }
+  return nullptr;
+}
+
+Status Store::Impl::read_piece(LogPosition after, uint64_t from, MutableBytes out, size_t& used) {
+  used = 0;
+  if (after >= last_position) return Status::kNotFound;
+  const LogPosition next{after.epoch, after.sequence + 1};
+  const Version begin = piece_of_ == next ? piece_version_ : 1;
+  const std::byte* start = is_volatile() ? next_retained(after, begin) : next_in_memory(after);
+  if (start == nullptr) return is_volatile() ? Status::kNotFound : Status::kCold;
+  const RecordView record(start);
+  const RecordHeader& header = record.header();
+  const LogPosition position{header.epoch, header.sequence};
+  if (from > 0 && position != next) return Status::kNotFound;
+  piece_of_ = position;
+  piece_version_ = header.version;
+  if (from >= record.size()) return Status::kOk;
+  used = static_cast<size_t>(std::min<uint64_t>(out.size(), record.size() - from));
+  copy_metered(out.data(), start + from, used);
+  return Status::kOk;
 }
 
 Status Store::Impl::read_rules(MutableBytes out, size_t& used) const {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "native/core/check.h"
 #include "native/core/store/store_impl.h"
@@ -96,11 +97,15 @@ Status Store::Impl::restore_sessions(const RecordView& record) {
     return Status::kLogCorrupt;
   }
   if (header.version != 0) return Status::kOk;
+  take_sessions();
+  last_position = position;
+  return Status::kOk;
+}
+
+void Store::Impl::take_sessions() {
   sessions_.take(std::move(*incoming_));
   incoming_.reset();
-  last_position = position;
   session_count_.store(sessions_.count(), std::memory_order_relaxed);
-  return Status::kOk;
 }
 
 Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> durable) {
@@ -110,14 +115,47 @@ Status Store::Impl::restore(const RecordView& record, std::optional<DurableAt> d
 Status Store::Impl::restore_one(const RecordView& record, const DurableAt* durable) {
   const RecordHeader& header = record.header();
   if (!takes_version(header.kind)) return restore_other(record, durable);
-  if (const Status status = check_restored(record, durable); !is_ok(status)) return status;
-  const Version next = newest_version() + 1;
-  if (header.version < next || (config.persistent && header.version != next) ||
-      header.time <= time_now())
-    return Status::kInvalidArgument;
+  Status checked = check_restored(record, durable);
+  if (is_ok(checked)) checked = check_version(header);
+  if (!is_ok(checked)) return checked;
   const Location location = place_restored(record, durable);
   const Status status = note_restored(record, durable);
   if (is_ok(status)) restore_version(record, location);
+  return status;
+}
+
+// Behind the newest version, and later?
+Status Store::Impl::check_version(const RecordHeader& header) const {
+  const Version next = newest_version() + 1;
+  const bool follows = config.persistent ? header.version == next : header.version >= next;
+  return follows && header.time > time_now() ? Status::kOk : Status::kInvalidArgument;
+}
+
+MutableBytes Store::Impl::reserve_restored(size_t record_length) {
+  segments_.discard(std::exchange(large_.back(), {}).staged);
+  return reserve_large(kLargeSlots, record_length);
+}
+
+Status Store::Impl::restore_reserved() {
+  Large& large = large_.back();
+  FRESHET_CHECK(large.staged.memory != nullptr);
+  const RecordView record(large.staged.memory + segments_.start());
+  const RecordHeader& header = record.header();
+  const bool is_whole =
+      header.length == large.length && is_well_formed(header) && header_crc_matches(header);
+  Status status = is_whole ? check_place(record, nullptr) : Status::kLogCorrupt;
+  if (is_ok(status)) status = check_version(header);
+  if (is_ok(status) && !takes_version(header.kind)) status = Status::kInvalidArgument;
+  if (is_ok(status)) {
+    Location location;
+    (void)place(record, &large, location);
+    status = note_restored(record, nullptr);
+    if (is_ok(status)) restore_version(RecordView(record_at(location)), location);
+    // All pieces of the sessions came before it, if it was the last record.
+    if (is_ok(status) && incoming_ != nullptr && incoming_position_ == last_position)
+      take_sessions();
+  }
+  segments_.discard(std::exchange(large, {}).staged);
   return status;
 }
 
@@ -162,12 +200,20 @@ Status Store::Impl::take_rules(const RecordView& control) {
   return Status::kOk;
 }
 
-// Does it belong here, behind the last one? What comes from a file was checked there.
-Status Store::Impl::check_restored(const RecordView& record, const DurableAt* durable) const {
+// Does it belong here, behind the last one?
+Status Store::Impl::check_place(const RecordView& record, const DurableAt* durable) const {
   FRESHET_CHECK(durable == nullptr || config.persistent);
   const RecordHeader& header = record.header();
+  if (durable != nullptr && durable->offset >= kRecordOffsetEnd) return Status::kLogCorrupt;
   if (header.shard != config.shard || LogPosition{header.epoch, header.sequence} <= last_position)
     return Status::kInvalidArgument;
+  return Status::kOk;
+}
+
+// What comes from a file was checked there.
+Status Store::Impl::check_restored(const RecordView& record, const DurableAt* durable) const {
+  if (const Status status = check_place(record, durable); !is_ok(status)) return status;
+  const RecordHeader& header = record.header();
   if (durable == nullptr && (!is_well_formed({record.start(), record.size()}) ||
                              !header_crc_matches(header) || !payload_crc_matches(record)))
     return Status::kLogCorrupt;

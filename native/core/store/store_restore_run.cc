@@ -51,7 +51,8 @@ size_t Store::Impl::count_changes(std::span<const RecordView> run, DurableAt fir
     const bool follows = header.shard == config.shard && header.epoch == last.epoch &&
                          header.sequence > last.sequence && header.version == version + 1 &&
                          header.time > time;
-    if (!is_change || !follows || used > end) break;
+    const bool is_long = record.size() >= kLongSizeMin || used > kRecordOffsetEnd;
+    if (!is_change || !follows || is_long || used > end) break;
     last.sequence = header.sequence;
     time = header.time;
     version++;
