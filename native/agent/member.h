@@ -108,8 +108,8 @@ class Member {
   Status shard_state(ShardId shard, Token token);
   Status read_log(ShardId shard, LogPosition after, Store::SessionsRead sessions, size_t size_max,
                   Token token);
-  // A record over kWholeRecordMax goes in pieces, of up to kPieceBytesMax. As Store::read_piece;
-  // null: nothing of it is left.
+  // A record over kWholeRecordMax goes in pieces, of up to kPieceBytesMax. The first one is what
+  // read_log() gives, asked for kLogBytesMax; the others as Store::read_piece.
   Status read_piece(ShardId shard, LogPosition after, uint64_t from, size_t size_max, Token token);
   Status append_log(ShardId shard, Bytes records, Token token);
   // The same of a record that comes in pieces, in order: `from` is where this one begins. The last

@@ -173,10 +173,19 @@ Status Member::read_log(ShardId shard, LogPosition after, Store::SessionsRead se
       bytes.resize(size);
       status = read();
     }
+    // With nothing between the two the record that does not fit is the one that is begun.
+    if (status == Status::kOverloaded && size == kLogBytesMax && !host->is_raw()) {
+      bytes.resize(kPieceBytesMax);
+      status = host->store()->read_piece(after, 0, bytes, used);
+    }
     if (status == Status::kCold) {
       const Status posted = jobs_->post([this, shard, after, size, token] {
         auto cold = std::make_shared<ResultBytes>();
-        const Status done = query_->read_log(shard, after, size, *cold);
+        Status done = query_->read_log(shard, after, size, *cold);
+        if (done == Status::kOverloaded && size == kLogBytesMax) {
+          cold->resize(kPieceBytesMax);
+          done = query_->read_piece(shard, after, 0, *cold);
+        }
         const LogPlace damage = query_->damage(shard);
         mail([this, shard, done, damage, cold, token] {
           if (done == Status::kLogCorrupt)

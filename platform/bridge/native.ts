@@ -190,7 +190,9 @@ export interface NativeAddon {
    * comes with the end of its sessions. Pieces of them that do not fit beside it come before it,
    * each a result of its own: controls whose version says how many `entries` there are up to their
    * end. Who has such a piece goes on with its place and `entries`; 0, −1, 0: there is none yet. A
-   * raw shard has no history to go on with: all rules of its pools, and nothing else.
+   * raw shard has no history to go on with: all rules of its pools, and nothing else. Of a record
+   * over `limits.wholeRecordMax` the first piece, where `maxBytes` is `limits.logBytesMax` or more,
+   * else OVERLOADED.
    */
   readLog(
     member: MemberHandle,

@@ -64,14 +64,12 @@ export async function readRecordsOrPiece(
   bytes: number,
   sessions: SessionsRead = noSessions,
 ): Promise<Buffer | null> {
-  for (const size of [bytes, groupLimits.logReadBytes]) {
-    try {
-      return await core.readLog(shard, epoch, sequence, size, sessions);
-    } catch (caught) {
-      if (!isFreshetError(caught, 'OVERLOADED')) throw caught;
-    }
+  try {
+    return await core.readLog(shard, epoch, sequence, bytes, sessions);
+  } catch (caught) {
+    if (!isFreshetError(caught, 'OVERLOADED')) throw caught;
   }
-  return readPiece(core, shard, epoch, sequence, 0);
+  return core.readLog(shard, epoch, sequence, groupLimits.logReadBytes, sessions);
 }
 
 /** Of the record whose first piece these bytes are; null: they are whole records, or nothing. */
