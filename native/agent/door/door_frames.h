@@ -208,9 +208,8 @@ struct WatchingFrame {
 };
 static_assert(sizeof(WatchingFrame) == 24);
 
-// The largest frame of a client.
-inline constexpr size_t kFrameSizeMax =
-    sizeof(ChangeFrame) + sizeof(ChangeExtra) + kKeySizeMax + kMetaSizeMax + kValueSizeMax;
+// The largest frame of a client: its value goes as a whole.
+inline constexpr size_t kFrameSizeMax = sizeof(ChangeFrame) + sizeof(ChangeExtra) + kWholeRecordMax;
 
 // A frame's head as it is sent, for a frame of `whole` bytes.
 constexpr FrameHead make_head(FrameType type, size_t whole, uint8_t flags = 0,
