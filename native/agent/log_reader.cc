@@ -65,6 +65,20 @@ Status LogReader::read_header(File& file, uint64_t offset, RecordHeader& header)
   return is_one ? Status::kOk : Status::kNotFound;
 }
 
+Status LogReader::read_part(uint64_t segment, uint64_t offset, uint64_t from, uint64_t size_max,
+                            std::vector<std::byte>& out) {
+  File* file = nullptr;
+  RecordHeader header;
+  Status status = file_of(segment, file);
+  if (is_ok(status)) status = read_header(*file, offset, header);
+  if (is_ok(status)) {
+    const uint64_t rest = padded(header.length) - std::min<uint64_t>(from, padded(header.length));
+    out.resize(std::min(size_max, rest));
+    status = file->read_at(offset + from, out);
+  }
+  return status == Status::kNotFound ? corrupt(segment, offset) : status;
+}
+
 Status LogReader::read_head(uint64_t segment, uint64_t offset, std::vector<std::byte>& out) {
   File* file = nullptr;
   RecordHeader header;

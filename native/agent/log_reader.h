@@ -31,6 +31,9 @@ class LogReader {
   // one up to that. kLogCorrupt: its checksums do not match.
   Status read(uint64_t segment, uint64_t offset, uint32_t length, std::vector<std::byte>& out);
 
+  // Bytes of it, from its byte `from` on up to `size_max`, which are not checked; none at its end.
+  Status read_part(uint64_t segment, uint64_t offset, uint64_t from, uint64_t size_max,
+                   std::vector<std::byte>& out);
   // The same up to where its value begins.
   Status read_head(uint64_t segment, uint64_t offset, std::vector<std::byte>& out);
 

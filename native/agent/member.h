@@ -161,6 +161,9 @@ class Member {
   Status set_dispatched(ShardId shard, Version version);
 
   Status scan(ScanRequest request, Token token);
+  // As QueryRunner::read_version, on the job thread.
+  Status read_version(ShardId shard, Version version, uint64_t from, uint64_t size_max,
+                      Token token);
   Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length, Token token);
 
   // Care for a log, of a shard that is open or was found damaged (member_logs.cc). kNotAMember: no

@@ -327,6 +327,22 @@ Status Member::read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint3
   });
 }
 
+Status Member::read_version(ShardId shard, Version version, uint64_t from, uint64_t size_max,
+                            Token token) {
+  const ShardView* view = find_shard(shard);
+  if (view == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
+  return post_job([this, view, shard, version, from, size_max, token] {
+    auto bytes = std::make_shared<ResultBytes>();
+    const Status status = query_->read_version(*view, version, from, size_max, *bytes);
+    const LogPlace damage = query_->damage(shard);
+    mail([this, shard, status, damage, bytes, token] {
+      if (status == Status::kLogCorrupt)
+        agent_->report_damage(shard, status, damage.segment, damage.offset);
+      agent_->answer(token, status, std::move(*bytes));
+    });
+  });
+}
+
 // From the agent's thread: what is read from disk is read again, perhaps, and there may be room.
 void Member::bring_back(ShardId shard, uint64_t segment) {
   const ShardHost* host = agent_->find(shard);

@@ -33,6 +33,30 @@ Status QueryRunner::read_cold(ShardId shard, uint64_t segment, uint64_t offset, 
   return reader == nullptr ? Status::kInvalidArgument : reader->read(segment, offset, length, out);
 }
 
+Status QueryRunner::read_version(const ShardView& view, Version version, uint64_t from,
+                                 uint64_t size_max, std::vector<std::byte>& out) {
+  const ShardReaders::Access access = readers_.access(view);
+  if (access.store == nullptr) return Status::kNotAMember;
+  if (access.reader == nullptr) return Status::kOverloaded;
+  Found found;
+  {
+    const Store::ReadGuard guard(*access.reader);
+    found = access.store->get_version(version);
+    if (is_ok(found.status) && found.record != nullptr) {
+      const Bytes record{found.record, RecordView(found.record).size()};
+      const Bytes rest = record.subspan(std::min<uint64_t>(from, record.size()));
+      const Bytes given = rest.first(std::min<uint64_t>(size_max, rest.size()));
+      out.assign(given.begin(), given.end());
+      return Status::kOk;
+    }
+  }
+  LogReader* reader = view.persistent() ? reader_of(view.id()) : nullptr;
+  if (found.status != Status::kCold || reader == nullptr) return found.status;
+  if (from == 0 && size_max >= found.cold_length)
+    return reader->read(found.cold_segment, found.cold_offset, found.cold_length, out);
+  return reader->read_part(found.cold_segment, found.cold_offset, from, size_max, out);
+}
+
 Status QueryRunner::read_log(ShardId shard, LogPosition after, size_t size_max,
                              std::vector<std::byte>& out) {
   LogReader* reader = reader_of(shard);

@@ -63,6 +63,10 @@ class QueryRunner {
   Status scan(const ShardView& view, const ScanRequest& request, std::vector<std::byte>& out);
   Status read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint32_t length,
                    std::vector<std::byte>& out);
+  // Bytes of the version's record, from `from` on up to `size_max`; none at its end. From disk they
+  // are checked only where they are all of it. As Store::get_version.
+  Status read_version(const ShardView& view, Version version, uint64_t from, uint64_t size_max,
+                      std::vector<std::byte>& out);
   Status read_log(ShardId shard, LogPosition after, size_t size_max, std::vector<std::byte>& out);
   // As Store::read_piece; `out` has the size that it may take.
   Status read_piece(ShardId shard, LogPosition after, uint64_t from, std::vector<std::byte>& out);

@@ -1,4 +1,4 @@
-// scan, readCold: on the query thread.
+// scan, readCold, readVersion: on the query thread.
 #include "native/binding/handle.h"
 
 namespace freshet::binding {
@@ -77,11 +77,31 @@ napi_value read_cold(napi_env env, napi_callback_info info) {
   return make_status(env, status);
 }
 
+napi_value read_version(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  uint64_t shard, version, from, size_max, token;
+  Handle* handle = Handle::read(env, arguments[0], "readVersion");
+  if (handle == nullptr ||
+      !read_integer(env, arguments[1], "readVersion: shard", UINT32_MAX, shard) ||
+      !read_integer(env, arguments[2], "readVersion: version", kSafeIntegerMax, version) ||
+      !read_integer(env, arguments[3], "readVersion: from", kSafeIntegerMax, from) ||
+      !read_integer(env, arguments[4], "readVersion: maxBytes", kSafeIntegerMax, size_max) ||
+      !read_integer(env, arguments[5], "readVersion: token", kSafeIntegerMax, token))
+    return nullptr;
+  Member* member = handle->owned();
+  if (member == nullptr) return make_status(env, Status::kClosed);
+  const Status status =
+      member->read_version(static_cast<ShardId>(shard), version, from, size_max, token);
+  handle->hold_loop();
+  return make_status(env, status);
+}
+
 }  // namespace
 
 void init_query(napi_env env, napi_value exports) {
   add_function(env, exports, "scan", scan);
   add_function(env, exports, "readCold", read_cold);
+  add_function(env, exports, "readVersion", read_version);
 }
 
 }  // namespace freshet::binding

@@ -18,7 +18,9 @@ const table = {
   /** Largest value when the pool says nothing. */
   valueBytesDefault: 64 * MiB,
   /** Largest value that a pool may allow. */
-  valueBytesMax: 64 * MiB,
+  valueBytesMax: 1024 * MiB,
+  /** A longer one comes with no listing and no event, and goes between members in pieces. */
+  valueBytesWhole: 64 * MiB,
   /** All names and values of one meta map together, in UTF-8. */
   metaBytes: 4 * KiB,
   metaEntries: 32,
@@ -85,7 +87,12 @@ export const limitRelations: readonly LimitRelation[] = Object.freeze([
   ),
   relation('the deepest path fits a key', limits.keySegments * 2 <= limits.keyBytes),
   relation('the default value size is allowed', limits.valueBytesDefault <= limits.valueBytesMax),
-  relation('the largest value fits a batch', limits.valueBytesMax <= limits.batchBytes),
+  relation('a whole value is allowed', limits.valueBytesWhole <= limits.valueBytesMax),
+  relation(
+    'a value of the default size goes whole',
+    limits.valueBytesDefault <= limits.valueBytesWhole,
+  ),
+  relation('the largest whole value fits a batch', limits.valueBytesWhole <= limits.batchBytes),
   relation('every meta entry can have a name', limits.metaEntries * 2 <= limits.metaBytes),
   relation('the default history is allowed', limits.historyDefault <= limits.historyMax),
   relation('the default page is allowed', limits.pageObjectsDefault <= limits.pageObjectsMax),

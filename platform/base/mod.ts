@@ -50,6 +50,7 @@ export {
   checkRaw,
   checkSize,
   conditionError,
+  timeoutOf,
   toChange,
 } from './object-changes.ts';
 export type { PoolInfo, PoolKind, PoolOptions, SchemaKind, TimeAxis } from './pool.ts';

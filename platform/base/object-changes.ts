@@ -40,7 +40,11 @@ export function toChange(
 ): ObjectChange {
   const { key, value, expect, eventTime, ack } = request;
   if (value !== undefined) {
-    checkSize(key, value, pool);
+    checkSize(key, value.byteLength, pool);
+  }
+  if (kind === 'trigger' && (value?.byteLength ?? 0) > limits.valueBytesWhole) {
+    const text = `The trigger of ${key} has over ${String(limits.valueBytesWhole)} bytes`;
+    throw new FreshetError('VALUE_TOO_LARGE', text, { mend: 'Put what is so long, and store it' });
   }
   if (session !== undefined) {
     checkStamp(session);
@@ -72,9 +76,19 @@ export function checkedEventTime(key: string, eventTime: number | undefined): nu
   throw new FreshetError('INVALID_ARGUMENT', text, { details: { key } });
 }
 
-export function checkSize(key: string, value: Uint8Array, pool: TakingPool): void {
-  if (value.byteLength > pool.maxValueBytes) {
-    const size = value.byteLength;
+/** How long a call with so many bytes may take, ms: 10 MB go in a second, even to slow disks. */
+export function timeoutOf(bytes: number): number {
+  const wanted = limits.requestTimeoutMsDefault + Math.ceil(bytes / 10_000);
+  return Math.min(wanted, limits.requestTimeoutMsMax);
+}
+
+/** `size`: of the value, in bytes. Throws VALUE_TOO_LARGE. */
+export function checkSize(
+  key: string,
+  size: number,
+  pool: Pick<TakingPool, 'name' | 'maxValueBytes'>,
+): void {
+  if (size > pool.maxValueBytes) {
     throw new FreshetError(
       'VALUE_TOO_LARGE',
       `${key} has ${String(size)} bytes, pool ${pool.name} takes ${String(pool.maxValueBytes)}`,

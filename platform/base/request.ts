@@ -8,7 +8,7 @@ export type Ack = 'none' | 'delivered' | 'persisted';
 export type ReadLevel = 'local' | 'stable' | 'linearizable';
 
 export interface CallLimits {
-  /** Default: `limits.requestTimeoutMsDefault`. */
+  /** Default: `limits.requestTimeoutMsDefault`, and more for a large value. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -373,6 +373,18 @@ export interface NativeAddon {
 
   // --- query.cc (on the query thread; results by token)
   scan(member: MemberHandle, options: ScanOptions, token: number): number;
+  /**
+   * Bytes of the version's record, from memory or disk: `maxBytes` from `from` on; empty: its end.
+   * Those from disk are checked only where they are all of it.
+   */
+  readVersion(
+    member: MemberHandle,
+    shard: number,
+    version: number,
+    from: number,
+    maxBytes: number,
+    token: number,
+  ): number;
   readCold(
     member: MemberHandle,
     shard: number,

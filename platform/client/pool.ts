@@ -1,5 +1,5 @@
 import {
-  type FreshetError,
+  FreshetError,
   type HistoryOptions,
   isFreshetError,
   joinKey,
@@ -132,8 +132,19 @@ export class Pool<T> {
     for await (const { kind, object, token } of this.#door.watch(request)) {
       yield kind === 'remove'
         ? { kind, object: withValue(object, null), token }
-        : { kind, object: this.#decode(object), token };
+        : { kind, object: this.#decode(await this.#whole(object)), token };
     }
+  }
+
+  /** Of an event: its value may be too long to have come with it. */
+  async #whole(object: ObjectRecord): Promise<ObjectRecord> {
+    if (object.value !== null) return object;
+    const { key, version } = object;
+    const found = await this.#door.get({ key, version, exact: true });
+    if (found !== null) return found;
+    throw new FreshetError('COMPACTED', `Version ${String(version)} of ${key} is gone`, {
+      mend: 'Keep more versions in the pool, or watch from now on',
+    });
   }
 
   async triggerPut(

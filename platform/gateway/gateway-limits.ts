@@ -5,8 +5,14 @@ const MiB = 1024 * KiB;
 
 /** The named maxima of the doors. Units stand last. */
 const table = {
-  /** A body of the HTTP door: a value of the largest pool. One byte more is VALUE_TOO_LARGE. */
-  bodyBytes: limits.valueBytesMax,
+  /** A put's body over HTTP: a value of the largest pool. One byte more is VALUE_TOO_LARGE. */
+  putBodyBytes: limits.valueBytesMax,
+  /** Any other body. */
+  bodyBytes: limits.valueBytesWhole,
+  /** Of bodies over `valueBytesWhole` that are on their way in at once, at each door. */
+  longBodyBytes: 2 * limits.valueBytesMax,
+  /** What a long value goes in over gRPC. */
+  pieceBytes: 1 * MiB,
   /** A query plan as JSON. */
   planBytes: 1 * MiB,
   /** The options of a pool as JSON. */

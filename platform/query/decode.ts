@@ -1,5 +1,4 @@
 import {
-  check,
   decodeMessagePack,
   FreshetError,
   messageOf,
@@ -27,10 +26,19 @@ export function toStoredObject(record: ScannedRecord, value: unknown): StoredObj
   };
 }
 
-/** The value of a record. Throws INVALID_VALUE with key and version where it cannot be decoded. */
+/**
+ * The value of a record. Throws INVALID_VALUE with key and version where it cannot be decoded,
+ * VALUE_TOO_LARGE where it was left out.
+ */
 export function decodeValue(record: ScannedRecord, kind: SchemaKind): unknown {
   const { key, version, value } = record;
-  check(value !== null, 'a scan gives the values that were wanted', { key, version });
+  if (value === null) {
+    const text = `The value of ${key} at version ${String(version)} is too long for a query`;
+    throw new FreshetError('VALUE_TOO_LARGE', text, {
+      mend: 'Leave it out, as with where((o) => o.size < 2 ** 26)',
+      details: { key, version, size: record.size },
+    });
+  }
   try {
     switch (kind) {
       case 'json':

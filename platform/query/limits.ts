@@ -31,4 +31,4 @@ export const queryLimits: QueryLimits = Object.freeze({
 });
 
 check(2 * queryLimits.topRows <= queryLimits.bufferRows, 'twice the top rows fit a buffer');
-check(limits.valueBytesMax <= queryLimits.bufferBytes, 'a buffer holds the largest value');
+check(limits.valueBytesWhole <= queryLimits.bufferBytes, 'a buffer holds the largest whole value');

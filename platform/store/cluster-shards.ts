@@ -53,7 +53,8 @@ function makeAccess(
   const remotes = new Map<number, RemoteShard>();
   const elsewhere = (shard: number): RemoteShard =>
     getOrMake(remotes, shard, () => {
-      return new RemoteShard(group.layout.shard(shard), messages, group, clock, random);
+      const crc32c = (bytes: Uint8Array): number => core.addon.crc32c(bytes);
+      return new RemoteShard(group.layout.shard(shard), { messages, group, clock, random, crc32c });
     });
   const here = (shard: number, sends: boolean): LocalShard => {
     const layout = group.layout.shard(shard);

@@ -24,7 +24,7 @@ import {
 import type { EventShare, MemberCore, PackedRecord, ShardLayout } from '../group/mod.ts';
 import { readRecord, readRecords } from '../group/mod.ts';
 import { toObjectRecord } from './object-record.ts';
-import { readOne } from './read-one.ts';
+import { readOne, readVersionBytes } from './read-one.ts';
 import { readScanPage } from './scan-page.ts';
 import type { FeedEvent, FeedOptions, ShardFeed } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
@@ -306,8 +306,33 @@ export class LocalFeed implements ShardFeed {
       }
     }
     this.#next = Math.max(this.#next, (versions.at(-1) ?? 0) + 1);
-    const records = versions.flatMap((version) => found.get(version) ?? []);
-    return records.map((record) => this.#toEvent(record));
+    return this.#toEvents(versions.flatMap((version) => found.get(version) ?? []));
+  }
+
+  /** Who shares what is read gets long values too, which no scan brings. */
+  async #toEvents(records: readonly PackedRecord[]): Promise<FeedEvent[]> {
+    const events: FeedEvent[] = [];
+    for (const record of records) {
+      const isLeftOut = record.value === null && this.#shares;
+      events.push(this.#toEvent(isLeftOut ? await this.#readLong(record) : record));
+    }
+    return events;
+  }
+
+  /** As it was, if it was pruned meanwhile. */
+  async #readLong(record: PackedRecord): Promise<PackedRecord> {
+    const { shard } = this.#layout;
+    const { version } = record.head;
+    const shared = readOne(this.#core, shard, version, true);
+    const found = shared === null ? record : readRecord(shared, 0);
+    if (found.value !== null) return found;
+    try {
+      const bytes = await readVersionBytes(this.#core, shard, version, 0, Infinity);
+      return bytes === null ? record : readRecord(bytes, 0);
+    } catch (caught) {
+      if (isFreshetError(caught, 'COMPACTED')) return record;
+      throw caught;
+    }
   }
 
   async #readColdVersion(version: number): Promise<readonly PackedRecord[]> {
@@ -332,7 +357,7 @@ export class LocalFeed implements ShardFeed {
       resume: step.resume,
     });
     const page = bytes === null ? null : readScanPage(bytes);
-    this.#behind = (page?.records ?? []).map((record) => this.#toEvent(record));
+    this.#behind = await this.#toEvents(page?.records ?? []);
     step.resume = page?.resume ?? null;
     if (step.resume === null) {
       // The subscription goes on after it; what is in `behind` is handed out before.

@@ -10,6 +10,7 @@ import {
   type Clock,
   conditionError,
   FreshetError,
+  limits,
   type ObjectRecord,
   type PutOutcome,
   type PutResult,
@@ -40,7 +41,8 @@ import { CurrentStore, leftError } from './current-store.ts';
 import { LocalFeed } from './local-feed.ts';
 import { submitPacked } from './packed-puts.ts';
 import { toObjectRecord } from './object-record.ts';
-import { readOne } from './read-one.ts';
+import { readOne, readVersionBytes } from './read-one.ts';
+import { lookAgain } from './look-again.ts';
 import { readScanPage } from './scan-page.ts';
 import {
   type FeedOptions,
@@ -52,6 +54,7 @@ import {
   type ShardFeed,
   type ShardRead,
   type ShardScan,
+  type VersionPlace,
 } from './shard-access.ts';
 import { ShardWriter } from './shard-writer.ts';
 import { storeLimits } from './store-limits.ts';
@@ -155,7 +158,7 @@ export class LocalShard implements ShardAccess {
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
-    return this.#current.look(read.read, call, () => this.#readNow(read));
+    return lookAgain(read, () => this.#current.look(read.read, call, () => this.#readNow(read)));
   }
 
   async #readNow(read: ShardRead): Promise<ObjectRecord | null> {
@@ -165,7 +168,8 @@ export class LocalShard implements ShardAccess {
     }
     const { key, wantValue, shared = false } = read;
     const bytes = Math.max(head.size, head.cold?.length ?? 0);
-    const large = !wantValue && bytes > storeLimits.statCopyBytes;
+    const isLeftOut = read.leavesLongOut === true && bytes > limits.valueBytesWhole;
+    const large = isLeftOut || (!wantValue && bytes > storeLimits.statCopyBytes);
     const record = large
       ? await this.#readWithoutValue(key, head.version)
       : await this.#readVersion(key, head, shared);
@@ -173,6 +177,17 @@ export class LocalShard implements ShardAccess {
       return null;
     }
     return toObjectRecord(record, head.previousVersionOfKey, wantValue);
+  }
+
+  async readPart({ version, epoch }: VersionPlace, from: number): Promise<Uint8Array> {
+    const { shard } = this;
+    if (this.#core.addon.epochAt(this.#core.handle, shard, version) !== epoch) {
+      const text = `Version ${String(version)} of epoch ${String(epoch)} is not here`;
+      throw new FreshetError('NOT_A_MEMBER', text, { details: { shard } });
+    }
+    const size = storeLimits.longPartBytes;
+    const bytes = await readVersionBytes(this.#core, shard, version, from, size);
+    return bytes ?? new Uint8Array();
   }
 
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
@@ -335,6 +350,7 @@ export class LocalShard implements ShardAccess {
   }
 
   async #readVersion(key: string, head: Head, shared: boolean): Promise<PackedRecord | null> {
+    if (head.size > limits.valueBytesWhole && !shared) return this.#readLong(head.version);
     if (head.cold !== null) {
       const { segment, offset, length } = head.cold;
       const bytes = await this.#core.readCold(this.shard, segment, offset, length);
@@ -342,7 +358,14 @@ export class LocalShard implements ShardAccess {
     }
     const bytes = readOne(this.#core, this.shard, head.version, shared);
     // It may have gone to disk between the two calls.
-    return bytes === null ? this.#scanVersion(key, head.version, true) : readRecord(bytes, 0);
+    const found =
+      bytes === null ? await this.#scanVersion(key, head.version, true) : readRecord(bytes, 0);
+    return found?.value === null ? this.#readLong(head.version) : found;
+  }
+
+  async #readLong(version: number): Promise<PackedRecord | null> {
+    const bytes = await readVersionBytes(this.#core, this.shard, version, 0, Infinity);
+    return bytes === null ? null : readRecord(bytes, 0);
   }
 
   #readWithoutValue(key: string, version: number): Promise<PackedRecord | null> {

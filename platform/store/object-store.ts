@@ -27,6 +27,7 @@ import {
   type PutResult,
   type RemoveRequest,
   type ShardFrontier,
+  timeoutOf,
   toChange,
   toFreshetError,
   type TriggerRequest,
@@ -83,7 +84,8 @@ export class ObjectStore {
    */
   async put(request: PutRequest): Promise<PutResult> {
     const pool = await this.#poolOf(request.key, request);
-    return this.#change(pool, this.#putOf(request), callLimits(request));
+    const call = callLimits(request, request.value.byteLength);
+    return this.#change(pool, this.#putOf(request), call);
   }
 
   async remove(request: RemoveRequest): Promise<PutResult> {
@@ -241,7 +243,7 @@ export class ObjectStore {
   /** Hands bytes to the lambdas of members; nothing is stored. */
   async triggerPut(request: TriggerRequest): Promise<TriggerResult> {
     const pool = await this.#poolOf(request.key, request);
-    checkSize(request.key, request.value, pool);
+    checkSize(request.key, request.value.byteLength, pool);
     checkedEventTime(request.key, request.eventTime);
     const placeOf = (members: number): number => this.placement.triggerPlace(request.key, members);
     const shard = this.placement.shardOf(pool, request.key);
@@ -461,7 +463,8 @@ function isUnder(key: string, pools: readonly PoolInfo[]): boolean {
   return pools.some(({ name }) => key.startsWith(`${name}/`));
 }
 
-function callLimits({ timeoutMs, signal }: CallLimits): ShardCallLimits {
-  const wanted = timeoutMs ?? limits.requestTimeoutMsDefault;
+/** `bytes`: of the value that goes with the call. */
+function callLimits({ timeoutMs, signal }: CallLimits, bytes = 0): ShardCallLimits {
+  const wanted = timeoutMs ?? timeoutOf(bytes);
   return { timeoutMs: Math.min(wanted, limits.requestTimeoutMsMax), signal: signal ?? null };
 }

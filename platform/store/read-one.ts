@@ -15,3 +15,18 @@ export function readOne(
   const bytes = addon.getVersions(handle, shard, Float64Array.of(version), 1, Infinity);
   return bytes.byteLength === 0 ? null : bytes;
 }
+
+/** `bytesMax` of a version's record, from its byte `from` on, read beside the event loop. */
+export function readVersionBytes(
+  core: MemberCore,
+  shard: number,
+  version: number,
+  from: number,
+  bytesMax: number,
+): Promise<Buffer | null> {
+  const { addon, handle } = core;
+  const size = Math.min(bytesMax, Number.MAX_SAFE_INTEGER);
+  return core.call(`Reading version ${String(version)} of shard ${String(shard)}`, (token) =>
+    addon.readVersion(handle, shard, version, from, size, token),
+  );
+}

@@ -28,13 +28,17 @@ import type {
   ShardFeed,
   ShardRead,
   ShardScan,
+  VersionPlace,
 } from './shard-access.ts';
+import { lookAgain } from './look-again.ts';
+import { bringValue, ComingValues, fetchValue, isLong } from './long-values.ts';
 import { storeLimits } from './store-limits.ts';
 
 const methods = [
   'put',
   'putMany',
   'read',
+  'readPart',
   'scan',
   'history',
   'feed',
@@ -44,6 +48,8 @@ const methods = [
   'versionAtTime',
 ] as const;
 type Method = (typeof methods)[number];
+/** What a call is made with, for the member that is asked. */
+type MakeArgument = (timeoutMs: number, node: number) => unknown[] | Promise<unknown[]>;
 
 /** Answers are awaited a little longer than the work may take there. */
 const answerGraceMs = 500;
@@ -56,6 +62,14 @@ function isSentAgain(outcome: unknown): boolean {
   return isFreshetError(outcome) && sentAgain.has(outcome.code);
 }
 
+export interface RemoteShardOptions {
+  readonly messages: PeerMessages;
+  readonly group: Group;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crc32c: (bytes: Uint8Array) => number;
+}
+
 export class RemoteShard implements ShardAccess {
   readonly shard: number;
   readonly #messages: PeerMessages;
@@ -63,14 +77,11 @@ export class RemoteShard implements ShardAccess {
 
   readonly #clock: Clock;
   readonly #stamps: RequestStamps;
+  readonly #crc32c: (bytes: Uint8Array) => number;
+  #nextBrought = 1;
 
-  constructor(
-    layout: ShardLayout,
-    messages: PeerMessages,
-    group: Group,
-    clock: Clock,
-    random: Random,
-  ) {
+  constructor(layout: ShardLayout, { messages, group, clock, random, crc32c }: RemoteShardOptions) {
+    this.#crc32c = crc32c;
     this.#stamps = new RequestStamps(random, clock);
     this.shard = layout.shard;
     this.#messages = messages;
@@ -80,9 +91,23 @@ export class RemoteShard implements ShardAccess {
 
   async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
     return this.#stamped([change], async ([stamped]) => {
-      const answer = await this.#insist('put', (timeoutMs) => [stamped, timeoutMs], call);
-      return answer as PutResult;
+      const send = isLong(change.value)
+        ? this.#bringing(stamped as ShardChange, change.value, call.signal)
+        : (timeoutMs: number): unknown[] => [stamped, timeoutMs];
+      return (await this.#insist('put', send, call)) as PutResult;
     });
+  }
+
+  /** Its value is brought first, to the member that is asked then. */
+  #bringing(change: ShardChange, value: Uint8Array, signal: AbortSignal | null): MakeArgument {
+    return async (timeoutMs, node) => {
+      const deadline = this.#clock.monotonicMs() + timeoutMs;
+      const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonicMs());
+      const id = this.#nextBrought++;
+      const place = { node, shard: this.shard, id };
+      await bringValue(this.#messages, place, value, { leftMs, signal });
+      return [{ ...change, value: null }, leftMs(), id];
+    };
   }
 
   async putMany(
@@ -93,8 +118,27 @@ export class RemoteShard implements ShardAccess {
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
-    const argument = (timeoutMs: number): unknown[] => [read, timeoutMs];
-    return (await this.#insist('read', argument, call)) as ObjectRecord | null;
+    return lookAgain(read, () => this.#readOnce(read, call));
+  }
+
+  async #readOnce(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
+    const asked = { ...read, leavesLongOut: true };
+    const argument = (timeoutMs: number): unknown[] => [asked, timeoutMs];
+    const found = (await this.#insist('read', argument, call)) as ObjectRecord | null;
+    const isLeftOut = found?.value === null && !found.removed && read.wantValue;
+    if (!isLeftOut || read.leavesLongOut === true) return found;
+    // However long it takes, as long as each part comes in time.
+    const part = (from: number): Promise<Uint8Array> => this.readPart(found, from, call);
+    return { ...found, value: await fetchValue(part, this.#crc32c) };
+  }
+
+  async readPart(
+    { version, epoch }: VersionPlace,
+    from: number,
+    call: ShardCallLimits,
+  ): Promise<Uint8Array> {
+    const argument = (timeoutMs: number): unknown[] => [{ version, epoch }, from, timeoutMs];
+    return (await this.#insist('readPart', argument, call)) as Uint8Array;
   }
 
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
@@ -114,7 +158,9 @@ export class RemoteShard implements ShardAccess {
   }
 
   feed(options: FeedOptions): ShardFeed {
-    return new RemoteFeed(options, (method, argument, call) => this.#call(method, argument, call));
+    return new RemoteFeed(options, (method, argument, call) =>
+      this.#call(method, () => argument, call),
+    );
   }
 
   async frontier(read: ReadLevel, call: ShardCallLimits): Promise<ShardFrontier> {
@@ -154,17 +200,13 @@ export class RemoteShard implements ShardAccess {
    * Sent again, perhaps to another holder, until the call's time is over. That nobody took it in the
    * end does not tell what became of it before.
    */
-  async #insist(
-    method: Method,
-    argument: (timeoutMs: number) => unknown[],
-    call: ShardCallLimits,
-  ): Promise<unknown> {
+  async #insist(method: Method, argument: MakeArgument, call: ShardCallLimits): Promise<unknown> {
     const deadline = this.#clock.monotonicMs() + call.timeoutMs;
     let cutOff: FreshetError | null = null;
     for (;;) {
       const timeoutMs = Math.max(1, deadline - this.#clock.monotonicMs());
       try {
-        return await this.#call(method, argument(timeoutMs), { ...call, timeoutMs });
+        return await this.#call(method, argument, { ...call, timeoutMs });
       } catch (caught) {
         const wasNotMade = isFreshetError(caught, 'NOT_A_MEMBER');
         const isOver = this.#clock.monotonicMs() >= deadline || call.signal?.aborted === true;
@@ -259,9 +301,10 @@ export class RemoteShard implements ShardAccess {
     );
   }
 
-  async #call(method: Method, argument: unknown[], call: ShardCallLimits): Promise<unknown> {
+  async #call(method: Method, argument: MakeArgument, call: ShardCallLimits): Promise<unknown> {
     const node = await this.#holder(method, call);
-    return this.#messages.call(node, `shard.${method}`, [this.shard, ...argument], {
+    const made = await argument(call.timeoutMs, node);
+    return this.#messages.call(node, `shard.${method}`, [this.shard, ...made], {
       timeoutMs: call.timeoutMs + answerGraceMs,
       signal: call.signal,
     });
@@ -346,9 +389,16 @@ export function serveShards(
   local: (shard: number) => ShardAccess,
   clock: Clock,
 ): void {
+  const coming = new ComingValues(messages, clock);
   for (const method of methods) {
-    messages.handle(`shard.${method}`, async (_from, argument) => {
+    messages.handle(`shard.${method}`, async (from, argument) => {
       const [shard, ...rest] = argument as [number, ...unknown[]];
+      const isBrought = method === 'put' && rest.length > 2;
+      if (isBrought)
+        rest[0] = {
+          ...(rest[0] as ShardChange),
+          value: coming.claim({ node: from, shard, id: rest[2] as number }),
+        };
       return serve(local(shard), method, rest, clock);
     });
   }
@@ -373,6 +423,8 @@ async function serve(
     }
     case 'read':
       return shard.read(at(0), call(1));
+    case 'readPart':
+      return shard.readPart(at(0), at(1), call(2));
     case 'scan':
       return shard.scan(at(0), at(1), call(2));
     case 'history':

@@ -29,6 +29,7 @@ import type {
   ShardFeed,
   ShardRead,
   ShardScan,
+  VersionPlace,
 } from './shard-access.ts';
 import { storeLimits } from './store-limits.ts';
 
@@ -113,6 +114,10 @@ export class RoamingShard implements ShardAccess {
     const observed = this.#observed(read.read);
     if (observed !== null) return observed.read(read, call);
     return this.#following(call, (shard, left) => shard.read(read, left));
+  }
+
+  readPart(place: VersionPlace, from: number, call: ShardCallLimits): Promise<Uint8Array> {
+    return this.#following(call, (shard, left) => shard.readPart(place, from, left));
   }
 
   scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {

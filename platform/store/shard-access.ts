@@ -26,6 +26,14 @@ export interface ShardRead {
   readonly wantValue: boolean;
   /** A large value may be one that others read too, which is not to be written to. Default: no. */
   readonly shared?: boolean;
+  /** A value that is too long for a message is left out. */
+  readonly leavesLongOut?: boolean;
+}
+
+/** A version is another one where its epoch is another one. */
+export interface VersionPlace {
+  readonly version: number;
+  readonly epoch: number;
 }
 
 export interface ShardCallLimits {
@@ -82,6 +90,8 @@ export interface ShardAccess {
   /** Not atomic; in order, each with its own outcome. */
   putMany(changes: readonly ShardChange[], call: ShardCallLimits): Promise<readonly PutOutcome[]>;
   read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null>;
+  /** Bytes of a version's record, from its byte `from` on; none at its end. */
+  readPart(place: VersionPlace, from: number, call: ShardCallLimits): Promise<Uint8Array>;
   scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage>;
   /** Heads of the versions of a key that are kept, newest first, without values. */
   history(

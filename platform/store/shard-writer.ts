@@ -86,7 +86,7 @@ export class ShardWriter {
     const size = change.value?.byteLength ?? 0;
     const full =
       this.#waiting.length >= storeLimits.waitingPuts ||
-      this.#waitingBytes + size > storeLimits.waitingBytes;
+      (this.#waitingBytes > 0 && this.#waitingBytes + size > storeLimits.waitingBytes);
     if (full) {
       throw this.#overloadedError(change);
     }

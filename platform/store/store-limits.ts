@@ -5,7 +5,7 @@ const MiB = 1024 * KiB;
 
 /** The named maxima of the store room. Units stand last. */
 const table = {
-  /** Puts that wait at one shard for room in its ring, and their bytes. */
+  /** Puts that wait at one shard for room in its ring, and their bytes; one alone may be larger. */
   waitingPuts: 65_536,
   waitingBytes: 256 * MiB,
   /** Pause of waiting puts: for room in a ring, and for a shard that stands still. */
@@ -13,6 +13,11 @@ const table = {
   stoppedPauseMs: 20,
   /** How often overdue calls are looked for. */
   overdueSweepMs: 100,
+  /** One part of a value that is too long for a message between members. */
+  longPartBytes: 4 * MiB,
+  /** Of such values that others are bringing here, and how long one waits for its next part. */
+  longBytes: 2048 * MiB,
+  longIdleMs: 30_000,
   /** Bytes of one answer of a scan, and records of one step of a feed. */
   scanBatchBytes: MiB,
   feedBatchBytes: MiB,
@@ -41,7 +46,7 @@ const table = {
 export const storeLimits: Readonly<typeof table> = Object.freeze(table);
 
 check(
-  storeLimits.feedBatchRecords * storeLimits.sharedRecordBytes <= limits.valueBytesMax,
+  storeLimits.feedBatchRecords * storeLimits.sharedRecordBytes <= limits.valueBytesWhole,
   'the smaller records of a step are given at once',
 );
-check(storeLimits.waitingBytes >= limits.valueBytesMax, 'a largest value can wait');
+check(storeLimits.longBytes >= limits.valueBytesMax, 'a largest value can be brought');

@@ -28,11 +28,11 @@ test.each(kinds)('a member gets the largest value and many sessions: %s', async 
     const puts = stamps.map((stamp) => ({ ...put, value, session: { ...stamp, session } }));
     answers.push(await objects.putMany(puts));
   }
-  await objects.put({ ...put, value: new Uint8Array(limits.valueBytesMax) });
+  await objects.put({ ...put, value: new Uint8Array(limits.valueBytesDefault) });
   await running.start(3);
   await running.whenRunning();
   const filled = running.member(3).store.objects;
-  expect(await filled.get(put)).toMatchObject({ size: limits.valueBytesMax });
+  expect(await filled.get(put)).toMatchObject({ size: limits.valueBytesDefault });
   for (const [nth, versions] of answers.entries()) {
     const session = { session: nth + 1, request: 500, lowestUnanswered: 1 };
     const { version, epoch, time } = versions[499] as PutResult;

@@ -309,14 +309,14 @@ describe('bad input is a coded error that says what and where', () => {
 
   test('the largest value of all passes, here and through another member', async () => {
     await store(1).createPool({ name: '/large', kind: 'volatile' });
-    const value = Buffer.alloc(limits.valueBytesMax, 7);
+    const value = Buffer.alloc(limits.valueBytesDefault, 7);
     for (const key of ['/large/a', '/large/b', '/large/c']) {
       await store(1).put({ key, value, timeoutMs: 60_000 });
       const found = await store(2).get({ key, timeoutMs: 60_000 });
       expect(found?.size).toBe(value.byteLength);
       expect(Buffer.compare(Buffer.from(found?.value ?? []), value)).toBe(0);
     }
-    const over = Buffer.alloc(limits.valueBytesMax + 1);
+    const over = Buffer.alloc(limits.valueBytesDefault + 1);
     await expect(store(1).put({ key: '/large/d', value: over })).rejects.toMatchObject({
       code: 'VALUE_TOO_LARGE',
     });

@@ -193,5 +193,7 @@ test('what is wrong is said with the mend: no folder, no pool, too large a file'
   expect(nowhere.code).toBe(1);
   expect(nowhere.stderr).toContain('UNKNOWN_POOL: ');
   await truncate(join(here, 'in/file'), 64 * 2 ** 20 + 1);
-  expect((await sync('push', join(here, 'in'), prefix)).stderr).toContain('more than 64 MiB');
+  expect((await sync('push', join(here, 'in'), prefix)).stderr).toContain(
+    'more than 64 MiB of its pool',
+  );
 });

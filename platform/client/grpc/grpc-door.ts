@@ -4,6 +4,7 @@ import {
   FreshetError,
   type GetRequest,
   type HistoryRequest,
+  isFreshetError,
   limits,
   type ListRequest,
   type NativeDoorInfo,
@@ -16,6 +17,7 @@ import {
   type RemoveRequest,
   type ShardFrontier,
   SystemClock,
+  timeoutOf,
   toFreshetError,
   type TriggerRequest,
   type TriggerResult,
@@ -33,6 +35,7 @@ import {
   type GetReply,
   type KeyBatch,
   type ObjectBatch,
+  type ObjectPiece,
   ObjectsClient,
   type PipelineList,
   type PipelineRemoveReply,
@@ -57,6 +60,7 @@ import * as convert from './convert.ts';
 import { layoutChangeFromWire, layoutFromWire } from './convert-layout.ts';
 import { nativeDoorFromWire } from './convert-native.ts';
 import { verifyFromWire } from './convert-verify.ts';
+import { collectPieces, isLongPut, sendPieces } from './long-values.ts';
 import { PutStream } from './put-stream.ts';
 import { errorOfCall } from './status.ts';
 
@@ -90,7 +94,7 @@ export interface DeployParcel {
 }
 
 /** Room for the largest value and what travels around it. */
-const messageBytesMax = limits.valueBytesMax + 1024 * 1024;
+const messageBytesMax = limits.valueBytesWhole + 1024 * 1024;
 
 type Callback<R> = (error: ServiceError | null, reply: R) => void;
 
@@ -158,10 +162,16 @@ export class GrpcDoor implements Door {
 
   async get(request: GetRequest): Promise<ObjectRecord | null> {
     const wire = convert.getToWire(this.#limited(request));
-    const { object } = await this.#call<GetReply>(request, (options, done) =>
-      this.#objects.get(wire, this.#metadata, options, done),
-    );
-    return object === undefined ? null : convert.objectFromWire(object);
+    try {
+      const { object } = await this.#call<GetReply>(request, (options, done) =>
+        this.#objects.get(wire, this.#metadata, options, done),
+      );
+      return object === undefined ? null : convert.objectFromWire(object);
+    } catch (caught) {
+      if (!isFreshetError(caught, 'VALUE_TOO_LARGE')) throw caught;
+    }
+    const open = () => this.#objects.getLong(wire, this.#metadata);
+    return collectPieces(this.#read<ObjectPiece>(open, request.signal));
   }
 
   async stat(request: GetRequest): Promise<ObjectRecord | null> {
@@ -352,6 +362,7 @@ export class GrpcDoor implements Door {
     const { signal, timeoutMs = this.#options.timeoutMs } = request;
     let wire: WirePutRequest;
     try {
+      if (isLongPut(request)) return await this.#putLong(request);
       wire = convert.putToWire({ ...request, timeoutMs });
     } catch (error) {
       return toFreshetError(error);
@@ -370,6 +381,16 @@ export class GrpcDoor implements Door {
         resolve(result);
       });
     });
+  }
+
+  async #putLong(request: PutRequest): Promise<PutResult> {
+    const least = Math.max(this.#options.timeoutMs, timeoutOf(request.value.byteLength));
+    const limited = { ...request, timeoutMs: request.timeoutMs ?? least };
+    const wire = convert.putToWire(limited);
+    const reply = await this.#call<PutReply>(limited, (options, done) =>
+      sendPieces(this.#objects.putLong(this.#metadata, options, done), wire),
+    );
+    return convert.putResultFromWire(reply);
   }
 
   async #call<R>(

@@ -1,5 +1,6 @@
 /** The gRPC door by itself, for those who serve or drive a cluster. */
 export {
+  asBuffer,
   getFromWire,
   listFromWire,
   objectToWire,

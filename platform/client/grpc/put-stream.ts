@@ -1,5 +1,5 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { type Clock, FreshetError, limits, type PutOutcome } from '../../base/mod.ts';
+import { type Clock, FreshetError, type PutOutcome } from '../../base/mod.ts';
 import type { PutBatch, PutReplyBatch, WirePutRequest } from '../../wire/mod.ts';
 import { outcomeFromWire } from './convert.ts';
 import { errorOfCall } from './status.ts';
@@ -58,7 +58,7 @@ export class PutStream {
   }
 
   put(request: WirePutRequest, timeoutMs: number, answer: Answer): void {
-    const refusal = this.#refusalOf(request);
+    const refusal = this.#refusal();
     if (refusal !== null) {
       answer(refusal);
       return;
@@ -78,13 +78,8 @@ export class PutStream {
     this.#stream?.end();
   }
 
-  #refusalOf({ key, value }: WirePutRequest): FreshetError | null {
+  #refusal(): FreshetError | null {
     if (this.#isClosed) return new FreshetError('CLOSED', 'The connection was closed');
-    if (value.byteLength > limits.valueBytesMax) {
-      const most = String(limits.valueBytesMax);
-      const text = `${key} has ${String(value.byteLength)} bytes; no pool takes over ${most}`;
-      return new FreshetError('VALUE_TOO_LARGE', text);
-    }
     if (this.#queue.length < queueMax) return null;
     const text = `${String(queueMax)} puts already wait for ${this.#address}`;
     return new FreshetError('OVERLOADED', text);

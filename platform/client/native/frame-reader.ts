@@ -57,7 +57,7 @@ const fixedSizes: Readonly<Record<number, number>> = {
 };
 
 /** A longer frame is none: room for the largest value and what is beside it. */
-const frameBytesMax = limits.valueBytesMax + 1024 * 1024;
+const frameBytesMax = limits.valueBytesWhole + 1024 * 1024;
 /** A value of at least this size that came in a frame of its own memory is not copied again. */
 const ownedBytesMin = 4096;
 

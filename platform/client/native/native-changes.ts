@@ -10,6 +10,7 @@
 import {
   checkRaw,
   type FreshetError,
+  limits,
   type ObjectChange,
   type PutOutcome,
   type PutRequest,
@@ -18,6 +19,7 @@ import {
   type RemoveRequest,
   RequestStamps,
   type SessionStamp,
+  timeoutOf,
   toChange,
   toFreshetError,
 } from '../../base/mod.ts';
@@ -121,7 +123,11 @@ export class NativeChanges {
     const { ack, session } = request;
     checkNumbers(request);
     if (kind !== 'remove') checkRaw(pool, request, shard.raw);
-    const timeoutMs = this.#calls.limitOf(request.timeoutMs);
+    const bytes = 'value' in request ? request.value.byteLength : 0;
+    const isLong = bytes > limits.valueBytesWhole;
+    const timeoutMs = this.#calls.limitOf(
+      request.timeoutMs ?? (isLong ? timeoutOf(bytes) : undefined),
+    );
     // What nobody answers is not sent twice.
     const stamp = session === undefined && ack !== 'none' ? this.#stamps.take(nowMs) : null;
     let way: Way;
@@ -132,7 +138,7 @@ export class NativeChanges {
       this.giveBack(stamp);
       throw caught;
     }
-    const connection = this.#calls.options.doors.route(shard.writers);
+    const connection = isLong ? null : this.#calls.options.doors.route(shard.writers);
     if (connection === null) {
       way.reject(null);
       return;

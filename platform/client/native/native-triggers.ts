@@ -36,7 +36,7 @@ export class NativeTriggers {
   ): Promise<TriggerResult> {
     const { key, value, signal } = request;
     if (request.timeoutMs !== undefined) timeoutNumber(request.timeoutMs);
-    checkSize(key, value, pool);
+    checkSize(key, value.byteLength, pool);
     const eventTime = checkedEventTime(key, request.eventTime);
     const meta = encodeMeta(request.meta);
     const targets = this.#targets(request, shard.members);

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GetRequest, ObjectRecord } from '../../base/mod.ts';
+import { type GetRequest, type ObjectRecord, timeoutOf } from '../../base/mod.ts';
 import type { Door } from '../door.ts';
 import {
   digestOf,
@@ -54,13 +54,14 @@ export async function pullFolder(door: Door, options: PullOptions): Promise<Sync
   const wanted = await look(door, options, paths);
   const tally = new SyncTally(options, wanted.length);
   const bytesOf = ({ object }: Wanted): number => object.size;
-  await forEachBounded(wanted, bytesOf, signal, async ({ path, object }) => {
+  await forEachBounded(wanted, bytesOf, signal, async (one) => {
+    const { path, object } = one;
     if (await isEqual(tree?.files.get(path), object)) {
       tally.unchanged();
       return;
     }
     if (tally.begins('copy', path) && tree !== null) {
-      await write(door, options, tree.root, path);
+      await write(door, options, tree.root, one);
     }
     tally.copied(object.size);
   });
@@ -150,8 +151,13 @@ async function isEqual(file: LocalFile | undefined, object: ObjectRecord): Promi
   return told !== undefined && told === digestOf(await readLocal(file));
 }
 
-async function write(door: Door, options: PullOptions, root: string, path: string): Promise<void> {
-  const object = await door.get({ key: `${options.prefix}/${path}`, ...pointOf(options) });
+async function write(
+  door: Door,
+  options: PullOptions,
+  root: string,
+  { path, object: { key, size } }: Wanted,
+): Promise<void> {
+  const object = await door.get({ key, ...pointOf(options), timeoutMs: timeoutOf(size) });
   // Removed since it was looked at.
   if (object === null || object.value === null) return;
   await writeLocal(root, path, object.value, object.eventTime);

@@ -1,4 +1,10 @@
-import { findKeyProblem, FreshetError, limits, type ObjectRecord } from '../../base/mod.ts';
+import {
+  findKeyProblem,
+  FreshetError,
+  limits,
+  type ObjectRecord,
+  timeoutOf,
+} from '../../base/mod.ts';
 import type { Door } from '../door.ts';
 import { digestOf, type LocalFile, readLocal, readTree } from './local-tree.ts';
 import {
@@ -38,7 +44,9 @@ export async function pushFolder(door: Door, options: SyncOptions): Promise<Sync
   const { folder, prefix, signal } = options;
   const tree = await readTree(folder);
   const files = [...tree.files.values()];
-  const unfit = files.flatMap((file) => problemOf(prefix, file));
+  const pool = (await door.pools()).find(({ name }) => `${prefix}/`.startsWith(`${name}/`));
+  const most = pool?.maxValueBytes ?? limits.valueBytesMax;
+  const unfit = files.flatMap((file) => problemOf(prefix, file, most));
   refuseProblems(folder, [...tree.problems, ...unfit]);
   const tally = new SyncTally(options, files.length);
   await forEachBounded(
@@ -53,12 +61,13 @@ export async function pushFolder(door: Door, options: SyncOptions): Promise<Sync
   return tally.progress;
 }
 
-function problemOf(prefix: string, { path, size }: LocalFile): SyncProblem[] {
+/** `most`: bytes of a value of the pool. */
+function problemOf(prefix: string, { path, size }: LocalFile, most: number): SyncProblem[] {
   const problem = findKeyProblem(`${prefix}/${path}`);
   if (problem !== null) return [{ path, reason: `has a key that ${problem.reason}` }];
-  if (size <= limits.valueBytesMax) return [];
-  const most = limits.valueBytesMax / 2 ** 20;
-  return [{ path, reason: `has ${String(size)} bytes, more than ${String(most)} MiB` }];
+  if (size <= most) return [];
+  const shown = most < 2 ** 20 ? `${String(most)} bytes` : `${String(most / 2 ** 20)} MiB`;
+  return [{ path, reason: `has ${String(size)} bytes, more than ${shown} of its pool` }];
 }
 
 async function push(door: Door, prefix: string, file: LocalFile, tally: SyncTally): Promise<void> {
@@ -72,7 +81,8 @@ async function push(door: Door, prefix: string, file: LocalFile, tally: SyncTall
   }
   if (tally.begins('copy', file.path)) {
     const meta = { 'content-type': typeOf(file.path), [digestMeta]: digest };
-    await named(file.path, () => door.put({ key, value: bytes, meta, eventTime: file.modified }));
+    const put = { key, value: bytes, meta, eventTime: file.modified };
+    await named(file.path, () => door.put({ ...put, timeoutMs: timeoutOf(bytes.byteLength) }));
   }
   tally.copied(bytes.byteLength);
 }
@@ -91,7 +101,7 @@ async function isEqual(
   if (size !== bytes.byteLength) return false;
   const told = meta[digestMeta];
   if (told !== undefined) return told === digest;
-  const value = (await door.get({ key }))?.value ?? null;
+  const value = (await door.get({ key, timeoutMs: timeoutOf(size) }))?.value ?? null;
   return value !== null && bytes.equals(value);
 }
 

@@ -43,7 +43,7 @@ export const digestMeta = 'sha256';
 
 /** Files under way at once, and what they may hold in memory together. */
 const filesAtOnce = 8;
-const bytesAtOnce = limits.valueBytesMax;
+const bytesAtOnce = limits.valueBytesWhole;
 const problemsShown = 10;
 
 /** Throws INVALID_ARGUMENT that names them; nothing has been copied by then. */

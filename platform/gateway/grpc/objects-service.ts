@@ -13,6 +13,7 @@ import type { Door } from '../../client/mod.ts';
 import type { KeyBatch, ObjectBatch, ObjectsServer, RowBatch, WatchBatch } from '../../wire/mod.ts';
 import { batched, pump } from './batches.ts';
 import { parsePlanJson } from '../parse-json.ts';
+import { checkWhole, piecesOf, takePieces } from './long-values.ts';
 import { PutStreamCall } from './put-stream-call.ts';
 import { serviceError } from './service-error.ts';
 
@@ -23,7 +24,7 @@ export function objectsService(door: Door): ObjectsServer {
     remove: unary(async (request) => putResultToWire(await door.remove(removeFromWire(request)))),
     get: unary(async (request) => {
       const object = await door.get(getFromWire(request));
-      return { object: object === null ? undefined : objectToWire(object) };
+      return { object: object === null ? undefined : objectToWire(checkWhole(object)) };
     }),
     stat: unary(async (request) => {
       const object = await door.stat(getFromWire(request));
@@ -36,14 +37,16 @@ export function objectsService(door: Door): ObjectsServer {
     putStream: (call) => {
       new PutStreamCall(door, call).start();
     },
+    putLong: takePieces(door),
     ...streams(door),
   };
 }
 
-type Streams = Pick<ObjectsServer, 'history' | 'list' | 'watch' | 'query'>;
+type Streams = Pick<ObjectsServer, 'getLong' | 'history' | 'list' | 'watch' | 'query'>;
 
 function streams(door: Door): Streams {
   return {
+    getLong: streaming((request) => piecesOf(door, request)),
     history: streaming((request, signal) => {
       const { key, reverse, limit, fromVersion, toVersion } = request;
       const objects = door.history({

@@ -17,7 +17,7 @@ export interface RunningGrpcServer {
   readonly close: () => Promise<void>;
 }
 
-const messageBytesMax = limits.valueBytesMax + 1024 * 1024;
+const messageBytesMax = limits.valueBytesWhole + 1024 * 1024;
 
 /** Opens the gRPC door of a member; ADDRESS_IN_USE names the port. */
 export async function startGrpcServer(

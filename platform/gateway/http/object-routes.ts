@@ -1,10 +1,13 @@
 import { type Static, Type } from 'typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { FreshetError } from '../../base/mod.ts';
+import { checkSize, FreshetError, limits } from '../../base/mod.ts';
 import type { Ack, Door, ObjectRecord, PutResult, ReadLevel } from '../../client/mod.ts';
+import { gatewayLimits } from '../gateway-limits.ts';
+import { LongBodies } from '../long-bodies.ts';
 import { bytesOf } from '../parse-json.ts';
 import { entityTag, expectationOf, isOther, isUnchanged, rangeOf } from './entity-tag.ts';
 import { keyOfUrl } from './object-key.ts';
+import { declaredSize } from './raw-bodies.ts';
 import { ReadLevelName } from './read-level.ts';
 import { sessionOf } from './session-header.ts';
 
@@ -44,9 +47,17 @@ const Place = Type.Object({
 
 /** Raw bodies under `/v1/objects/<key>`; ETags are conditions, ranges are honoured. */
 export function addObjectRoutes(app: FastifyInstance, door: Door): void {
+  const bodies = new LongBodies();
   app.put(
     `${route}/*`,
-    { schema: { summary: 'Store a value', querystring: PutQuery, response: { 200: Place } } },
+    {
+      bodyLimit: gatewayLimits.putBodyBytes,
+      preParsing: async (request, reply, payload) => {
+        await admitLong(request, reply, { door, bodies });
+        return payload;
+      },
+      schema: { summary: 'Store a value', querystring: PutQuery, response: { 200: Place } },
+    },
     async (request, reply) => {
       const { ack, eventTime, store } = request.query as Static<typeof PutQuery>;
       const result = await door.put({
@@ -103,6 +114,29 @@ export function addObjectRoutes(app: FastifyInstance, door: Door): void {
       return door.triggerPut({ key, value: bytesOf(request.body), meta: metaOf(request), to });
     },
   );
+}
+
+/** A long value is refused before it is sent, and only so much of them is on its way in at once. */
+async function admitLong(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { door, bodies }: { readonly door: Door; readonly bodies: LongBodies },
+): Promise<void> {
+  const size = declaredSize(request) ?? 0;
+  if (size <= limits.valueBytesWhole || size > gatewayLimits.putBodyBytes) return;
+  const key = keyOfUrl(request.raw.url ?? '', route);
+  const pool = (await door.pools()).find(({ name }) => key.startsWith(`${name}/`));
+  if (pool !== undefined) checkSize(key, size, pool);
+  bodies.take(size);
+  const { socket } = request.raw;
+  // A reply that waits behind another one has no connection yet that it could see end.
+  const giveBack = (): void => {
+    bodies.giveBack(size);
+    reply.raw.off('close', giveBack);
+    socket.off('close', giveBack);
+  };
+  reply.raw.once('close', giveBack);
+  socket.once('close', giveBack);
 }
 
 /** The content type and every `freshet-meta-<name>` header. */

@@ -16,6 +16,7 @@ import { addErrorReplies, endBrokenConnection, sendRouterError } from './error-r
 import { addListingRoutes } from './listing-routes.ts';
 import { addObjectRoutes } from './object-routes.ts';
 import { addOriginGuard } from './origin-guard.ts';
+import { acceptRawBodies } from './raw-bodies.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 
 export interface HttpServerOptions {
@@ -97,14 +98,6 @@ function createApp({ headersMs, requestMs, keepAliveMs, checkMs }: ConnectionLim
     frameworkErrors: (error, request, reply) => {
       sendRouterError(error, request.raw.url ?? '', reply);
     },
-  });
-}
-
-/** Every body is bytes; what they mean is the key's matter. */
-function acceptRawBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body);
   });
 }
 

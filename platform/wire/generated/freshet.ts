@@ -14,7 +14,9 @@ import {
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
   type handleBidiStreamingCall,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -108,6 +110,19 @@ export interface PutRequest_MetaEntry {
   value: string;
 }
 
+/** The first one has the put without its value, and the value's size; the others are its bytes. */
+export interface PutPiece {
+  put: PutRequest | undefined;
+  size: number;
+  bytes: Buffer;
+}
+
+/** The first one has the object without its value, or nothing; the others are the value's bytes. */
+export interface ObjectPiece {
+  object: Object | undefined;
+  bytes: Buffer;
+}
+
 export interface PutReply {
   version: number;
   epoch: number;
@@ -140,7 +155,7 @@ export interface GetReply {
 
 export interface Object {
   key: string;
-  /** unset: removed, or not asked for */
+  /** unset: removed, not asked for, or over 64 MiB */
   value?: Buffer | undefined;
   removed: boolean;
   size: number;
@@ -861,6 +876,131 @@ export const PutRequest_MetaEntry: MessageFns<PutRequest_MetaEntry> = {
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePutPiece(): PutPiece {
+  return { put: undefined, size: 0, bytes: Buffer.alloc(0) };
+}
+
+export const PutPiece: MessageFns<PutPiece> = {
+  encode(message: PutPiece, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.put !== undefined) {
+      PutRequest.encode(message.put, writer.uint32(10).fork()).join();
+    }
+    if (message.size !== 0) {
+      writer.uint32(16).uint64(message.size);
+    }
+    if (message.bytes.length !== 0) {
+      writer.uint32(26).bytes(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutPiece {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutPiece();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.put = PutRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bytes = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseObjectPiece(): ObjectPiece {
+  return { object: undefined, bytes: Buffer.alloc(0) };
+}
+
+export const ObjectPiece: MessageFns<ObjectPiece> = {
+  encode(message: ObjectPiece, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.object !== undefined) {
+      Object.encode(message.object, writer.uint32(10).fork()).join();
+    }
+    if (message.bytes.length !== 0) {
+      writer.uint32(18).bytes(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObjectPiece {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObjectPiece();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.object = Object.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.bytes = Buffer.from(reader.bytes());
             continue;
           }
         }
@@ -5299,6 +5439,25 @@ export const ObjectsService = {
     responseSerialize: (value: PutReplyBatch): Buffer => Buffer.from(PutReplyBatch.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutReplyBatch => PutReplyBatch.decode(value),
   },
+  /** Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. */
+  putLong: {
+    path: "/freshet.v1.Objects/PutLong" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutPiece): Buffer => Buffer.from(PutPiece.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutPiece => PutPiece.decode(value),
+    responseSerialize: (value: PutReply): Buffer => Buffer.from(PutReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutReply => PutReply.decode(value),
+  },
+  getLong: {
+    path: "/freshet.v1.Objects/GetLong" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: GetRequest): Buffer => Buffer.from(GetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetRequest => GetRequest.decode(value),
+    responseSerialize: (value: ObjectPiece): Buffer => Buffer.from(ObjectPiece.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ObjectPiece => ObjectPiece.decode(value),
+  },
   history: {
     path: "/freshet.v1.Objects/History" as const,
     requestStream: false as const,
@@ -5346,6 +5505,9 @@ export interface ObjectsServer extends UntypedServiceImplementation {
   triggerPut: handleUnaryCall<TriggerRequest, TriggerReply>;
   /** The fast door for other languages: many puts a frame, many answers a frame, in any order. */
   putStream: handleBidiStreamingCall<PutBatch, PutReplyBatch>;
+  /** Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. */
+  putLong: handleClientStreamingCall<PutPiece, PutReply>;
+  getLong: handleServerStreamingCall<GetRequest, ObjectPiece>;
   history: handleServerStreamingCall<HistoryRequest, ObjectBatch>;
   list: handleServerStreamingCall<ListRequest, KeyBatch>;
   watch: handleServerStreamingCall<WatchRequest, WatchBatch>;
@@ -5421,6 +5583,23 @@ export interface ObjectsClient extends Client {
   putStream(): ClientDuplexStream<PutBatch, PutReplyBatch>;
   putStream(options: Partial<CallOptions>): ClientDuplexStream<PutBatch, PutReplyBatch>;
   putStream(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<PutBatch, PutReplyBatch>;
+  /** Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. */
+  putLong(callback: (error: ServiceError | null, response: PutReply) => void): ClientWritableStream<PutPiece>;
+  putLong(
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutReply) => void,
+  ): ClientWritableStream<PutPiece>;
+  putLong(
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutReply) => void,
+  ): ClientWritableStream<PutPiece>;
+  putLong(
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutReply) => void,
+  ): ClientWritableStream<PutPiece>;
+  getLong(request: GetRequest, options?: Partial<CallOptions>): ClientReadableStream<ObjectPiece>;
+  getLong(request: GetRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<ObjectPiece>;
   history(request: HistoryRequest, options?: Partial<CallOptions>): ClientReadableStream<ObjectBatch>;
   history(
     request: HistoryRequest,

@@ -11,7 +11,7 @@ import { storeLimits } from '../../../platform/store/store-limits.ts';
 
 const result = (version: number) => ({ version, epoch: 1, time: 1, previousVersionOfKey: null });
 const refused = (code: ErrorCode) => new FreshetError(code, 'It was not made').toJSON();
-const changeOf = (key: string) => ({ kind: 'put', key, session: null }) as ShardChange;
+const changeOf = (key: string) => ({ kind: 'put', key, value: null, session: null }) as ShardChange;
 const call = { timeoutMs: 1000, signal: null };
 
 /** A shard at members 2 and 3, which answer what they are asked in turn. */
@@ -28,13 +28,11 @@ function makeRemote(...answers: readonly (readonly unknown[] | FreshetError)[]) 
       return Promise.resolve(answer);
     },
   };
-  const shard = new RemoteShard(
-    { shard: 7 } as never,
-    messages as never,
-    { ...group, senders: () => group.senders } as never,
-    clock,
-    new SeededRandom(1),
-  );
+  const shard = new RemoteShard({ shard: 7 } as never, {
+    messages: messages as never,
+    group: { ...group, senders: () => group.senders } as never,
+    ...{ clock, random: new SeededRandom(1), crc32c: () => 0 },
+  });
   /** Lets time pass until the work is done. */
   const passing = async <Result>(work: Promise<Result>): Promise<Result> => {
     const state = { isDone: false };

@@ -1,0 +1,165 @@
+/** Values too long for one message, in and out through every door and member. */
+import net from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { limits } from '../../platform/base/mod.ts';
+import { Database, raw } from '../../platform/client/mod.ts';
+import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
+import { MemberDoor } from '../../platform/member-door.ts';
+import { makeTempFolder, type TemporaryFolder, until } from '../support/mod.ts';
+import { startServingCluster, type ServingCluster } from '../support/serving.ts';
+import { ask, errorOf, take } from './doors-rig.ts';
+
+const MiB = 1024 * 1024;
+const size = limits.valueBytesWhole + 3 * MiB + 17;
+const timeoutMs = 60_000;
+const pools = [
+  { name: '/long/light', kind: 'volatile', history: 1, schema: 'raw' },
+  { name: '/long/kept', kind: 'persistent', schema: 'raw' },
+] as const;
+
+let folder: TemporaryFolder;
+let cluster: ServingCluster;
+
+/** Another one for each number; no two MiB of it are alike. */
+function valueOf(number: number): Buffer {
+  const value = Buffer.alloc(size, `value ${String(number)}`);
+  for (let at = 0; at < size; at += MiB) value.writeUInt32LE(at + number, at);
+  return value;
+}
+
+/** A value as a key has it everywhere; a difference is told by its place alone. */
+function expectSame(found: Uint8Array | null | undefined, value: Buffer): void {
+  const bytes = Buffer.from(found ?? []);
+  expect(bytes.byteLength).toBe(value.byteLength);
+  expect(bytes.compare(value)).toBe(0);
+}
+
+beforeAll(async () => {
+  folder = await makeTempFolder('long-values');
+  cluster = await startServingCluster(folder.path, {
+    members: 4,
+    config: {
+      memory: { ringBudgetBytes: 24 * MiB, shardBytes: 1024 * MiB },
+      subgroups: [
+        { name: 'volatile', kind: 'volatile', shards: 1, replicas: 2 },
+        { name: 'persistent', kind: 'persistent', shards: 1, replicas: 2 },
+      ],
+    },
+  });
+  for (const pool of pools) await cluster.door.createPool({ ...pool, maxValueBytes: 80 * MiB });
+});
+
+afterAll(async () => {
+  await cluster.close();
+  await folder.remove();
+});
+
+const httpPort = (nth: number): number => cluster.ports[nth % 4]!.http;
+
+describe.each(pools)('in $name', ({ name }) => {
+  test('over HTTP, put at one member and got at the next, whole and in part', async () => {
+    const path = `/v1/objects${name}/http`;
+    for (let nth = 0; nth < 4; nth++) {
+      const body = valueOf(nth);
+      expect((await ask(httpPort(nth), path, { method: 'PUT', body })).status).toBe(200);
+      const found = await ask(httpPort(nth + 1), path);
+      expect(found.status).toBe(200);
+      expectSame(found.body, body);
+      const head = await ask(httpPort(nth + 2), path, { method: 'HEAD' });
+      expect(head.headers['content-length']).toBe(String(size));
+      const range = `bytes=${String(size - 9)}-`;
+      const end = await ask(httpPort(nth + 3), path, { headers: { range } });
+      expect([end.status, end.body.compare(body, size - 9)]).toEqual([206, 0]);
+    }
+  });
+
+  test('over gRPC and within a member', async () => {
+    for (const nth of [0, 3]) {
+      const { grpc } = cluster.ports[nth]!;
+      const door = new GrpcDoor(`127.0.0.1:${String(grpc)}`, { token: null, timeoutMs });
+      const here = new MemberDoor(cluster.members[nth]!, () => ({}));
+      const value = valueOf(nth);
+      const key = `${name}/grpc`;
+      const put = await door.put({ key, value, meta: { nth: String(nth) } });
+      expectSame((await here.get({ key, timeoutMs }))?.value, value);
+      const again = valueOf(nth + 10);
+      await here.put({ key, value: again, timeoutMs, expect: { versionOfKey: put.version } });
+      const found = await door.get({ key });
+      expectSame(found?.value, again);
+      expect(found?.previousVersionOfKey).toBe(put.version);
+      expect(await door.stat({ key })).toMatchObject({ size, value: null });
+      await door.close();
+    }
+  });
+
+  test('no listing and no event brings it, and a typed watch gets it', async () => {
+    const { door } = cluster;
+    const pool = new Database(door).pool(name, raw());
+    const event = take(door.watch({ prefix: `${name}/` }), 1);
+    const typed = take(pool.watch(), 1);
+    const value = valueOf(7);
+    // The watches are there once they hear of it.
+    let heard = 0;
+    for (const one of [event, typed]) void one.then(() => heard++);
+    await until(async () => {
+      await door.put({ key: `${name}/seen`, value, timeoutMs });
+      return heard === 2;
+    });
+    expect((await event)[0]?.object).toMatchObject({ value: null, removed: false, size });
+    expectSame((await typed)[0]?.object.value, value);
+    const sizes = await pool
+      .objects()
+      .select((o) => o.size)
+      .toArray();
+    expect(sizes).toContain(size);
+    const values = pool
+      .objects()
+      .select((o) => o.value)
+      .toArray();
+    await expect(values).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
+  });
+});
+
+test('what is over the limit of its pool is refused, and what is over all limits unread', async () => {
+  const path = '/v1/objects/long/kept/over';
+  const body = Buffer.alloc(80 * MiB + 1);
+  const over = await ask(httpPort(0), path, { method: 'PUT', body });
+  expect([over.status, errorOf(over).code]).toEqual([413, 'VALUE_TOO_LARGE']);
+  const key = '/long/kept/over';
+  const put = cluster.door.put({ key, value: body, timeoutMs });
+  await expect(put).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
+  const headers = { 'content-length': String(limits.valueBytesMax + 1) };
+  const unread = await ask(httpPort(0), path, { method: 'PUT', headers }).catch(() => null);
+  expect(unread === null || unread.status === 413).toBe(true);
+});
+
+test('clients that go before the end leave nothing behind', async () => {
+  const path = '/v1/objects/long/kept/gone';
+  const head = `PUT ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: ${String(size)}\r\n\r\n`;
+  // Together more than may be on its way in.
+  const clients = Math.ceil((2.5 * limits.valueBytesMax) / size);
+  for (let nth = 0; nth < clients; nth++) await sendAndGo(head, nth === 0 ? size - 1000 : 1000);
+  const aborted = new AbortController();
+  const value = valueOf(1);
+  const cut = cluster.door.put({ key: '/long/kept/gone', value, signal: aborted.signal });
+  setImmediate(() => {
+    aborted.abort();
+  });
+  await expect(cut).rejects.toMatchObject({ code: 'CANCELLED' });
+  expect((await ask(httpPort(0), path)).status).toBe(404);
+  expect((await ask(httpPort(0), path, { method: 'PUT', body: value })).status).toBe(200);
+});
+
+function sendAndGo(head: string, bytes: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port: httpPort(0) });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      resolve();
+    });
+    socket.write(head);
+    socket.write(Buffer.alloc(bytes), () => {
+      socket.destroy();
+    });
+  });
+}
