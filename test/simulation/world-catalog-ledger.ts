@@ -150,12 +150,12 @@ export class CatalogLedger {
     this.counts.removed++;
   }
 
-  /** There is no pool of the name. `isPlaced`: its subgroup is always there. */
-  onUnknown(call: CatalogCall, name: string, applied: number): void {
+  /** There is no pool of the name: by the member's catalog, or by a shard that was told earlier. */
+  onUnknown(call: CatalogCall, name: string): void {
     const key = poolsFolder + name;
     const isGone = (state: CatalogState): boolean => poolIn(state, key) === undefined;
-    if (this.#history.some(call.shown, applied, isGone)) return;
-    const known = this.#history.stateAt(applied)?.get(key);
+    if (this.#history.some(call.shown, this.#shown, isGone)) return;
+    const known = this.#history.stateAt(this.#shown)?.get(key);
     // Its subgroup comes and goes.
     if (known !== undefined && subgroupOf(known) === 'extra') return;
     this.#tell(`${placeOf(call, name)} is unknown as the answer says, but was there all the time`);

@@ -336,7 +336,7 @@ export class WorldCatalog {
       await run();
     } catch (caught) {
       throwUnless(caught, 'UNKNOWN_POOL');
-      this.#options.ledger.onUnknown(call, name, this.#applied);
+      this.#options.ledger.onUnknown(call, name);
     }
   }
 
