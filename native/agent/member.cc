@@ -188,13 +188,6 @@ Status Member::call(AgentCall call, bool answers) {
   return Status::kOk;
 }
 
-Status Member::post_job(JobThread::Job job, bool answers) {
-  if (is_closed()) return Status::kClosed;
-  const Status status = jobs_->post(std::move(job));
-  if (is_ok(status) && answers) calls_++;
-  return status;
-}
-
 int Member::step() {
   shared_.asleep.store(false, std::memory_order_relaxed);
   const int work = agent_->step();

@@ -204,7 +204,9 @@ class Member {
   Status open_door();
   void wake_agent();
   Status call(AgentCall call, bool answers = true);
-  Status post_job(JobThread::Job job, bool answers = true);
+  using ReadJob = std::function<Status(ResultBytes& out)>;
+  Status read_beside(ShardId shard, Token token, ReadJob read);
+  Status post_read(ShardId shard, Token token, ReadJob read);
   // From other threads to the agent.
   void mail(AgentTask task);
   // `recovery`: what is to be cut.

@@ -179,19 +179,11 @@ Status Member::read_log(ShardId shard, LogPosition after, Store::SessionsRead se
       status = host->store()->read_piece(after, 0, bytes, used);
     }
     if (status == Status::kCold) {
-      const Status posted = jobs_->post([this, shard, after, size, token] {
-        auto cold = std::make_shared<ResultBytes>();
-        Status done = query_->read_log(shard, after, size, *cold);
-        if (done == Status::kOverloaded && size == kLogBytesMax) {
-          cold->resize(kPieceBytesMax);
-          done = query_->read_piece(shard, after, 0, *cold);
-        }
-        const LogPlace damage = query_->damage(shard);
-        mail([this, shard, done, damage, cold, token] {
-          if (done == Status::kLogCorrupt)
-            agent_->report_damage(shard, done, damage.segment, damage.offset);
-          agent_->answer(token, done, std::move(*cold));
-        });
+      const Status posted = read_beside(shard, token, [this, shard, after, size](ResultBytes& out) {
+        const Status done = query_->read_log(shard, after, size, out);
+        if (done != Status::kOverloaded || size < kLogBytesMax) return done;
+        out.resize(kPieceBytesMax);
+        return query_->read_piece(shard, after, 0, out);
       });
       if (!is_ok(posted)) agent.answer(token, posted);
       return;
@@ -219,16 +211,11 @@ Status Member::read_piece(ShardId shard, LogPosition after, uint64_t from, size_
     const Status status = host->store()->read_piece(after, from, bytes, used);
     bytes.resize(used);
     if (status != Status::kCold) return agent.answer(token, status, std::move(bytes));
-    const Status posted = jobs_->post([this, shard, after, from, size, token] {
-      auto cold = std::make_shared<ResultBytes>(size);
-      const Status done = query_->read_piece(shard, after, from, *cold);
-      const LogPlace damage = query_->damage(shard);
-      mail([this, shard, done, damage, cold, token] {
-        if (done == Status::kLogCorrupt)
-          agent_->report_damage(shard, done, damage.segment, damage.offset);
-        agent_->answer(token, done, std::move(*cold));
-      });
-    });
+    const Status posted =
+        read_beside(shard, token, [this, shard, after, from, size](ResultBytes& out) {
+          out.resize(size);
+          return query_->read_piece(shard, after, from, out);
+        });
     if (!is_ok(posted)) agent.answer(token, posted);
   });
 }
@@ -296,18 +283,11 @@ Status Member::stop_epoch(ShardId shard, Token token) {
 Status Member::scan(ScanRequest request, Token token) {
   const ShardView* view = find_shard(request.shard);
   if (view == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
-  return post_job([this, view, request = std::move(request), token] {
-    auto bytes = std::make_shared<ResultBytes>();
-    const Status status = query_->scan(*view, request, *bytes);
-    AgentCounters::add(shared_.counters.jobCopiedBytes, bytes->size());
-    const ShardId shard = request.shard;
-    const LogPlace damage = query_->damage(shard);
-    mail([this, shard, status, damage, bytes, token, read = query_->take_segment(shard)] {
-      if (status == Status::kLogCorrupt)
-        agent_->report_damage(shard, status, damage.segment, damage.offset);
-      agent_->answer(token, status, std::move(*bytes));
-      if (read) bring_back(shard, *read);
-    });
+  const ShardId shard = request.shard;
+  return post_read(shard, token, [this, view, request = std::move(request)](auto& out) {
+    const Status status = query_->scan(*view, request, out);
+    AgentCounters::add(shared_.counters.jobCopiedBytes, out.size());
+    return status;
   });
 }
 
@@ -316,14 +296,8 @@ Status Member::read_cold(ShardId shard, uint64_t segment, uint64_t offset, uint3
   const ShardView* view = find_shard(shard);
   if (view == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
   if (!view->persistent()) return Status::kInvalidArgument;
-  return post_job([this, shard, segment, offset, length, token] {
-    auto bytes = std::make_shared<ResultBytes>();
-    const Status status = query_->read_cold(shard, segment, offset, length, *bytes);
-    mail([this, shard, segment, offset, status, bytes, token, read = query_->take_segment(shard)] {
-      if (status == Status::kLogCorrupt) agent_->report_damage(shard, status, segment, offset);
-      agent_->answer(token, status, std::move(*bytes));
-      if (read) bring_back(shard, *read);
-    });
+  return post_read(shard, token, [=, this](ResultBytes& out) {
+    return query_->read_cold(shard, segment, offset, length, out);
   });
 }
 
@@ -331,16 +305,32 @@ Status Member::read_version(ShardId shard, Version version, uint64_t from, uint6
                             Token token) {
   const ShardView* view = find_shard(shard);
   if (view == nullptr) return is_closed() ? Status::kClosed : Status::kNotAMember;
-  return post_job([this, view, shard, version, from, size_max, token] {
-    auto bytes = std::make_shared<ResultBytes>();
-    const Status status = query_->read_version(*view, version, from, size_max, *bytes);
+  return post_read(shard, token, [=, this](ResultBytes& out) {
+    return query_->read_version(*view, version, from, size_max, out);
+  });
+}
+
+// At the job thread; the agent's answers, and hears of damage.
+Status Member::read_beside(ShardId shard, Token token, ReadJob read) {
+  return jobs_->post([this, shard, token, read = std::move(read)] {
+    const auto bytes = std::make_shared<ResultBytes>();
+    const Status status = read(*bytes);
     const LogPlace damage = query_->damage(shard);
-    mail([this, shard, status, damage, bytes, token] {
+    mail([this, shard, token, bytes, status, damage, segment = query_->take_segment(shard)] {
       if (status == Status::kLogCorrupt)
         agent_->report_damage(shard, status, damage.segment, damage.offset);
       agent_->answer(token, status, std::move(*bytes));
+      if (segment) bring_back(shard, *segment);
     });
   });
+}
+
+// From the loop.
+Status Member::post_read(ShardId shard, Token token, ReadJob read) {
+  if (is_closed()) return Status::kClosed;
+  const Status status = read_beside(shard, token, std::move(read));
+  if (is_ok(status)) calls_++;
+  return status;
 }
 
 // From the agent's thread: what is read from disk is read again, perhaps, and there may be room.
