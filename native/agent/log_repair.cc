@@ -4,11 +4,13 @@
 #include <cstring>
 #include <memory>
 
+#include "native/core/limits.h"
 #include "native/core/log_format.h"
 
 namespace freshet {
 namespace {
 
+constexpr size_t kPieceSize = size_t{1} << 20;  // read again at once
 constexpr size_t kMarkSize = sizeof(RecordHeader);
 
 bool same_record(const RecordHeader& a, const RecordHeader& b) {
@@ -32,6 +34,7 @@ class Filling {
  private:
   uint64_t at() const { return hole_.begin + bytes_.size(); }
   bool is_full(const RecordView& record) const;
+  bool is_header_alone(Bytes rest) const;
   Status check_order(const RecordView& record, Version& version) const;
   void append(const std::byte* start, size_t size) {
     bytes_.insert(bytes_.end(), start, start + size);
@@ -55,16 +58,18 @@ Status Filling::take(Bytes records) {
   Version version = 0;
   LogPosition previous;
   for (size_t at = 0; at < records.size();) {
-    if (!is_well_formed(records.subspan(at))) return Status::kInvalidArgument;
-    const RecordView record(records.data() + at);
+    const Bytes rest = records.subspan(at);
+    const bool is_alone = is_header_alone(rest);
+    if (!is_alone && !is_well_formed(rest)) return Status::kInvalidArgument;
+    const RecordView record(rest.data());
     const RecordHeader& header = record.header();
-    if (is_log_only(header.kind) || !is_sound_at(records, at, repair_.shard, hole_.segment) ||
-        position_of(header) <= previous)
-      return Status::kInvalidArgument;
+    const bool is_sound = is_alone || (!is_log_only(header.kind) &&
+                                       is_sound_at(records, at, repair_.shard, hole_.segment));
+    if (!is_sound || position_of(header) <= previous) return Status::kInvalidArgument;
     if (const Status status = check_order(record, version); !is_ok(status)) return status;
     previous = position_of(header);
     records_.push_back(record);
-    at += record.size();
+    at += is_alone ? sizeof header : record.size();
   }
   if (hole_.before) {
     if (records_.empty() || !same_record(records_.front().header(), *hole_.before))
@@ -82,6 +87,15 @@ Status Filling::take(Bytes records) {
     return position_of(record.header()) > hole_.until;
   });
   return Status::kOk;
+}
+
+// A neighbour that is long is not sent again to be compared: its header tells its checksum.
+bool Filling::is_header_alone(Bytes rest) const {
+  if (rest.size() < sizeof(RecordHeader)) return false;
+  const RecordHeader& header = RecordView(rest.data()).header();
+  if (header.length <= kWholeRecordMax) return false;
+  return (hole_.before && same_record(header, *hole_.before)) ||
+         (hole_.behind && same_record(header, *hole_.behind));
 }
 
 // Versions of a persistent shard have no gap, so a record that is missing shows.
@@ -188,10 +202,16 @@ Status write_and_check(FileSystem& files, const LogRepair& repair, uint64_t segm
   if (is_ok(status)) status = file->sync_data();
   if (is_ok(status)) status = files.sync_folder(repair.folder);
   if (!is_ok(status)) return status;
-  std::vector<std::byte> again(bytes.size());
-  status = file->read_at(offset, again);
-  if (!is_ok(status)) return status;
-  return std::equal(again.begin(), again.end(), bytes.begin()) ? Status::kOk : Status::kLogCorrupt;
+  std::vector<std::byte> again;
+  while (!bytes.empty() && is_ok(status)) {
+    again.resize(std::min(bytes.size(), kPieceSize));
+    status = file->read_at(offset, again);
+    if (is_ok(status) && !std::equal(again.begin(), again.end(), bytes.begin()))
+      status = Status::kLogCorrupt;
+    offset += again.size();
+    bytes = bytes.subspan(again.size());
+  }
+  return status;
 }
 
 // The position of the segment's first record, or of the one that would come first.

@@ -27,9 +27,10 @@ struct LogRepair {
 };
 
 // Fills `hole` with `records`: whole history records in order, from `hole.before` to `hole.behind`
-// (each where it is there), which have to be the same as here. Where a segment's end is gone they
-// may end earlier, as long as there are more than it takes. What more room there is gets marks
-// that claim nothing. A header (begin 0) is made from what follows it and takes no records.
+// (each where it is there), which have to be the same as here; one of these two over
+// kWholeRecordMax comes as its header alone. Where a segment's end is gone they may end earlier, as
+// long as there are more than it takes. What more room there is gets marks that claim nothing. A
+// header (begin 0) is made from what follows it and takes no records.
 //   kInvalidArgument  `records` are no records of this shard, or not in order
 //   kConditionFailed  they are of another history, or do not fill the hole
 //   kLogCorrupt       what was written does not read as it should, or a header's segment is damaged

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "native/core/limits.h"
 #include "native/core/log_format.h"
 
 namespace freshet {
@@ -244,22 +245,22 @@ Status LogSurvey::find_neighbours(LogHole& hole) {
   return Status::kOk;
 }
 
-Status LogSurvey::read_sound(LogPosition after, size_t size_max, std::vector<std::byte>& out) {
+Status LogSurvey::read_sound(LogPosition after, uint64_t from, size_t size_max,
+                             std::vector<std::byte>& out) {
   Status status = open();
+  Reading reading{after, from, size_max};
   for (uint64_t id = 0; id < count_ && is_ok(status) && out.size() < size_max; id++) {
-    bool is_end = false;
-    status = read_segment(id, after, size_max, out, is_end);
-    if (is_end) break;
+    status = read_segment(id, reading, out);
+    if (reading.is_end) break;
   }
-  return status;
+  return is_ok(status) && from > 0 && out.empty() ? Status::kNotFound : status;
 }
 
-// `is_end`: a hole hides what comes next.
-Status LogSurvey::read_segment(uint64_t segment, LogPosition after, size_t size_max,
-                               std::vector<std::byte>& out, bool& is_end) {
+Status LogSurvey::read_segment(uint64_t segment, Reading& reading, std::vector<std::byte>& out) {
   const Summary* summary = nullptr;
   Status status = summary_of(segment, summary);
   if (!is_ok(status)) return status;
+  const LogPosition after = reading.after;
   const bool is_whole = summary->holes.empty() && (summary->sealed || segment + 1 == count_);
   if (is_whole && (!summary->last || position_of(*summary->last) <= after)) return Status::kOk;
   std::vector<LogHole> holes = summary->holes;
@@ -274,23 +275,42 @@ Status LogSurvey::read_segment(uint64_t segment, LogPosition after, size_t size_
   status = load_segment(files_, config_.folder, segment, bytes_);
   if (!is_ok(status) && status != Status::kNotFound) return status;
   uint64_t at = kDiskHeaderSize;
+  // False: that is all.
   const auto take_until = [&](uint64_t end) {
-    while (at < end && out.size() < size_max) {
+    while (at < end && out.size() < reading.size_max) {
       const RecordView record(bytes_.data() + at);
-      if (!is_log_only(record.header().kind) && position_of(record.header()) > after)
-        out.insert(out.end(), record.start(), record.start() + record.size());
+      if (!read_next(record, reading, out)) return false;
       at += record.size();
     }
+    return out.size() < reading.size_max;
   };
   for (const LogHole& hole : holes) {
-    take_until(hole.begin);
-    if (out.size() >= size_max) return Status::kOk;
-    is_end = hole.until > after;
-    if (is_end) return out.empty() ? Status::kLogCorrupt : Status::kOk;
+    if (!take_until(hole.begin)) return Status::kOk;
+    reading.is_end = hole.until > after;
+    if (reading.is_end) return out.empty() ? Status::kLogCorrupt : Status::kOk;
     at = hole.end == 0 ? summary->tail : hole.end;
   }
-  take_until(summary->tail);
+  (void)take_until(summary->tail);
   return Status::kOk;
+}
+
+// False: nothing goes behind it.
+bool LogSurvey::read_next(const RecordView& record, Reading& reading,
+                          std::vector<std::byte>& out) const {
+  const RecordHeader& header = record.header();
+  if (is_log_only(header.kind) || position_of(header) <= reading.after) return true;
+  const Bytes bytes{record.start(), record.size()};
+  const bool is_long = header.length > kWholeRecordMax;
+  if (!is_long && reading.from == 0) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+    return true;
+  }
+  reading.is_end = true;
+  if (!is_long || !out.empty()) return false;
+  const Bytes rest = bytes.subspan(std::min<uint64_t>(reading.from, bytes.size()));
+  const Bytes given = rest.first(std::min(reading.size_max, rest.size()));
+  out.assign(given.begin(), given.end());
+  return false;
 }
 
 }  // namespace freshet

@@ -49,8 +49,10 @@ class LogSurvey {
   LogPlace end() const { return end_; }
 
   // Sound records after `after`, in order, back to back, up to a hole that may hold some, or about
-  // `size_max` bytes. kLogCorrupt: such a hole is what follows first.
-  Status read_sound(LogPosition after, size_t size_max, std::vector<std::byte>& out);
+  // `size_max` bytes. Of a record over kWholeRecordMax that comes first so many bytes, from its
+  // byte `from` on; of any other `from` is 0. kLogCorrupt: such a hole is what follows first;
+  // kNotFound: no such byte does.
+  Status read_sound(LogPosition after, uint64_t from, size_t size_max, std::vector<std::byte>& out);
 
  private:
   struct Summary {
@@ -73,8 +75,14 @@ class LogSurvey {
   bool is_cut_short(uint64_t segment, const Summary& summary) const;
   Status find_in(uint64_t segment, std::vector<LogHole>& holes);
   Status find_neighbours(LogHole& hole);
-  Status read_segment(uint64_t segment, LogPosition after, size_t size_max,
-                      std::vector<std::byte>& out, bool& is_end);
+  struct Reading {
+    LogPosition after;
+    uint64_t from = 0;
+    size_t size_max = 0;
+    bool is_end = false;  // a hole hides what comes next, or it is long
+  };
+  Status read_segment(uint64_t segment, Reading& reading, std::vector<std::byte>& out);
+  bool read_next(const RecordView& record, Reading& reading, std::vector<std::byte>& out) const;
 
   FileSystem& files_;
   const Config config_;

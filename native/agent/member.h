@@ -171,7 +171,7 @@ class Member {
   Status survey_log(ShardId shard, std::optional<uint64_t> segment, LogPlace claimed, Token token);
   Status repair_log(ShardId shard, LogPlace hole, LogPlace claimed, Bytes records, Token token);
   Status scrub_log(ShardId shard, LogPlace from, size_t size_max, Token token);
-  Status read_sound(ShardId shard, LogPosition after, size_t size_max, Token token);
+  Status read_sound(ShardId shard, LogPosition after, uint64_t from, size_t size_max, Token token);
   // A log that failed is cut back to what was synced before, and the shard opened from it; one that
   // has not failed stays as it is. May be called again until it is kOk. kInvalidArgument: the shard
   // runs, or is subscribed to. kOverloaded: another such call is under way. kLogCorrupt: it ends

@@ -164,13 +164,12 @@ Status Member::repair_log(ShardId shard, LogPlace at, LogPlace claimed, Bytes re
         repair.shard = shard;
         if (log.end)
           repair.place_of = [&](Version version) { return query_->place_of(*log.view, version); };
-        LogSurvey survey(*files_, {repair.folder, repair.cluster, shard, log.end, claimed});
         std::vector<LogHole> holes;
-        const Status status = survey.find_holes(at.segment, holes);
+        const Status status =
+            LogSurvey(*files_, {repair.folder, repair.cluster, shard, log.end, claimed})
+                .find_holes(at.segment, holes);
         if (!is_ok(status)) return status;
-        const auto hole = std::find_if(holes.begin(), holes.end(), [at](const LogHole& item) {
-          return item.begin == at.offset;
-        });
+        const auto hole = std::ranges::find(holes, at.offset, &LogHole::begin);
         // Somebody was faster.
         return hole == holes.end() ? Status::kOk : fill_hole(*files_, repair, *hole, *copy);
       });
@@ -192,14 +191,15 @@ Status Member::scrub_log(ShardId shard, LogPlace from, size_t size_max, Token to
                       });
 }
 
-Status Member::read_sound(ShardId shard, LogPosition after, size_t size_max, Token token) {
+Status Member::read_sound(ShardId shard, LogPosition after, uint64_t from, size_t size_max,
+                          Token token) {
   const size_t size = std::clamp(size_max, size_t{1}, kScanBytesMax);
   return post_log_job(
-      shard, token, [this, shard, after, size](const LogAtHand& log, ResultBytes& out) {
+      shard, token, [this, shard, after, from, size](const LogAtHand& log, ResultBytes& out) {
         LogSurvey survey(
             *files_,
             {shard_folder(config_.data_folder, shard), folder_cluster(), shard, log.end, {}});
-        return survey.read_sound(after, size, out);
+        return survey.read_sound(after, from, size, out);
       });
 }
 

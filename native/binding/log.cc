@@ -55,15 +55,16 @@ napi_value scrub_log(napi_env env, napi_callback_info info) {
 }
 
 napi_value read_sound(napi_env env, napi_callback_info info) {
-  const Arguments<6> arguments(env, info);
+  const Arguments<7> arguments(env, info);
   ShardCall call;
   LogPosition after;
-  uint64_t size_max;
-  if (!read_shard_call(env, arguments.values, 5, "readSound", call) ||
+  uint64_t from, size_max;
+  if (!read_shard_call(env, arguments.values, 6, "readSound", call) ||
       !read_position(env, arguments.values, 2, "readSound", after) ||
-      !read_integer(env, arguments[4], "readSound: maxBytes", kSafeIntegerMax, size_max))
+      !read_integer(env, arguments[4], "readSound: from", kSafeIntegerMax, from) ||
+      !read_integer(env, arguments[5], "readSound: maxBytes", kSafeIntegerMax, size_max))
     return nullptr;
-  return run_call(env, call, &Member::read_sound, after, size_max);
+  return run_call(env, call, &Member::read_sound, after, from, size_max);
 }
 
 napi_value checkpoints(napi_env env, napi_callback_info info) {

@@ -281,12 +281,14 @@ export interface NativeAddon {
     maxBytes: number,
     token: number,
   ): number;
-  /** As readLog, from the files alone. LOG_CORRUPT: what comes next is damaged. */
+  /** As readLog, from the files alone; of a long record that comes next so many bytes, from its
+   *  byte `from` on (0 for any other). LOG_CORRUPT: what comes next is damaged. */
   readSound(
     member: MemberHandle,
     shard: number,
     epoch: number,
     sequence: number,
+    from: number,
     maxBytes: number,
     token: number,
   ): number;

@@ -26,6 +26,7 @@ const table = {
   fillChunkBytes: 4 * MiB,
   /** Of a record that is too long for a message. */
   pieceBytes: MiB,
+  soundPieceBytes: 64 * MiB,
   /** At most so much, for a single record that is larger, and what has to come with it. */
   logReadBytes: 72 * MiB - 256 * KiB,
   fillTimeoutMs: 30_000,
@@ -37,7 +38,7 @@ const table = {
   endedWaitMs: 2000,
   /** A segment of a log, unless one record is larger; kSegmentSize of the native side. */
   segmentBytes: 16 * MiB,
-  /** Records fetched for the end of a segment, without larger ones, and for any hole of a log. */
+  /** Records fetched for the end of a segment, without larger ones, and beside a hole of a log. */
   repairBytes: 36 * MiB,
   repairBytesMax: 144 * MiB,
   /** Checked in one step of a scrub; how long it pauses for other work. */

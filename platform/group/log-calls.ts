@@ -7,7 +7,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { FreshetError, isFreshetError, SchemaCheck } from '../base/mod.ts';
 import type { ShardOptions } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
-import { readRecordsOrPiece } from './log-pieces.ts';
+import { readRecordsOrPiece, readSound, unlessDamaged } from './log-pieces.ts';
 import type { MemberCore } from './member-core.ts';
 
 const count = Type.Integer({ minimum: 0 });
@@ -160,15 +160,9 @@ export async function readAnySound(
   [epoch, sequence]: LogPosition,
 ): Promise<Buffer | null> {
   const { fillChunkBytes } = groupLimits;
-  try {
-    return await readRecordsOrPiece(core, shard, [epoch, sequence], fillChunkBytes);
-  } catch (caught) {
-    if (!isFreshetError(caught, 'LOG_CORRUPT') && !isFreshetError(caught, 'NOT_A_MEMBER')) {
-      throw caught;
-    }
-  }
-  return core.call(`Reading what is sound of shard ${String(shard)}`, (token) =>
-    core.addon.readSound(core.handle, shard, epoch, sequence, fillChunkBytes, token),
+  return unlessDamaged(
+    () => readRecordsOrPiece(core, shard, [epoch, sequence], fillChunkBytes),
+    () => readSound(core, shard, [epoch, sequence], 0, fillChunkBytes),
   );
 }
 

@@ -29,6 +29,34 @@ function readPiece(
   );
 }
 
+/** The same of a log that is damaged or not open, in few pieces: for each a segment is read. */
+export function readSound(
+  core: MemberCore,
+  shard: number,
+  [epoch, sequence]: readonly [number, number],
+  from: number,
+  bytes: number,
+): Promise<Buffer | null> {
+  return core.call(`Reading what is sound of shard ${String(shard)}`, (token) =>
+    core.addon.readSound(core.handle, shard, epoch, sequence, from, bytes, token),
+  );
+}
+
+/** What `read` gives, or `sound` where the log is damaged or not open for that. */
+export async function unlessDamaged<Bytes>(
+  read: () => Promise<Bytes>,
+  sound: () => Promise<Bytes>,
+): Promise<Bytes> {
+  try {
+    return await read();
+  } catch (caught) {
+    if (!isFreshetError(caught, 'LOG_CORRUPT') && !isFreshetError(caught, 'NOT_A_MEMBER')) {
+      throw caught;
+    }
+  }
+  return sound();
+}
+
 /** The pieces of a record come in order; the last one is taken in once all of it is on disk. */
 export async function appendPiece(
   core: MemberCore,
@@ -49,7 +77,10 @@ export function servePieces(core: MemberCore, messages: PeerMessages): void {
       throw new FreshetError('INVALID_ARGUMENT', 'A piece needs shard, epoch, sequence and offset');
     }
     const [shard, epoch, sequence, from] = given as [number, number, number, number];
-    return readPiece(core, shard, epoch, sequence, from);
+    return unlessDamaged(
+      () => readPiece(core, shard, epoch, sequence, from),
+      () => readSound(core, shard, [epoch, sequence], from, groupLimits.soundPieceBytes),
+    );
   });
 }
 

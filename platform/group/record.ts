@@ -34,7 +34,7 @@ export interface PackedRecord {
 }
 
 export const recordAlignment = 64;
-const headerSize = 64;
+export const headerSize = 64;
 const controlKind = 4;
 const withoutValue = 16;
 const offsets = {

@@ -11,7 +11,7 @@
  *  acknowledged as persisted.
  *  3. While the shard runs here nothing is taken from others that is not persisted everywhere.
  */
-import { FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
+import { FreshetError, isFreshetError, limits, type Logger, messageOf } from '../base/mod.ts';
 import { frontierColumns, frontierWidth } from '../bridge/mod.ts';
 import { groupLimits } from './group-limits.ts';
 import {
@@ -27,7 +27,7 @@ import {
 import type { MemberCore } from './member-core.ts';
 import type { PeerMessages } from './peer-messages.ts';
 import { fetchPiece, longHead, readRecordsOrPiece } from './log-pieces.ts';
-import { paddedLength, readHead, type RecordHead } from './record.ts';
+import { headerSize, paddedLength, readHead, type RecordHead } from './record.ts';
 
 const readSoundCall = 'group.readSound';
 
@@ -180,13 +180,15 @@ export class ShardRepair {
     // More than any segment takes behind what lies before it, so that one without an end is filled
     // to its end.
     const enough = hole.end === 0 ? groupLimits.repairBytes : Infinity;
+    const inside = hole.end === 0 ? limits.valueBytesMax : hole.end - hole.begin;
+    const most = groupLimits.repairBytesMax + inside;
     const chunks: Buffer[] = [];
     let bytes = 0;
     let shared = 0;
     let place: LogPosition | null = before === null ? beforeAll : [before[0], before[1] - 1];
     try {
-      while (place !== null && shared <= enough && bytes <= groupLimits.repairBytesMax) {
-        const chunk = await this.#read(shard, donor, place);
+      while (place !== null && shared <= enough && bytes <= most) {
+        const chunk = await this.#read(shard, donor, place, hole);
         const taken = takeUntil(chunk, behind);
         chunks.push(taken.bytes);
         bytes += taken.bytes.byteLength;
@@ -201,7 +203,12 @@ export class ShardRepair {
     }
   }
 
-  async #read(shard: number, donor: number, position: LogPosition): Promise<Buffer> {
+  async #read(
+    shard: number,
+    donor: number,
+    position: LogPosition,
+    { before, behind }: LogHole,
+  ): Promise<Buffer> {
     const argument = [shard, ...position];
     const options = { timeoutMs: groupLimits.fillTimeoutMs, signal: null };
     const chunk =
@@ -216,7 +223,10 @@ export class ShardRepair {
     }
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const long = longHead(bytes);
-    return long === null ? bytes : this.#fetchRest(long, donor, bytes);
+    if (long === null) return bytes;
+    // To be compared alone; see native/agent/log_repair.h.
+    const isNeighbour = isAt(long, before) || isAt(long, behind);
+    return isNeighbour ? bytes.subarray(0, headerSize) : this.#fetchRest(long, donor, bytes);
   }
 
   /** All of a long record, of which `piece` is the first. */
@@ -246,6 +256,10 @@ interface Taken {
   readonly shared: number;
   /** Where to go on; null: that was all. */
   readonly next: LogPosition | null;
+}
+
+function isAt({ epoch, sequence }: RecordHead, position: LogPosition | null): boolean {
+  return position?.[0] === epoch && position[1] === sequence;
 }
 
 /** Records up to the one at `last`. */

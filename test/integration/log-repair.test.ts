@@ -1,4 +1,4 @@
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../platform/base/mod.ts';
@@ -61,6 +61,16 @@ async function spoil(file: string, nth: number): Promise<Buffer> {
   return before;
 }
 
+/** In the record of a key, in whichever segment it lies. */
+async function spoilKey(folder: string, key: string): Promise<void> {
+  for (const file of await readdir(folder)) {
+    const content = await readFile(join(folder, file));
+    const at = content.lastIndexOf(key);
+    if (at >= 0) return writeByte(join(folder, file), at + 100, (content[at + 100] ?? 0) ^ 1);
+  }
+  throw new Error(`no log has ${key}`);
+}
+
 /** Behind the back of whoever has the file open. */
 async function writeByte(file: string, at: number, byte: number): Promise<void> {
   const handle = await open(file, 'r+');
@@ -113,6 +123,35 @@ describe('a log damaged while its member was away', () => {
     await expectAllAt(3);
     expect(group.care.counts.damaged).toBe(0);
     expect((await group.care.verify(true)).ok).toBe(true);
+  });
+
+  test('in a long value, and right beside it, is mended', async () => {
+    const folder = await tempFolder('long');
+    const config = {
+      memory: { ringBudgetBytes: 24 * MiB, shardBytes: 1024 * MiB },
+      subgroups: [{ name: 'persistent', kind: 'persistent', shards: 1, replicas: 3 }],
+    } as const;
+    cluster = await startTestCluster({ folder, config });
+    const before = cluster.member(1).store.objects;
+    const { shards } = await before.createPool({ ...milk, maxValueBytes: 200 * MiB });
+    // More than what is fetched of short ones for any hole.
+    const long = Buffer.alloc(160 * MiB, 'a long value ');
+    const values = [valueOf('/milk/0'), long, valueOf('/milk/2'), valueOf('/milk/3')];
+    for (const [nth, value] of values.entries())
+      await before.put({ key: `/milk/${String(nth)}`, value, timeoutMs: 60_000 });
+    await cluster.close();
+    await spoilKey(join(folder, 'member-2', `shard-${String(shards[0])}`), '/milk/1');
+    await spoilKey(join(folder, 'member-3', `shard-${String(shards[0])}`), '/milk/2');
+    cluster = await startTestCluster({ folder, config });
+    for (const member of [2, 3]) {
+      const { group, store } = cluster.member(member);
+      expect(group.care.counts).toMatchObject({ damaged: 0, repaired: 1 });
+      for (const [nth, value] of values.entries()) {
+        const found = await store.objects.get({ key: `/milk/${String(nth)}`, read: 'local' });
+        expect(value.compare(found?.value ?? new Uint8Array())).toBe(0);
+      }
+    }
+    expect((await cluster.member(1).group.care.verify(false)).ok).toBe(true);
   });
 
   test('a segment that is gone is made again', async () => {

@@ -339,13 +339,13 @@ TEST(the_sound_part_of_a_damaged_log_serves_another) {
   LogSurvey survey(damaged.disk, {kFolder, kCluster, 3, std::nullopt, {}});
   std::vector<std::byte> out;
   const LogPosition before{hole.before->epoch, hole.before->sequence};
-  EXPECT(survey.read_sound(before, 4096, out) == Status::kLogCorrupt);
+  EXPECT(survey.read_sound(before, 0, 4096, out) == Status::kLogCorrupt);
   LogPosition after{hole.behind->epoch, hole.behind->sequence - 1};
   Store copy(rig_store());
   LogPosition at;
   for (int step = 0; step < 2000; step++) {
     out.clear();
-    const Status status = survey.read_sound(at, 1 + random() % 5000, out);
+    const Status status = survey.read_sound(at, 0, 1 + random() % 5000, out);
     if (status == Status::kLogCorrupt) {
       EXPECT(at == before);
       const std::vector<std::byte> missing = fetch(*damaged.good, hole);

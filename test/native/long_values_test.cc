@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "native/agent/log_repair.h"
 #include "native/agent/log_scrub.h"
 #include "native/agent/scan.h"
 #include "native/core/store/location.h"
@@ -222,10 +223,8 @@ TEST(pieces_that_do_not_follow_or_do_not_match_are_refused) {
   EXPECT_EQ(to.state().version, Version{0});
 }
 
-TEST(damage_in_a_long_record_is_found_at_the_opening_and_by_the_scrub) {
-  SimulatedFileSystem disk;
-  const std::string value = long_value(kWholeRecordMax + 100'000);
-  LogRig rig(disk);
+// A long record with short ones before and behind it.
+void write_long(LogRig& rig, const std::string& value) {
   (void)rig.open();
   (void)rig.feed->pool(1);
   (void)rig.feed->put("k/a", "short");
@@ -235,6 +234,13 @@ TEST(damage_in_a_long_record_is_found_at_the_opening_and_by_the_scrub) {
   (void)rig.feed->put("k/b", "short");
   rig.turn(true);
   rig.turn(true);
+}
+
+TEST(damage_in_a_long_record_is_found_at_the_opening_and_by_the_scrub) {
+  SimulatedFileSystem disk;
+  const std::string value = long_value(kWholeRecordMax + 100'000);
+  LogRig rig(disk);
+  write_long(rig, value);
   const uint64_t digest = rig.store->digest();
   const LogPlace end{rig.store->synced_end().segment, rig.store->synced_end().offset};
 
@@ -264,4 +270,98 @@ TEST(damage_in_a_long_record_is_found_at_the_opening_and_by_the_scrub) {
   EXPECT_EQ(result.status, Status::kLogCorrupt);
   EXPECT_EQ(result.segment, uint64_t{1});
   EXPECT_EQ(result.offset, uint64_t{kDiskHeaderSize});
+}
+
+std::vector<std::byte> content_of(SimulatedFileSystem& disk, uint64_t segment) {
+  std::vector<std::byte> bytes;
+  EXPECT(is_ok(load_segment(disk, "/data/shard-3", segment, bytes)));
+  return bytes;
+}
+
+// What a member with these segments sends for a hole: the neighbours, a long one as its header
+// alone, and all between.
+std::vector<std::byte> fetch(const std::vector<std::vector<std::byte>>& segments,
+                             const LogHole& hole) {
+  std::vector<std::byte> out;
+  for (const std::vector<std::byte>& bytes : segments) {
+    for (size_t at = kDiskHeaderSize; at < bytes.size();) {
+      const RecordView record(bytes.data() + at);
+      const RecordHeader& header = record.header();
+      if (header.length == 0) break;
+      at += record.size();
+      if (is_log_only(header.kind)) continue;
+      const LogPosition position = position_of(header);
+      const bool is_before = hole.before && position == position_of(*hole.before);
+      const bool is_behind = hole.behind && position == position_of(*hole.behind);
+      if (hole.before && position < position_of(*hole.before)) continue;
+      if (hole.behind && position > position_of(*hole.behind)) continue;
+      const bool is_alone = header.length > kWholeRecordMax && (is_before || is_behind);
+      const size_t size = is_alone ? sizeof header : record.size();
+      out.insert(out.end(), record.start(), record.start() + size);
+    }
+  }
+  return out;
+}
+
+TEST(a_damaged_long_record_and_those_beside_it_are_mended) {
+  SimulatedFileSystem disk;
+  const std::string value = long_value(kWholeRecordMax + 100'000);
+  LogRig rig(disk);
+  write_long(rig, value);
+  const LogPlace end{rig.store->synced_end().segment, rig.store->synced_end().offset};
+  const auto placed = [&](Version version) { return rig.store->place_of(version).value(); };
+  std::vector<std::vector<std::byte>> sound;
+  for (uint64_t segment = 0; segment <= end.segment; segment++)
+    sound.push_back(content_of(disk, segment));
+  const LogRepair repair{"/data/shard-3", kCluster, kDisk, 3, kRigSegment, nullptr};
+  for (const Version version : {1, 2, 3}) {
+    const Store::DurableAt at = placed(version);
+    EXPECT(disk.flip_bit(path_of_segment(at.segment), at.offset + 70, 5));
+    std::vector<LogHole> holes;
+    LogSurvey survey(disk, {repair.folder, kCluster, 3, end, {}});
+    EXPECT_EQ(survey.find_holes(std::nullopt, holes), Status::kOk);
+    EXPECT_EQ(holes.size(), size_t{1});
+    std::vector<std::byte> records = fetch(sound, holes[0]);
+    // Neighbours of another history are refused by their headers alone, too.
+    std::vector<std::byte> others = records;
+    others[offsetof(RecordHeader, payload_crc)] ^= std::byte{1};
+    EXPECT(!is_ok(fill_hole(disk, repair, holes[0], others)));
+    EXPECT_EQ(fill_hole(disk, repair, holes[0], records), Status::kOk);
+    for (uint64_t segment = 0; segment <= end.segment; segment++)
+      EXPECT(content_of(disk, segment) == sound[segment]);
+  }
+}
+
+TEST(what_is_sound_of_a_log_that_is_not_open_is_read_a_long_record_in_pieces) {
+  SimulatedFileSystem disk;
+  LogRig rig(disk);
+  const std::string value = long_value(kWholeRecordMax + 100'000);
+  write_long(rig, value);
+  LogSurvey survey(disk, {"/data/shard-3", kCluster, 3, std::nullopt, {}});
+  const size_t piece = size_t{30} << 20;
+  std::vector<std::byte> bytes;
+  EXPECT_EQ(survey.read_sound({}, 0, piece, bytes), Status::kOk);
+  LogPosition last;
+  Version version = 0;
+  for (size_t at = 0; at < bytes.size(); at += RecordView(bytes.data() + at).size()) {
+    const RecordHeader& header = RecordView(bytes.data() + at).header();
+    last = position_of(header);
+    version = header.version;
+  }
+  EXPECT_EQ(version, Version{1});
+  std::vector<std::byte> record;
+  for (uint64_t size = 1; record.size() < size;) {
+    bytes.clear();
+    EXPECT_EQ(survey.read_sound(last, record.size(), piece, bytes), Status::kOk);
+    record.insert(record.end(), bytes.begin(), bytes.end());
+    size = padded(RecordView(record.data()).header().length);
+  }
+  EXPECT(std::ranges::equal(RecordView(record.data()).value(), std::as_bytes(std::span(value))));
+  bytes.clear();
+  EXPECT_EQ(survey.read_sound(last, record.size(), piece, bytes), Status::kNotFound);
+  last.sequence++;
+  EXPECT_EQ(survey.read_sound(last, 0, piece, bytes), Status::kOk);
+  EXPECT_EQ(RecordView(bytes.data()).header().version, Version{3});
+  bytes.clear();
+  EXPECT_EQ(survey.read_sound(last, 64, piece, bytes), Status::kNotFound);
 }
