@@ -1,5 +1,6 @@
 #include "native/agent/log_writer.h"
 
+#include <algorithm>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -10,6 +11,12 @@
 #include "native/core/log_format.h"
 
 namespace freshet {
+namespace {
+
+// Of a larger batch so much is written in a turn: other shards do not wait for all of it.
+constexpr size_t kSliceMax = size_t{32} << 20;
+
+}  // namespace
 
 class LogWriter::Impl {
  public:
@@ -38,7 +45,7 @@ class LogWriter::Impl {
       signal();
       thread_.join();
     } else if (!config_.threads) {
-      (void)do_work();
+      while (has_work()) (void)do_work();
     }
     log_files_.stop_thread();
     shards_.clear();  // and with them the files
@@ -65,7 +72,7 @@ class LogWriter::Impl {
   }
 
   int do_work();
-  bool has_work() const { return !batches_.empty(); }
+  bool has_work() const { return !batches_.empty() || !waiting_.empty(); }
 
   DiskSpace space() {
     if (!config_.threads) log_files_.look_at_space();
@@ -81,7 +88,13 @@ class LogWriter::Impl {
     std::shared_ptr<LogFile> file;
     std::vector<std::shared_ptr<LogFile>> sealed;  // in this turn
     bool failed = false;
-    bool asked = false;  // for room, in this turn
+    bool asked = false;   // for room, in this turn
+    bool slices = false;  // a batch of it goes on in the next turn, and others behind that
+  };
+
+  struct Pending {
+    LogBatch batch;
+    size_t written = 0;
   };
 
   void signal() {
@@ -89,7 +102,10 @@ class LogWriter::Impl {
     signal_.notify_one();
   }
   void run();
-  Status write(Shard& shard, const LogBatch& batch, Bytes bytes);
+  void write_all();
+  size_t write_run(size_t first);
+  bool write_slice(Pending& pending, Shard& shard);
+  Status write(Shard& shard, const LogBatch& batch, size_t from, Bytes bytes);
   Status begin_segment(LogFile& file, const LogBatch& batch);
   Status sync(LogFile& file);
   void sync_all();
@@ -112,7 +128,8 @@ class LogWriter::Impl {
   std::thread thread_;
 
   // Log thread only.
-  std::vector<LogBatch> turn_;
+  std::vector<Pending> waiting_;
+  std::vector<LogBatch> turn_;       // those that are written whole in this one
   std::vector<LogBatch> forgotten_;  // shards whose files were let go
   std::unordered_map<ShardId, Shard> shards_;
   std::atomic<uint64_t> turns_{0};
@@ -135,34 +152,15 @@ int LogWriter::Impl::do_work() {
   turn_.clear();
   for (LogBatch batch; batches_.pop(batch);) {
     if (!batch.bytes.empty()) {
-      turn_.push_back(batch);
+      waiting_.push_back({batch});
       continue;
     }
     shards_.erase(batch.shard);
     log_files_.forget(batch.shard);
     forgotten_.push_back(batch);
   }
-  if (turn_.empty()) return report_forgotten();
-
-  for (size_t i = 0; i < turn_.size();) {
-    // Batches that follow each other in memory and file go out in one write.
-    const LogBatch& first = turn_[i];
-    size_t size = first.bytes.size();
-    size_t next = i + 1;
-    for (; next < turn_.size(); next++) {
-      const LogBatch& other = turn_[next];
-      if (other.shard != first.shard || other.segment != first.segment ||
-          other.bytes.data() != first.bytes.data() + size)
-        break;
-      size += other.bytes.size();
-    }
-    Shard& shard = shards_[first.shard];
-    if (!shard.failed && !is_ok(write(shard, first, {first.bytes.data(), size})))
-      shard.failed = true;
-    if (!shard.failed && turn_[next - 1].seals_segment)
-      shard.sealed.push_back(std::move(shard.file));
-    i = next;
-  }
+  if (waiting_.empty()) return report_forgotten();
+  write_all();
   sync_all();
   report_all();
   (void)report_forgotten();
@@ -177,7 +175,60 @@ int LogWriter::Impl::do_work() {
   for (const LogBatch& batch : turn_) shards_[batch.shard].asked = false;
   if (!config_.threads) log_files_.keep_once();
   add(turns_, 1);
-  return static_cast<int>(turn_.size());
+  return static_cast<int>(turn_.size() + waiting_.size());
+}
+
+void LogWriter::Impl::write_all() {
+  std::vector<Pending> later;
+  for (size_t i = 0; i < waiting_.size();) {
+    Pending& pending = waiting_[i];
+    Shard& shard = shards_[pending.batch.shard];
+    if (shard.slices || (pending.batch.bytes.size() > kSliceMax && write_slice(pending, shard))) {
+      shard.slices = true;
+      later.push_back(pending);
+      i++;
+    } else if (pending.batch.bytes.size() > kSliceMax) {
+      i++;
+    } else {
+      i = write_run(i);
+    }
+  }
+  for (const Pending& pending : later) shards_[pending.batch.shard].slices = false;
+  waiting_ = std::move(later);
+}
+
+// Batches that follow each other in memory and file go out in one write. Returns where it ends.
+size_t LogWriter::Impl::write_run(size_t begin) {
+  const LogBatch& first = waiting_[begin].batch;
+  size_t size = 0;
+  size_t next = begin;
+  for (; next < waiting_.size(); next++) {
+    const LogBatch& other = waiting_[next].batch;
+    if (other.shard != first.shard || other.segment != first.segment ||
+        other.bytes.data() != first.bytes.data() + size || other.bytes.size() > kSliceMax)
+      break;
+    size += other.bytes.size();
+    turn_.push_back(other);
+  }
+  Shard& shard = shards_[first.shard];
+  if (!shard.failed && !is_ok(write(shard, first, 0, {first.bytes.data(), size})))
+    shard.failed = true;
+  if (!shard.failed && turn_.back().seals_segment) shard.sealed.push_back(std::move(shard.file));
+  return next;
+}
+
+// Is there more of it?
+bool LogWriter::Impl::write_slice(Pending& pending, Shard& shard) {
+  const LogBatch& batch = pending.batch;
+  const size_t size = std::min(kSliceMax, batch.bytes.size() - pending.written);
+  if (!shard.failed &&
+      !is_ok(write(shard, batch, pending.written, batch.bytes.subspan(pending.written, size))))
+    shard.failed = true;
+  pending.written += size;
+  if (!shard.failed && pending.written < batch.bytes.size()) return true;
+  turn_.push_back(batch);
+  if (!shard.failed && batch.seals_segment) shard.sealed.push_back(std::move(shard.file));
+  return false;
 }
 
 int LogWriter::Impl::report_forgotten() {
@@ -188,15 +239,17 @@ int LogWriter::Impl::report_forgotten() {
   return count;
 }
 
-Status LogWriter::Impl::write(Shard& shard, const LogBatch& batch, Bytes bytes) {
+// `bytes` of the batch, from its byte `from` on; of it and those that follow it, perhaps.
+Status LogWriter::Impl::write(Shard& shard, const LogBatch& batch, size_t from, Bytes bytes) {
   if (shard.file == nullptr || shard.file->segment != batch.segment) {
     const Status status = log_files_.open(batch.shard, batch.segment, shard.file);
     if (!is_ok(status)) return status;
   }
   LogFile& file = *shard.file;
-  Status status = log_files_.begin_write(file, batch.offset + bytes.size());
-  if (is_ok(status) && batch.offset == kDiskHeaderSize) status = begin_segment(file, batch);
-  if (is_ok(status)) status = file.file->write_at(batch.offset, bytes);
+  const uint64_t offset = batch.offset + from;
+  Status status = log_files_.begin_write(file, offset + bytes.size());
+  if (is_ok(status) && offset == kDiskHeaderSize) status = begin_segment(file, batch);
+  if (is_ok(status)) status = file.file->write_at(offset, bytes);
   log_files_.end_write(file);
   file.touched = true;
   add(bytes_, bytes.size());
@@ -221,6 +274,10 @@ Status LogWriter::Impl::sync(LogFile& file) {
 }
 
 void LogWriter::Impl::sync_all() {
+  for (const Pending& pending : waiting_) {
+    Shard& shard = shards_[pending.batch.shard];
+    if (shard.file != nullptr && !is_ok(sync(*shard.file))) shard.failed = true;
+  }
   for (const LogBatch& batch : turn_) {
     Shard& shard = shards_[batch.shard];
     for (const auto& file : shard.sealed) {

@@ -1,8 +1,8 @@
 // The log thread: takes batches of all shards of a member to disk.
 //
 // Each turn takes every batch that waits, writes them into preallocated, zeroed files, syncs every
-// file touched once (group commit), and reports. A second thread of its own keeps zeroed room ahead
-// of the writes.
+// file touched once (group commit), and reports. A very large batch takes several turns. A second
+// thread of its own keeps zeroed room ahead of the writes.
 //
 //   <data>/shard-<id>/<number>.log      one file per segment; see log_format.h
 //

@@ -131,6 +131,62 @@ TEST(a_failed_sync_stops_its_shard_for_good) {
   EXPECT_EQ(rig.acknowledged.sequence, Sequence{-1});
 }
 
+TEST(a_large_batch_is_written_in_slices_and_other_shards_do_not_wait_for_it) {
+  SimulatedFileSystem disk;
+  LogWriter writer(disk, {.data = "/data", .cluster = kCluster, .disk = kDisk, .threads = false},
+                   nullptr);
+  EXPECT(is_ok(writer.start()));
+  std::vector<std::unique_ptr<Store>> stores;
+  std::vector<Feeder> feeds;
+  for (ShardId shard = 1; shard <= 2; shard++)
+    stores.push_back(std::make_unique<Store>(StoreConfig{.shard = shard, .persistent = true}));
+  for (auto& store : stores) (void)feeds.emplace_back(*store).pool(1);
+  std::vector<size_t> submitted(2), reported(2);
+  Status status = Status::kOk;
+  const auto submit = [&](size_t nth) {
+    for (LogBatch batch; stores[nth]->close_batch(feeds[nth].sequence - 1, batch);) {
+      EXPECT(writer.submit(batch));
+      submitted[nth]++;
+    }
+  };
+  const auto turn = [&] {
+    EXPECT(writer.do_work() > 0);
+    for (LogReport report; writer.collect(report);) {
+      reported[report.batch.shard - 1]++;
+      status = report.status;
+      if (is_ok(status)) stores[report.batch.shard - 1]->on_batch_synced(report.batch);
+    }
+  };
+  (void)feeds[0].put("/k", std::string(size_t{100} << 20, 'v'));
+  (void)feeds[0].put("/behind", "v");
+  submit(0);
+  int turns = 0;
+  for (; writer.has_work(); turns++) {
+    (void)feeds[1].put("/k", "v");
+    submit(1);
+    turn();
+    EXPECT_EQ(reported[1], submitted[1]);
+    EXPECT_EQ(reported[0] == submitted[0], !writer.has_work());
+  }
+  EXPECT_EQ(turns, 4);
+  EXPECT(is_ok(status));
+  Store again({.shard = 1, .persistent = true});
+  const RecoveryResult result = recover_log(disk, {"/data", kCluster, kDisk, std::nullopt}, again);
+  EXPECT_EQ(status_name(result.status), status_name(Status::kOk));
+  EXPECT_EQ(again.digest(), stores[0]->digest());
+
+  // A slice that fails ends its batch.
+  (void)feeds[0].put("/k", std::string(size_t{100} << 20, 'w'));
+  submit(0);
+  disk.set_faults({.space = uint64_t{150} << 20});
+  turn();
+  EXPECT(writer.has_work());
+  turn();
+  EXPECT(!writer.has_work());
+  EXPECT_EQ(reported[0], submitted[0]);
+  EXPECT_EQ(status_name(status), status_name(Status::kDiskFailed));
+}
+
 TEST(a_nearly_full_disk_is_told_before_it_is_full) {
   SimulatedFileSystem disk;
   disk.set_faults({.space = (uint64_t{256} << 20) + (100 << 10)});

@@ -58,12 +58,12 @@ class LogRig {
     return result;
   }
 
-  // Hands over what was applied; a turn of the log.
+  // Hands over what was applied; turns of the log until all of it is written.
   void turn(bool idle = false) {
     LogBatch batch;
     while (store->close_batch(feed->sequence - 1, batch)) (void)writer->submit(batch);
     if (idle && store->close_idle(batch)) (void)writer->submit(batch);
-    (void)writer->do_work();
+    while (writer->has_work()) (void)writer->do_work();
     for (LogReport report; writer->collect(report);) {
       if (!is_ok(report.status)) {
         failed = true;
