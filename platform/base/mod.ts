@@ -52,6 +52,7 @@ export {
   conditionError,
   timeoutOf,
   toChange,
+  transferMs,
 } from './object-changes.ts';
 export type { PoolInfo, PoolKind, PoolOptions, SchemaKind, TimeAxis } from './pool.ts';
 export { poolOfKey, poolsUnder } from './pool.ts';

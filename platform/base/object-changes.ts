@@ -76,9 +76,14 @@ export function checkedEventTime(key: string, eventTime: number | undefined): nu
   throw new FreshetError('INVALID_ARGUMENT', text, { details: { key } });
 }
 
-/** How long a call with so many bytes may take, ms: 10 MB go in a second, even to slow disks. */
+/** How long so many bytes may be on their way, ms: 10 MB go in a second, even to slow disks. */
+export function transferMs(bytes: number): number {
+  return Math.ceil(bytes / 10_000);
+}
+
+/** How long a call with so many bytes may take, ms. */
 export function timeoutOf(bytes: number): number {
-  const wanted = limits.requestTimeoutMsDefault + Math.ceil(bytes / 10_000);
+  const wanted = limits.requestTimeoutMsDefault + transferMs(bytes);
   return Math.min(wanted, limits.requestTimeoutMsMax);
 }
 

@@ -10,6 +10,8 @@ export interface InsistOptions {
   readonly timeoutMs: number;
   /** Monotonic ms. */
   readonly deadline: number;
+  /** That go with each try. */
+  readonly bytes?: number;
   readonly signal: AbortSignal | undefined;
   /** Of a change, whose outcome is not known once a try of it was given up; null: of no change. */
   readonly key: string | null;
@@ -28,13 +30,13 @@ export async function insist<Result>(
   run: (timeoutMs: number) => Promise<Result>,
   failed: FreshetError | null = null,
 ): Promise<Result> {
-  const { clock, deadline, timeoutMs, key, signal, members, pause, passing } = options;
+  const { clock, deadline, timeoutMs, bytes, key, signal, members, pause, passing } = options;
   let error = failed;
   for (let tries = 1; ; tries++) {
     if (error === null) {
       const left = Math.max(0, deadline - clock.monotonicMs());
       try {
-        return await run(attemptMs(left, members()));
+        return await run(attemptMs(left, members(), bytes));
       } catch (caught) {
         error = toFreshetError(caught);
       }

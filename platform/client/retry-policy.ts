@@ -1,5 +1,5 @@
 /** When a call is tried again, and what is said when it is not: pure, for `SessionDoor`. */
-import { type ErrorCode, FreshetError, outageCodes } from '../base/mod.ts';
+import { type ErrorCode, FreshetError, outageCodes, transferMs } from '../base/mod.ts';
 
 /** One member is waited for so long, if there are others to ask. */
 const attemptMsMax = 3000;
@@ -15,9 +15,9 @@ export function isGone(code: ErrorCode): boolean {
   return goneCodes.has(code);
 }
 
-/** How long one member is given of the time that is left, ms. */
-export function attemptMs(leftMs: number, members: number): number {
-  return members > 1 ? Math.min(leftMs, attemptMsMax) : leftMs;
+/** How long one member is given of the time that is left, ms. `bytes` go with the call. */
+export function attemptMs(leftMs: number, members: number, bytes = 0): number {
+  return members > 1 ? Math.min(leftMs, attemptMsMax + transferMs(bytes)) : leftMs;
 }
 
 /** Before the next try, ms: none while there are members that were not asked in this round. */

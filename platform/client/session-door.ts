@@ -18,6 +18,7 @@ import {
   type GetRequest,
   type HistoryRequest,
   isFreshetError,
+  limits,
   type ListRequest,
   type ObjectRecord,
   type PoolInfo,
@@ -28,7 +29,9 @@ import {
   type Random,
   type RemoveRequest,
   RequestStamps,
+  type SessionStamp,
   type ShardFrontier,
+  timeoutOf,
   toFreshetError,
   type TriggerRequest,
   type TriggerResult,
@@ -86,12 +89,13 @@ export class SessionDoor<Member extends Door = Door> implements Door {
   }
 
   /** Asks a member something of its own, another one when it is gone. */
-  async ask<Result>(limits: CallLimits, run: Try<Member, Result>): Promise<Result> {
-    return this.#insist(limits, run);
+  async ask<Result>(call: CallLimits, run: Try<Member, Result>): Promise<Result> {
+    return this.#insist(call, run);
   }
 
   async put(request: PutRequest): Promise<PutResult> {
-    return this.#change(request, (door, change) => door.put(change));
+    const bytes = request.value.byteLength;
+    return this.#change(request, (door, change) => door.put(change), bytes);
   }
 
   async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
@@ -160,44 +164,56 @@ export class SessionDoor<Member extends Door = Door> implements Door {
     await Promise.all(this.#doors.map(async (door) => door?.close()));
   }
 
+  /** `bytes`: of its value. */
   async #change<Request extends RemoveRequest>(
     request: Request,
     send: (door: Door, change: Request) => Promise<PutResult>,
+    bytes = 0,
   ): Promise<PutResult> {
-    if (request.session !== undefined) {
-      return this.#insist(request, (door, timeoutMs) => send(door, { ...request, timeoutMs }));
-    }
+    const ask = (session: SessionStamp, key: string | null): Promise<PutResult> => {
+      const run: Try<Member, PutResult> = (door, timeoutMs) =>
+        send(door, { ...request, session, timeoutMs });
+      return this.#insist(request, run, key, bytes);
+    };
+    if (request.session !== undefined) return ask(request.session, null);
     const session = this.#stamps.take();
     try {
-      return await this.#insist(
-        request,
-        (door, timeoutMs) => send(door, { ...request, session, timeoutMs }),
-        request.key,
-      );
+      return await ask(session, request.key);
     } finally {
       this.#stamps.done(session);
     }
   }
 
-  /** `key`: of a change, whose outcome is not known once a try of it was given up. */
+  /**
+   * `key`: of a change, whose outcome is not known once a try of it was given up; `bytes` go with
+   * each try.
+   */
   async #insist<Result>(
-    { timeoutMs = this.#options.timeoutMs, signal }: CallLimits,
+    { timeoutMs, signal }: CallLimits,
     run: Try<Member, Result>,
     key: string | null = null,
+    bytes = 0,
   ): Promise<Result> {
     const { clock, pause } = this.#options;
-    const deadline = clock.monotonicMs() + timeoutMs;
+    const limitMs = timeoutMs ?? this.#limitOf(bytes);
+    const deadline = clock.monotonicMs() + limitMs;
     let at = this.#current;
     const leave = (): void => {
       this.#leave(at);
     };
     const members = (): number => this.#doors.length;
     const isClosed = (): boolean => this.#isClosed;
-    const call = { clock, pause, timeoutMs, deadline, signal, key, members, isClosed, leave };
+    const asked = { timeoutMs: limitMs, deadline, bytes, signal, key };
+    const call = { ...asked, clock, pause, members, isClosed, leave };
     return insist(call, async (left) => {
       at = this.#current;
       return run(this.#door(at), left);
     });
+  }
+
+  #limitOf(bytes: number): number {
+    const { timeoutMs } = this.#options;
+    return bytes > limits.valueBytesWhole ? Math.max(timeoutMs, timeoutOf(bytes)) : timeoutMs;
   }
 
   async #once<Result>(run: (door: Door) => Promise<Result>): Promise<Result> {

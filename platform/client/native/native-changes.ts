@@ -10,7 +10,6 @@
 import {
   checkRaw,
   type FreshetError,
-  limits,
   type ObjectChange,
   type PutOutcome,
   type PutRequest,
@@ -19,7 +18,6 @@ import {
   type RemoveRequest,
   RequestStamps,
   type SessionStamp,
-  timeoutOf,
   toChange,
   toFreshetError,
 } from '../../base/mod.ts';
@@ -123,11 +121,7 @@ export class NativeChanges {
     const { ack, session } = request;
     checkNumbers(request);
     if (kind !== 'remove') checkRaw(pool, request, shard.raw);
-    const bytes = 'value' in request ? request.value.byteLength : 0;
-    const isLong = bytes > limits.valueBytesWhole;
-    const timeoutMs = this.#calls.limitOf(
-      request.timeoutMs ?? (isLong ? timeoutOf(bytes) : undefined),
-    );
+    const timeoutMs = this.#calls.limitOf(request.timeoutMs);
     // What nobody answers is not sent twice.
     const stamp = session === undefined && ack !== 'none' ? this.#stamps.take(nowMs) : null;
     let way: Way;
@@ -138,7 +132,7 @@ export class NativeChanges {
       this.giveBack(stamp);
       throw caught;
     }
-    const connection = isLong ? null : this.#calls.options.doors.route(shard.writers);
+    const connection = this.#calls.options.doors.route(shard.writers);
     if (connection === null) {
       way.reject(null);
       return;

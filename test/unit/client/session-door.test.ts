@@ -2,12 +2,15 @@ import { describe, expect, test } from 'vitest';
 import {
   type ErrorCode,
   FreshetError,
+  limits,
   ManualClock,
   type PoolInfo,
   type PutRequest,
   type PutResult,
   SeededRandom,
   type SessionStamp,
+  timeoutOf,
+  transferMs,
 } from '../../../platform/base/mod.ts';
 import type { Door } from '../../../platform/client/mod.ts';
 import { attemptMs, isGone, pauseMs } from '../../../platform/client/retry-policy.ts';
@@ -148,6 +151,20 @@ describe('a change', () => {
     expect(new Set(members.flatMap(stampsOf).map((stamp) => stamp?.request))).toEqual(new Set([1]));
   });
 
+  test('of a long value may take longer, with each member and in all', async () => {
+    const members = [new FakeMember('a'), new FakeMember('b').answers('UNREACHABLE', done)];
+    const { door } = rig(members);
+    await door.put({ key: '/p/k', value: new Uint8Array(limits.valueBytesWhole + 1) });
+    const [asked] = members.flatMap((member) => member.asked);
+    expect(asked?.timeoutMs).toBe(3000 + transferMs(limits.valueBytesWhole + 1));
+    const [whole, within] = [new FakeMember('c').answers(done), new FakeMember('d').answers(done)];
+    const value = new Uint8Array(limits.valueBytesWhole + 1);
+    await rig([whole]).door.put({ key: '/p/k', value });
+    await rig([within]).door.put({ key: '/p/k', value, timeoutMs: 50 });
+    const given = [...whole.asked, ...within.asked].map(({ timeoutMs }) => timeoutMs);
+    expect(given).toEqual([timeoutOf(value.byteLength), 50]);
+  });
+
   test('whose only try fails for good is told that error', async () => {
     const { door } = rig([new FakeMember('a').answers('SHARD_STOPPED')], 0);
     await expect(door.put(put('/p/k'))).rejects.toMatchObject({ code: 'SHARD_STOPPED' });
@@ -230,6 +247,7 @@ test('one member has the whole time; of several each has a part of it', () => {
   expect(attemptMs(10_000, 1)).toBe(10_000);
   expect(attemptMs(10_000, 3)).toBe(3000);
   expect(attemptMs(200, 3)).toBe(200);
+  expect(attemptMs(10_000, 3, 20_000_000)).toBe(5000);
 });
 
 test('pauses come after each round, and grow to a second', () => {
