@@ -2,7 +2,7 @@
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { limits } from '../../platform/base/mod.ts';
-import { Database, raw } from '../../platform/client/mod.ts';
+import { connect, Database, raw } from '../../platform/client/mod.ts';
 import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
 import { MemberDoor } from '../../platform/member-door.ts';
 import { makeTempFolder, type TemporaryFolder, until } from '../support/mod.ts';
@@ -90,6 +90,29 @@ describe.each(pools)('in $name', ({ name }) => {
       expect(await door.stat({ key })).toMatchObject({ size, value: null });
       await door.close();
     }
+  });
+
+  test('through a native client, over gRPC', async () => {
+    // Whichever members hold the shard, some doors are those of others.
+    const addresses = cluster.ports.map(({ grpc }) => `127.0.0.1:${String(grpc)}`);
+    const database = await connect(addresses, { door: 'native' });
+    const pool = database.pool(name, raw());
+    await pool.put('native', Buffer.from('short'));
+    const [value, again] = [valueOf(20), valueOf(21)];
+    const put = await pool.put('native', value);
+    expectSame((await pool.get('native'))?.value, value);
+    const refused = pool.put('native', again, { expect: { versionOfKey: put.version + 1 } });
+    await expect(refused).rejects.toMatchObject({
+      code: 'CONDITION_FAILED',
+      details: { versionOfKey: put.version },
+    });
+    const next = await pool.put('native', again, { expect: { versionOfKey: put.version } });
+    const found = await pool.get('native', { read: 'local' });
+    expect(found).toMatchObject({ version: next.version, previousVersionOfKey: put.version });
+    expectSame(found?.value, again);
+    const over = pool.put('native', Buffer.alloc(80 * MiB + 1));
+    await expect(over).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
+    await database.close();
   });
 
   test('no listing and no event brings it, and a typed watch gets it', async () => {
