@@ -1,6 +1,6 @@
 /** Values too long for one message, in and out through every door and member. */
 import net from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { limits } from '../../platform/base/mod.ts';
 import { connect, Database, raw } from '../../platform/client/mod.ts';
 import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
@@ -52,6 +52,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.close();
   await folder.remove();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 const httpPort = (nth: number): number => cluster.ports[nth % 4]!.http;
@@ -141,6 +145,43 @@ describe.each(pools)('in $name', ({ name }) => {
       .toArray();
     await expect(values).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
   });
+});
+
+/** Once some member has read `parts` of a value, and before the next is read, `run` is awaited. */
+function beforePart(parts: number, run: () => Promise<unknown>): void {
+  let left = parts;
+  for (const { core } of cluster.members) {
+    const call = core.call.bind(core);
+    vi.spyOn(core, 'call').mockImplementation(async (what, ...rest) => {
+      if (what.startsWith('Reading version') && left-- === 0) await run();
+      return call(what, ...rest);
+    });
+  }
+}
+
+test('a read of what is newest finds the newer one, where that pruned it meanwhile', async () => {
+  const { name } = pools[0];
+  const key = `${name}/pruned`;
+  const [shard = 0] = cluster.members[0]!.store.objects.directory.get(name)?.shards ?? [];
+  const holders = cluster.members[0]!.group.holders(shard);
+  const other = cluster.members.findIndex(({ core }) => !holders.includes(core.nodeId));
+  // One who holds it reads it as a whole, another one in parts.
+  for (const [nth, parts] of [
+    [holders[0]! - 1, 0],
+    [other, 3],
+  ] as const) {
+    const here = new MemberDoor(cluster.members[nth]!, () => ({}));
+    const [old, newer] = [valueOf(nth), valueOf(nth + 10)];
+    const { version } = await here.put({ key, value: old, timeoutMs });
+    const hasRun = vi.fn(() => cluster.door.put({ key, value: newer, timeoutMs }));
+    beforePart(parts, hasRun);
+    expectSame((await here.get({ key, timeoutMs }))?.value, newer);
+    expect(hasRun).toHaveBeenCalledOnce();
+    vi.restoreAllMocks();
+    // Of the past there is no newer one.
+    const past = here.get({ key, version, exact: true, timeoutMs });
+    await expect(past).rejects.toMatchObject({ code: 'COMPACTED' });
+  }
 });
 
 test('what is over the limit of its pool is refused, and what is over all limits unread', async () => {
