@@ -130,7 +130,7 @@ export function checkRaw(
 }
 
 /** A read names a version, or a time; whether that lies in the future its member knows. */
-export function checkPoint({ version, exact, at }: GetRequest): void {
+export function checkPoint({ version, exact, at, maxBytes = 0 }: GetRequest): void {
   const both = version !== undefined && at !== undefined;
   if (both || (exact === true && version === undefined)) {
     throw new FreshetError('INVALID_ARGUMENT', 'A read names a version, or a time, not both', {
@@ -141,6 +141,10 @@ export function checkPoint({ version, exact, at }: GetRequest): void {
     if (number !== undefined && (!Number.isSafeInteger(number) || number < 0)) {
       throw new FreshetError('INVALID_ARGUMENT', `${String(number)} is no version and no time`);
     }
+  }
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) {
+    const text = `maxBytes is ${String(maxBytes)}, not a whole number from 0`;
+    throw new FreshetError('INVALID_ARGUMENT', text);
   }
 }
 

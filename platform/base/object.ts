@@ -11,7 +11,7 @@ export type Meta = Readonly<Record<string, string>>;
 /** One version of one object. */
 export interface ObjectRecord {
   readonly key: string;
-  /** null: removed, or not asked for (`stat`). */
+  /** null: removed, not asked for (`stat`), or longer than was asked for. */
   readonly value: Uint8Array | null;
   readonly removed: boolean;
   readonly size: number;

@@ -72,6 +72,8 @@ export interface ReadOptions extends CallLimits {
 
 export interface GetRequest extends ReadOptions {
   readonly key: string;
+  /** A longer value is left out: `value` is null, `size` tells. Default: none is. */
+  readonly maxBytes?: number;
 }
 
 export interface HistoryOptions {

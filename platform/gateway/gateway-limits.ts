@@ -9,7 +9,7 @@ const table = {
   putBodyBytes: limits.valueBytesMax,
   /** Any other body. */
   bodyBytes: limits.valueBytesWhole,
-  /** Of bodies over `valueBytesWhole` that are on their way in at once, at each door. */
+  /** Of values over `valueBytesWhole`: as much is on its way in at once, and out, at each door. */
   longBodyBytes: 2 * limits.valueBytesMax,
   /** What a long value goes in over gRPC. */
   pieceBytes: 1 * MiB,

@@ -166,13 +166,17 @@ export class LocalShard implements ShardAccess {
     if (head === null) {
       return null;
     }
-    const { key, wantValue, shared = false } = read;
+    const { key, wantValue, shared = false, maxBytes = Infinity } = read;
     const bytes = Math.max(head.size, head.cold?.length ?? 0);
-    const isLeftOut = read.leavesLongOut === true && bytes > limits.valueBytesWhole;
+    const isLeftOut = bytes > maxBytes;
     const large = isLeftOut || (!wantValue && bytes > storeLimits.statCopyBytes);
-    const record = large
+    let record = large
       ? await this.#readWithoutValue(key, head.version)
       : await this.#readVersion(key, head, shared);
+    // On disk the length of its whole record is known first.
+    if (isLeftOut && wantValue && record !== null && record.size <= maxBytes) {
+      record = await this.#readVersion(key, head, shared);
+    }
     if (record === null) {
       return null;
     }

@@ -8,7 +8,7 @@ const triesMax = 4;
  * there is a newer one, which is read then.
  */
 export async function lookAgain<Found>(
-  { version, at }: ShardRead,
+  { version, at }: Pick<ShardRead, 'version' | 'at'>,
   read: () => Promise<Found>,
 ): Promise<Found> {
   const isNewest = version === null && at === null;

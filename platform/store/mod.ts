@@ -4,6 +4,7 @@ export { StoreArrivals } from './arrivals.ts';
 export type { CatalogEntry } from './catalog.ts';
 export { Catalog, catalogFolders } from './catalog.ts';
 export { openCatalogDisk } from './catalog-disk.ts';
+export { lookAgain } from './look-again.ts';
 export type { MemberStoreOptions } from './member-store.ts';
 export { MemberStore } from './member-store.ts';
 export { ObjectStore } from './object-store.ts';

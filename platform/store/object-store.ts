@@ -299,7 +299,8 @@ export class ObjectStore {
     let pool = await this.#poolOf(key, { timeoutMs });
     checkPoint(request);
     if (at !== null) this.#checkTime(at);
-    const point = { key, read, version, exact, at, wantValue, shared };
+    const { maxBytes = Infinity } = request;
+    const point = { key, read, version, exact, at, wantValue, shared, maxBytes };
     for (;;) {
       const shard = this.#access(this.placement.shardOf(pool, key));
       const found = await shard.read(point, left());

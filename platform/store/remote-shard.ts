@@ -7,6 +7,7 @@ import {
   errorFromObject,
   FreshetError,
   isFreshetError,
+  limits,
   type ObjectRecord,
   type PutOutcome,
   type PutResult,
@@ -122,11 +123,12 @@ export class RemoteShard implements ShardAccess {
   }
 
   async #readOnce(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
-    const asked = { ...read, leavesLongOut: true };
+    const { maxBytes = Infinity } = read;
+    const asked = { ...read, maxBytes: Math.min(maxBytes, limits.valueBytesWhole) };
     const argument = (timeoutMs: number): unknown[] => [asked, timeoutMs];
     const found = (await this.#insist('read', argument, call)) as ObjectRecord | null;
     const isLeftOut = found?.value === null && !found.removed && read.wantValue;
-    if (!isLeftOut || read.leavesLongOut === true) return found;
+    if (!isLeftOut || found.size > maxBytes) return found;
     // However long it takes, as long as each part comes in time.
     const part = (from: number): Promise<Uint8Array> => this.readPart(found, from, call);
     return { ...found, value: await fetchValue(part, this.#crc32c) };

@@ -26,8 +26,8 @@ export interface ShardRead {
   readonly wantValue: boolean;
   /** A large value may be one that others read too, which is not to be written to. Default: no. */
   readonly shared?: boolean;
-  /** A value that is too long for a message is left out. */
-  readonly leavesLongOut?: boolean;
+  /** A longer value is left out. Default: none is. */
+  readonly maxBytes?: number;
 }
 
 /** A version is another one where its epoch is another one. */

@@ -83,6 +83,15 @@ describe.each([
     expect(large.equals(Buffer.from(read?.value ?? new Uint8Array(0)))).toBe(true);
   });
 
+  test('leaves out a value that is longer than asked for', async () => {
+    const door = doorOf();
+    const key = `${pool}/longer`;
+    const { version } = await door.put({ key, value: bytes('12345') });
+    const shorter = await door.get({ key, maxBytes: 4 });
+    expect(shorter).toMatchObject({ key, value: null, removed: false, size: 5, version });
+    expect(text((await door.get({ key, maxBytes: 5 }))?.value)).toBe('12345');
+  });
+
   test('lists in byte order, a watch that resumes, a query, frontiers', async () => {
     const door = doorOf();
     const keys = ['a', 'b', 'é', '\u{1f404}'].map((letter) => `${pool}/list/${letter}`);
@@ -131,6 +140,7 @@ describe.each([
     ['UNKNOWN_POOL', (door: Door) => door.removePool('/nowhere')],
     ['INVALID_ARGUMENT', (door: Door) => door.get({ key: `${pool}/a`, version: 3, at: 3 })],
     ['INVALID_ARGUMENT', (door: Door) => door.get({ key: `${pool}/a`, exact: true })],
+    ['INVALID_ARGUMENT', (door: Door) => door.get({ key: `${pool}/a`, maxBytes: -1 })],
     ['UNSUPPORTED', (door: Door) => door.put({ key: `${pool}-bell/a`, value: bytes('x') })],
     ['INVALID_QUERY', (door: Door) => take(door.query({}), 1)],
     ['INVALID_POOL', (door: Door) => door.createPool({ name: '/c/x', kind: 'odd' as never })],

@@ -1,9 +1,13 @@
 /** Values too long for one message, in and out through every door and member. */
 import net from 'node:net';
+import { promisify } from 'node:util';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { limits } from '../../platform/base/mod.ts';
+import { limits, silentLogger } from '../../platform/base/mod.ts';
 import { connect, Database, raw } from '../../platform/client/mod.ts';
 import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
+import { type Backend, startGrpcServer, startHttpServer } from '../../platform/gateway/mod.ts';
+import { ObjectsClient, ReadLevel, type WireGetRequest } from '../../platform/wire/mod.ts';
 import { MemberDoor } from '../../platform/member-door.ts';
 import { makeTempFolder, type TemporaryFolder, until } from '../support/mod.ts';
 import { startServingCluster, type ServingCluster } from '../support/serving.ts';
@@ -12,10 +16,13 @@ import { ask, errorOf, take } from './doors-rig.ts';
 const MiB = 1024 * 1024;
 const size = limits.valueBytesWhole + 3 * MiB + 17;
 const timeoutMs = 60_000;
+const restOfHead = 'HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n';
 const pools = [
   { name: '/long/light', kind: 'volatile', history: 1, schema: 'raw' },
   { name: '/long/kept', kind: 'persistent', schema: 'raw' },
 ] as const;
+
+type Unary = (request: WireGetRequest, done: (error: Error | null) => void) => void;
 
 let folder: TemporaryFolder;
 let cluster: ServingCluster;
@@ -214,9 +221,106 @@ test('clients that go before the end leave nothing behind', async () => {
   expect((await ask(httpPort(0), path, { method: 'PUT', body: value })).status).toBe(200);
 });
 
-function sendAndGo(head: string, bytes: number): Promise<void> {
+describe('more than may be on its way out', () => {
+  const key = '/long/kept/out';
+  const path = `/v1/objects${key}`;
+  const value = valueOf(5);
+  const makeBackend = (): Backend => {
+    const door = new MemberDoor(cluster.members[0]!, () => ({}));
+    return { door, log: silentLogger() } as unknown as Backend;
+  };
+
+  beforeAll(async () => {
+    const { door } = makeBackend();
+    await door.put({ key, value, timeoutMs });
+    await door.put({ key: '/long/kept/short', value: Buffer.from('short') });
+  });
+
+  test('over HTTP is refused, and what went away is on its way no more', async () => {
+    const server = await startHttpServer(makeBackend(), {
+      ...{ host: '127.0.0.1', port: 0, allowedHosts: [], dashboardFolder: null },
+      longBodyBytes: 2 * size,
+    });
+    const { port } = server;
+    const refused = async (headers = {}): Promise<void> => {
+      const answer = await ask(port, path, { headers });
+      expect([answer.status, errorOf(answer).code]).toEqual([429, 'OVERLOADED']);
+      expect(answer.headers['retry-after']).toBe('1');
+    };
+    for (let round = 0; round < 2; round++) {
+      // Those before may be on their way for a moment more.
+      const readers = [await begunGet(port, path), await begunGet(port, path)];
+      await refused();
+      await refused({ range: 'bytes=0-1' });
+      const head = await ask(port, path, { method: 'HEAD' });
+      expect([head.status, head.headers['content-length']]).toEqual([200, String(size)]);
+      const tag = { 'if-none-match': String(head.headers['etag']) };
+      expect((await ask(port, path, { headers: tag })).status).toBe(304);
+      expect((await ask(port, '/v1/objects/long/kept/short')).body.toString()).toBe('short');
+      for (const reader of readers) reader.destroy();
+      // While they are fetched.
+      for (let nth = 0; nth < 3; nth++) await sendAndGo(`GET ${path} ${restOfHead}`, 0, port);
+    }
+    await server.close();
+  });
+
+  test('over gRPC too; in one message it is refused before it is fetched', async () => {
+    const backend = makeBackend();
+    const server = await startGrpcServer(backend, {
+      ...{ host: '127.0.0.1', port: 0, longBodyBytes: size },
+    });
+    const address = `127.0.0.1:${String(server.port)}`;
+    const door = new GrpcDoor(address, { token: null, timeoutMs });
+    const client = new ObjectsClient(address, credentials.createInsecure());
+    const get = vi.spyOn(backend.door, 'get');
+    const asked = { key, read: ReadLevel.READ_LEVEL_UNSPECIFIED, exact: false, timeoutMs };
+    const whole = promisify(client.get.bind(client) as Unary);
+    await expect(whole(asked)).rejects.toThrow(/too many for one message/);
+    expect(get.mock.calls).toMatchObject([[{ key, maxBytes: limits.valueBytesWhole }]]);
+    get.mockRestore();
+    for (let round = 0; round < 2; round++) {
+      const pieces = client.getLong(asked);
+      pieces.on('error', () => undefined);
+      await new Promise((resolve) => pieces.once('data', resolve));
+      pieces.pause();
+      await expect(door.get({ key })).rejects.toMatchObject({ code: 'OVERLOADED' });
+      pieces.cancel();
+      await until(async () => (await door.get({ key }).catch(() => null)) !== null);
+    }
+    expectSame((await door.get({ key }))?.value, value);
+    client.close();
+    await door.close();
+    await server.close();
+  });
+});
+
+/** A connection on which a value has begun to come, and is read no further. */
+async function begunGet(port: number, path: string): Promise<net.Socket> {
+  let begun: net.Socket | null = null;
+  await until(async () => (begun = await beginGet(port, path)) !== null);
+  return begun as unknown as net.Socket;
+}
+
+/** null: it was refused. */
+function beginGet(port: number, path: string): Promise<net.Socket | null> {
   return new Promise((resolve) => {
-    const socket = net.connect({ host: '127.0.0.1', port: httpPort(0) });
+    const socket = net.connect({ host: '127.0.0.1', port });
+    socket.on('error', () => undefined);
+    socket.once('data', (begin) => {
+      socket.pause();
+      if (begin.toString('latin1').startsWith('HTTP/1.1 200 ')) resolve(socket);
+      else {
+        socket.destroy();
+        resolve(null);
+      }
+    });
+    socket.write(`GET ${path} ${restOfHead}`);
+  });
+}
+
+function sendAndGo(head: string, bytes: number, port = httpPort(0)): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port });
     socket.on('error', () => undefined);
     socket.on('close', () => {
       resolve();

@@ -129,6 +129,7 @@ export function getToWire(request: GetRequest): WireGetRequest {
     exact: request.exact ?? false,
     at: timeNumber(at, 'at'),
     timeoutMs: timeoutNumber(request.timeoutMs),
+    maxBytes: versionNumber(request.maxBytes, 'maxBytes'),
   };
 }
 
@@ -139,6 +140,7 @@ export function getFromWire(wire: WireGetRequest): GetRequest {
     ...(wire.version === undefined ? {} : { version: wire.version }),
     ...(wire.exact ? { exact: true } : {}),
     ...(wire.at === undefined ? {} : { at: wire.at }),
+    ...(wire.maxBytes === undefined ? {} : { maxBytes: wire.maxBytes }),
     ...timeoutFromWire(wire.timeoutMs),
   };
 }

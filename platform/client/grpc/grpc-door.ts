@@ -171,7 +171,7 @@ export class GrpcDoor implements Door {
       if (!isFreshetError(caught, 'VALUE_TOO_LARGE')) throw caught;
     }
     const open = () => this.#objects.getLong(wire, this.#metadata);
-    return collectPieces(this.#read<ObjectPiece>(open, request.signal));
+    return collectPieces(this.#read<ObjectPiece>(open, request.signal), request.maxBytes);
   }
 
   async stat(request: GetRequest): Promise<ObjectRecord | null> {

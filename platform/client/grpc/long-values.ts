@@ -37,22 +37,25 @@ export function sendPieces(
   return call;
 }
 
-/** null: there is no such object. */
+/** null: there is no such object. A value over `maxBytes` is left out. */
 export async function collectPieces(
   pieces: AsyncIterable<ObjectPiece>,
+  maxBytes = Infinity,
 ): Promise<ObjectRecord | null> {
   let head: ObjectRecord | null = null;
+  let isLeftOut = false;
   let value = noBytes;
   let filled = 0;
   for await (const { object, bytes } of pieces) {
     if (object !== undefined) {
       head = objectFromWire(object);
-      value = Buffer.allocUnsafeSlow(head.removed ? 0 : head.size);
+      isLeftOut = head.removed || head.size > maxBytes;
+      value = Buffer.allocUnsafeSlow(isLeftOut ? 0 : head.size);
     }
     value.set(bytes, filled);
     filled += bytes.byteLength;
   }
-  if (head === null || head.removed) return head;
+  if (head === null || isLeftOut) return head;
   if (filled === value.byteLength) return { ...head, value };
   throw new FreshetError('UNREACHABLE', `The value of ${head.key} did not come whole`);
 }

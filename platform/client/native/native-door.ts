@@ -181,11 +181,15 @@ export class NativeDoor implements Door {
     }
   }
 
-  /** A moment has to be judged by a member's clock, and found: that is not native. */
+  /**
+   * A moment has to be judged by a member's clock, and found: that is not native, nor is what
+   * leaves a value out by its length.
+   */
   #read(request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
-    const { key, at } = request;
+    const { key, at, maxBytes } = request;
     try {
-      const placed = at === undefined ? this.#calls.place(key) : null;
+      const isNative = at === undefined && maxBytes === undefined;
+      const placed = isNative ? this.#calls.place(key) : null;
       if (placed !== null) return this.#reads.read(placed.shard, request, wantValue);
     } catch (caught) {
       return Promise.reject(toFreshetError(caught));

@@ -1,23 +1,19 @@
 import type { sendUnaryData, ServerReadableStream } from '@grpc/grpc-js';
-import { FreshetError, limits } from '../../base/mod.ts';
-import {
-  asBuffer,
-  getFromWire,
-  objectToWire,
-  putFromWire,
-  putResultToWire,
-} from '../../client/grpc/mod.ts';
-import type { Door, ObjectRecord, PutRequest } from '../../client/mod.ts';
-import type { ObjectPiece, PutPiece, PutReply, WireGetRequest } from '../../wire/mod.ts';
+import { FreshetError } from '../../base/mod.ts';
+import { asBuffer, objectToWire, putFromWire, putResultToWire } from '../../client/grpc/mod.ts';
+import type { Door, GetRequest, ObjectRecord, PutRequest } from '../../client/mod.ts';
+import type { ObjectPiece, PutPiece, PutReply } from '../../wire/mod.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
-import { LongBodies } from '../long-bodies.ts';
+import type { LongBodies } from '../long-bodies.ts';
+import { getAdmitted, getWhole, isLeftOut } from '../long-gets.ts';
 import { serviceError } from './service-error.ts';
 
 const noBytes = Buffer.alloc(0);
 
-/** Throws VALUE_TOO_LARGE: it does not fit a message. */
-export function checkWhole(object: ObjectRecord): ObjectRecord {
-  if ((object.value?.byteLength ?? 0) <= limits.valueBytesWhole) return object;
+/** As `get`. Rejects VALUE_TOO_LARGE, and fetches nothing: it does not fit a message. */
+export async function getInMessage(door: Door, request: GetRequest): Promise<ObjectRecord | null> {
+  const object = await getWhole(door, request);
+  if (!isLeftOut(object) || object.size > (request.maxBytes ?? Infinity)) return object;
   const text = `${object.key} has ${String(object.size)} bytes, too many for one message`;
   throw new FreshetError('VALUE_TOO_LARGE', text, {
     mend: 'Ask for it with GetLong, or over HTTP',
@@ -25,19 +21,26 @@ export function checkWhole(object: ObjectRecord): ObjectRecord {
 }
 
 /** The object and its value, piece by piece. */
-export async function* piecesOf(door: Door, request: WireGetRequest): AsyncGenerator<ObjectPiece> {
-  const found = await door.get(getFromWire(request));
-  if (found === null) return;
-  yield { object: objectToWire({ ...found, value: null }), bytes: noBytes };
-  const value = asBuffer(found.value ?? noBytes);
-  for (let from = 0; from < value.byteLength; from += gatewayLimits.pieceBytes) {
-    yield { object: undefined, bytes: value.subarray(from, from + gatewayLimits.pieceBytes) };
+export async function* piecesOf(
+  door: Door,
+  request: GetRequest,
+  bodies: LongBodies,
+): AsyncGenerator<ObjectPiece> {
+  const { object, roomBytes } = await getAdmitted(door, request, bodies);
+  try {
+    if (object === null) return;
+    yield { object: objectToWire({ ...object, value: null }), bytes: noBytes };
+    const value = asBuffer(object.value ?? noBytes);
+    for (let from = 0; from < value.byteLength; from += gatewayLimits.pieceBytes) {
+      yield { object: undefined, bytes: value.subarray(from, from + gatewayLimits.pieceBytes) };
+    }
+  } finally {
+    bodies.giveBack(roomBytes);
   }
 }
 
 /** Takes puts whose values come piece by piece. */
-export function takePieces(door: Door) {
-  const bodies = new LongBodies();
+export function takePieces(door: Door, bodies: LongBodies) {
   return (call: ServerReadableStream<PutPiece, PutReply>, done: sendUnaryData<PutReply>): void => {
     takePut(door, call, bodies).then(
       (reply) => {

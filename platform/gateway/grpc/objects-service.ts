@@ -12,19 +12,23 @@ import {
 import type { Door } from '../../client/mod.ts';
 import type { KeyBatch, ObjectBatch, ObjectsServer, RowBatch, WatchBatch } from '../../wire/mod.ts';
 import { batched, pump } from './batches.ts';
+import { LongBodies } from '../long-bodies.ts';
 import { parsePlanJson } from '../parse-json.ts';
-import { checkWhole, piecesOf, takePieces } from './long-values.ts';
+import { getInMessage, piecesOf, takePieces } from './long-values.ts';
 import { PutStreamCall } from './put-stream-call.ts';
 import { serviceError } from './service-error.ts';
 
-/** The `Objects` service on a member's door. Every failure is a coded error in the trailers. */
-export function objectsService(door: Door): ObjectsServer {
+/**
+ * The `Objects` service on a member's door. Every failure is a coded error in the trailers.
+ * `longBytes`: of long values on their way in, and out, at once.
+ */
+export function objectsService(door: Door, longBytes?: number): ObjectsServer {
   return {
     put: unary(async (request) => putResultToWire(await door.put(putFromWire(request)))),
     remove: unary(async (request) => putResultToWire(await door.remove(removeFromWire(request)))),
     get: unary(async (request) => {
-      const object = await door.get(getFromWire(request));
-      return { object: object === null ? undefined : objectToWire(checkWhole(object)) };
+      const object = await getInMessage(door, getFromWire(request));
+      return { object: object === null ? undefined : objectToWire(object) };
     }),
     stat: unary(async (request) => {
       const object = await door.stat(getFromWire(request));
@@ -37,16 +41,18 @@ export function objectsService(door: Door): ObjectsServer {
     putStream: (call) => {
       new PutStreamCall(door, call).start();
     },
-    putLong: takePieces(door),
-    ...streams(door),
+    putLong: takePieces(door, new LongBodies('in', longBytes)),
+    ...streams(door, new LongBodies('out', longBytes)),
   };
 }
 
 type Streams = Pick<ObjectsServer, 'getLong' | 'history' | 'list' | 'watch' | 'query'>;
 
-function streams(door: Door): Streams {
+function streams(door: Door, outgoing: LongBodies): Streams {
   return {
-    getLong: streaming((request) => piecesOf(door, request)),
+    getLong: streaming((request, signal) =>
+      piecesOf(door, { ...getFromWire(request), signal }, outgoing),
+    ),
     history: streaming((request, signal) => {
       const { key, reverse, limit, fromVersion, toVersion } = request;
       const objects = door.history({

@@ -10,6 +10,8 @@ export interface GrpcServerOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Of long values on their way in, and out, at once. Default: `gatewayLimits.longBodyBytes`. */
+  readonly longBodyBytes?: number;
 }
 
 export interface RunningGrpcServer {
@@ -22,13 +24,13 @@ const messageBytesMax = limits.valueBytesWhole + 1024 * 1024;
 /** Opens the gRPC door of a member; ADDRESS_IN_USE names the port. */
 export async function startGrpcServer(
   backend: Backend,
-  { host, port }: GrpcServerOptions,
+  { host, port, longBodyBytes }: GrpcServerOptions,
 ): Promise<RunningGrpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
   });
-  server.addService(ObjectsService, objectsService(backend.door));
+  server.addService(ObjectsService, objectsService(backend.door, longBodyBytes));
   server.addService(PoolsService, poolsService(backend));
   server.addService(PipelinesService, pipelinesService(backend));
   server.addService(ClusterService, clusterService(backend));

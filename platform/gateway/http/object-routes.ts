@@ -1,13 +1,12 @@
 import { type Static, Type } from 'typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { checkSize, FreshetError, limits } from '../../base/mod.ts';
+import { FreshetError } from '../../base/mod.ts';
 import type { Ack, Door, ObjectRecord, PutResult, ReadLevel } from '../../client/mod.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
-import { LongBodies } from '../long-bodies.ts';
 import { bytesOf } from '../parse-json.ts';
 import { entityTag, expectationOf, isOther, isUnchanged, rangeOf } from './entity-tag.ts';
 import { keyOfUrl } from './object-key.ts';
-import { declaredSize } from './raw-bodies.ts';
+import type { LongTransfers } from './long-transfers.ts';
 import { ReadLevelName } from './read-level.ts';
 import { sessionOf } from './session-header.ts';
 
@@ -46,14 +45,13 @@ const Place = Type.Object({
 });
 
 /** Raw bodies under `/v1/objects/<key>`; ETags are conditions, ranges are honoured. */
-export function addObjectRoutes(app: FastifyInstance, door: Door): void {
-  const bodies = new LongBodies();
+export function addObjectRoutes(app: FastifyInstance, door: Door, transfers: LongTransfers): void {
   app.put(
     `${route}/*`,
     {
       bodyLimit: gatewayLimits.putBodyBytes,
       preParsing: async (request, reply, payload) => {
-        await admitLong(request, reply, { door, bodies });
+        await transfers.admit(request, reply, () => keyOfUrl(request.raw.url ?? '', route));
         return payload;
       },
       schema: { summary: 'Store a value', querystring: PutQuery, response: { 200: Place } },
@@ -98,7 +96,7 @@ export function addObjectRoutes(app: FastifyInstance, door: Door): void {
         ...(read === undefined ? {} : { read: read satisfies ReadLevel }),
       };
       const isHead = request.method === 'HEAD';
-      const object = await (isHead ? door.stat(wanted) : door.get(wanted));
+      const object = isHead ? await door.stat(wanted) : await transfers.get(request, reply, wanted);
       if (object === null || object.removed) {
         throw new FreshetError('NOT_FOUND', `There is no object '${key}'`);
       }
@@ -114,29 +112,6 @@ export function addObjectRoutes(app: FastifyInstance, door: Door): void {
       return door.triggerPut({ key, value: bytesOf(request.body), meta: metaOf(request), to });
     },
   );
-}
-
-/** A long value is refused before it is sent, and only so much of them is on its way in at once. */
-async function admitLong(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { door, bodies }: { readonly door: Door; readonly bodies: LongBodies },
-): Promise<void> {
-  const size = declaredSize(request) ?? 0;
-  if (size <= limits.valueBytesWhole || size > gatewayLimits.putBodyBytes) return;
-  const key = keyOfUrl(request.raw.url ?? '', route);
-  const pool = (await door.pools()).find(({ name }) => key.startsWith(`${name}/`));
-  if (pool !== undefined) checkSize(key, size, pool);
-  bodies.take(size);
-  const { socket } = request.raw;
-  // A reply that waits behind another one has no connection yet that it could see end.
-  const giveBack = (): void => {
-    bodies.giveBack(size);
-    reply.raw.off('close', giveBack);
-    socket.off('close', giveBack);
-  };
-  reply.raw.once('close', giveBack);
-  socket.once('close', giveBack);
 }
 
 /** The content type and every `freshet-meta-<name>` header. */

@@ -14,6 +14,7 @@ import { metricsText } from '../metrics.ts';
 import { addAdminRoutes } from './admin-routes.ts';
 import { addErrorReplies, endBrokenConnection, sendRouterError } from './error-replies.ts';
 import { addListingRoutes } from './listing-routes.ts';
+import { LongTransfers } from './long-transfers.ts';
 import { addObjectRoutes } from './object-routes.ts';
 import { addOriginGuard } from './origin-guard.ts';
 import { acceptRawBodies } from './raw-bodies.ts';
@@ -29,6 +30,8 @@ export interface HttpServerOptions {
   readonly dashboardFolder: string | null;
   /** Default: {@link defaultConnectionLimits}. */
   readonly connection?: ConnectionLimits;
+  /** Of long values on their way in, and out, at once. Default: `gatewayLimits.longBodyBytes`. */
+  readonly longBodyBytes?: number;
 }
 
 /** How long a connection may take, ms: slow or silent clients are let go. */
@@ -61,6 +64,7 @@ export async function startHttpServer(
   options: HttpServerOptions,
 ): Promise<RunningHttpServer> {
   const app = createApp(options.connection ?? defaultConnectionLimits);
+  const transfers = new LongTransfers(backend.door, options.longBodyBytes);
   acceptRawBodies(app);
   addErrorReplies(app, backend.log);
   await addSecurityHeaders(app);
@@ -69,7 +73,7 @@ export async function startHttpServer(
     openapi: { openapi: '3.1.0', info: { title: 'Freshet', version: packageVersion() } },
   });
   await app.register((routes, _options, done) => {
-    addObjectRoutes(routes, backend.door);
+    addObjectRoutes(routes, backend.door, transfers);
     addListingRoutes(routes, backend.door);
     addAdminRoutes(routes, backend);
     routes.get('/metrics', { schema: { summary: 'Prometheus text format' } }, (_request, reply) =>

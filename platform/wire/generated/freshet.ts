@@ -146,6 +146,8 @@ export interface GetRequest {
   exact: boolean;
   at?: number | undefined;
   timeoutMs: number;
+  /** a longer value is left out */
+  maxBytes?: number | undefined;
 }
 
 /** An unset object: there is none. */
@@ -155,7 +157,7 @@ export interface GetReply {
 
 export interface Object {
   key: string;
-  /** unset: removed, not asked for, or over 64 MiB */
+  /** unset: removed, not asked for, or too long */
   value?: Buffer | undefined;
   removed: boolean;
   size: number;
@@ -1197,7 +1199,7 @@ export const RemoveRequest: MessageFns<RemoveRequest> = {
 };
 
 function createBaseGetRequest(): GetRequest {
-  return { key: "", read: 0, version: undefined, exact: false, at: undefined, timeoutMs: 0 };
+  return { key: "", read: 0, version: undefined, exact: false, at: undefined, timeoutMs: 0, maxBytes: undefined };
 }
 
 export const GetRequest: MessageFns<GetRequest> = {
@@ -1219,6 +1221,9 @@ export const GetRequest: MessageFns<GetRequest> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(48).uint32(message.timeoutMs);
+    }
+    if (message.maxBytes !== undefined) {
+      writer.uint32(56).uint64(message.maxBytes);
     }
     return writer;
   },
@@ -1282,6 +1287,14 @@ export const GetRequest: MessageFns<GetRequest> = {
             }
 
             message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxBytes = longToNumber(reader.uint64());
             continue;
           }
         }

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError, ManualClock } from '../../../platform/base/mod.ts';
-import { coreError, frontierColumns } from '../../../platform/bridge/mod.ts';
+import {
+  coreError,
+  frontierColumns,
+  headColumns,
+  headWidth,
+  recordKinds,
+} from '../../../platform/bridge/mod.ts';
 import type { Group } from '../../../platform/group/group.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
 import type { ShardLayout } from '../../../platform/group/mod.ts';
@@ -91,6 +97,58 @@ test.each([
     await expect(shard.versionAtTime(5, read, call)).rejects.toMatchObject({ code });
   }
 });
+
+test('what is on disk is left out by the length of its value, not by that of its record', async () => {
+  const shown = { key: '/k/film', value: Buffer.alloc(100) };
+  const whole = recordOf(shown.key, shown.value);
+  const head = new Float64Array(headWidth);
+  head[headColumns.coldLength] = whole.byteLength;
+  let reads = 0;
+  const core = {
+    handle: null,
+    head,
+    addon: { isCurrent: () => true, storeGeneration: () => 1, statusNames: [] },
+    get: () => null,
+    statusName: () => 'COLD',
+    scan: () => Promise.resolve(pageOf(recordOf(shown.key, shown.value.byteLength))),
+    readCold: () => {
+      reads++;
+      return Promise.resolve(whole);
+    },
+  };
+  const shard = shardOver(core, new ManualClock());
+  const read = { key: shown.key, read: 'local', version: null, exact: false, at: null } as const;
+  const sizeOf = async (maxBytes: number): Promise<unknown> => {
+    const call = { timeoutMs: 1000, signal: null };
+    const found = await shard.read({ ...read, wantValue: true, maxBytes }, call);
+    return [found?.size, found?.value?.byteLength ?? null];
+  };
+  expect(await sizeOf(99)).toEqual([100, null]);
+  expect(reads).toBe(0);
+  expect(await sizeOf(100)).toEqual([100, 100]);
+});
+
+/** A record as native code packs it, with its value, or with the size of the one that it lacks. */
+function recordOf(key: string, value: Buffer | number): Buffer {
+  const tail = Buffer.concat([Buffer.from(key), ...(typeof value === 'number' ? [] : [value])]);
+  const record = Buffer.concat([Buffer.alloc(64), tail]);
+  record.writeUInt32LE(record.byteLength, 8);
+  record.writeUInt8(recordKinds.put, 12);
+  record.writeUInt16LE(key.length, 14);
+  if (typeof value === 'number') {
+    record.writeUInt8(16, 13);
+    record.writeUInt32LE(value, 32);
+  }
+  return record;
+}
+
+/** What a scan answers that found one record. */
+function pageOf(record: Buffer): Buffer {
+  const page = Buffer.alloc(Math.ceil(record.byteLength / 64) * 64 + 8);
+  record.copy(page);
+  page.writeUInt32LE(1, page.byteLength - 4);
+  return page;
+}
 
 describe('how far it is', () => {
   const call = { timeoutMs: 1000, signal: null };

@@ -1,0 +1,75 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { checkSize, limits } from '../../base/mod.ts';
+import type { Door, GetRequest, ObjectRecord } from '../../client/mod.ts';
+import { gatewayLimits } from '../gateway-limits.ts';
+import { LongBodies } from '../long-bodies.ts';
+import { getAdmitted } from '../long-gets.ts';
+import { entityTag, isOther, isUnchanged } from './entity-tag.ts';
+import { declaredSize } from './raw-bodies.ts';
+
+/** Long values on their way through the HTTP door, bounded in bytes both ways. */
+export class LongTransfers {
+  readonly #door: Door;
+  readonly #in: LongBodies;
+  readonly #out: LongBodies;
+
+  /** `mostBytes`: each way. */
+  constructor(door: Door, mostBytes?: number) {
+    this.#door = door;
+    this.#in = new LongBodies('in', mostBytes);
+    this.#out = new LongBodies('out', mostBytes);
+  }
+
+  /** Before a body is received: one that is not taken is refused then. `keyOf`: whose value. */
+  async admit(request: FastifyRequest, reply: FastifyReply, keyOf: () => string): Promise<void> {
+    const size = declaredSize(request) ?? 0;
+    if (size <= limits.valueBytesWhole || size > gatewayLimits.putBodyBytes) return;
+    const key = keyOf();
+    const pool = (await this.#door.pools()).find(({ name }) => key.startsWith(`${name}/`));
+    if (pool !== undefined) checkSize(key, size, pool);
+    this.#in.take(size);
+    onceAnswered(request, reply, () => {
+      this.#in.giveBack(size);
+    });
+  }
+
+  /** As `Door.get`; a long value comes only if it is sent. */
+  async get(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    wanted: GetRequest,
+  ): Promise<ObjectRecord | null> {
+    const isSent = (head: ObjectRecord): boolean => {
+      const tag = entityTag(head);
+      const { 'if-match': match, 'if-none-match': noneMatch } = request.headers;
+      return !isOther(match, tag) && !isUnchanged(noneMatch, tag);
+    };
+    const { object, roomBytes } = await getAdmitted(this.#door, wanted, this.#out, isSent);
+    if (roomBytes > 0) {
+      onceAnswered(request, reply, () => {
+        this.#out.giveBack(roomBytes);
+      });
+    }
+    return object;
+  }
+}
+
+/** Once the reply has been sent, or cannot be. */
+function onceAnswered(
+  { raw: { socket } }: FastifyRequest,
+  reply: FastifyReply,
+  run: () => void,
+): void {
+  if (socket.destroyed) {
+    run();
+    return;
+  }
+  // A reply that waits behind another one has no connection yet that it could see end.
+  const answered = (): void => {
+    run();
+    reply.raw.off('close', answered);
+    socket.off('close', answered);
+  };
+  reply.raw.once('close', answered);
+  socket.once('close', answered);
+}
