@@ -42,11 +42,19 @@ export function endBrokenConnection(caught: NodeJS.ErrnoException, socket: Socke
     socket.destroy();
     return;
   }
-  const error = connectionError(caught);
+  endWith(connectionError(caught), socket);
+}
+
+/** Answers a client of whose body nothing more came, and ends the connection. */
+export function endIdleConnection(socket: Socket, idleMs: number): void {
+  const text = `No more of the body came within ${String(idleMs)} ms`;
+  endWith(new FreshetError('TIMEOUT', text, { mend: 'Send the body without long pauses' }), socket);
+}
+
+function endWith(error: FreshetError, socket: Socket): void {
   const body = JSON.stringify({ error });
   // The client was slow, not a member: 408, where TIMEOUT is 504 elsewhere.
-  const isSlow = caught.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const http = isSlow ? 408 : statusCodes[error.code].http;
+  const http = error.code === 'TIMEOUT' ? 408 : statusCodes[error.code].http;
   socket.end(
     `HTTP/1.1 ${String(http)} ${error.code}\r\ncontent-type: application/json\r\n` +
       `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,

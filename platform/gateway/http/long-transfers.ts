@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { checkSize, limits } from '../../base/mod.ts';
 import type { Door, GetRequest, ObjectRecord } from '../../client/mod.ts';
@@ -5,17 +7,25 @@ import { gatewayLimits } from '../gateway-limits.ts';
 import { LongBodies } from '../long-bodies.ts';
 import { getAdmitted } from '../long-gets.ts';
 import { entityTag, isOther, isUnchanged } from './entity-tag.ts';
+import { endIdleConnection } from './error-replies.ts';
 import { declaredSize } from './raw-bodies.ts';
 
-/** Long values on their way through the HTTP door, bounded in bytes both ways. */
+/**
+ * Long values on their way through the HTTP door, bounded in bytes both ways. However long one
+ * takes, it may go on as long as it moves: a client that stands still is let go.
+ */
 export class LongTransfers {
   readonly #door: Door;
+  readonly #idleMs: number;
   readonly #in: LongBodies;
   readonly #out: LongBodies;
+  /** The newest long body of each connection. */
+  readonly #received = new WeakMap<Socket, IncomingMessage>();
 
   /** `mostBytes`: each way. */
-  constructor(door: Door, mostBytes?: number) {
+  constructor(door: Door, idleMs: number, mostBytes?: number) {
     this.#door = door;
+    this.#idleMs = idleMs;
     this.#in = new LongBodies('in', mostBytes);
     this.#out = new LongBodies('out', mostBytes);
   }
@@ -31,6 +41,12 @@ export class LongTransfers {
     onceAnswered(request, reply, () => {
       this.#in.giveBack(size);
     });
+    this.#watchBody(request, reply);
+  }
+
+  /** A long body is coming, for which the time limit of requests does not hold. */
+  isReceiving(socket: Socket): boolean {
+    return this.#received.get(socket)?.complete === false;
   }
 
   /** As `Door.get`; a long value comes only if it is sent. */
@@ -49,8 +65,31 @@ export class LongTransfers {
       onceAnswered(request, reply, () => {
         this.#out.giveBack(roomBytes);
       });
+      this.#watchReply(request, reply);
     }
     return object;
+  }
+
+  #watchBody({ raw }: FastifyRequest, reply: FastifyReply): void {
+    const { socket } = raw;
+    this.#received.set(socket, raw);
+    raw.setTimeout(this.#idleMs, () => {
+      // Where another reply is on its way, an answer would be taken for that one.
+      if (reply.raw.socket === null) socket.destroy();
+      else endIdleConnection(socket, this.#idleMs);
+    });
+    raw.once('end', () => {
+      socket.setTimeout(0);
+    });
+  }
+
+  /** Node ends the connection of an answer that is not read, after once or twice as long. */
+  #watchReply({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
+    reply.raw.setTimeout(this.#idleMs);
+    // Before node sets how long it waits for the next request.
+    reply.raw.prependOnceListener('finish', () => {
+      socket.setTimeout(0);
+    });
   }
 }
 

@@ -38,8 +38,10 @@ export interface HttpServerOptions {
 export interface ConnectionLimits {
   /** For all headers of a request. */
   readonly headersMs: number;
-  /** For a request, its body included. */
+  /** For a request, its body included unless that is long. */
   readonly requestMs: number;
+  /** For a long body, in and out: as long as nothing of it moves. */
+  readonly idleMs: number;
   /** Between two requests. */
   readonly keepAliveMs: number;
   /** How often headers and requests are checked. */
@@ -54,6 +56,7 @@ export interface RunningHttpServer {
 const defaultConnectionLimits: ConnectionLimits = {
   headersMs: 10_000,
   requestMs: 120_000,
+  idleMs: 30_000,
   keepAliveMs: 65_000,
   checkMs: 2000,
 };
@@ -63,8 +66,9 @@ export async function startHttpServer(
   backend: Backend,
   options: HttpServerOptions,
 ): Promise<RunningHttpServer> {
-  const app = createApp(options.connection ?? defaultConnectionLimits);
-  const transfers = new LongTransfers(backend.door, options.longBodyBytes);
+  const { connection = defaultConnectionLimits, longBodyBytes } = options;
+  const transfers = new LongTransfers(backend.door, connection.idleMs, longBodyBytes);
+  const app = createApp(connection, transfers);
   acceptRawBodies(app);
   addErrorReplies(app, backend.log);
   await addSecurityHeaders(app);
@@ -88,7 +92,10 @@ export async function startHttpServer(
   return { port: await listen(app, options), close: async () => app.close() };
 }
 
-function createApp({ headersMs, requestMs, keepAliveMs, checkMs }: ConnectionLimits) {
+function createApp(
+  { headersMs, requestMs, keepAliveMs, checkMs }: ConnectionLimits,
+  transfers: LongTransfers,
+) {
   return Fastify({
     bodyLimit: gatewayLimits.bodyBytes,
     forceCloseConnections: true,
@@ -98,7 +105,11 @@ function createApp({ headersMs, requestMs, keepAliveMs, checkMs }: ConnectionLim
     http: { headersTimeout: headersMs, connectionsCheckingInterval: checkMs },
     // A misspelled query parameter is refused; dropping it would answer another question.
     ajv: { customOptions: { removeAdditional: false } },
-    clientErrorHandler: endBrokenConnection,
+    clientErrorHandler: (error, socket) => {
+      // Node says so once a request, and leaves the connection to whom it tells.
+      const isTooLong = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+      if (!isTooLong || !transfers.isReceiving(socket)) endBrokenConnection(error, socket);
+    },
     frameworkErrors: (error, request, reply) => {
       sendRouterError(error, request.raw.url ?? '', reply);
     },

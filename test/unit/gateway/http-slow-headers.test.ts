@@ -11,7 +11,7 @@ test('headers that do not end are answered TIMEOUT and the connection is ended',
     port: 0,
     allowedHosts: [],
     dashboardFolder: null,
-    connection: { headersMs: 100, requestMs: 5000, keepAliveMs: 5000, checkMs: 20 },
+    connection: { headersMs: 100, requestMs: 5000, idleMs: 5000, keepAliveMs: 5000, checkMs: 20 },
   });
   const socket = net.connect({ host: '127.0.0.1', port: server.port });
   socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ');

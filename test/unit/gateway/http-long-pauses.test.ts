@@ -1,0 +1,82 @@
+import { afterEach, expect, test } from 'vitest';
+import { until } from '../../support/mod.ts';
+import {
+  Client,
+  longBody,
+  type LongDoor,
+  longSize,
+  path,
+  patient,
+  putHead,
+  startLongDoor,
+} from './long-rig.ts';
+
+const MiB = 1024 * 1024;
+const getHead = `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+let door: LongDoor;
+
+afterEach(async () => {
+  await door.close();
+});
+
+test('a long body may take longer than a request may, and only that body', async () => {
+  const connection = { ...patient, headersMs: 100, requestMs: 100 };
+  door = await startLongDoor({ connection });
+  const client = new Client(door).send(putHead(longSize));
+  for (let sent = 0; sent < longSize; sent += 4 * MiB) {
+    client.send(longBody.subarray(sent, sent + 4 * MiB));
+    await sleep(20);
+  }
+  expect(await client.answers(1)).toEqual([200]);
+  client.send(putHead(10), 'short');
+  expect(await client.closed()).toEqual([200, 408]);
+  expect(client.text).toContain('"code":"TIMEOUT"');
+});
+
+test('of one that stands still the connection is ended, and it leaves its room', async () => {
+  const connection = { ...patient, idleMs: 500 };
+  door = await startLongDoor({ connection, longBodyBytes: longSize });
+  for (let round = 0; round < 2; round++) {
+    const client = new Client(door).send(putHead(longSize), 'begin');
+    expect(await client.closed()).toEqual([408]);
+    expect(client.text).toMatch(/"code":"TIMEOUT","message":"No more of the body came/);
+  }
+});
+
+test('and without an answer where one to another request is awaited', async () => {
+  door = await startLongDoor(
+    { connection: { ...patient, idleMs: 100 } },
+    () => new Promise(() => undefined),
+  );
+  const client = new Client(door).send(putHead(1), 'x', putHead(longSize), 'begin');
+  expect(await client.closed()).toEqual([]);
+});
+
+test('what comes of a body once it is there may take its time', async () => {
+  door = await startLongDoor({ connection: { ...patient, idleMs: 500 } }, () => sleep(1200));
+  const client = new Client(door).send(putHead(longSize), longBody);
+  expect(await client.answers(1)).toEqual([200]);
+});
+
+test('an answer that nobody reads is given up, and leaves its room', async () => {
+  const connection = { ...patient, idleMs: 300 };
+  door = await startLongDoor({ connection, longBodyBytes: longSize });
+  const idle = new Client(door).send(getHead);
+  await until(() => idle.text !== '');
+  idle.socket.pause();
+  await until(async () => {
+    const next = new Client(door).send(getHead);
+    const [status] = await next.answers(1);
+    next.socket.destroy();
+    return status === 200;
+  });
+  idle.socket.destroy();
+});
+
+test('after a long answer the connection may be silent longer', async () => {
+  door = await startLongDoor({ connection: { ...patient, idleMs: 300 } }, () => sleep(1500));
+  const client = new Client(door).send(getHead, putHead(1), 'x');
+  expect(await client.answers(2)).toEqual([200, 200]);
+});

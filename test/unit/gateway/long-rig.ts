@@ -1,0 +1,95 @@
+/** The HTTP door over a member that is none, and clients that send what they like. */
+import net from 'node:net';
+import { limits, silentLogger } from '../../../platform/base/mod.ts';
+import type { Door, ObjectRecord } from '../../../platform/client/mod.ts';
+import {
+  type Backend,
+  type HttpServerOptions,
+  startHttpServer,
+} from '../../../platform/gateway/mod.ts';
+import { until } from '../../support/mod.ts';
+
+/** The shortest long value. */
+export const longSize = limits.valueBytesWhole + 1;
+export const longBody = Buffer.alloc(longSize);
+export const path = '/v1/objects/milk/film';
+
+export const patient = {
+  headersMs: 60_000,
+  requestMs: 60_000,
+  idleMs: 60_000,
+  keepAliveMs: 60_000,
+  checkMs: 10,
+};
+
+export function putHead(bytes: number): string {
+  return `PUT ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${String(bytes)}\r\n\r\n`;
+}
+
+export interface LongDoor {
+  readonly port: number;
+  /** Long bodies that were looked at before they were received. */
+  readonly looks: () => number;
+  readonly close: () => Promise<void>;
+}
+
+/** `put`: resolves when one is made. Room for two of the shortest long values each way. */
+export async function startLongDoor(
+  options: Partial<HttpServerOptions> = {},
+  put: () => Promise<void> = () => Promise.resolve(),
+): Promise<LongDoor> {
+  const place = { version: 1, epoch: 1, time: 1, previousVersionOfKey: null };
+  const about = { key: '/milk/film', removed: false, size: longSize, eventTime: null, meta: {} };
+  let looks = 0;
+  const door = {
+    pools: () => {
+      looks++;
+      return Promise.resolve([{ name: '/milk', maxValueBytes: longSize }]);
+    },
+    put: () => put().then(() => place),
+    get: ({ maxBytes = 0 }): Promise<ObjectRecord> => {
+      const value = maxBytes < longSize ? null : longBody;
+      return Promise.resolve({ ...about, ...place, value });
+    },
+  } as unknown as Door;
+  const server = await startHttpServer({ door, log: silentLogger() } as unknown as Backend, {
+    ...{ host: '127.0.0.1', port: 0, allowedHosts: [], dashboardFolder: null },
+    ...{ connection: patient, longBodyBytes: 2 * longSize, ...options },
+  });
+  return { port: server.port, looks: () => looks, close: server.close };
+}
+
+/** A connection, and all that has come on it but the zeros of long values. */
+export class Client {
+  readonly socket: net.Socket;
+  text = '';
+  isClosed = false;
+
+  constructor({ port }: { readonly port: number }) {
+    this.socket = net.connect({ host: '127.0.0.1', port });
+    this.socket.on('error', () => undefined);
+    this.socket.on('data', (chunk) => {
+      this.text += chunk.toString('latin1').replaceAll('\0', '');
+    });
+    this.socket.on('close', () => (this.isClosed = true));
+  }
+
+  send(...parts: readonly (string | Buffer)[]): this {
+    for (const part of parts) this.socket.write(part);
+    return this;
+  }
+
+  get statuses(): readonly number[] {
+    return [...this.text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
+  }
+
+  async answers(count: number): Promise<readonly number[]> {
+    await until(() => this.statuses.length >= count || this.isClosed);
+    return this.statuses;
+  }
+
+  async closed(): Promise<readonly number[]> {
+    await until(() => this.isClosed);
+    return this.statuses;
+  }
+}
