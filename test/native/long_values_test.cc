@@ -314,7 +314,7 @@ TEST(a_damaged_long_record_and_those_beside_it_are_mended) {
   for (uint64_t segment = 0; segment <= end.segment; segment++)
     sound.push_back(content_of(disk, segment));
   const LogRepair repair{"/data/shard-3", kCluster, kDisk, 3, kRigSegment, nullptr};
-  for (const Version version : {1, 2, 3}) {
+  for (Version version = 1; version <= 3; version++) {
     const Store::DurableAt at = placed(version);
     EXPECT(disk.flip_bit(path_of_segment(at.segment), at.offset + 70, 5));
     std::vector<LogHole> holes;
