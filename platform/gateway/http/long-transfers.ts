@@ -103,8 +103,12 @@ function onceAnswered(
     run();
     return;
   }
-  // A reply that waits behind another one has no connection yet that it could see end.
+  // A reply that waits behind another one has no connection yet that it could see end; one that
+  // has is told while the connection tells, which then tells us too.
+  let isAnswered = false;
   const answered = (): void => {
+    if (isAnswered) return;
+    isAnswered = true;
     run();
     reply.raw.off('close', answered);
     socket.off('close', answered);

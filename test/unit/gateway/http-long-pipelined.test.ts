@@ -75,6 +75,17 @@ test('and where the first is refused as others have all room', async () => {
   await expectAllRoomAfter(client);
 });
 
+test('and where the client goes in the middle of the first', async () => {
+  door = await startLongDoor();
+  for (let round = 1; round <= 2; round++) {
+    const client = new Client(door).send(putHead(longSize), longBody.subarray(1));
+    await until(() => door.looks() === round);
+    client.socket.destroy();
+  }
+  await until(async () => (await putOne()) === 200);
+  await expectAllRoom();
+});
+
 test('and where the client goes while all wait behind the first', async () => {
   let puts = 0;
   door = await startLongDoor({}, () => (puts++ > 0 ? Promise.resolve() : new Promise(() => null)));
