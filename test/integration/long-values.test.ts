@@ -9,6 +9,7 @@ import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
 import { type Backend, startGrpcServer, startHttpServer } from '../../platform/gateway/mod.ts';
 import { ObjectsClient, ReadLevel, type WireGetRequest } from '../../platform/wire/mod.ts';
 import { MemberDoor } from '../../platform/member-door.ts';
+import { longValue } from '../support/long-value.ts';
 import { makeTempFolder, type TemporaryFolder, until } from '../support/mod.ts';
 import { startServingCluster, type ServingCluster } from '../support/serving.ts';
 import { ask, errorOf, take } from './doors-rig.ts';
@@ -27,12 +28,7 @@ type Unary = (request: WireGetRequest, done: (error: Error | null) => void) => v
 let folder: TemporaryFolder;
 let cluster: ServingCluster;
 
-/** Another one for each number; no two MiB of it are alike. */
-function valueOf(number: number): Buffer {
-  const value = Buffer.alloc(size, `value ${String(number)}`);
-  for (let at = 0; at < size; at += MiB) value.writeUInt32LE(at + number, at);
-  return value;
-}
+const valueOf = (number: number): Buffer => longValue(size, number);
 
 /** A value as a key has it everywhere; a difference is told by its place alone. */
 function expectSame(found: Uint8Array | null | undefined, value: Buffer): void {
