@@ -48,3 +48,18 @@ test.each([
     await expectClean({ ...wide, script, operations: 1500, seconds: 20 });
   },
 );
+
+// All but node 5 are to be in the next view. Node 4 is cut off in the middle of its trims, so the
+// others install the view while they suspect it; then too few of them are left for the view after.
+test('who was cut off while a view came about fetches the ends of its epochs', async () => {
+  const script: Act[] = [
+    kill(8000, 5, 14_000),
+    { atMs: 8000, do: 'isolate', node: 4, forMs: 3500, step: 'trimmed' },
+    { atMs: 8000, do: 'isolate', node: 2, forMs: 4000, step: 'committed' },
+  ];
+  const results = await expectClean({ members: 5, script, operations: 3000, seconds: 25 });
+  for (const { fetchedEnds, restarts, undone } of results) {
+    expect(fetchedEnds).toBeGreaterThan(0);
+    expect([restarts, undone]).toEqual([1, 0]);
+  }
+});

@@ -1,7 +1,7 @@
 /** Whole members under a script of faults, for tests. */
 import { expect } from 'vitest';
-import { type Act, seedDefaults, Simulation } from './world.ts';
-import type { WorldResult, WorldStep } from './world-addon.ts';
+import { type Act, seedDefaults, type SeedResult, Simulation } from './world.ts';
+import type { WorldStep } from './world-addon.ts';
 
 const simulation = new Simulation();
 
@@ -15,8 +15,8 @@ interface Scenario {
 }
 
 /** What every checker of the simulation says nothing about; two seeds. */
-export async function expectClean(given: Scenario): Promise<readonly WorldResult[]> {
-  const results: WorldResult[] = [];
+export async function expectClean(given: Scenario): Promise<readonly SeedResult[]> {
+  const results: SeedResult[] = [];
   for (const seed of [1, 2]) {
     const options = { ...seedDefaults, seconds: 15, operations: 600, faults: 0, ...given, seed };
     const result = await simulation.run({ ...options, shards: given.shards ?? 4 });

@@ -36,6 +36,7 @@ export class Totals {
   rawAnswered = 0;
   accused = 0;
   observed = 0;
+  fetchedEnds = 0;
   readonly pools: CatalogCounts = { ...noCounts };
   readonly table = new Uint32Array(worldFaults.length * worldSteps.length);
 
@@ -57,6 +58,7 @@ export class Totals {
     this.rawAnswered += result.rawAnswered;
     this.accused += result.accused;
     this.observed += result.observed;
+    this.fetchedEnds += result.fetchedEnds;
     this.pools.made += result.pools.made;
     this.pools.removed += result.pools.removed;
     this.pools.settings += result.pools.settings;
@@ -139,6 +141,7 @@ function summary(totals: Totals, seconds: number): string {
     `found in them, ${String(pools.keys)} keys removed from them,`,
     `${String(pools.settings)} settings, ${String(pools.refused)} such calls refused,`,
     `${String(totals.accused)} slow members, ${String(totals.observed)} shards observed by them,`,
+    `${String(totals.fetchedEnds)} ends of epochs fetched by who had missed them,`,
     `${String(views)} views, ${String(restarts)} starts, ${String(undone)} versions undone by them,`,
     `at rest after ${(totals.settledMs / 1000).toFixed(1)} s at most;`,
     `${String(totals.emptyCells.length)} cells empty${namesOf(totals.emptyCells)}`,

@@ -41,7 +41,7 @@ export interface MemberPlace {
   readonly seed: number;
   readonly canary: Canary;
   /** Of the whole cluster. */
-  readonly slow: SlowCounts;
+  readonly counts: MemberCounts;
   /** Null: nobody watches. */
   readonly watched: WatchedHistories | null;
   /** Some reads of clients go with one of the past. */
@@ -50,13 +50,18 @@ export interface MemberPlace {
   readonly pools: CatalogLedger | null;
 }
 
-/** Members that were said to hold others up, and shards that such members left and observed. */
-export class SlowCounts {
+/**
+ * Members that were said to hold others up, shards that such members left and observed, and ends of
+ * epochs that members had missed and fetched.
+ */
+export class MemberCounts {
   readonly #accused = new Set<string>();
   readonly #observed = new Set<string>();
+  fetchedEnds = 0;
 
-  get counts(): { readonly accused: number; readonly observed: number } {
-    return { accused: this.#accused.size, observed: this.#observed.size };
+  get counts(): Record<'accused' | 'observed' | 'fetchedEnds', number> {
+    const { fetchedEnds } = this;
+    return { accused: this.#accused.size, observed: this.#observed.size, fetchedEnds };
   }
 
   note(from: number, hello: GroupMessage & { readonly type: 'hello' }): void {
@@ -340,7 +345,7 @@ export class WorldMember {
   #ownAddon(): WorldAddon {
     const { canary } = this.#place;
     // Over it, not copied from it: one shape for all processes.
-    const own: Pick<WorldAddon, 'openMember' | 'viewFilled' | 'scan'> = {
+    const own: Pick<WorldAddon, 'openMember' | 'viewFilled' | 'caughtUp' | 'scan'> = {
       // Small batches: a scan takes many.
       scan: (handle, options, token) => {
         const isOfPool = canary === 'unswept-pool' && options.prefix.startsWith('/');
@@ -355,6 +360,10 @@ export class WorldMember {
       viewFilled: (handle, vote, ringSize) => {
         this.#rest();
         return this.#addon.viewFilled(handle, vote, ringSize);
+      },
+      caughtUp: (handle, shard, epoch, token) => {
+        this.#place.counts.fetchedEnds++;
+        return this.#addon.caughtUp(handle, shard, epoch, token);
       },
     };
     return Object.assign(Object.create(this.#addon) as WorldAddon, own);
@@ -375,7 +384,7 @@ export class WorldMember {
   }
 
   #onSent(message: GroupMessage): void {
-    if (message.type === 'hello') this.#place.slow.note(this.#place.node, message);
+    if (message.type === 'hello') this.#place.counts.note(this.#place.node, message);
     if (message.type === 'prepared') this.#request = 'ready';
     else if (message.type === 'admit') this.#request = 'asking';
     else if (!isBeside(message) && stepOfRequest[message.type] === undefined) this.#rest();

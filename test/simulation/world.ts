@@ -16,7 +16,7 @@ import {
 } from './world-addon.ts';
 import { type Canary, coreRuleOf } from './world-canaries.ts';
 import { type CatalogCounts, CatalogLedger, noCounts } from './world-catalog-ledger.ts';
-import { type MemberPlace, SlowCounts, watchersAt, WorldMember } from './world-member.ts';
+import { MemberCounts, type MemberPlace, watchersAt, WorldMember } from './world-member.ts';
 import { WatchedHistories } from './world-watch.ts';
 
 /**
@@ -70,7 +70,7 @@ export interface SeedOptions {
   readonly script: readonly Act[];
 }
 
-export type SeedResult = WorldResult & SlowCounts['counts'] & { readonly pools: CatalogCounts };
+export type SeedResult = WorldResult & MemberCounts['counts'] & { readonly pools: CatalogCounts };
 
 export const seedDefaults: Omit<SeedOptions, 'seed'> = Object.freeze({
   members: null,
@@ -96,7 +96,7 @@ export class Simulation {
   readonly #event = new Float64Array(3);
   readonly #settle = microtasks();
   readonly #silent = silentLogger();
-  #slow = new SlowCounts();
+  #counts = new MemberCounts();
 
   constructor({ withCanaries = false } = {}) {
     this.#canaries = withCanaries ? loadCanariesAddon() : null;
@@ -127,7 +127,7 @@ export class Simulation {
     const heartbeatMs = random.chance(0.5) ? 50 : 100;
     const changes = changesOf(options, layout, random);
     const members = new Map<number, WorldMember>();
-    this.#slow = new SlowCounts();
+    this.#counts = new MemberCounts();
     const watched = this.#watchedHistories(options);
     this.#addon.beginWorld(settingsOf(options, { layout, changes }, random));
     // Most errors are answers to clients, and nobody asks where they come from.
@@ -141,7 +141,7 @@ export class Simulation {
       if (watched !== null) this.#checkWatchers(layout, watched);
       this.#checkCatalogs(members);
       const counts = pools?.counts ?? noCounts;
-      return { ...this.#addon.resultOf(), ...this.#slow.counts, pools: counts };
+      return { ...this.#addon.resultOf(), ...this.#counts.counts, pools: counts };
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
       this.#addon.endWorld();
@@ -190,7 +190,7 @@ export class Simulation {
         const log = options.trace ? tracing(this.#addon, node) : this.#silent;
         const seed = options.seed * 1000 + processes;
         const { canary } = options;
-        const place = { ...cluster, node, log, seed, canary, slow: this.#slow };
+        const place = { ...cluster, node, log, seed, canary, counts: this.#counts };
         members.set(node, new WorldMember(this.#addon, place));
       }
       const member = members.get(node);
@@ -209,7 +209,7 @@ export class Simulation {
 }
 
 /** What all members have in common. */
-type Cluster = Omit<MemberPlace, 'node' | 'log' | 'seed' | 'canary' | 'slow'>;
+type Cluster = Omit<MemberPlace, 'node' | 'log' | 'seed' | 'canary' | 'counts'>;
 
 /** In one seed of so many every process watches all shards, and in another one the past is read. */
 const rareEvery = 4;
