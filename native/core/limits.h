@@ -7,7 +7,7 @@
 
 namespace freshet {
 
-inline constexpr uint32_t kProtocolVersion = 5;  // frames between members
+inline constexpr uint32_t kProtocolVersion = 6;  // frames between members
 inline constexpr uint32_t kDiskFormat = 2;       // segments
 
 inline constexpr size_t kMembersMax = 16;   // of one shard epoch

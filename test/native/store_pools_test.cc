@@ -56,3 +56,24 @@ TEST(a_pool_that_was_closed_stays_so_and_what_it_has_left_may_go) {
   late.condition = {.version_of_key = 3};
   EXPECT(is_ok(feed.apply(late).status));
 }
+
+TEST(a_full_store_takes_what_replaces_as_much) {
+  Store store({.shard = 1, .memory_max = size_t{1} << 20, .segment_size = size_t{64} << 10});
+  Feeder feed(store);
+  (void)feed.pool(1, 3);
+  const std::string value(1000, 'x');
+  const auto key = [](int nth) { return "/k" + std::to_string(nth % 300); };
+  int puts = 0;
+  while (is_ok(feed.put(key(puts), value).status)) puts++;
+  // The first keys have as many versions as are kept, that one has less.
+  EXPECT(puts > 600 && puts < 900);
+  EXPECT(feed.put(key(puts), value).status == Status::kOverloaded);
+  EXPECT(feed.put("/new", value).status == Status::kOverloaded);
+  EXPECT(feed.put(key(0), value + value + value).status == Status::kOverloaded);
+  for (int i = 0; i < 3000; i++) EXPECT(is_ok(feed.put(key(i % 100), value).status));
+  // Of a shorter history all others go with the next put.
+  (void)feed.pool(1, 1);
+  EXPECT(is_ok(feed.put(key(0), value + value + value).status));
+  EXPECT(is_ok(feed.put(key(puts), value).status));
+  EXPECT(is_ok(feed.put("/new", value).status));
+}

@@ -167,7 +167,9 @@ Status Store::Impl::check(const RecordView& record, const KeyEntry* entry,
   if (is_volatile() && header.kind == RecordKind::kPut) {
     const uint64_t bytes_max = config.memory_max / 4 * 3;
     if (record.size() > bytes_max) return Status::kValueTooLarge;
-    if (logical_bytes_ + record.size() > bytes_max) return Status::kOverloaded;
+    const uint64_t kept = logical_bytes_ + record.size();
+    if (kept > bytes_max && kept - pruned_by_put(entry, *rules) > bytes_max)
+      return Status::kOverloaded;
   }
   return Status::kOk;
 }

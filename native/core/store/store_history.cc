@@ -27,6 +27,18 @@ void Store::Impl::keep_history(KeyEntry& entry, uint32_t history) {
   }
 }
 
+// Bytes that leave the history of a key with the next put of it.
+uint64_t Store::Impl::pruned_by_put(const KeyEntry* entry, const PoolRules& rules) const {
+  if (entry == nullptr || rules.history == 0 || entry->retained < rules.history) return 0;
+  Version at = entry->oldest;
+  uint64_t bytes = slots.read(*slots.find(at)).size();
+  for (uint32_t left = entry->retained - rules.history; left > 0; left--) {
+    at = next_of_key(*entry, at);
+    bytes += slots.read(*slots.find(at)).size();
+  }
+  return bytes;
+}
+
 // No longer part of its key's history; consumers that are behind may still ask for it by version.
 void Store::Impl::hide(Version version) {
   if (!has_consumer_ || version <= released_) {

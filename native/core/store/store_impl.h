@@ -159,6 +159,7 @@ class Store::Impl final : public Subscriptions::Source {
                       Epoch epoch, Sequence sequence, ShardId shard);
 
   // store_history.cc
+  uint64_t pruned_by_put(const KeyEntry* entry, const PoolRules& rules) const;
   void keep_history(KeyEntry& entry, uint32_t history);
   void hide(Version version);
   void drop(Version version);

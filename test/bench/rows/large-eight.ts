@@ -2,7 +2,6 @@
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { limits } from '../../../platform/base/mod.ts';
 import { defaultMulticast, type SentBlock } from '../../../platform/group/mod.ts';
 import { type LocalCluster, startLocalCluster } from '../../../platform/local-cluster.ts';
 import type { Hosts } from '../../support/cables.ts';
@@ -18,7 +17,7 @@ const members = 2 ** dimensions;
 const ids = Array.from({ length: members }, (_, nth) => nth + 1);
 const bitsPerSecond = 1e9;
 const MiB = 2 ** 20;
-const sizes = { full: Math.min(100 * MiB, limits.valueBytesMax), quick: 4 * MiB };
+const sizes = { full: 100 * MiB, quick: 4 * MiB };
 const puts = 3;
 const waitMs = 60_000;
 
@@ -42,8 +41,8 @@ export const largeEight: Row = {
       const place = join(folder, String(nth++));
       const running = await start(network, place, algorithm);
       try {
-        const options = { name: '/large', kind: 'volatile', subgroup: largeSubgroup, history: 1 };
-        await running.call(1, 'createPool', options);
+        const pool = { name: '/large', kind: 'volatile', subgroup: largeSubgroup, history: 1 };
+        await running.call(1, 'createPool', { ...pool, maxValueBytes: sizes.full });
         const tookMs: number[] = [];
         for (let put = 0; put < puts; put++) {
           tookMs.push((await running.call(1, 'putLarge', { key: '/large/value', size })) as number);
