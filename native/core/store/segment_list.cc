@@ -7,15 +7,17 @@ namespace freshet {
 namespace {
 
 constexpr size_t kPage = 4096;
+constexpr size_t kSpareSegments = 4;  // kept beyond the memory that a store is to take
 
 constexpr size_t round_up(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
 
 }  // namespace
 
-SegmentList::SegmentList(Reclaimer& reclaimer, size_t segment_size, size_t start)
+SegmentList::SegmentList(Reclaimer& reclaimer, size_t segment_size, size_t start, size_t memory_max)
     : reclaimer_(reclaimer),
       segment_size_(round_up(segment_size, kPage)),
       start_(start),
+      memory_max_(memory_max),
       bases_(kSegmentIdsMax) {}
 
 SegmentList::~SegmentList() {
@@ -23,7 +25,7 @@ SegmentList::~SegmentList() {
     if (segment != nullptr && segment->memory != nullptr)
       unmap_memory(segment->memory, segment->capacity);
   }
-  for (std::byte* memory : spare_) unmap_memory(memory, segment_size_);
+  for (const Staged& spare : spare_) unmap_memory(spare.memory, spare.capacity);
 }
 
 size_t SegmentList::capacity_for(size_t payload) const {
@@ -31,23 +33,55 @@ size_t SegmentList::capacity_for(size_t payload) const {
   return needed > segment_size_ ? needed : segment_size_;
 }
 
-std::byte* SegmentList::take_memory(size_t capacity) {
-  resident_.store(resident_.load(std::memory_order_relaxed) + capacity, std::memory_order_relaxed);
-  if (capacity == segment_size_ && !spare_.empty()) {
-    std::byte* memory = spare_.back();
-    spare_.pop_back();
-    return memory;
-  }
-  // A shard that never fills one segment is not worth huge pages.
-  return map_memory(capacity, opened_++ == 0 ? PageUse::kPlain : PageUse::kHuge);
+void SegmentList::add_resident(int64_t bytes) {
+  resident_.store(resident_.load(std::memory_order_relaxed) + static_cast<uint64_t>(bytes),
+                  std::memory_order_relaxed);
 }
 
-void SegmentList::give_memory(std::byte* memory, size_t capacity) {
-  resident_.store(resident_.load(std::memory_order_relaxed) - capacity, std::memory_order_relaxed);
-  if (capacity == segment_size_ && spare_.size() < kSpareMax) {
-    spare_.push_back(memory);
-  } else {
-    unmap_memory(memory, capacity);
+// Memory that was used before costs nothing, fresh pages the system has to clear, and under a
+// hypervisor often to find. Segments that are not of one record have one size.
+SegmentList::Staged SegmentList::take_memory(size_t capacity) {
+  const size_t most = capacity == segment_size_ ? capacity : capacity + capacity / 4;
+  auto best = spare_.end();
+  for (auto it = spare_.begin(); it != spare_.end(); ++it) {
+    const bool fits = it->capacity >= capacity && it->capacity <= most;
+    if (fits && (best == spare_.end() || it->capacity <= best->capacity)) best = it;
+  }
+  Staged taken;
+  if (best != spare_.end()) {
+    taken = *best;
+    spare_.erase(best);
+    spare_bytes_ -= taken.capacity;
+    add_resident(static_cast<int64_t>(taken.capacity));
+    return taken;
+  }
+  const uint64_t all = resident_bytes() + spare_bytes_ + capacity;
+  if (all > memory_max_) unmap_spare(all - memory_max_);
+  // A shard that never fills one segment is not worth huge pages.
+  const bool small = opened_ == 0 || capacity < segment_size_;
+  if (capacity >= segment_size_) opened_++;
+  taken = {map_memory(capacity, small ? PageUse::kPlain : PageUse::kHuge), capacity};
+  add_resident(static_cast<int64_t>(capacity));
+  return taken;
+}
+
+void SegmentList::give_memory(Staged memory) {
+  add_resident(-static_cast<int64_t>(memory.capacity));
+  spare_.push_back(memory);
+  spare_bytes_ += memory.capacity;
+  const uint64_t all = resident_bytes() + spare_bytes_;
+  if (all > memory_max_) unmap_spare(all - memory_max_);
+}
+
+// A few of one size are kept in any case: who drops one segment is about to open another.
+void SegmentList::unmap_spare(size_t at_least) {
+  size_t unmapped = 0;
+  while (unmapped < at_least && spare_bytes_ > kSpareSegments * segment_size_) {
+    const Staged oldest = spare_.front();
+    spare_.erase(spare_.begin());
+    spare_bytes_ -= oldest.capacity;
+    unmap_memory(oldest.memory, oldest.capacity);
+    unmapped += oldest.capacity;
   }
 }
 
@@ -62,67 +96,59 @@ uint32_t SegmentList::take_id() {
   return static_cast<uint32_t>(segments_.size() - 1);
 }
 
-Segment& SegmentList::install(uint32_t id, std::byte* memory, size_t capacity) {
+Segment& SegmentList::install(uint32_t id, Staged memory) {
   auto segment = std::make_unique<Segment>();
   segment->id = id;
-  segment->memory = memory;
-  segment->capacity = capacity;
+  segment->memory = memory.memory;
+  segment->capacity = memory.capacity;
   segment->used = segment->closed = segment->synced = start_;
   segments_[id] = std::move(segment);
-  bases_[id].store(memory, std::memory_order_release);
+  bases_[id].store(memory.memory, std::memory_order_release);
   return *segments_[id];
 }
 
 Segment& SegmentList::open(size_t payload) {
-  const size_t capacity = capacity_for(payload);
-  std::byte* memory = take_memory(capacity);
-  return install(take_id(), memory, capacity);
+  const Staged memory = take_memory(capacity_for(payload));
+  return install(take_id(), memory);
 }
 
 SegmentList::Staged SegmentList::stage(size_t payload) {
-  const size_t capacity = capacity_for(payload);
-  return {take_memory(capacity), capacity};
+  return take_memory(capacity_for(payload));
 }
 
 SegmentList::Staged SegmentList::stage_apart(size_t payload) {
-  const size_t capacity = round_up(start_ + payload, kPage);
-  resident_.store(resident_.load(std::memory_order_relaxed) + capacity, std::memory_order_relaxed);
-  return {map_memory(capacity, PageUse::kPlain), capacity};
+  return take_memory(round_up(start_ + payload, kPage));
 }
 
 SegmentList::Staged SegmentList::stage_cold(size_t payload) const {
   return {nullptr, capacity_for(payload)};
 }
 
-Segment& SegmentList::adopt(Staged staged) {
-  return install(take_id(), staged.memory, staged.capacity);
-}
+Segment& SegmentList::adopt(Staged staged) { return install(take_id(), staged); }
 
 void SegmentList::discard(Staged staged) {
-  if (staged.memory != nullptr) give_memory(staged.memory, staged.capacity);
+  if (staged.memory != nullptr) give_memory(staged);
 }
 
 MappedBlock SegmentList::give_out(Staged staged) {
-  if (staged.memory != nullptr)
-    resident_.store(resident_.load(std::memory_order_relaxed) - staged.capacity,
-                    std::memory_order_relaxed);
+  if (staged.memory != nullptr) add_resident(-static_cast<int64_t>(staged.capacity));
   return {staged.memory, staged.capacity};
 }
 
 void SegmentList::enlarge(Segment& segment, size_t payload) {
   const size_t capacity = capacity_for(payload);
   FRESHET_CHECK(capacity > segment.capacity);
-  std::byte* memory = take_memory(capacity);
-  copy_metered(memory + start_, segment.memory + start_, segment.used - start_);
-  give_memory(segment.memory, segment.capacity);
-  segment.memory = memory;
-  segment.capacity = capacity;
-  bases_[segment.id].store(memory, std::memory_order_release);
+  const Staged larger = take_memory(capacity);
+  copy_metered(larger.memory + start_, segment.memory + start_, segment.used - start_);
+  give_memory({segment.memory, segment.capacity});
+  segment.memory = larger.memory;
+  segment.capacity = larger.capacity;
+  bases_[segment.id].store(segment.memory, std::memory_order_release);
 }
 
 void SegmentList::retire_memory(Segment& segment, bool frees_id) {
   auto release = std::make_unique<Release>();
-  *release = {&segment, segment.memory, segment.capacity, frees_id};
+  *release = {&segment, {segment.memory, segment.capacity}, frees_id};
   leaving_ += segment.capacity;
   segment.memory = nullptr;
   bases_[segment.id].store(nullptr, std::memory_order_release);
@@ -139,8 +165,7 @@ void SegmentList::bring_back(Segment& segment, MappedBlock block) {
                        block.size());
   segment.capacity = block.size();
   segment.memory = block.release();
-  resident_.store(resident_.load(std::memory_order_relaxed) + segment.capacity,
-                  std::memory_order_relaxed);
+  add_resident(static_cast<int64_t>(segment.capacity));
   bases_[segment.id].store(segment.memory, std::memory_order_release);
 }
 
@@ -148,7 +173,7 @@ void SegmentList::release(Segment& segment) {
   FRESHET_CHECK_VALUES(segment.live == 0 && segment.memory != nullptr, segment.live, segment.id);
   // Readers may still hold a location in it: the base stays until they have left.
   auto release = std::make_unique<Release>();
-  *release = {&segment, segment.memory, segment.capacity, true};
+  *release = {&segment, {segment.memory, segment.capacity}, true};
   leaving_ += segment.capacity;
   segment.memory = nullptr;
   reclaimer_.retire(&SegmentList::on_grace_over, this, release.release());
@@ -163,8 +188,8 @@ void SegmentList::on_grace_over(void* owner, void* object) {
     list->segments_[id].reset();
     list->free_ids_.push_back(id);
   }
-  list->leaving_ -= item->capacity;
-  list->give_memory(item->memory, item->capacity);
+  list->leaving_ -= item->memory.capacity;
+  list->give_memory(item->memory);
 }
 
 }  // namespace freshet

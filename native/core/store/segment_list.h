@@ -43,8 +43,9 @@ struct Segment {
 
 class SegmentList {
  public:
-  // `start`: bytes at a segment's beginning that hold no record.
-  SegmentList(Reclaimer& reclaimer, size_t segment_size, size_t start);
+  // `start`: bytes at a segment's beginning that hold no record. `memory_max`: what the segments
+  // are to take, within which memory that was given back is kept for the next ones.
+  SegmentList(Reclaimer& reclaimer, size_t segment_size, size_t start, size_t memory_max);
   ~SegmentList();
 
   // A new segment that holds at least `payload` bytes.
@@ -81,6 +82,7 @@ class SegmentList {
   }
 
   uint64_t resident_bytes() const { return resident_.load(std::memory_order_relaxed); }
+  uint64_t spare_bytes() const { return spare_bytes_; }  // kept besides
   // Without what goes as soon as readers have left.
   uint64_t staying_bytes() const { return resident_bytes() - leaving_; }
   size_t start() const { return start_; }
@@ -88,27 +90,28 @@ class SegmentList {
  private:
   struct Release {
     Segment* segment;
-    std::byte* memory;
-    size_t capacity;
+    Staged memory;
     bool frees_id;
   };
   static void on_grace_over(void* owner, void* object);
-  std::byte* take_memory(size_t capacity);
-  void give_memory(std::byte* memory, size_t capacity);
+  Staged take_memory(size_t capacity);  // at least
+  void give_memory(Staged memory);
+  void add_resident(int64_t bytes);
+  void unmap_spare(size_t at_least);
   uint32_t take_id();
-  Segment& install(uint32_t id, std::byte* memory, size_t capacity);
+  Segment& install(uint32_t id, Staged memory);
   size_t capacity_for(size_t payload) const;
   void retire_memory(Segment& segment, bool frees_id);
-
-  static constexpr size_t kSpareMax = 4;
 
   Reclaimer& reclaimer_;
   const size_t segment_size_;
   const size_t start_;
+  const size_t memory_max_;
   LazyArray<std::atomic<std::byte*>> bases_;
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<uint32_t> free_ids_;
-  std::vector<std::byte*> spare_;
+  std::vector<Staged> spare_;  // the oldest first
+  uint64_t spare_bytes_ = 0;
   size_t opened_ = 0;
   uint64_t leaving_ = 0;  // retired, not given back yet
   std::atomic<uint64_t> resident_{0};

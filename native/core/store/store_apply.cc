@@ -29,7 +29,8 @@ bool is_final(Status status) {
 Store::Impl::Impl(StoreConfig given)
     : config(given),
       slots(reclaimer, !given.persistent),
-      segments_(reclaimer, given.segment_size, given.persistent ? kDiskHeaderSize : 0),
+      segments_(reclaimer, given.segment_size, given.persistent ? kDiskHeaderSize : 0,
+                given.memory_max),
       index_(reclaimer),
       transients_(kTransientsMax) {
   FRESHET_CHECK(config.segment_size >= 4 * kDiskHeaderSize);
