@@ -65,11 +65,18 @@ bool LargeMulticast::has_room(size_t mine, size_t length) const {
   return bytes == 0 || bytes + length <= kTransferBytesMax;
 }
 
+// With each block rows go to all members: of many blocks half as many are worth a longer start.
+uint32_t LargeMulticast::block_size_of(size_t value_size) const {
+  const uint32_t size = config_.block_size;
+  const bool many = value_size > size_t{kManyBlocks} * size;
+  return many && 2 * size <= kBlockSizeMax ? 2 * size : size;
+}
+
 OfferBody LargeMulticast::begin(size_t mine, Bytes head, Bytes value) {
   FRESHET_CHECK(has_room(mine, head.size() + value.size()));
   OfferBody offer = {};
   offer.number = ++counts_[mine].offered;
-  offer.block_size = config_.block_size;
+  offer.block_size = block_size_of(value.size());
   offer.algorithm = static_cast<uint8_t>(config_.multicast);
   open(mine, offer, head, head.size() + value.size()).source = value;
   return offer;

@@ -131,6 +131,7 @@ class LargeMulticast {
   }
   Transfer* find(size_t s, uint64_t number);
   const Transfer* find(size_t s, uint64_t number) const;
+  uint32_t block_size_of(size_t value_size) const;
   Transfer& open(size_t s, const OfferBody& offer, Bytes head, size_t length);
   bool is_mine(size_t s) const { return senders_[s] == me_; }
   uint32_t index_of(size_t s, Rank rank) const;

@@ -34,6 +34,7 @@ inline constexpr size_t kLargeSlots = kMembersMax * kTransfersMax;
 inline constexpr size_t kBlockSizeMin = size_t{4} << 10;
 inline constexpr size_t kBlockSizeMax = size_t{8} << 20;  // one write
 inline constexpr size_t kBlockSizeDefault = size_t{256} << 10;
+inline constexpr uint32_t kManyBlocks = 128;  // a value of more goes in blocks of twice the size
 // A large record up to this size is copied behind the others when it is delivered; a longer one
 // begins a segment where it was put together.
 inline constexpr size_t kLargeCopyMax = size_t{2} << 20;

@@ -78,6 +78,20 @@ TEST(blocks_go_as_the_schedule_says) {
   }
 }
 
+TEST(of_many_blocks_half_as_many_go) {
+  for (const size_t blocks : {size_t{kManyBlocks}, size_t{kManyBlocks} + 1}) {
+    DirectGroup group({.members = 2, .senders = 1, .block_size = kBlockSizeMin});
+    group.set_rules(0);
+    size_t sent = 0;
+    group.on_block = [&](const BlockSent&) { sent++; };
+    const auto value = value_of(blocks * kBlockSizeMin);
+    EXPECT_EQ(group.put(0, "k", value, 1), Status::kOk);
+    group.settle();
+    EXPECT_EQ(sent, blocks > kManyBlocks ? (blocks + 1) / 2 : blocks);
+    EXPECT(has(group.store(1), 1, value));
+  }
+}
+
 TEST(others_are_ordered_while_a_large_record_is_under_way) {
   DirectGroup group({});
   group.set_rules(0);
