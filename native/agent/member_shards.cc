@@ -48,6 +48,9 @@ Status Member::open_shard(ShardId shard, bool persistent, size_t memory_max, Tok
   config.shard = shard;
   config.persistent = persistent;
   config.memory_max = memory_max;
+  if (!persistent)
+    config.segment_size = std::clamp(memory_max / 16 / kSegmentSizeMin * kSegmentSizeMin,
+                                     kSegmentSizeMin, kSegmentSize);
   return call([this, config, cut_after, token](Agent& agent) {
     // One that was found damaged is opened again once it is mended.
     ShardHost* host = agent.find(config.shard);

@@ -40,8 +40,9 @@ inline constexpr uint32_t kManyBlocks = 128;  // a value of more goes in blocks 
 inline constexpr size_t kLargeCopyMax = size_t{2} << 20;
 
 inline constexpr size_t kSegmentSize = size_t{16} << 20;
-inline constexpr size_t kPairRingSize = size_t{1} << 20;  // member to member messages, one way
-inline constexpr size_t kCopySlice = size_t{256} << 10;   // bytes copied before others get a turn
+inline constexpr size_t kSegmentSizeMin = size_t{1} << 20;  // of volatile shards of little memory
+inline constexpr size_t kPairRingSize = size_t{1} << 20;    // member to member messages, one way
+inline constexpr size_t kCopySlice = size_t{256} << 10;     // bytes copied before others get a turn
 
 inline constexpr size_t kReadersMax = 64;             // threads that may read a store at once
 inline constexpr size_t kSubscriptionsMax = 1024;     // of one shard at one member
