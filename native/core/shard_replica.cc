@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <span>
 #include <utility>
 
 #include "native/core/canary.h"
@@ -208,7 +210,8 @@ int ShardReplica::Impl::deliver(Outputs& out) {
   const uint64_t before = delivered_;
   size_t cost = 0;
   while (delivered_ < stable && cost < kPassBytes) {
-    if (!deliver_turn(cost, out)) return 1;
+    const auto count = static_cast<size_t>(std::min<uint64_t>(stable - delivered_, kTurnsAtOnce));
+    if (!deliver_turns(count, cost, out)) return 1;
   }
   FRESHET_CHECK_VALUES(delivered_ <= stable, delivered_, stable);
   const int work = show_delivery(before);
@@ -216,20 +219,33 @@ int ShardReplica::Impl::deliver(Outputs& out) {
   return work;
 }
 
-// Takes the next message of the sender whose turn it is. False: it was none, the epoch ended.
-bool ShardReplica::Impl::deliver_turn(size_t& cost, Outputs& out) {
-  const std::byte* record = nullptr;
-  RingFault fault = streams_[turn_].next(record);
-  if (record != nullptr && fault == RingFault::kNone) {
-    fault = deliver_message(turn_, record, cost, out);
+// Takes the messages of the senders whose turns are next, several so that the store fetches
+// together what they need. False: one was none, the epoch ended.
+bool ShardReplica::Impl::deliver_turns(size_t count, size_t& cost, Outputs& out) {
+  std::array<const std::byte*, kTurnsAtOnce> records;
+  FRESHET_CHECK_VALUES(count <= records.size(), count, records.size());
+  RingFault fault = RingFault::kNone;
+  size_t taken = 0;
+  for (size_t s = turn_; taken < count; taken++) {
+    fault = streams_[s].next(records[taken]);
+    if (fault != RingFault::kNone) break;
+    if (++s == streams_.size()) s = 0;
   }
-  if (fault != RingFault::kNone) {
-    fail(config_.senders[turn_], fault, out);
-    return false;
+  store_.expect(std::span(records).first(taken));
+  for (size_t i = 0; i < taken; i++) {
+    if (records[i] != nullptr) {
+      const RingFault bad = deliver_message(turn_, records[i], cost, out);
+      if (bad != RingFault::kNone) {
+        fault = bad;
+        break;
+      }
+    }
+    cost += kNullCost;
+    pass_turn();
   }
-  cost += kNullCost;
-  pass_turn();
-  return true;
+  store_.expect({});
+  if (fault != RingFault::kNone) fail(config_.senders[turn_], fault, out);
+  return fault == RingFault::kNone;
 }
 
 void ShardReplica::Impl::pass_turn() {
@@ -275,7 +291,9 @@ RingFault ShardReplica::Impl::deliver_message(size_t s, const std::byte* record,
 
 void ShardReplica::Impl::answer_own(Sequence sequence, const Applied& applied, Outputs& out) {
   auto& waiting = sender_->waiting();
-  const uint64_t index = streams_[my_sender_].delivered() - 1;
+  // Of an ordered one more may have been taken from the ring.
+  const uint64_t index =
+      config_.raw ? streams_[my_sender_].delivered() - 1 : index_of(sequence, streams_.size());
   if (waiting.empty() || waiting.front().index != index) return;  // nobody asked
   const Sender::Waiting mine = waiting.front();
   waiting.pop();

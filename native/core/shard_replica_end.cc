@@ -45,7 +45,7 @@ int ShardReplica::Impl::deliver_trim(Outputs& out) {
   while (delivered_ < all && cost < kPassBytes) {
     if (streams_[turn_].delivered() >= end_.trim(turn_)) {
       pass_turn();
-    } else if (!deliver_turn(cost, out)) {
+    } else if (!deliver_turns(1, cost, out)) {
       return 1;
     }
   }

@@ -26,6 +26,7 @@ namespace freshet {
 inline constexpr size_t kPassBytes = kCopySlice;
 inline constexpr size_t kDeliveryCost = 256;
 inline constexpr size_t kNullCost = 16;
+inline constexpr size_t kTurnsAtOnce = Store::kExpectedMax;
 // Delivery alone is shown once it frees this part of a ring: the rest is room enough for any
 // record.
 inline constexpr size_t kShownDivisor = 8;
@@ -93,7 +94,7 @@ class ShardReplica::Impl {
     return end_.phase() == EndPhase::kDelivering || end_.phase() == EndPhase::kEnded;
   }
   int deliver_trim(Outputs& out);
-  bool deliver_turn(size_t& cost, Outputs& out);
+  bool deliver_turns(size_t count, size_t& cost, Outputs& out);
   void pass_turn();
   int show_delivery(uint64_t before);
   int step_running(Outputs& out);

@@ -78,21 +78,31 @@ KeyEntry* KeyIndex::find(std::string_view key, uint64_t hash) const {
   return find_in(*view_.load(std::memory_order_acquire), key, hash);
 }
 
-// Where they may be far it brings near where each look-up begins, then what lies there, of the key
-// or of another.
 void KeyIndex::find_all(std::span<Sought> keys) const {
-  const View* view = view_.load(std::memory_order_acquire);
-  const Table& table = *view->current;
   if (count_ > kNearMax) {
-    for (const Sought& key : keys) __builtin_prefetch(&table.cells[key.hash & table.mask]);
-    for (const Sought& key : keys) {
-      const uint64_t cell = table.cells[key.hash & table.mask].load(std::memory_order_relaxed);
-      if (((cell ^ key.hash) & ~kPointerMask) != 0) continue;
-      __builtin_prefetch(entry_of(cell));
-      __builtin_prefetch(entry_of(cell)->next);
-    }
+    for (const Sought& key : keys) fetch_cell(key.hash);
+    for (const Sought& key : keys) fetch_entry(key.hash);
   }
+  const View* view = view_.load(std::memory_order_acquire);
   for (Sought& key : keys) key.entry = find_in(*view, key.key, key.hash);
+}
+
+void KeyIndex::fetch_cell(uint64_t hash) const {
+  const Table& table = *view_.load(std::memory_order_relaxed)->current;
+  __builtin_prefetch(&table.cells[hash & table.mask]);
+}
+
+void KeyIndex::fetch_entry(uint64_t hash) const {
+  const KeyEntry* entry = likely(hash);
+  if (entry == nullptr) return;
+  __builtin_prefetch(entry);
+  __builtin_prefetch(entry->next);
+}
+
+const KeyEntry* KeyIndex::likely(uint64_t hash) const {
+  const Table& table = *view_.load(std::memory_order_relaxed)->current;
+  const uint64_t cell = table.cells[hash & table.mask].load(std::memory_order_relaxed);
+  return ((cell ^ hash) & ~kPointerMask) == 0 ? entry_of(cell) : nullptr;
 }
 
 void KeyIndex::put(Table& table, KeyEntry* entry) {

@@ -38,6 +38,12 @@ class KeyIndex {
   void find_all(std::span<Sought> keys) const;  // sets their entries; writer only
   void insert(KeyEntry* entry);                 // its key is not there yet
 
+  // For keys that are looked for soon, writer only: to bring near where a look-up begins, then what
+  // lies there, then what that is: of the key or of another, null if of none.
+  void fetch_cell(uint64_t hash) const;
+  void fetch_entry(uint64_t hash) const;
+  const KeyEntry* likely(uint64_t hash) const;
+
  private:
   struct Table;
   struct View {

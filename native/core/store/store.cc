@@ -19,6 +19,7 @@ Applied Store::apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool c
   return impl_->apply_large(slot, epoch, sequence, copied);
 }
 MappedBlock Store::abandon_large(uint32_t slot) { return impl_->abandon_large(slot); }
+void Store::expect(std::span<const std::byte* const> records) { impl_->expect(records); }
 Status Store::admission() const { return impl_->admission(); }
 
 bool Store::close_batch(Sequence delivered, LogBatch& out) {

@@ -119,8 +119,13 @@ class Store {
   // copy into the segment, indexes, publication. `record` lies in a ring and holds the sender's
   // stamp.
   Applied apply(const RecordView& record, Epoch epoch, Sequence sequence);
+  // The next records of the order, at most kExpectedMax, null for none: what they need is fetched
+  // together, not for one after the other. They stay as they are until they are applied, or
+  // others are expected.
+  static constexpr size_t kExpectedMax = 8;
+  void expect(std::span<const std::byte* const> records);
 
-  // The same for a record that comes in pieces: room for all of it is taken first, filled in any
+  // apply() for a record that comes in pieces: room for all of it is taken first, filled in any
   // order, and applied when it is there. At most one in each `slot` at a time, of kLargeSlots.
   MutableBytes reserve_large(uint32_t slot, size_t record_length);
   // `copied`: its memory is not taken for the segment, but stays in the slot to be given out.

@@ -84,6 +84,37 @@ MappedBlock Store::Impl::abandon_large(uint32_t slot) {
   return segments_.give_out(std::exchange(large_[slot], {}).staged);
 }
 
+// Three rounds, as each needs what the one before fetches: where the keys' look-ups begin, what the
+// keys have, and their versions that apply() changes.
+void Store::Impl::expect(std::span<const std::byte* const> records) {
+  FRESHET_CHECK_VALUES(records.size() <= expected_.size(), records.size(), expected_.size());
+  expected_next_ = expected_end_ = 0;
+  for (const std::byte* start : records) {
+    if (start == nullptr || !is_change(RecordView(start).header().kind)) continue;
+    const uint64_t hash = xxh3_64(RecordView(start).key());
+    index_.fetch_cell(hash);
+    expected_[expected_end_++] = {start, hash};
+  }
+  const auto expected = std::span(expected_).first(expected_end_);
+  for (const Expected& one : expected) index_.fetch_entry(one.hash);
+  for (const Expected& one : expected) {
+    const KeyEntry* entry = index_.likely(one.hash);
+    if (entry == nullptr) continue;
+    slots.fetch(entry->newest.load(std::memory_order_relaxed));
+    if (is_volatile()) slots.fetch(entry->oldest);
+  }
+}
+
+// Of what is refused before its key is looked for nobody asks.
+uint64_t Store::Impl::hash_of(const RecordView& record) {
+  for (size_t i = expected_next_; i < expected_end_; i++) {
+    if (expected_[i].record != record.start()) continue;
+    expected_next_ = i + 1;
+    return expected_[i].hash;
+  }
+  return xxh3_64(record.key());
+}
+
 Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large) {
   const RecordHeader& incoming = record.header();
   FRESHET_CHECK_VALUES((LogPosition{epoch, sequence} > last_position), epoch, sequence);
@@ -105,7 +136,7 @@ Applied Store::Impl::apply(const RecordView& record, Epoch epoch, Sequence seque
     }
   }
 
-  const uint64_t hash = xxh3_64(record.key());
+  const uint64_t hash = hash_of(record);
   KeyEntry* entry =
       incoming.kind == RecordKind::kControl ? nullptr : index_.find(record.key(), hash);
   PoolRules control;

@@ -50,6 +50,7 @@ class Store::Impl final : public Subscriptions::Source {
     size_t length = 0;
   };
   Applied apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large);
+  void expect(std::span<const std::byte* const> records);
   MutableBytes reserve_large(uint32_t slot, size_t record_length);
   Applied apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool copied);
   MappedBlock abandon_large(uint32_t slot);
@@ -139,6 +140,7 @@ class Store::Impl final : public Subscriptions::Source {
   };
 
   // store_apply.cc
+  uint64_t hash_of(const RecordView& record);
   Status check(const RecordView& record, const KeyEntry* entry, PoolRules& control) const;
   bool is_left(const KeyEntry* entry, PoolId pool) const;
   Status check_control(const RecordView& record, PoolRules& control) const;
@@ -241,6 +243,15 @@ class Store::Impl final : public Subscriptions::Source {
   std::atomic<uint64_t> live_bytes_{0};
   std::atomic<uint64_t> copied_{0};
   std::atomic<uint64_t> session_count_{0};
+
+  // Records to come, and the hashes of their keys.
+  struct Expected {
+    const std::byte* record;
+    uint64_t hash;
+  };
+  std::array<Expected, kExpectedMax> expected_;
+  size_t expected_next_ = 0;
+  size_t expected_end_ = 0;
 
   // Records reachable by version only.
   VersionQueue transients_;

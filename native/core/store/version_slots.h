@@ -73,6 +73,14 @@ class VersionSlots {
     const Page* page = page_of(version);
     return page == nullptr ? nullptr : const_cast<VersionSlot*>(&page->slots[version % kPageSlots]);
   }
+  // Brings near what changes when another version of its key comes, or when it goes. Writer only.
+  void fetch(Version version) const {
+    const Page* page = page_of(version);
+    if (page == nullptr) return;
+    __builtin_prefetch(&page->slots[version % kPageSlots]);
+    if (keeps_next_)
+      __builtin_prefetch(&static_cast<const PageWithNext*>(page)->next_gaps[version % kPageSlots]);
+  }
   Location read(const VersionSlot& slot) const {
     return Location(slot.location.load(std::memory_order_acquire));
   }
