@@ -26,7 +26,7 @@ void SenderStream::take_own(uint64_t tail, uint64_t messages) {
 RingFault SenderStream::take(uint64_t tail, size_t bytes_max, LargeMulticast& large, size_t s) {
   if (tail % kRecordAlignment != 0 || tail > deliver_.position() + ring_size_)
     return RingFault::kTail;
-  const uint64_t enough = take_.position() + bytes_max;
+  uint64_t enough = take_.position() + bytes_max;
   while (take_.position() < tail && take_.position() < enough) {
     const size_t available = take_.available(tail);
     const RecordHeader header = take_.header();  // a copy: the peer may write over it
@@ -35,6 +35,8 @@ RingFault SenderStream::take(uint64_t tail, size_t bytes_max, LargeMulticast& la
     if (!header_crc_matches(header)) return RingFault::kChecksum;
     if (header.kind == RecordKind::kWrap) {
       if (take_.next_start() > tail) return RingFault::kLength;
+      // What is left out is no work: whoever ended with it would wait for more to come.
+      enough += take_.next_start() - take_.position();
       take_.move_to(take_.next_start());
       continue;
     }

@@ -1,7 +1,9 @@
 #include "native/core/shard_replica.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "native/core/answers.h"
@@ -137,6 +139,26 @@ TEST(inline_max_is_the_border_between_copied_and_borrowed) {
   group.settle();
   EXPECT_EQ(group.released.size(), 1u);
   EXPECT_EQ(group.answers.size(), 2u);
+}
+
+// As the agent steps them: who has work, or was written to. What a long record leaves out at the
+// end of the ring is more than is taken in at once.
+TEST(a_record_that_begins_the_ring_anew_is_taken_when_it_comes) {
+  DirectGroup group({.ring_size = kRingSizeMax});
+  group.set_rules(0);
+  group.settle();
+  std::array<bool, 3> due{};
+  group.on_write = [&](size_t, const RegionWrite& write) { due[write.peer - 1] = true; };
+  const std::vector<std::byte> value(kRingSizeMax / 16 * 3);
+  for (Token token = 1; token <= 20; token++) {
+    EXPECT_EQ(group.put(0, "k", value, token), Status::kOk);
+    due[0] = true;
+    while (std::ranges::count(due, true) > 0) {
+      for (size_t m = 0; m < due.size(); m++)
+        if (std::exchange(due[m], false)) due[m] = group.step(m) > 0 || due[m];
+    }
+    EXPECT_EQ(group.answered(token), 1);
+  }
 }
 
 TEST(a_full_ring_refuses_until_everyone_has_delivered) {
