@@ -11,6 +11,8 @@ const table = {
   bodyBytes: limits.valueBytesWhole,
   /** Of values over `valueBytesWhole`: as much is on its way in at once, and out, at each door. */
   longBodyBytes: 2 * limits.valueBytesMax,
+  /** A long value, in or out, is given up once nothing of it moves for so long. */
+  longIdleMs: 30_000,
   /** What a long value goes in over gRPC. */
   pieceBytes: 1 * MiB,
   /** A query plan as JSON. */

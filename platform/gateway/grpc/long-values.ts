@@ -6,6 +6,7 @@ import type { ObjectPiece, PutPiece, PutReply } from '../../wire/mod.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import type { LongBodies } from '../long-bodies.ts';
 import { getAdmitted, getWhole, isLeftOut } from '../long-gets.ts';
+import { comingWithin } from './batches.ts';
 import { serviceError } from './service-error.ts';
 
 const noBytes = Buffer.alloc(0);
@@ -39,10 +40,10 @@ export async function* piecesOf(
   }
 }
 
-/** Takes puts whose values come piece by piece. */
-export function takePieces(door: Door, bodies: LongBodies) {
+/** Takes puts whose values come piece by piece. TIMEOUT: no more came within `idleMs`. */
+export function takePieces(door: Door, bodies: LongBodies, idleMs: number) {
   return (call: ServerReadableStream<PutPiece, PutReply>, done: sendUnaryData<PutReply>): void => {
-    takePut(door, call, bodies).then(
+    takePut(door, comingWithin(call, idleMs), bodies).then(
       (reply) => {
         done(null, reply);
       },

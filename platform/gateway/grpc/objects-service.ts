@@ -12,17 +12,20 @@ import {
 import type { Door } from '../../client/mod.ts';
 import type { KeyBatch, ObjectBatch, ObjectsServer, RowBatch, WatchBatch } from '../../wire/mod.ts';
 import { batched, pump } from './batches.ts';
+import { gatewayLimits } from '../gateway-limits.ts';
 import { LongBodies } from '../long-bodies.ts';
 import { parsePlanJson } from '../parse-json.ts';
 import { getInMessage, piecesOf, takePieces } from './long-values.ts';
 import { PutStreamCall } from './put-stream-call.ts';
+import type { GrpcServerOptions } from './server.ts';
 import { serviceError } from './service-error.ts';
 
-/**
- * The `Objects` service on a member's door. Every failure is a coded error in the trailers.
- * `longBytes`: of long values on their way in, and out, at once.
- */
-export function objectsService(door: Door, longBytes?: number): ObjectsServer {
+/** See {@link GrpcServerOptions}. */
+type LongOptions = Pick<GrpcServerOptions, 'longBodyBytes' | 'idleMs'>;
+
+/** The `Objects` service on a member's door. Every failure is a coded error in the trailers. */
+export function objectsService(door: Door, long: LongOptions): ObjectsServer {
+  const { longBodyBytes, idleMs = gatewayLimits.longIdleMs } = long;
   return {
     put: unary(async (request) => putResultToWire(await door.put(putFromWire(request)))),
     remove: unary(async (request) => putResultToWire(await door.remove(removeFromWire(request)))),
@@ -41,18 +44,23 @@ export function objectsService(door: Door, longBytes?: number): ObjectsServer {
     putStream: (call) => {
       new PutStreamCall(door, call).start();
     },
-    putLong: takePieces(door, new LongBodies('in', longBytes)),
-    ...streams(door, new LongBodies('out', longBytes)),
+    putLong: takePieces(door, new LongBodies('in', longBodyBytes), idleMs),
+    getLong: getLong(door, new LongBodies('out', longBodyBytes), idleMs),
+    ...streams(door),
   };
 }
 
-type Streams = Pick<ObjectsServer, 'getLong' | 'history' | 'list' | 'watch' | 'query'>;
+function getLong(door: Door, outgoing: LongBodies, idleMs: number): ObjectsServer['getLong'] {
+  return streaming(
+    (request, signal) => piecesOf(door, { ...getFromWire(request), signal }, outgoing),
+    idleMs,
+  );
+}
 
-function streams(door: Door, outgoing: LongBodies): Streams {
+type Streams = Pick<ObjectsServer, 'history' | 'list' | 'watch' | 'query'>;
+
+function streams(door: Door): Streams {
   return {
-    getLong: streaming((request, signal) =>
-      piecesOf(door, { ...getFromWire(request), signal }, outgoing),
-    ),
     history: streaming((request, signal) => {
       const { key, reverse, limit, fromVersion, toVersion } = request;
       const objects = door.history({
@@ -121,7 +129,11 @@ export function unary<Q, R>(handle: (request: Q) => Promise<R>) {
   };
 }
 
-function streaming<Q, B>(open: (request: Q, signal: AbortSignal) => AsyncIterable<B>) {
+/** `idleMs`: a client that reads nothing for so long is given up; default: it may wait. */
+function streaming<Q, B>(
+  open: (request: Q, signal: AbortSignal) => AsyncIterable<B>,
+  idleMs?: number,
+) {
   return (call: ServerWritableStream<Q, B>): void => {
     const abort = new AbortController();
     call.on('cancelled', () => {
@@ -132,7 +144,7 @@ function streaming<Q, B>(open: (request: Q, signal: AbortSignal) => AsyncIterabl
     });
     void (async () => {
       try {
-        await pump(open(call.request, abort.signal), call, abort.signal);
+        await pump(open(call.request, abort.signal), call, abort.signal, idleMs);
         call.end();
       } catch (error) {
         // Destroying the call would end it without its status, and the client would wait for ever.

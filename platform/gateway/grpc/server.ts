@@ -12,6 +12,8 @@ export interface GrpcServerOptions {
   readonly port: number;
   /** Of long values on their way in, and out, at once. Default: `gatewayLimits.longBodyBytes`. */
   readonly longBodyBytes?: number;
+  /** Of a long value nothing moves for so long, ms: given up. Default: `gatewayLimits.longIdleMs`. */
+  readonly idleMs?: number;
 }
 
 export interface RunningGrpcServer {
@@ -24,13 +26,13 @@ const messageBytesMax = limits.valueBytesWhole + 1024 * 1024;
 /** Opens the gRPC door of a member; ADDRESS_IN_USE names the port. */
 export async function startGrpcServer(
   backend: Backend,
-  { host, port, longBodyBytes }: GrpcServerOptions,
+  { host, port, ...long }: GrpcServerOptions,
 ): Promise<RunningGrpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
   });
-  server.addService(ObjectsService, objectsService(backend.door, longBodyBytes));
+  server.addService(ObjectsService, objectsService(backend.door, long));
   server.addService(PoolsService, poolsService(backend));
   server.addService(PipelinesService, pipelinesService(backend));
   server.addService(ClusterService, clusterService(backend));

@@ -56,7 +56,7 @@ export interface RunningHttpServer {
 const defaultConnectionLimits: ConnectionLimits = {
   headersMs: 10_000,
   requestMs: 120_000,
-  idleMs: 30_000,
+  idleMs: gatewayLimits.longIdleMs,
   keepAliveMs: 65_000,
   checkMs: 2000,
 };

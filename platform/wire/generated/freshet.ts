@@ -5452,7 +5452,10 @@ export const ObjectsService = {
     responseSerialize: (value: PutReplyBatch): Buffer => Buffer.from(PutReplyBatch.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutReplyBatch => PutReplyBatch.decode(value),
   },
-  /** Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. */
+  /**
+   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. TIMEOUT when
+   * nothing of one moves for 30 s.
+   */
   putLong: {
     path: "/freshet.v1.Objects/PutLong" as const,
     requestStream: true as const,
@@ -5518,7 +5521,10 @@ export interface ObjectsServer extends UntypedServiceImplementation {
   triggerPut: handleUnaryCall<TriggerRequest, TriggerReply>;
   /** The fast door for other languages: many puts a frame, many answers a frame, in any order. */
   putStream: handleBidiStreamingCall<PutBatch, PutReplyBatch>;
-  /** Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. */
+  /**
+   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. TIMEOUT when
+   * nothing of one moves for 30 s.
+   */
   putLong: handleClientStreamingCall<PutPiece, PutReply>;
   getLong: handleServerStreamingCall<GetRequest, ObjectPiece>;
   history: handleServerStreamingCall<HistoryRequest, ObjectBatch>;
@@ -5596,7 +5602,10 @@ export interface ObjectsClient extends Client {
   putStream(): ClientDuplexStream<PutBatch, PutReplyBatch>;
   putStream(options: Partial<CallOptions>): ClientDuplexStream<PutBatch, PutReplyBatch>;
   putStream(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<PutBatch, PutReplyBatch>;
-  /** Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. */
+  /**
+   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. TIMEOUT when
+   * nothing of one moves for 30 s.
+   */
   putLong(callback: (error: ServiceError | null, response: PutReply) => void): ClientWritableStream<PutPiece>;
   putLong(
     metadata: Metadata,
