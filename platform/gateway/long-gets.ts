@@ -10,15 +10,23 @@ export interface Admitted {
   readonly roomBytes: number;
 }
 
+/** How a long value is got that may not be wanted, or not for long. */
+export interface LongGetOptions {
+  /** Asked once it is known, without its bytes. */
+  readonly wanted?: (head: ObjectRecord) => boolean;
+  /** For one that is fetched: aborted when nobody waits for it any more. */
+  readonly signalOf?: () => AbortSignal;
+}
+
 /**
  * As `get`, but a long value is looked at without its bytes first, and fetched only if it is
- * `wanted` then and has room; else it is left out. Rejects OVERLOADED: there is no room.
+ * wanted then and has room; else it is left out. Rejects OVERLOADED: there is no room.
  */
 export async function getAdmitted(
   door: Pick<Door, 'get'>,
   request: GetRequest,
   bodies: LongBodies,
-  wanted: (head: ObjectRecord) => boolean = () => true,
+  { wanted = () => true, signalOf }: LongGetOptions = {},
 ): Promise<Admitted> {
   const { version = null, at = null, maxBytes = Infinity } = request;
   return lookAgain({ version, at }, async () => {
@@ -27,7 +35,8 @@ export async function getAdmitted(
     if (!isFetched) return { object: head, roomBytes: 0 };
     bodies.take(head.size);
     try {
-      return { object: await getVersion(door, request, head), roomBytes: head.size };
+      const wait = signalOf === undefined ? request : { ...request, signal: signalOf() };
+      return { object: await getVersion(door, wait, head), roomBytes: head.size };
     } catch (caught) {
       bodies.giveBack(head.size);
       throw caught;

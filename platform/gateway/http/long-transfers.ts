@@ -55,12 +55,13 @@ export class LongTransfers {
     reply: FastifyReply,
     wanted: GetRequest,
   ): Promise<ObjectRecord | null> {
-    const isSent = (head: ObjectRecord): boolean => {
+    const isWanted = (head: ObjectRecord): boolean => {
       const tag = entityTag(head);
       const { 'if-match': match, 'if-none-match': noneMatch } = request.headers;
       return !isOther(match, tag) && !isUnchanged(noneMatch, tag);
     };
-    const { object, roomBytes } = await getAdmitted(this.#door, wanted, this.#out, isSent);
+    const options = { wanted: isWanted, signalOf: () => signalUntilAnswered(request, reply) };
+    const { object, roomBytes } = await getAdmitted(this.#door, wanted, this.#out, options);
     if (roomBytes > 0) {
       onceAnswered(request, reply, () => {
         this.#out.giveBack(roomBytes);
@@ -91,6 +92,14 @@ export class LongTransfers {
       socket.setTimeout(0);
     });
   }
+}
+
+function signalUntilAnswered(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const answered = new AbortController();
+  onceAnswered(request, reply, () => {
+    answered.abort();
+  });
+  return answered.signal;
 }
 
 /** Once the reply has been sent, or cannot be. */

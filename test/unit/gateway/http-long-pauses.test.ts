@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { FreshetError } from '../../../platform/base/mod.ts';
 import { until } from '../../support/mod.ts';
 import {
   Client,
@@ -73,6 +74,26 @@ test('an answer that nobody reads is given up, and leaves its room', async () =>
     return status === 200;
   });
   idle.socket.destroy();
+});
+
+test('of a client that goes nothing is fetched any more, and it leaves its room', async () => {
+  const ends: string[] = [];
+  const fetch = (signal?: AbortSignal): Promise<void> =>
+    new Promise((_resolve, reject) => {
+      ends.push('begun');
+      signal?.addEventListener('abort', () => {
+        ends.push('ended');
+        reject(new FreshetError('UNREACHABLE', 'Nobody waits for it'));
+      });
+    });
+  door = await startLongDoor({ longBodyBytes: longSize }, undefined, fetch);
+  for (const nth of [1, 2]) {
+    const client = new Client(door).send(getHead);
+    await until(() => ends.length === 2 * nth - 1);
+    client.socket.destroy();
+    await until(() => ends.length === 2 * nth);
+  }
+  expect(ends).toEqual(['begun', 'ended', 'begun', 'ended']);
 });
 
 test('after a long answer the connection may be silent longer', async () => {

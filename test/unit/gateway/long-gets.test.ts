@@ -75,7 +75,9 @@ test.each([
 ])('one that %s is left out', async (_why, request, isWanted) => {
   const door = doorOf(objectOf(7, false), objectOf(7, true));
   const bodies = new LongBodies('out', size);
-  const { object, roomBytes } = await getAdmitted(door, request, bodies, () => isWanted);
+  const { object, roomBytes } = await getAdmitted(door, request, bodies, {
+    wanted: () => isWanted,
+  });
   expect([object?.value, object?.size, roomBytes]).toEqual([null, size, 0]);
   expect(door.asked).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 /** The HTTP door over a member that is none, and clients that send what they like. */
 import net from 'node:net';
 import { limits, silentLogger } from '../../../platform/base/mod.ts';
-import type { Door, ObjectRecord } from '../../../platform/client/mod.ts';
+import type { Door, GetRequest, ObjectRecord } from '../../../platform/client/mod.ts';
 import {
   type Backend,
   type HttpServerOptions,
@@ -33,10 +33,14 @@ export interface LongDoor {
   readonly close: () => Promise<void>;
 }
 
-/** `put`: resolves when one is made. Room for two of the shortest long values each way. */
+/**
+ * `put`: resolves when one is made; `fetch`: when a long value is there. Room for two of the shortest
+ * long values each way.
+ */
 export async function startLongDoor(
   options: Partial<HttpServerOptions> = {},
   put: () => Promise<void> = () => Promise.resolve(),
+  fetch: (signal?: AbortSignal) => Promise<void> = () => Promise.resolve(),
 ): Promise<LongDoor> {
   const place = { version: 1, epoch: 1, time: 1, previousVersionOfKey: null };
   const about = { key: '/milk/film', removed: false, size: longSize, eventTime: null, meta: {} };
@@ -47,9 +51,10 @@ export async function startLongDoor(
       return Promise.resolve([{ name: '/milk', maxValueBytes: longSize }]);
     },
     put: () => put().then(() => place),
-    get: ({ maxBytes = 0 }): Promise<ObjectRecord> => {
+    get: async ({ maxBytes = 0, signal }: GetRequest): Promise<ObjectRecord> => {
       const value = maxBytes < longSize ? null : longBody;
-      return Promise.resolve({ ...about, ...place, value });
+      if (value !== null) await fetch(signal);
+      return { ...about, ...place, value };
     },
   } as unknown as Door;
   const server = await startHttpServer({ door, log: silentLogger() } as unknown as Backend, {
