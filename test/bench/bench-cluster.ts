@@ -21,12 +21,18 @@ export interface BenchCluster {
   readonly close: () => Promise<void>;
 }
 
-/** Starts the members with their data below `folder` and waits until all shards run. */
-export async function startBenchCluster(folder: string): Promise<BenchCluster> {
+/**
+ * Starts the members with their data below `folder` and waits until all shards run. `config`: what
+ * theirs says besides.
+ */
+export async function startBenchCluster(
+  folder: string,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<BenchCluster> {
   const isSource = import.meta.url.endsWith('.ts');
   const cluster = await startLocalCluster({
     dataFolder: join(folder, 'data'),
-    config: { logLevel: 'error' },
+    config: { logLevel: 'error', ...config },
     entry: new URL(isSource ? './member/main.ts' : './member/main.js', import.meta.url),
     extra: () => loopbackDoors,
     startTimeoutMs,

@@ -118,6 +118,9 @@ const guarantees = {
   persistent: 'synced by all 3 members, in one agreed order',
 };
 
+/** Of 1 MiB the driver keeps 232 values. */
+const shardBytes = 512 * 1024 * 1024;
+
 /** `base`: where its folders may be. */
 export function makeAdapter(
   kind: keyof typeof guarantees,
@@ -131,9 +134,13 @@ export function makeAdapter(
     watchValue: true,
     start: async () => {
       folder = await mkdtemp(join(base, 'freshet-peers-'));
-      running = await startBenchCluster(folder);
+      running = await startBenchCluster(folder, { memory: { shardBytes } });
       for (const name of folders) {
-        await running.db.createPool({ name: `/${name}`, kind, schema: 'raw' });
+        const pool = { name: `/${name}`, schema: 'raw' } as const;
+        // The others keep the newest value of a key alone.
+        await running.db.createPool(
+          kind === 'volatile' ? { ...pool, kind, history: 1 } : { ...pool, kind },
+        );
       }
     },
     pids: () => running?.pids ?? [],
