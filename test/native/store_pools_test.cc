@@ -57,6 +57,24 @@ TEST(a_pool_that_was_closed_stays_so_and_what_it_has_left_may_go) {
   EXPECT(is_ok(feed.apply(late).status));
 }
 
+// What is left over behind each is no use of another one's, wherever it lies.
+TEST(the_cleaner_ends_where_records_fill_little_more_than_half_a_segment) {
+  constexpr size_t kSegment = size_t{256} << 10;
+  for (const size_t size : {kSegment / 2 + 1000, kSegment / 3 + 1000}) {
+    Store store({.shard = 1, .memory_max = size_t{16} << 20, .segment_size = kSegment});
+    Feeder feed(store);
+    (void)feed.pool(1, 1);
+    const std::string value(size, 'x');
+    for (int i = 0; i < 200; i++) {
+      EXPECT(is_ok(feed.put("/k" + std::to_string(i % 40), value).status));
+      for (int pass = 0; pass < 1000 && store.maintain(256 << 10); pass++) {
+      }
+    }
+    EXPECT(!store.maintain(256 << 10));
+    EXPECT(store.stats().copied_bytes < 200 * size);
+  }
+}
+
 TEST(a_full_store_takes_what_replaces_as_much) {
   Store store({.shard = 1, .memory_max = size_t{1} << 20, .segment_size = size_t{64} << 10});
   Feeder feed(store);

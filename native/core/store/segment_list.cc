@@ -55,8 +55,7 @@ SegmentList::Staged SegmentList::take_memory(size_t capacity) {
     add_resident(static_cast<int64_t>(taken.capacity));
     return taken;
   }
-  const uint64_t all = resident_bytes() + spare_bytes_ + capacity;
-  if (all > memory_max_) unmap_spare(all - memory_max_);
+  trim_spare(capacity);
   // A shard that never fills one segment is not worth huge pages.
   const bool small = opened_ == 0 || capacity < segment_size_;
   if (capacity >= segment_size_) opened_++;
@@ -69,19 +68,18 @@ void SegmentList::give_memory(Staged memory) {
   add_resident(-static_cast<int64_t>(memory.capacity));
   spare_.push_back(memory);
   spare_bytes_ += memory.capacity;
-  const uint64_t all = resident_bytes() + spare_bytes_;
-  if (all > memory_max_) unmap_spare(all - memory_max_);
+  trim_spare(0);
 }
 
-// A few of one size are kept in any case: who drops one segment is about to open another.
-void SegmentList::unmap_spare(size_t at_least) {
-  size_t unmapped = 0;
-  while (unmapped < at_least && spare_bytes_ > kSpareSegments * segment_size_) {
+// `needed` bytes besides. A few of one size are kept in any case: who drops one segment is about to
+// open another.
+void SegmentList::trim_spare(size_t needed) {
+  while (resident_bytes() + spare_bytes_ + needed > memory_max_ &&
+         spare_bytes_ > kSpareSegments * segment_size_) {
     const Staged oldest = spare_.front();
     spare_.erase(spare_.begin());
     spare_bytes_ -= oldest.capacity;
     unmap_memory(oldest.memory, oldest.capacity);
-    unmapped += oldest.capacity;
   }
 }
 
@@ -166,6 +164,7 @@ void SegmentList::bring_back(Segment& segment, MappedBlock block) {
   segment.capacity = block.size();
   segment.memory = block.release();
   add_resident(static_cast<int64_t>(segment.capacity));
+  trim_spare(0);
   bases_[segment.id].store(segment.memory, std::memory_order_release);
 }
 

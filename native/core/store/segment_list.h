@@ -56,7 +56,7 @@ class SegmentList {
     size_t capacity = 0;
   };
   Staged stage(size_t payload);
-  // For one that will not: as much as it takes.
+  // As much as it takes, for one that will not, or behind which nothing is appended.
   Staged stage_apart(size_t payload);
   Staged stage_cold(size_t payload) const;  // without memory
   Segment& adopt(Staged staged);
@@ -97,7 +97,7 @@ class SegmentList {
   Staged take_memory(size_t capacity);  // at least
   void give_memory(Staged memory);
   void add_resident(int64_t bytes);
-  void unmap_spare(size_t at_least);
+  void trim_spare(size_t needed);
   uint32_t take_id();
   Segment& install(uint32_t id, Staged memory);
   size_t capacity_for(size_t payload) const;

@@ -48,7 +48,9 @@ Store::Impl::~Impl() {
 Status Store::Impl::admission() const {
   if (log_failed) return Status::kDiskFailed;
   if (is_volatile()) {
-    const uint64_t limit = config.memory_max + 2 * config.segment_size;
+    const size_t segment =
+        std::max(config.segment_size, std::min(kSegmentSize, config.memory_max / 4));
+    const uint64_t limit = config.memory_max + 2 * segment;
     return segments_.resident_bytes() > limit ? Status::kOverloaded : Status::kOk;
   }
   return waiting_for_disk() > config.memory_max ? Status::kOverloaded : Status::kOk;
@@ -62,7 +64,9 @@ MutableBytes Store::Impl::reserve_large(uint32_t slot, size_t record_length) {
   const size_t size = padded(record_length);
   // Room for the marks and the index that end a segment.
   const size_t ends = size / kIndexStep * sizeof(IndexEntry) + 1024;
-  large.staged = size > kLargeCopyMax ? segments_.stage(size + ends) : segments_.stage_apart(size);
+  // In a volatile store no more than it takes: what is behind it would count, and be of no use.
+  const bool apart = size <= kLargeCopyMax || is_volatile();
+  large.staged = apart ? segments_.stage_apart(size) : segments_.stage(size + ends);
   large.length = record_length;
   return {large.staged.memory + segments_.start(), size};
 }

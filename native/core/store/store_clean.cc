@@ -30,7 +30,8 @@ bool Store::Impl::maintain(size_t bytes_max) {
   return true;
 }
 
-// The sealed segment with the least in it, when enough memory is dead to make it worth while.
+// The sealed segment with the least in it, when enough of it is dead to make it worth while. Behind
+// its last record nothing is: copying what lives would leave as much over again.
 bool Store::Impl::choose_victim() {
   size_t used = 0;
   size_t live = 0;
@@ -39,16 +40,15 @@ bool Store::Impl::choose_victim() {
     if (!segments_.has(id)) continue;
     Segment& segment = segments_.at(id);
     if (segment.memory == nullptr || !segment.sealed) continue;
-    used += segment.capacity;
+    used += segment.used;
     live += segment.live;
-    const bool better =
-        best == nullptr || segment.live * best->capacity < best->live * segment.capacity;
+    const bool better = best == nullptr || segment.live * best->used < best->live * segment.used;
     if (better) best = &segment;
   }
   if (best == nullptr) return false;
   // Segments without anything alive cost nothing to free; else a quarter may be dead.
   if (best->live > 0 && used - live < live / 4 + 2 * config.segment_size) return false;
-  if (best->live > best->capacity / 8 * 7) return false;
+  if (best->live > best->used / 8 * 7) return false;
   victim_ = best;
   victim_offset_ = 0;
   return true;
