@@ -298,22 +298,25 @@ int Agent::step_shards(Nanos now) {
 int Agent::collect_events() {
   size_t room = std::min(rows_.event_room(), kEventsPerPass);
   size_t taken = 0;
+  bool looks_on = false;
   // Each in turn begins, so that a busy shard does not starve the others of room.
   for (size_t i = 0; i < order_.size() && room > 0; i++) {
     ShardHost& host = *order_[(next_collector_ + i) % order_.size()];
     if (host.subscriptions == 0) continue;
     events_.clear();
-    host.store()->collect_events(events_, room);
+    const bool more = host.store()->collect_events(events_, room);
     for (const SubscriptionEvent& event : events_)
       rows_.push(make_row(RowKind::kEvent, event.subscription, event.shard, event.epoch,
                           event.version, event.time),
                  event.quiet);
+    // Of much that matches nothing there is no event, and the next look goes on behind it.
+    looks_on = looks_on || (more && events_.size() < room);
     room -= std::min(room, events_.size());
     taken += events_.size();
   }
   next_collector_++;
   AgentCounters::add(shared_.counters.events, taken);
-  return static_cast<int>(taken);
+  return static_cast<int>(taken) + (looks_on ? 1 : 0);
 }
 
 int Agent::maintain(bool idle) {
