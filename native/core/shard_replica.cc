@@ -226,9 +226,16 @@ bool ShardReplica::Impl::deliver_turns(size_t count, size_t& cost, Outputs& out)
   FRESHET_CHECK_VALUES(count <= records.size(), count, records.size());
   RingFault fault = RingFault::kNone;
   size_t taken = 0;
-  for (size_t s = turn_; taken < count; taken++) {
-    fault = streams_[s].next(records[taken]);
+  size_t bytes = 0;
+  for (size_t s = turn_; taken < count && bytes < kPassBytes; taken++) {
+    const std::byte*& record = records[taken];
+    fault = streams_[s].next(record);
     if (fault != RingFault::kNone) break;
+    // A place stands for a record that may be long.
+    if (record != nullptr) {
+      const RecordHeader& header = RecordView(record).header();
+      bytes += header.kind == RecordKind::kPlace ? kPassBytes : header.length;
+    }
     if (++s == streams_.size()) s = 0;
   }
   store_.expect(std::span(records).first(taken));
