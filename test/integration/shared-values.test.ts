@@ -129,8 +129,11 @@ async function copiedBy(who: string): Promise<number> {
   return Number(sample.exec(await answer.text())?.[1]);
 }
 
+// Garbage counts too, which is collected late where others use the processors: a second look.
+const measured = { retry: 1 };
+
 describe.each(['volatile', 'persistent'] as const)('a value of 64 MiB in a %s pool', (kind) => {
-  it('is one copy for eight lambdas that it runs', async () => {
+  it('is one copy for eight lambdas that it runs', measured, async () => {
     const body = `await tell(event.name, event.bytes); if (event.name === 'big') await until('end');`;
     await deploy(kind, Object.fromEntries(names.map((nth) => [nth, body])));
     await pool('/in').put('small', Buffer.from('x'));
@@ -148,7 +151,7 @@ describe.each(['volatile', 'persistent'] as const)('a value of 64 MiB in a %s po
     await pool('/sums').put('end', Buffer.from('x'));
   });
 
-  it('is one copy for eight lambdas that get it', async () => {
+  it('is one copy for eight lambdas that get it', measured, async () => {
     const body = `
       if (event.name === 'small') await tell(event.name, event.bytes);
       else {
