@@ -26,11 +26,11 @@ bool SharedRecord::is_sound() {
 }
 
 SharedRecords::Held SharedRecords::find(const SharedRecord::Source& source) {
-  return find_if([&](const SharedRecord& record) { return record.source() == source; });
+  return find_sound([&](const SharedRecord& record) { return record.source() == source; });
 }
 
 SharedRecords::Held SharedRecords::find(uint64_t number) {
-  return find_if([number](const SharedRecord& record) { return record.number() == number; });
+  return find_sound([number](const SharedRecord& record) { return record.number() == number; });
 }
 
 uint64_t SharedRecords::number_at(const std::byte* at) {
@@ -57,9 +57,14 @@ SharedRecords::Held SharedRecords::find_if(Wanted wanted) {
   const std::lock_guard lock(mutex_);
   for (const auto& [number, kept] : records_) {
     Held held = kept.lock();
-    if (held != nullptr && !held->is_spoilt() && wanted(*held)) return held;
+    if (held != nullptr && wanted(*held)) return held;
   }
   return nullptr;
+}
+
+template <typename Wanted>
+SharedRecords::Held SharedRecords::find_sound(Wanted wanted) {
+  return find_if([&](const SharedRecord& record) { return !record.is_spoilt() && wanted(record); });
 }
 
 }  // namespace freshet

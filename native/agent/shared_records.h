@@ -60,16 +60,18 @@ class SharedRecords {
  public:
   using Held = std::shared_ptr<SharedRecord>;
 
-  // Null: nobody has one.
+  // Null: nobody has one that was not found written to.
   Held find(const SharedRecord::Source& source);
   Held find(uint64_t number);
-  // 0: in none.
+  // 0: in none. Of one that was found written to as well: its bytes are nobody's value any more.
   uint64_t number_at(const std::byte* at);
   Held add(const SharedRecord::Source& source, const RecordView& record);
 
  private:
   template <typename Wanted>
   Held find_if(Wanted wanted);
+  template <typename Wanted>
+  Held find_sound(Wanted wanted);
 
   std::mutex mutex_;  // guards the rest
   uint64_t next_number_ = 1;

@@ -365,8 +365,7 @@ export interface NativeAddon {
   //     what it read asks whether it is sound afterwards)
   /** The packed record of a version. Null: it is smaller, or not in memory. */
   shareVersion(member: MemberHandle, shard: number, version: number): Buffer | null;
-  /** By which number other threads open what these bytes lie in; 0: in nothing that is shared, or
-   *  that was found written to. */
+  /** By which number other threads open what these bytes lie in; 0: in nothing that is shared. */
   sharedAt(member: MemberHandle, bytes: Uint8Array): number;
   /** Null: nobody held it any more, or it was found written to. */
   openShared(member: MemberHandle, number: number): Buffer | null;

@@ -56,7 +56,7 @@ function lambdaOf(nth: string, body: string): string {
   return `
     import { defineLambda, raw } from 'freshet/udl';
     export default defineLambda({
-      name: 'test/${nth}', version: '1', input: raw(), emits: { out: raw() },
+      name: 'test/${nth}', version: '1', input: raw(), emits: { out: raw() }, timeoutMs: 60_000,
       async run(events, ctx) {
         const sums = ctx.db.pool('/sums', raw());
         const tell = async (key, bytes) => {
@@ -197,5 +197,25 @@ describe('a lambda that writes into a value', () => {
     expect(stored?.value.every((byte) => byte === fill)).toBe(true);
     // Each has read a copy of its own.
     expect(Math.floor((await copiedBy('lambda')) / valueBytes)).toBe(2);
+  });
+
+  it('leaves it as it was stored for who comes later', async () => {
+    // In its first run it is not known yet that it wrote.
+    const writer = `
+      const isAgain = globalThis.hasWritten === true;
+      globalThis.hasWritten = event.name === 'big';
+      event.bytes.fill(7);
+      if (isAgain || event.name === 'small') await sums.put(event.name + '/over', Buffer.from('x'));`;
+    // Busy with the small one until the writer is done with the big one.
+    const late = `
+      if (event.name === 'small') await until('go');
+      else await tell(event.name, event.bytes);`;
+    await deploy('volatile', { writer, late });
+    await pool('/in').put('small', Buffer.from('x'));
+    await sums('small', ['over']);
+    await member('put', '/in/big');
+    await sums('big', ['over']);
+    await pool('/sums').put('go', Buffer.from('x'));
+    expect(await sums('big', ['late'])).toEqual([told]);
   });
 });
