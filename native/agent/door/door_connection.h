@@ -33,8 +33,8 @@ class DoorConnection {
   bool is_open() const { return state_ == State::kOpen; }
   bool is_dead() const { return state_ == State::kDead; }
 
-  // Edges reported by epoll.
-  void on_readiness(bool readable, bool writable) { stream_.on_readiness(readable, writable); }
+  // What epoll told.
+  void on_edges(uint32_t events) { stream_.on_edges(events); }
   bool wants_receive() const;
   bool wants_send() const { return stream_.wants_send(); }
   // Take in once what has arrived; send what fits. Return how many bytes moved.

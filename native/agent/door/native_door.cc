@@ -89,14 +89,12 @@ void NativeDoor::take_readiness() {
     count = epoll_wait(epoll_.get(), ready, kEpollEvents, 0);
     for (int i = 0; i < count; i++) {
       const uint64_t mark = ready[i].data.u64;
-      const uint32_t what = ready[i].events;
       if (mark == kListenerMark) {
         accepting_ = true;
         continue;
       }
       auto* connection = reinterpret_cast<Connection*>(static_cast<uintptr_t>(mark));
-      connection->on_readiness((what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
-                               (what & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0);
+      connection->on_edges(ready[i].events);
     }
   }
 }

@@ -17,9 +17,9 @@ Connection::Connection(FileDescriptor fd, const Identity& mine, const Secret& se
       state_(dialled_ ? State::kConnecting : State::kAwaitsHello),
       reader_(*this) {}
 
-void Connection::on_readiness(bool readable, bool writable) {
-  stream_.on_readiness(readable, writable);
-  if (state_ == State::kConnecting && writable) {
+void Connection::on_edges(uint32_t events) {
+  stream_.on_edges(events);
+  if (state_ == State::kConnecting && stream_.may_send()) {
     if (!is_connected(fd())) return close();
     state_ = State::kSentHello;
     queue().push_frame(FrameType::kHello, std::as_bytes(std::span(&mine_, 1)));

@@ -58,8 +58,8 @@ class Connection final : public FrameSink {
   SendQueue& queue() { return stream_.queue(); }
   FrameReader& reader() { return reader_; }
 
-  // Edges reported by epoll.
-  void on_readiness(bool readable, bool writable);
+  // What epoll told.
+  void on_edges(uint32_t events);
   bool wants_receive() const { return stream_.may_receive(); }
   bool wants_send() const { return stream_.wants_send(); }
 

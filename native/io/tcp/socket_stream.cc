@@ -1,10 +1,19 @@
 #include "native/io/tcp/socket_stream.h"
 
+#include <sys/epoll.h>
+
 #include <cerrno>
 
 #include "native/core/work_meter.h"
 
 namespace freshet::tcp {
+
+void SocketStream::on_edges(uint32_t events) {
+  constexpr uint32_t kEnds = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  has_ended_ = has_ended_ || (events & kEnds) != 0;
+  readable_ = readable_ || (events & (EPOLLIN | kEnds)) != 0;
+  writable_ = writable_ || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
+}
 
 bool SocketStream::has_moved(ssize_t result, bool& ready) {
   if (counters_ != nullptr) counters_->system_calls++;
@@ -31,7 +40,8 @@ size_t SocketStream::receive(std::span<iovec> targets) {
   if (!has_moved(result, readable_)) return 0;
   const size_t size = static_cast<size_t>(result);
   if (counters_ != nullptr) counters_->bytes_read += size;
-  if (size < room) readable_ = false;  // edge-triggered: more would be a new edge
+  // Edge-triggered: more would be a new edge. The end is none if it was told with the bytes.
+  if (size < room && !has_ended_) readable_ = false;
   return size;
 }
 

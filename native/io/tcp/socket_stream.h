@@ -25,12 +25,10 @@ class SocketStream {
   SendQueue& queue() { return queue_; }
   const SendQueue& queue() const { return queue_; }
 
-  // Edges reported by epoll.
-  void on_readiness(bool readable, bool writable) {
-    readable_ = readable_ || readable;
-    writable_ = writable_ || writable;
-  }
+  // What epoll told.
+  void on_edges(uint32_t events);
   bool may_receive() const { return readable_; }
+  bool may_send() const { return writable_; }
   bool wants_send() const { return writable_ && queue_.size() > 0; }
 
   // Takes in once what has arrived. Returns how many bytes; 0: none are there, or it is over.
@@ -49,6 +47,7 @@ class SocketStream {
   TransportCounters* counters_;
   SendQueue queue_;
   bool readable_ = false;
+  bool has_ended_ = false;  // the other side: behind what is there comes the end
   bool writable_ = false;
   bool ends_ = false;
 };

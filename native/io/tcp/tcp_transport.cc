@@ -354,15 +354,13 @@ void TcpTransport::wait(Nanos timeout, Nanos now) {
   }();
   for (int i = 0; i < count; i++) {
     const uint64_t mark = ready[i].data.u64;
-    const uint32_t what = ready[i].events;
     if (mark == kListenerMark) {
       accepting_ = true;
     } else if (mark == kGuestMark) {
       on_guest_();
     } else if (mark != kWakeMark && mark != kOtherMark) {  // a wake is over with this wait
       auto* connection = reinterpret_cast<Connection*>(static_cast<uintptr_t>(mark));
-      connection->on_readiness((what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
-                               (what & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0);
+      connection->on_edges(ready[i].events);
     }
   }
 }
