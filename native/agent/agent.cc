@@ -13,9 +13,12 @@ constexpr size_t kCommandRingSize = size_t{4} << 20;
 constexpr int kCommandsPerPass = 2048;
 constexpr size_t kCommandBytesPerPass = kCopySlice;
 constexpr size_t kEventsPerPass = 4096;
-constexpr Nanos kSleepMax = 1'000'000'000;
 // A poll that brought no more than this is likely to have brought all there was.
 constexpr int kLittleBytes = 4096;
+
+void show(std::atomic<bool>& flag, bool value) {
+  if (flag.load(std::memory_order_relaxed) != value) flag.store(value);
+}
 
 }  // namespace
 
@@ -73,6 +76,7 @@ void Agent::run(const std::atomic<bool>& stop) {
       // Either we see what was put in before this, or who puts it in sees us asleep.
       shared_.asleep.store(true, std::memory_order_seq_cst);
       if (!shared_.commands.empty() || shared_.mailbox.has_mail() || stop.load()) wait = 0;
+      if (shared_.has_rows() || shared_.has_inbox()) wait = 0;
     }
     if (wait > 0) AgentCounters::add(shared_.counters.sleeps);
     // Sending may relieve a peer that shards hold back from: they have to hear of it before a
@@ -107,7 +111,7 @@ Nanos Agent::due_at() const {
 }
 
 Nanos Agent::wait_time(Nanos now) const {
-  Nanos until = std::min({beat_at_, now + kSleepMax, links_.eased_at()});
+  Nanos until = std::min(beat_at_, links_.eased_at());
   for (const ShardHost* host : order_)
     if (host->has_deferred()) until = std::min(until, now + 1'000'000);
   if (door_ != nullptr) until = std::min(until, door_->due_at());
@@ -116,6 +120,7 @@ Nanos Agent::wait_time(Nanos now) const {
 
 int Agent::do_work(Nanos now) {
   AgentCounters::add(shared_.counters.passes);
+  lacks_rows_ = lacks_inbox_ = false;
   int work = take_peer_events(now);
   mark_touched();
   work += take_mail();
@@ -137,6 +142,9 @@ int Agent::do_work(Nanos now) {
     const WorkScope scope(Work::kSystem);
     shared_.wake_loop();
   }
+  lacks_rows_ = lacks_rows_ || rows_.has_waiting();
+  show(shared_.wants_rows, lacks_rows_);
+  show(shared_.wants_inbox, lacks_inbox_);
   return work;
 }
 
@@ -297,6 +305,7 @@ int Agent::step_shards(Nanos now) {
 
 int Agent::collect_events() {
   size_t room = std::min(rows_.event_room(), kEventsPerPass);
+  lacks_rows_ = lacks_rows_ || room == 0;
   size_t taken = 0;
   bool looks_on = false;
   // Each in turn begins, so that a busy shard does not starve the others of room.

@@ -55,6 +55,9 @@ struct AgentShared {
   AgentCounters counters;
   HybridClock clock;
   std::atomic<bool> asleep{false};
+  // The agent: in its last pass rows, or messages, for the event loop found no room.
+  std::atomic<bool> wants_rows{false};
+  std::atomic<bool> wants_inbox{false};
   std::atomic<uint64_t> loop_beat{0};  // turns of the event loop
   // In the agent's time; without a view nobody can go on without this member.
   std::atomic<Nanos> lease_until{INT64_MAX};
@@ -62,6 +65,9 @@ struct AgentShared {
   std::function<void()> wake_loop;  // any thread may call it
 
   AgentShared();
+  // What the agent wants has come to be.
+  bool has_rows() const { return wants_rows.load() && rows.shown_room() > kRowReserve; }
+  bool has_inbox() const { return wants_inbox.load() && !inbox.is_full(); }
 };
 
 class Agent {
@@ -165,7 +171,6 @@ class Agent {
   void drop_retired();
   void lose(NodeId node);
   Nanos wait_time(Nanos now) const;
-  void sleep(Nanos wait);
   void end();
 
   const AgentConfig config_;
@@ -190,6 +195,8 @@ class Agent {
   std::vector<SubscriptionEvent> events_;
   bool links_dirty_ = false;
   bool to_maintain_ = false;                 // a store has more to clean up
+  bool lacks_rows_ = false;                  // in this pass: room for rows
+  bool lacks_inbox_ = false;                 // and for messages
   std::map<NodeId, DiskSpace> short_disks_;  // of members whose disks have not room enough
   size_t subscriptions_ = 0;
   size_t next_collector_ = 0;

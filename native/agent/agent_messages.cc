@@ -8,6 +8,7 @@ int Agent::step_messages() {
   const bool has_room = !shared_.inbox.is_full();
   const int work = links_.step(has_room, messages_);
   links_dirty_ = work > 0 || !has_room;
+  lacks_inbox_ = lacks_inbox_ || !has_room;
   for (MemberMessage& message : messages_) {
     const Row row = make_row(RowKind::kMessage, message.from, message.bytes.size());
     shared_.inbox.put(std::move(message));

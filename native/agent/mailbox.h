@@ -89,10 +89,10 @@ class Inbox {
     if (waiting_.empty()) return std::nullopt;
     MemberMessage message = std::move(waiting_.front());
     waiting_.pop_front();
-    bytes_.fetch_sub(message.bytes.size() + kMessageCost, std::memory_order_relaxed);
+    bytes_.fetch_sub(message.bytes.size() + kMessageCost, std::memory_order_seq_cst);
     return message;
   }
-  bool is_full() const { return bytes_.load(std::memory_order_relaxed) > kBytesMax; }
+  bool is_full() const { return bytes_.load(std::memory_order_seq_cst) > kBytesMax; }
 
  private:
   std::mutex mutex_;  // guards waiting_

@@ -219,7 +219,14 @@ size_t Member::take_rows(double* rows, size_t count_max) {
       calls_--;
     }
   }
+  if (count > 0 && shared_.has_rows()) wake_agent();
   return count;
+}
+
+std::optional<MemberMessage> Member::take_message() {
+  std::optional<MemberMessage> message = shared_.inbox.take();
+  if (message && shared_.has_inbox()) wake_agent();
+  return message;
 }
 
 Status Member::submit(ShardId shard, const Change& change, Ack ack, Token token) {

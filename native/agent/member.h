@@ -93,7 +93,7 @@ class Member {
   Status add_peer(const PeerAddress& address);
   Status forget_peer(NodeId node);
   Status send_message(NodeId node, Bytes message);
-  std::optional<MemberMessage> take_message() { return shared_.inbox.take(); }
+  std::optional<MemberMessage> take_message();
 
   // `cut_after`: what the log holds behind it is dropped, damaged or not; of persistent shards.
   Status open_shard(ShardId shard, bool persistent, size_t memory_max, Token token,

@@ -56,6 +56,11 @@ class RowRing {
   size_t room() const {
     return mask_ + 1 - static_cast<size_t>(pushed_ - head_.load(std::memory_order_acquire));
   }
+  // Both. How many more than those that are shown would fit.
+  size_t shown_room() const {
+    const uint64_t tail = tail_.load(std::memory_order_acquire);
+    return mask_ + 1 - static_cast<size_t>(tail - head_.load(std::memory_order_seq_cst));
+  }
   void push(const Row& row) { rows_[pushed_++ & mask_] = row; }
   // Shows what was pushed. True: the event loop is to be woken, which is only done when `urgent`.
   bool publish(bool urgent = true) {
@@ -75,7 +80,8 @@ class RowRing {
     if (first > 0) std::memcpy(out, &rows_[head & mask_], first * sizeof(Row));
     if (count > first)
       std::memcpy(out + first * kRowWidth, &rows_[0], (count - first) * sizeof(Row));
-    head_.store(head + count, std::memory_order_release);
+    // Before it looks whether the agent sleeps for want of room.
+    head_.store(head + count, std::memory_order_seq_cst);
     return count;
   }
 

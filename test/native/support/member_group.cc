@@ -29,7 +29,8 @@ Status TestMember::open() {
   config.node = node_;
   config.data_folder = folder_;
   config.door = MemberConfig::Door{"127.0.0.1", 0};
-  config.silence = 60'000'000'000;  // a busy machine is no dead peer
+  config.heartbeat = heartbeat_;
+  config.silence = std::max(60'000'000'000, 4 * heartbeat_);  // a busy machine is no dead peer
   readers_ = std::make_unique<ShardReaders>();
   const auto wake = [this] {
     const std::lock_guard lock(mutex_);

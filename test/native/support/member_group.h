@@ -55,6 +55,8 @@ class TestMember {
 
   Status open();
   void close();
+  // For the next open().
+  void set_heartbeat(Nanos heartbeat) { heartbeat_ = heartbeat; }
   Member& member() { return *member_; }
   NodeId node() const { return node_; }
 
@@ -99,6 +101,7 @@ class TestMember {
   const std::string folder_;
   const uint8_t cluster_;
   const uint8_t secret_;
+  Nanos heartbeat_ = MemberConfig().heartbeat;
   std::mutex mutex_;  // guards woken_
   std::condition_variable changed_;
   bool woken_ = false;
