@@ -296,6 +296,8 @@ int Agent::step_shards(Nanos now) {
     }
     // Something done may allow more; nothing done waits for new input.
     host->dirty = host->dirty || done > 0;
+    // What is deferred may wait for memory that readers had a hold of.
+    if (host->has_deferred()) to_maintain_ = host->worked = true;
     host->worked = host->worked || done > 0;
     if (host->has_sent_blocks()) next_stepped_ = at + 1;
     work += done;
