@@ -26,6 +26,9 @@ export interface TimeSource {
   readonly monotonicMs: () => number;
 }
 
+/** The global is looked up anew wherever it is named. */
+const { performance } = globalThis;
+
 const machine: TimeSource = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -4,10 +4,14 @@
  *
  * Invariant: what a handler is given may be kept only where it says so.
  */
+import { markAsUntransferable } from 'node:worker_threads';
 import { FreshetError, limits } from '../../base/mod.ts';
 import { frameTypes, headSize, lengthSize, objectFlags, sizes } from './door-frames.ts';
 
-/** An object of an answer, or of an event; `meta` and `value` are the handler's to keep. */
+/**
+ * An object of an answer, or of an event. There is one for all frames, one after the other: of it
+ * only `meta` may be kept.
+ */
 export interface FramedObject {
   readonly version: number;
   readonly epoch: number;
@@ -20,6 +24,8 @@ export interface FramedObject {
   /** null: empty. */
   readonly meta: Uint8Array | null;
 }
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 export interface FrameHandler {
   /** Both may be kept. */
@@ -34,9 +40,12 @@ export interface FrameHandler {
     time: number,
     previousVersionOfKey: number,
   ): void;
-  /** `value` null: there is none, or it was not asked for. */
+  /** `value` may be kept; null: there is none, or it was not asked for. */
   onObject(number: number, object: FramedObject, removed: boolean, value: Uint8Array | null): void;
-  /** Epoch 0: what is below this version was pruned before the watch came to it. */
+  /**
+   * `value` may be kept. Epoch 0: what is below this version was pruned before the watch came to
+   * it.
+   */
   onEvent(number: number, kind: number, key: string, object: FramedObject, value: Uint8Array): void;
   onWatching(number: number, version: number): void;
   onEnded(number: number, status: number): void;
@@ -60,6 +69,8 @@ const fixedSizes: Readonly<Record<number, number>> = {
 const frameBytesMax = limits.valueBytesWhole + 1024 * 1024;
 /** A value of at least this size that came in a frame of its own memory is not copied again. */
 const ownedBytesMin = 4096;
+/** Of a chunk so much at a time is copied, for all small values in it: who keeps one keeps all. */
+const copiedBytes = 8192;
 
 export class FrameReader {
   readonly #handler: FrameHandler;
@@ -67,6 +78,18 @@ export class FrameReader {
   readonly #head = Buffer.from(new ArrayBuffer(headSize));
   #frame: Buffer | null = null;
   #filled = 0;
+  /** Of the chunk that is read, from this place on. */
+  #copy: Buffer | null = null;
+  #copyAt = 0;
+  readonly #object: Writable<FramedObject> = {
+    version: 0.5,
+    epoch: 0.5,
+    time: 0.5,
+    eventTime: NaN,
+    previousVersionOfKey: 0.5,
+    size: 0,
+    meta: null,
+  };
 
   constructor(handler: FrameHandler) {
     this.#handler = handler;
@@ -75,6 +98,7 @@ export class FrameReader {
   /** `chunk` is the caller's again afterwards. Throws INVALID_ARGUMENT: these are no such frames. */
   push(chunk: Buffer): void {
     let at = this.#goOn(chunk);
+    this.#copy = null;
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     while (chunk.byteLength - at >= headSize) {
       const size = frameSize(view, at);
@@ -111,7 +135,7 @@ export class FrameReader {
   /** The head is whole. */
   #begin(): void {
     const size = frameSize(new DataView(this.#head.buffer), 0);
-    const frame = Buffer.from(new ArrayBuffer(size));
+    const frame = Buffer.allocUnsafeSlow(size);
     this.#head.copy(frame);
     this.#frame = frame;
     if (size === headSize) this.#end(frame);
@@ -145,10 +169,10 @@ export class FrameReader {
         );
         return;
       case frameTypes.object:
-        this.#object(bytes, view, at, size, isOwned);
+        this.#onObject(bytes, view, at, size, isOwned);
         return;
       case frameTypes.event:
-        this.#event(bytes, view, at, size, isOwned);
+        this.#onEvent(bytes, view, at, size, isOwned);
         return;
       case frameTypes.watching:
         handler.onWatching(number, view.getFloat64(at + 16, true));
@@ -170,7 +194,7 @@ export class FrameReader {
     }
   }
 
-  #object(bytes: Buffer, view: DataView, at: number, size: number, isOwned: boolean): void {
+  #onObject(bytes: Buffer, view: DataView, at: number, size: number, isOwned: boolean): void {
     const flags = view.getUint8(at + 5);
     const valueSize = view.getUint32(at + 56, true);
     const hasValue = (flags & objectFlags.hasValue) !== 0;
@@ -178,58 +202,67 @@ export class FrameReader {
     const valueAt = metaAt + view.getUint16(at + 60, true);
     const end = valueAt + (hasValue ? valueSize : 0);
     if (end !== at + size) throw malformed(frameTypes.object, size);
-    const object = objectOf(bytes, view, at, metaAt, valueAt, valueSize);
-    const value = hasValue ? handedOut(bytes, valueAt, end, isOwned) : null;
+    const object = this.#objectOf(bytes, view, at, metaAt, valueAt, valueSize);
+    const value = hasValue ? this.#handedOut(bytes, valueAt, end, isOwned) : null;
     const isRemoved = (flags & objectFlags.removed) !== 0;
     this.#handler.onObject(view.getFloat64(at + 8, true), object, isRemoved, value);
   }
 
-  #event(bytes: Buffer, view: DataView, at: number, size: number, isOwned: boolean): void {
+  #onEvent(bytes: Buffer, view: DataView, at: number, size: number, isOwned: boolean): void {
     const valueSize = view.getUint32(at + 56, true);
     const keyAt = at + sizes.event;
     const metaAt = keyAt + view.getUint16(at + 6, true);
     const valueAt = metaAt + view.getUint16(at + 60, true);
     const end = valueAt + valueSize;
     if (end !== at + size) throw malformed(frameTypes.event, size);
-    const object = objectOf(bytes, view, at, metaAt, valueAt, valueSize);
+    const object = this.#objectOf(bytes, view, at, metaAt, valueAt, valueSize);
     this.#handler.onEvent(
       view.getFloat64(at + 8, true),
       view.getUint8(at + 5),
       bytes.toString('utf8', keyAt, metaAt),
       object,
-      handedOut(bytes, valueAt, end, isOwned),
+      this.#handedOut(bytes, valueAt, end, isOwned),
     );
   }
-}
 
-/** `object` and `event` have these numbers at the same places. */
-function objectOf(
-  bytes: Buffer,
-  view: DataView,
-  at: number,
-  metaAt: number,
-  metaEnd: number,
-  size: number,
-): FramedObject {
-  return {
-    version: view.getFloat64(at + 16, true),
-    epoch: view.getFloat64(at + 24, true),
-    time: view.getFloat64(at + 32, true),
-    eventTime: view.getFloat64(at + 40, true),
-    previousVersionOfKey: view.getFloat64(at + 48, true),
-    size,
-    meta: metaEnd === metaAt ? null : copied(bytes, metaAt, metaEnd),
-  };
+  /** `object` and `event` have these numbers at the same places. */
+  #objectOf(
+    bytes: Buffer,
+    view: DataView,
+    at: number,
+    metaAt: number,
+    metaEnd: number,
+    size: number,
+  ): FramedObject {
+    const object = this.#object;
+    object.version = view.getFloat64(at + 16, true);
+    object.epoch = view.getFloat64(at + 24, true);
+    object.time = view.getFloat64(at + 32, true);
+    object.eventTime = view.getFloat64(at + 40, true);
+    object.previousVersionOfKey = view.getFloat64(at + 48, true);
+    object.size = size;
+    object.meta = metaEnd === metaAt ? null : copied(bytes, metaAt, metaEnd);
+    return object;
+  }
+
+  #handedOut(bytes: Buffer, from: number, to: number, isOwned: boolean): Uint8Array {
+    if (isOwned)
+      return to - from >= ownedBytesMin ? bytes.subarray(from, to) : copied(bytes, from, to);
+    if (to - from >= copiedBytes / 2) return copied(bytes, from, to);
+    if (this.#copy === null || to > this.#copyAt + this.#copy.byteLength) {
+      this.#copy = copied(bytes, from, Math.min(from + copiedBytes, bytes.byteLength));
+      // With one value all others would go.
+      markAsUntransferable(this.#copy.buffer);
+      this.#copyAt = from;
+    }
+    return this.#copy.subarray(from - this.#copyAt, to - this.#copyAt);
+  }
 }
 
 function frameSize(view: DataView, at: number): number {
   const size = view.getUint32(at, true) + lengthSize;
   if (size < headSize || size > frameBytesMax) throw malformed(view.getUint8(at + 4), size);
   return size;
-}
-
-function handedOut(bytes: Buffer, from: number, to: number, isOwned: boolean): Uint8Array {
-  return isOwned && to - from >= ownedBytesMin ? bytes.subarray(from, to) : copied(bytes, from, to);
 }
 
 function copied(bytes: Buffer, from: number, to: number): Buffer {

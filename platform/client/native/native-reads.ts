@@ -12,61 +12,96 @@ import {
   type ObjectRecord,
   toFreshetError,
 } from '../../base/mod.ts';
-import { readPoints } from '../../bridge/mod.ts';
 import type { Door } from '../door.ts';
 import { enumNumber, timeoutNumber } from '../numbers.ts';
 import { attemptMs } from '../retry-policy.ts';
 import type { DoorConnection } from './door-connection.ts';
-import { type GetFrame, readLevels } from './door-frames.ts';
+import { readLevels } from './door-frames.ts';
 import { isForGrpc, type NativeCalls, unlessAborted } from './native-calls.ts';
-import { type ReadAnswer, ReadCall } from './read-call.ts';
+import { ReadCall } from './read-call.ts';
 import type { RoutedShard } from './topology.ts';
 
-/** A read on its way, and what becomes of its first try. */
-class Way implements ReadAnswer {
-  readonly request: GetRequest;
-  readonly wantValue: boolean;
-  readonly timeoutMs: number;
-  /** Monotonic ms. */
-  readonly deadline: number;
+type Settle = (object: ObjectRecord | null) => void;
+type Fail = (error: unknown) => void;
+
+/** A read and its first try. */
+class FirstTry extends ReadCall {
   readonly #owner: NativeReads;
-  readonly #settle: (object: ObjectRecord | null) => void;
-  readonly #fail: (error: unknown) => void;
-  /** That was asked first; null: nobody was. */
-  #node: number | null = null;
+  readonly #connection: DoorConnection;
+  /** Monotonic, whole ms. */
+  readonly #askedMs: number;
+  readonly #settle: Settle;
+  readonly #fail: Fail;
 
   constructor(
     owner: NativeReads,
     request: GetRequest,
     wantValue: boolean,
-    timeoutMs: number,
-    deadline: number,
-    settle: (object: ObjectRecord | null) => void,
-    fail: (error: unknown) => void,
+    placed: RoutedShard,
+    connection: DoorConnection,
+    settle: Settle,
+    fail: Fail,
   ) {
+    super(request, wantValue, placed);
     this.#owner = owner;
-    this.request = request;
-    this.wantValue = wantValue;
-    this.timeoutMs = timeoutMs;
-    this.deadline = deadline;
+    this.#connection = connection;
+    this.#askedMs = connection.turnMs;
     this.#settle = settle;
     this.#fail = fail;
   }
 
-  askedAt(node: number): this {
-    this.#node = node;
-    return this;
+  get statusNames(): readonly string[] {
+    return this.#owner.statusNames;
   }
 
-  resolve(object: ObjectRecord | null): void {
+  get deadline(): number {
+    return this.#askedMs + this.#owner.limitOf(this.request);
+  }
+
+  get until(): number {
+    return this.#askedMs + attemptMs(this.#owner.limitOf(this.request), this.readers);
+  }
+
+  onRead(object: ObjectRecord | null): void {
     const found = object === null || object.removed ? null : object;
     if (found !== null || !isLinearizable(this.request)) this.#settle(found);
-    else this.#owner.again(this, this.#node, null, true).then(this.#settle, this.#fail);
+    else
+      this.#owner.again(this, this.#connection.nodeId, null, true).then(this.#settle, this.#fail);
   }
 
-  /** The first try ended so; null: nobody could be asked. */
-  reject(failed: FreshetError | null): void {
-    this.#owner.again(this, this.#node, failed, false).then(this.#settle, this.#fail);
+  onFailed(failed: FreshetError): void {
+    this.#owner.again(this, this.#connection.nodeId, failed, false).then(this.#settle, this.#fail);
+  }
+}
+
+class LaterTry extends ReadCall {
+  readonly until: number;
+  protected readonly statusNames: readonly string[];
+  readonly #settle: Settle;
+  readonly #fail: Fail;
+
+  constructor(
+    owner: NativeReads,
+    request: GetRequest,
+    wantValue: boolean,
+    placed: RoutedShard,
+    until: number,
+    settle: Settle,
+    fail: Fail,
+  ) {
+    super(request, wantValue, placed);
+    this.until = until;
+    this.statusNames = owner.statusNames;
+    this.#settle = settle;
+    this.#fail = fail;
+  }
+
+  onRead(object: ObjectRecord | null): void {
+    this.#settle(object);
+  }
+
+  onFailed(failed: FreshetError): void {
+    this.#fail(failed);
   }
 }
 
@@ -83,28 +118,28 @@ export class NativeReads {
     this.#grpc = grpc;
   }
 
+  get statusNames(): readonly string[] {
+    return this.#calls.options.statusNames;
+  }
+
+  limitOf({ timeoutMs }: GetRequest): number {
+    return this.#calls.limitOf(timeoutMs);
+  }
+
   /** Throws what is refused before it is sent; rejects the rest. */
-  read(
-    { shard, readers }: RoutedShard,
-    request: GetRequest,
-    wantValue: boolean,
-  ): Promise<ObjectRecord | null> {
+  read(shard: RoutedShard, request: GetRequest, wantValue: boolean): Promise<ObjectRecord | null> {
     const { signal, read } = request;
     if (request.timeoutMs !== undefined) timeoutNumber(request.timeoutMs);
     if (read !== undefined) enumNumber(readLevels, read, 'read');
     checkPoint(request);
     const { clock, doors } = this.#calls.options;
-    const timeoutMs = this.#calls.limitOf(request.timeoutMs);
-    const nowMs = clock.monotonicMs();
-    const connection = doors.route(readers);
-    const found = new Promise<ObjectRecord | null>((resolve, reject) => {
-      const way = new Way(this, request, wantValue, timeoutMs, nowMs + timeoutMs, resolve, reject);
-      if (connection === null) {
-        way.reject(null);
-        return;
-      }
-      const until = nowMs + attemptMs(timeoutMs, readers.length);
-      this.#ask(connection, request, wantValue, shard, until, way.askedAt(connection.nodeId));
+    const connection = doors.route(shard.readers);
+    if (connection === null) {
+      const deadline = clock.monotonicMs() + this.limitOf(request);
+      return unlessAborted(this.again({ request, wantValue, deadline }, null, null, false), signal);
+    }
+    const found = new Promise<ObjectRecord | null>((settle, fail) => {
+      connection.ask(new FirstTry(this, request, wantValue, shard, connection, settle, fail));
     });
     return unlessAborted(found, signal);
   }
@@ -114,7 +149,7 @@ export class NativeReads {
    * (`isMissing`).
    */
   async again(
-    { request, wantValue, timeoutMs, deadline }: Way,
+    { request, wantValue, deadline }: Pick<FirstTry, 'request' | 'wantValue' | 'deadline'>,
     node: number | null,
     failed: FreshetError | null,
     isMissing: boolean,
@@ -129,10 +164,10 @@ export class NativeReads {
       if (placed !== null && connection !== null) {
         asked = connection.nodeId;
         try {
-          const found = await new Promise<ObjectRecord | null>((resolve, reject) => {
-            const { shard } = placed.shard;
+          const found = await new Promise<ObjectRecord | null>((settle, fail) => {
+            const { shard } = placed;
             const until = this.#calls.options.clock.monotonicMs() + leftMs;
-            this.#ask(connection, request, wantValue, shard, until, { resolve, reject });
+            connection.ask(new LaterTry(this, request, wantValue, shard, until, settle, fail));
           });
           if (found !== null && !found.removed) return found;
           if (!isLinearizable(request)) return null;
@@ -151,23 +186,8 @@ export class NativeReads {
     };
     if (failed !== null) this.#calls.onFailure(failed);
     const members = (): number => this.#calls.place(request.key)?.shard.readers.length ?? 1;
+    const timeoutMs = this.limitOf(request);
     const call = { timeoutMs, deadline, signal: request.signal, key: null, members };
     return this.#calls.insist(call, run, isElsewhere ? null : failed);
-  }
-
-  #ask(
-    connection: DoorConnection,
-    request: GetRequest,
-    wantValue: boolean,
-    shard: number,
-    until: number,
-    answer: ReadAnswer,
-  ): void {
-    const { key, version, exact = false, read = 'linearizable' } = request;
-    const byVersion = exact ? readPoints.exactVersion : readPoints.atVersion;
-    const point = version === undefined ? readPoints.newest : byVersion;
-    const level = readLevels[read];
-    const get: GetFrame = { level, shard, key, point, at: version ?? 0, wantValue };
-    connection.ask(new ReadCall(get, until, this.#calls.options.statusNames, answer));
   }
 }

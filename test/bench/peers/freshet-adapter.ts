@@ -4,7 +4,7 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FreshetError } from '../../../platform/base/mod.ts';
+import { FreshetError, type ObjectRecord } from '../../../platform/base/mod.ts';
 import { connect, type Database, type PutOutcome } from '../../../platform/client/mod.ts';
 import { agentsNanos, type AgentsWork, sharesOf } from '../agents-work.ts';
 import { type BenchCluster, startBenchCluster } from '../bench-cluster.ts';
@@ -87,9 +87,8 @@ class AdapterClient implements PeerClient {
     await this.#meter.note(size, sharesOf(before, await this.#meter.look()));
   }
 
-  async get(key: string): Promise<Uint8Array | null> {
-    const found = await this.#db.door.get({ key: `/${key}` });
-    return found?.value ?? null;
+  get(key: string): Promise<Uint8Array | null> {
+    return this.#db.door.get({ key: `/${key}` }).then(valueOf);
   }
 
   async watch(
@@ -106,6 +105,10 @@ class AdapterClient implements PeerClient {
   async close(): Promise<void> {
     await this.#db.close();
   }
+}
+
+function valueOf(found: ObjectRecord | null): Uint8Array | null {
+  return found?.value ?? null;
 }
 
 function failFirst(outcomes: readonly PutOutcome[]): void {

@@ -167,6 +167,24 @@ test('keeps to what the member takes at once, and says a session once', async ()
   expect(await last).toBe(30);
 });
 
+test('a turn begins with the first that is asked in it', async () => {
+  clock.advance(20_000);
+  expect(await open()).toBeNull();
+  const turn = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  // Something is to be sent in the turn of the welcome, too.
+  expect(connection?.turnMs).toBe(clock.monotonicMs());
+  await turn();
+  clock.advance(5000);
+  const began = clock.monotonicMs();
+  const answered = put(1);
+  clock.advance(7);
+  expect(connection?.turnMs).toBe(began);
+  await until(() => member.ofType(16).length === 1);
+  expect(connection?.turnMs).toBe(clock.monotonicMs());
+  member.done(member.ofType(16)[0]!, 1);
+  expect(await answered).toBe(1);
+});
+
 test('what is unanswered or waits is UNREACHABLE once the connection is lost', async () => {
   expect(await open()).toBeNull();
   const puts = [1, 2, 3, 4, 5].map(async (request) => put(request));

@@ -161,6 +161,36 @@ test('byte by byte, and in chunks of every small size', () => {
   }
 });
 
+/** Keeps values and does nothing else. */
+class Kept extends Told {
+  readonly values: (Uint8Array | null)[] = [];
+
+  override onObject(...[, , , bytes]: Parameters<FrameHandler['onObject']>): void {
+    this.values.push(bytes);
+  }
+}
+
+test('values are their own, of whatever size, whatever comes after them', () => {
+  const sizes = Array.from({ length: 900 }, (_, nth) => (nth % 30 === 0 ? nth * 10 : nth % 170));
+  const values = sizes.map((size, nth) => Buffer.alloc(size, nth % 251));
+  const objects = values.map((bytes) =>
+    frame({ size: 64, type: 33, flags: 2, u32: { 56: bytes.length }, rest: [bytes] }),
+  );
+  const bytes = Buffer.concat(objects);
+  for (const chunk of [512, 10_000, 65_536, bytes.length]) {
+    const kept = new Kept();
+    const reader = new FrameReader(kept);
+    const memory = Buffer.alloc(chunk);
+    for (let at = 0; at < bytes.length; at += chunk) {
+      reader.push(memory.subarray(0, bytes.copy(memory, 0, at, at + chunk)));
+      memory.fill(0xee);
+    }
+    expect(kept.values.length).toBe(values.length);
+    const wrong = values.findIndex((one, nth) => !one.equals(kept.values[nth] ?? Buffer.of(1)));
+    expect([chunk, wrong]).toEqual([chunk, -1]);
+  }
+});
+
 test('what is no such frame is refused', () => {
   const wrong = [
     frame({ size: 40, type: 32 }),
