@@ -110,6 +110,7 @@ class LogWriter::Impl {
   Status sync(LogFile& file);
   void sync_all();
   void report_all();
+  void let_go_sealed();
   int report_forgotten();
   static void add(std::atomic<uint64_t>& counter, uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
@@ -163,6 +164,7 @@ int LogWriter::Impl::do_work() {
   write_all();
   sync_all();
   report_all();
+  let_go_sealed();
   (void)report_forgotten();
   // Asked for after the sync, so that making room does not delay it.
   for (size_t i = turn_.size(); i-- > 0;) {
@@ -297,13 +299,22 @@ void LogWriter::Impl::sync_all() {
 
 void LogWriter::Impl::report_all() {
   for (const LogBatch& batch : turn_) {
-    Shard& shard = shards_[batch.shard];
-    shard.sealed.clear();
+    const Shard& shard = shards_[batch.shard];
     const Status status = shard.failed ? Status::kDiskFailed : Status::kOk;
     FRESHET_CHECK(reports_.push({batch, status}));
     add(count_, 1);
   }
   if (wake_) wake_();
+}
+
+// The store has the newest of it in memory, so the system need not: the next files find memory that
+// was used just now.
+void LogWriter::Impl::let_go_sealed() {
+  for (const LogBatch& batch : turn_) {
+    Shard& shard = shards_[batch.shard];
+    for (const auto& file : shard.sealed) file->file->drop_cache();
+    shard.sealed.clear();
+  }
 }
 
 LogWriter::LogWriter(FileSystem& files, LogWriterConfig config, std::function<void()> wake)

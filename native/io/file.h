@@ -24,6 +24,8 @@ class File {
   virtual Status preallocate(uint64_t size) = 0;
   virtual Status size(uint64_t& out) = 0;
   virtual Status truncate(uint64_t size) = 0;
+  // What is on disk need not be kept in the system's memory as well.
+  virtual void drop_cache() {}
 };
 
 // Held while this lives; gone with the process.

@@ -93,6 +93,8 @@ class PosixFile final : public File {
                                                                      : status_of(errno);
   }
 
+  void drop_cache() override { (void)::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED); }
+
  private:
   const int descriptor_;
 };

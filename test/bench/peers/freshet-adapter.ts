@@ -121,8 +121,8 @@ const guarantees = {
   persistent: 'synced by all 3 members, in one agreed order',
 };
 
-/** Of 1 MiB the driver keeps 232 values. */
-const shardBytes = 512 * 1024 * 1024;
+/** Of 1 MiB the driver keeps 232 values; what is not in memory a persistent pool has on disk. */
+const memory = { volatile: { shardBytes: 512 * 1024 * 1024 }, persistent: {} };
 
 /** `base`: where its folders may be. */
 export function makeAdapter(
@@ -137,7 +137,7 @@ export function makeAdapter(
     watchValue: true,
     start: async () => {
       folder = await mkdtemp(join(base, 'freshet-peers-'));
-      running = await startBenchCluster(folder, { memory: { shardBytes } });
+      running = await startBenchCluster(folder, { memory: memory[kind] });
       for (const name of folders) {
         const pool = { name: `/${name}`, schema: 'raw' } as const;
         // The others keep the newest value of a key alone.
