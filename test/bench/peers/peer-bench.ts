@@ -15,7 +15,7 @@ import { tableLines } from '../table.ts';
 import { readPutWork } from './put-work.ts';
 
 /** One system at one value size, as the driver writes it. */
-interface PeerResult {
+export interface PeerResult {
   readonly system: string;
   readonly size: number;
   readonly ok: boolean;
@@ -29,16 +29,19 @@ interface PeerResult {
   readonly work?: AgentsWork;
 }
 
-export interface PeerBenchOptions {
+export interface PeerRunOptions {
   readonly runs: number;
   readonly quick: boolean;
   /** Names of the driver's systems that Freshet is measured beside. */
   readonly systems: readonly string[];
   /** In bytes. */
   readonly sizes: readonly number[];
+  readonly say: (text: string) => void;
+}
+
+export interface PeerBenchOptions extends PeerRunOptions {
   /** Where all results go; null: nowhere. */
   readonly json: string | null;
-  readonly say: (text: string) => void;
 }
 
 /** What the driver calls a system of ours, and the adapter its pools. */
@@ -56,14 +59,28 @@ export function findPeers(): string | null {
   return existsSync(join(folder, 'run.mjs')) ? folder : null;
 }
 
+export const noPeers = 'The driver of the peers is not here: name its folder in FRESHET_PEERS';
+
 /** Prints the medians of all runs. The exit code. */
 export async function runPeerBench(options: PeerBenchOptions): Promise<number> {
-  const { runs, quick, say } = options;
+  const { runs, quick, json, say } = options;
   const peers = findPeers();
   if (peers === null) {
-    say('The driver of the peers is not here: name its folder in FRESHET_PEERS');
+    say(noPeers);
     return 2;
   }
+  const results = await measurePeers(peers, options);
+  for (const line of tableLines(columns, rowsOf(results))) process.stdout.write(`${line}\n`);
+  if (json !== null) await writeFile(json, JSON.stringify({ runs, quick, results }, null, 2));
+  return results.every(({ ok }) => ok) ? 0 : 1;
+}
+
+/** What all runs measured, by the driver in the folder `peers`. */
+export async function measurePeers(
+  peers: string,
+  options: PeerRunOptions,
+): Promise<readonly PeerResult[]> {
+  const { runs, say } = options;
   const folder = await mkdtemp(join(tmpdir(), 'freshet-bench-peers-'));
   try {
     const results: PeerResult[] = [];
@@ -71,20 +88,27 @@ export async function runPeerBench(options: PeerBenchOptions): Promise<number> {
       say(`peers: run ${String(nth)} of ${String(runs)}`);
       results.push(...(await runOnce(peers, folder, options)));
     }
-    for (const line of tableLines(columns, rowsOf(results))) process.stdout.write(`${line}\n`);
-    if (options.json !== null) {
-      await writeFile(options.json, JSON.stringify({ runs, quick, results }, null, 2));
-    }
-    return results.every(({ ok }) => ok) ? 0 : 1;
+    return results;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+/** Of the runs of one system at one size; NaN: none of them told. */
+export function medianOfPeer(
+  results: readonly PeerResult[],
+  system: string,
+  size: number,
+  pick: (result: PeerResult) => number | undefined,
+): number {
+  const its = results.filter((one) => one.ok && nameOf(one.system) === system && one.size === size);
+  return median(its.flatMap((result) => pick(result) ?? []));
+}
+
 async function runOnce(
   peers: string,
   folder: string,
-  { quick, systems, sizes, say }: PeerBenchOptions,
+  { quick, systems, sizes, say }: PeerRunOptions,
 ): Promise<readonly PeerResult[]> {
   const json = join(folder, 'results.json');
   const adapters = [...ours].map(([name, { module }]) => {
