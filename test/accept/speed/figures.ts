@@ -12,6 +12,7 @@ import type { Check } from '../check.ts';
 const perSecond = ' puts/s';
 const stalled = 'stalled-loops';
 
+const besideBare = ratioAtLeast(0.6, ' × the bare N-API get');
 const besideLogs = ratioAtLeast(0.5, ' × three own logs');
 
 const bars: readonly Bar[] = [
@@ -26,6 +27,12 @@ const bars: readonly Bar[] = [
     row: 'core-one-put',
     figure: 'core-one-put worst rank p50',
     judge: ratioAtMost(1.7, ' × sleeping ping-pong'),
+  },
+  { row: 'member-get', figure: 'member-get local', judge: least(1_500_000, ' gets/s') },
+  {
+    row: 'member-get',
+    figure: 'member-get local',
+    judge: (name, figure) => besideBare(`${name} beside the addon's`, figure),
   },
   { row: 'grpc-stream', figure: 'grpc-stream', judge: least(300_000, perSecond) },
   { row: 'http-put', figure: 'http-put', judge: ratioAtLeast(0.7, " × fastify's echo") },

@@ -1,4 +1,5 @@
 /** The process of one member under load: a serving member that also puts, when asked, by itself. */
+import { readFloors, readPoints } from '../../../platform/bridge/mod.ts';
 import type { Member } from '../../../platform/node.ts';
 import { type ParentCall, runMemberProcess } from '../../../platform/member-process.ts';
 import {
@@ -7,7 +8,7 @@ import {
   servingPart,
   type ServingPorts,
 } from '../../../platform/serving.ts';
-import type { PacedPuts, PutsOneByOne } from './orders.ts';
+import type { GetRates, LocalGets, PacedPuts, PutsOneByOne } from './orders.ts';
 
 let ports: ServingPorts | null = null;
 
@@ -49,6 +50,59 @@ async function putMoment(member: Member, key: string, failures: string[]): Promi
   }
 }
 
+/** `local` gets through the store, and the addon's own that are behind them. */
+const getLocally: ParentCall = async (member, argument): Promise<GetRates> => {
+  const { prefix, keys: count, size, window, milliseconds } = argument as LocalGets;
+  const { objects } = member.store;
+  const keys = Array.from({ length: count }, (_, nth) => `${prefix}/${String(nth)}`);
+  const value = Buffer.alloc(size, 1);
+  await Promise.all(keys.map(async (key) => objects.put({ key, value })));
+  const pool = await objects.pool(prefix);
+  const shards = keys.map((key) => objects.placement.shardOf(pool, key));
+  let nth = 0;
+  const next = (): number => nth++ % count;
+  const getOne = async (): Promise<void> => {
+    const found = await objects.get({ key: keys[next()]!, read: 'local' });
+    if (found?.value?.byteLength !== size) throw new Error('a get found something else');
+  };
+  const getBare = (): void => {
+    const at = next();
+    const found = member.core.get(
+      shards[at]!,
+      keys[at]!,
+      readPoints.newest,
+      0,
+      readFloors.local,
+      true,
+    );
+    if (found?.byteLength !== size) throw new Error('the addon found something else');
+  };
+  const local = await rateOf(milliseconds, window, async () => {
+    await Promise.all(Array.from({ length: window }, getOne));
+  });
+  const bare = await rateOf(milliseconds, window, () => {
+    for (let i = 0; i < window; i++) getBare();
+  });
+  return { local, bare };
+};
+
+/** A second, after a fifth of the time that does not count. */
+async function rateOf(
+  milliseconds: number,
+  each: number,
+  run: () => Promise<void> | void,
+): Promise<number> {
+  const until = async (end: number): Promise<number> => {
+    let count = 0;
+    for (; performance.now() < end; count += each) await run();
+    return count;
+  };
+  await until(performance.now() + milliseconds / 5);
+  const began = performance.now();
+  const count = await until(began + milliseconds);
+  return (count * 1000) / (performance.now() - began);
+}
+
 /** Stops the event loop for so many ms, once the parent knows. */
 const standStill: ParentCall = async (_member, argument) => {
   await new Promise((resolve) => process.send?.({ type: 'stands' }, resolve));
@@ -66,5 +120,5 @@ runMemberProcess({
   ],
   nativeDoor: (extra) => nativeDoorOf(extra as ServingOptions),
   info: () => ports,
-  calls: { counters, putOneByOne, putPaced, standStill },
+  calls: { counters, getLocally, putOneByOne, putPaced, standStill },
 });

@@ -13,5 +13,23 @@ export interface PacedPuts {
   readonly perSecond: number;
 }
 
+export interface LocalGets {
+  readonly prefix: string;
+  /** Keys, each of which has one object. */
+  readonly keys: number;
+  /** Bytes of a value. */
+  readonly size: number;
+  /** Under way together. */
+  readonly window: number;
+  readonly milliseconds: number;
+}
+
+/** Gets a second. */
+export interface GetRates {
+  readonly local: number;
+  /** Of the addon's own function, one by one. */
+  readonly bare: number;
+}
+
 /** Of the members that put large values. */
 export const largeSubgroup = 'large';

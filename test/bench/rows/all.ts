@@ -9,6 +9,7 @@ import { httpPut } from './http-put.ts';
 import { idle } from './idle.ts';
 import { joinState } from './join-state.ts';
 import { largeEight } from './large-eight.ts';
+import { memberGet } from './member-get.ts';
 import { memberPut } from './member-put.ts';
 import { restartLog } from './restart-log.ts';
 import { slowMember } from './slow-member.ts';
@@ -25,6 +26,7 @@ export const rows: readonly Row[] = [
   coreOnePut,
   growth,
   memberPut,
+  memberGet,
   largeEight,
   idle,
   firstLine,
