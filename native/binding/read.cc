@@ -1,5 +1,5 @@
-// get, isCurrent, storeGeneration, getVersions, epochAt, frontiers, versionAtTime: on the calling
-// thread, from memory.
+// get, glance, isCurrent, storeGeneration, getVersions, epochAt, frontiers, versionAtTime: on the
+// calling thread, from memory.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -11,7 +11,7 @@
 namespace freshet::binding {
 namespace {
 
-constexpr size_t kHeadWidth = 11;     // headColumns in platform/bridge/native-columns.ts
+constexpr size_t kHeadWidth = 12;     // headColumns in platform/bridge/native-columns.ts
 constexpr size_t kFrontierWidth = 9;  // frontierColumns
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
@@ -28,6 +28,23 @@ void fill_head(const Found& found, double* head) {
   head[8] = static_cast<double>(found.cold_segment);
   head[9] = static_cast<double>(found.cold_offset);
   head[10] = found.cold_length;
+  head[11] = 0;
+}
+
+// True: what was visible anywhere before this moment is shown here.
+bool shows_all(const Member& member, const ShardView& view, bool persisted) {
+  const EpochView* epoch = view.epoch();
+  if (epoch == nullptr) return false;
+  const Frontiers& frontiers = epoch->frontiers;
+  // Received first: what was visible anywhere before this moment is at or below it.
+  const Sequence received = frontiers.received.load(std::memory_order_seq_cst);
+  const Sequence applied = persisted && view.persistent()
+                               ? frontiers.persisted.load(std::memory_order_acquire)
+                               : frontiers.delivered.load(std::memory_order_acquire);
+  if (!member.holds_lease()) return false;
+  const bool runs = frontiers.stopped.load(std::memory_order_acquire) == 0 &&
+                    !frontiers.wedged.load(std::memory_order_acquire);
+  return runs && applied >= received;
 }
 
 bool read_point(napi_env env, napi_value kind, napi_value value, ReadPoint& out) {
@@ -91,6 +108,66 @@ napi_value get(napi_env env, napi_callback_info info) {
   return make_buffer(env, value);
 }
 
+// What `glance` answers in place of a length.
+constexpr double kAskOtherwise = -1;
+constexpr double kNoRoom = -2;
+
+double glance_at(Handle& handle, uint64_t shard, std::string_view key, bool linearizable,
+                 MutableBytes out, double* head) {
+  const ReadScope scope(handle);
+  const ReadTarget target = find_target(handle, scope.member(), shard);
+  if (!is_ok(target.status) || key.size() > kKeySizeMax) return kAskOtherwise;
+  ReadPoint point;
+  if (linearizable) {
+    if (!shows_all(*scope.member(), *target.view, true)) return kAskOtherwise;
+    const std::optional<Version> stable = target.view->stable_version();
+    if (target.view->persistent() && !stable) return kAskOtherwise;
+    if (target.view->persistent()) point.newest_max = *stable;
+  }
+  const Store::ReadGuard guard(*target.access.reader);
+  const Found found = target.access.store->get(key, point);
+  if (!is_ok(found.status) || found.removed || found.record == nullptr) return kAskOtherwise;
+  const RecordView record(found.record);
+  const Bytes meta = record.meta();
+  const Bytes value = record.value();
+  fill_head(found, head);
+  head[11] = static_cast<double>(meta.size());
+  if (meta.size() + value.size() > out.size()) return kNoRoom;
+  std::memcpy(out.data(), meta.data(), meta.size());
+  std::memcpy(out.data() + meta.size(), value.data(), value.size());
+  // Another store may have taken its place since it was found.
+  if (target.view->store_generation() != target.generation) return kAskOtherwise;
+  handle.count_copied(meta.size() + value.size());
+  return static_cast<double>(meta.size() + value.size());
+}
+
+napi_value glance(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "glance");
+  uint64_t shard, at;
+  bool linearizable;
+  Bytes out;
+  char key[kKeySizeMax + 8];
+  size_t key_size = 0;
+  if (handle == nullptr || !read_integer(env, arguments[1], "glance: shard", UINT32_MAX, shard))
+    return nullptr;
+  if (napi_get_value_string_utf8(env, arguments[2], key, sizeof key, &key_size) != napi_ok) {
+    throw_type_error(env, "glance: key", "a string");
+    return nullptr;
+  }
+  if (!read_boolean(env, arguments[3], "glance: linearizable", linearizable) ||
+      !read_bytes(env, arguments[4], "glance: out", out) ||
+      !read_integer(env, arguments[5], "glance: at", out.size(), at))
+    return nullptr;
+  auto* head = reinterpret_cast<double*>(const_cast<std::byte*>(out.data()));
+  if (at < kHeadWidth * sizeof *head || reinterpret_cast<uintptr_t>(head) % alignof(double) != 0) {
+    throw_type_error(env, "glance: at", "behind an aligned head");
+    return nullptr;
+  }
+  const MutableBytes room(const_cast<std::byte*>(out.data()) + at, out.size() - at);
+  return make_number(env, glance_at(*handle, shard, {key, key_size}, linearizable, room, head));
+}
+
 napi_value is_current(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   Handle* handle = Handle::read(env, arguments[0], "isCurrent");
@@ -103,18 +180,7 @@ napi_value is_current(napi_env env, napi_callback_info info) {
   const ReadScope scope(*handle);
   if (scope.member() == nullptr) return make_boolean(env, false);
   const ShardView* view = scope.member()->find_shard(static_cast<ShardId>(shard));
-  const EpochView* epoch = view == nullptr ? nullptr : view->epoch();
-  if (epoch == nullptr) return make_boolean(env, false);
-  const Frontiers& frontiers = epoch->frontiers;
-  // Received first: what was visible anywhere before this moment is at or below it.
-  const Sequence received = frontiers.received.load(std::memory_order_seq_cst);
-  const Sequence applied = persisted && view->persistent()
-                               ? frontiers.persisted.load(std::memory_order_acquire)
-                               : frontiers.delivered.load(std::memory_order_acquire);
-  if (!scope.member()->holds_lease()) return make_boolean(env, false);
-  const bool runs = frontiers.stopped.load(std::memory_order_acquire) == 0 &&
-                    !frontiers.wedged.load(std::memory_order_acquire);
-  return make_boolean(env, runs && applied >= received);
+  return make_boolean(env, view != nullptr && shows_all(*scope.member(), *view, persisted));
 }
 
 napi_value store_generation(napi_env env, napi_callback_info info) {
@@ -225,6 +291,7 @@ napi_value version_at_time(napi_env env, napi_callback_info info) {
 
 void init_read(napi_env env, napi_value exports) {
   add_function(env, exports, "get", get);
+  add_function(env, exports, "glance", glance);
   add_function(env, exports, "isCurrent", is_current);
   add_function(env, exports, "storeGeneration", store_generation);
   add_function(env, exports, "getVersions", get_versions);

@@ -19,6 +19,7 @@ export {
 } from './errors.ts';
 export { check, InvariantError, unreachable } from './invariant.ts';
 export type { KeyProblem } from './key.ts';
+export { KeptByKey } from './kept-by-key.ts';
 export { checkKey, checkPoolName, decodeKey, findKeyProblem, joinKey } from './key.ts';
 export type { HeldShard, LayoutChange, LayoutReport, ShardChange } from './layout-report.ts';
 export { limitRelations, limits } from './limits.ts';

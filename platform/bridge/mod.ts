@@ -21,6 +21,7 @@ export {
   extraWidth,
   frontierColumns,
   frontierWidth,
+  glances,
   headColumns,
   headWidth,
   lagKinds,

@@ -77,8 +77,11 @@ export const headColumns = {
   coldSegment: 8,
   coldOffset: 9,
   coldLength: 10,
+  metaLength: 11, // of `glance`
 } as const;
-export const headWidth = 11;
+export const headWidth = 12;
+/** What `glance` answers in place of a length. */
+export const glances = { askOtherwise: -1, noRoom: -2 } as const;
 
 /** Columns of `frontiers`' out. */
 export const frontierColumns = {

@@ -336,6 +336,19 @@ export interface NativeAddon {
     wantValue: boolean,
     head: Float64Array,
   ): Buffer | null;
+  /**
+   * Copies meta and value of a key's newest version to `out` from its byte `at` on, and its head to
+   * where `out` begins; how many bytes the former are, or one of the `glances`: as `linearizable`
+   * or `local` reads promise it, it cannot be told at once, or there is none; or they have no room.
+   */
+  glance(
+    member: MemberHandle,
+    shard: number,
+    key: string,
+    linearizable: boolean,
+    out: Uint8Array,
+    at: number,
+  ): number;
   /** True if a linearizable read may be answered at once: delivered (persisted) >= received. */
   isCurrent(member: MemberHandle, shard: number, persisted: boolean): boolean;
   /**

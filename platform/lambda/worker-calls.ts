@@ -30,7 +30,7 @@ export class WorkerCalls {
     try {
       if (call.method === 'get' && call.shares) await this.#answerGet(id, call.args);
       else {
-        const value = await makeCall(this.#door, call);
+        const value = alone(await makeCall(this.#door, call));
         this.#post({ type: 'answer', id, value, shared: null, error: null });
       }
     } catch (error) {
@@ -53,6 +53,13 @@ export class WorkerCalls {
       found === null || shared === null ? found : { ...found, value: null };
     this.#post({ type: 'answer', id, value, shared, error: null });
   }
+}
+
+/** A value may lie among others, all of which would be sent with it. */
+function alone(answer: unknown): unknown {
+  const { value } = (answer ?? {}) as { readonly value?: unknown };
+  const isAmong = value instanceof Uint8Array && value.byteLength < value.buffer.byteLength;
+  return isAmong ? { ...(answer as ObjectRecord), value: new Uint8Array(value) } : answer;
 }
 
 async function makeCall(door: Door, { method, args }: Call): Promise<unknown> {

@@ -42,6 +42,7 @@ import { LocalFeed } from './local-feed.ts';
 import { submitPacked } from './packed-puts.ts';
 import { toObjectRecord } from './object-record.ts';
 import { readOne, readVersionBytes } from './read-one.ts';
+import { Glances } from './glances.ts';
 import { lookAgain } from './look-again.ts';
 import { readScanPage } from './scan-page.ts';
 import {
@@ -87,6 +88,7 @@ export class LocalShard implements ShardAccess {
   readonly #clock: Clock;
   readonly #writer: ShardWriter;
   readonly #current: CurrentStore;
+  readonly #glances: Glances;
 
   constructor(layout: ShardLayout, core: MemberCore, group: Group, clock: Clock) {
     this.shard = layout.shard;
@@ -96,6 +98,7 @@ export class LocalShard implements ShardAccess {
     this.#clock = clock;
     this.#writer = new ShardWriter(layout.shard, core, group, clock);
     this.#current = new CurrentStore(layout, core, group, clock);
+    this.#glances = new Glances(core);
   }
 
   async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
@@ -155,6 +158,10 @@ export class LocalShard implements ShardAccess {
 
   #isCutOff({ status }: Completion): boolean {
     return this.#core.statusName(status) === 'SHARD_STOPPED';
+  }
+
+  glance(key: string, read: ReadLevel): ObjectRecord | null {
+    return read === 'stable' ? null : this.#glances.newest(this.shard, key, read !== 'local');
   }
 
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {

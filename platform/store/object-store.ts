@@ -39,6 +39,7 @@ import {
 import { Placement } from '../bridge/mod.ts';
 import { type Group, MemberClock, type MemberCore } from '../group/mod.ts';
 import type { Catalog } from './catalog.ts';
+import { KeyPlaces } from './key-places.ts';
 import { mergeKeys } from './listing.ts';
 import { openFeeds } from './open-feeds.ts';
 import type { PoolInfo, PoolOptions } from './pool.ts';
@@ -67,6 +68,7 @@ export interface ObjectStoreOptions {
 export class ObjectStore {
   readonly directory: PoolDirectory;
   readonly placement: Placement;
+  readonly #places: KeyPlaces;
   readonly #options: ObjectStoreOptions;
   readonly #pools: PoolManager;
 
@@ -77,6 +79,7 @@ export class ObjectStore {
     const poolsMax = core.addon.limits['poolsMax'] ?? Infinity;
     this.#pools = new PoolManager(catalog, this.directory, group, access, poolsMax);
     this.placement = new Placement(core.addon);
+    this.#places = new KeyPlaces(this.directory, this.placement, access);
   }
 
   /**
@@ -132,8 +135,15 @@ export class ObjectStore {
   }
 
   /** null: there is no such object, or not at that point. */
-  async get(request: GetRequest): Promise<ObjectRecord | null> {
-    return this.#read(request, true);
+  get(request: GetRequest): Promise<ObjectRecord | null> {
+    let found: ObjectRecord | null = null;
+    try {
+      found = this.#glance(request);
+    } catch (caught) {
+      // What is wrong with the request is told below.
+      if (!(caught instanceof FreshetError)) return Promise.reject(toFreshetError(caught));
+    }
+    return found === null ? this.#read(request, true) : Promise.resolve(found);
   }
 
   /** As `get`; a large value may be one that others read too, which is not to be written to. */
@@ -282,6 +292,16 @@ export class ObjectStore {
       throw this.directory.unknown(name);
     }
     return pool;
+  }
+
+  /** What needs no waiting. null: it does, or is not there, or is refused. */
+  #glance(request: GetRequest): ObjectRecord | null {
+    const { key, read = 'linearizable', version, exact, at, maxBytes = 0 } = request;
+    const isNewest = version === undefined && exact === undefined && at === undefined;
+    if (!isNewest || !Number.isSafeInteger(maxBytes) || maxBytes < 0) return null;
+    const found = this.#places.of(key)?.glance(key, read) ?? null;
+    const isLeftOut = found !== null && found.size > (request.maxBytes ?? Infinity);
+    return isLeftOut ? null : found;
   }
 
   async #read(

@@ -40,6 +40,7 @@ export class PoolDirectory {
   readonly #early = new Set<string>();
   /** By which the pools were given their shards. */
   #layout: Layout;
+  #generation = 0;
 
   constructor(catalog: Catalog, group: Pick<Group, 'layout'>) {
     this.#catalog = catalog;
@@ -51,6 +52,12 @@ export class PoolDirectory {
         this.#load(key);
       }
     });
+  }
+
+  /** Another number: a pool, or where it is, may be another. */
+  get generation(): number {
+    if (this.#layout !== this.#group.layout) this.#loadAll();
+    return this.#generation;
   }
 
   get(name: string): PoolInfo | null {
@@ -127,11 +134,13 @@ export class PoolDirectory {
 
   #loadAll(): void {
     this.#layout = this.#group.layout;
+    this.#generation++;
     for (const key of this.#catalog.keys(`${catalogFolders.pools}/`)) this.#load(key);
   }
 
   #load(key: string): void {
     const name = key.slice(catalogFolders.pools.length);
+    this.#generation++;
     this.#early.delete(key);
     this.#pools.delete(name);
     this.#leaving.delete(name);

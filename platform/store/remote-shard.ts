@@ -118,6 +118,10 @@ export class RemoteShard implements ShardAccess {
     return this.#stamped(changes, (stamped) => this.#insistMany(stamped, call));
   }
 
+  glance(): null {
+    return null;
+  }
+
   async read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
     return lookAgain(read, () => this.#readOnce(read, call));
   }

@@ -110,6 +110,10 @@ export class RoamingShard implements ShardAccess {
     );
   }
 
+  glance(key: string, read: ReadLevel): ObjectRecord | null {
+    return this.here?.glance(key, read) ?? null;
+  }
+
   read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null> {
     const observed = this.#observed(read.read);
     if (observed !== null) return observed.read(read, call);

@@ -90,6 +90,8 @@ export interface ShardAccess {
   /** Not atomic; in order, each with its own outcome. */
   putMany(changes: readonly ShardChange[], call: ShardCallLimits): Promise<readonly PutOutcome[]>;
   read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null>;
+  /** The newest of a key as `read` would answer it, if that is known at once; null: ask `read`. */
+  glance(key: string, read: ReadLevel): ObjectRecord | null;
   /** Bytes of a version's record, from its byte `from` on; none at its end. */
   readPart(place: VersionPlace, from: number, call: ShardCallLimits): Promise<Uint8Array>;
   scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage>;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { frontierWidth } from '../../platform/bridge/mod.ts';
+import { frontierWidth, headWidth } from '../../platform/bridge/mod.ts';
 import { repositoryRoot, tempFolder } from '../support/mod.ts';
 import { memberOptions, NativeMember, startShard } from './native-member.ts';
 
@@ -124,7 +124,7 @@ describe('a worker thread', () => {
     const { parentPort, workerData } = require('node:worker_threads');
     const addon = require(workerData.addonFile);
     const member = addon.attachMember(workerData.key);
-    const head = new Float64Array(11);
+    const head = new Float64Array(${String(headWidth)});
     parentPort.on('message', (count) => {
       let last = null;
       for (let i = 0; i < count; i++) last = addon.get(member, 1, 'k', 0, 0, 0, true, head);

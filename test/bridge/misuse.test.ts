@@ -70,6 +70,16 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
       'submit: extra must be a Float64Array of at least 7',
     ],
     [misuse('get', handle, 1, 'k', 4), 'get: point must be a whole number from 0 to 3'],
+    [
+      misuse('glance', handle, 1, 'k', true, new Uint8Array(200), 201),
+      'glance: at must be a whole number from 0 to 200',
+    ],
+    [misuse('glance', handle, 1, 'k', true, new Uint8Array(200), 95), 'glance: at must be behind'],
+    [misuse('glance', handle, 1, 'k', true, new Uint8Array(0), 96), 'glance: at must be'],
+    [
+      misuse('glance', handle, 1, 'k', true, new Uint8Array(new ArrayBuffer(200), 4), 100),
+      'glance: at must be behind an aligned head',
+    ],
     [misuse('scan', handle, { shard: 1, kind: 'all' }, 1), "scan: options.kind must be 'versions'"],
     [misuse('keyPlace', 7, 2), 'keyPlace: key must be a string of at most 1024 bytes'],
     [misuse('keyPlace', 'k'.repeat(1025), 2), 'keyPlace: key must be a string of at most 1024'],

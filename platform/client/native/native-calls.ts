@@ -4,13 +4,13 @@ import {
   type Clock,
   type ErrorCode,
   FreshetError,
+  KeptByKey,
   limits,
   type NativePool,
   outageCodes,
 } from '../../base/mod.ts';
 import { insist, type InsistOptions } from '../insist.ts';
 import { isGone } from '../retry-policy.ts';
-import { KeptByKey } from './kept-by-key.ts';
 import type { MemberDoors } from './member-doors.ts';
 import type { RoutedShard, Topology, TopologyKeeper } from './topology.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { KeptByKey } from '../../../../platform/client/native/kept-by-key.ts';
+import { KeptByKey } from '../../../platform/base/kept-by-key.ts';
 
 /** Looks for so many keys, numbered from one on, and keeps what is not there; how many were. */
 function ask(
