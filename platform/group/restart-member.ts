@@ -6,6 +6,7 @@
  *  1. At most one step is being executed; its outcome is reported to the attempt that asked for it.
  *  2. `highest` of a shard never goes back.
  *  3. Only a member without a view takes part.
+ *  4. A leader whose attempt is not current any more is told so.
  */
 import type { GroupEffect, Position } from './group-events.ts';
 import {
@@ -20,6 +21,7 @@ import { type CoreView, decodeView, encodeView, nodesOf } from './view-codec.ts'
 import { layoutFromText } from './view-layout.ts';
 import { noView, type ViewRecord } from './view-record.ts';
 
+type StepMessage = GroupMessageOf<'seal' | 'fill' | 'adopt' | 'prepare' | 'start'>;
 type Step = 'idle' | 'collect' | 'seal' | 'fill' | 'adopt' | 'prepare' | 'prepared' | 'start';
 
 export class RestartMember {
@@ -61,13 +63,24 @@ export class RestartMember {
     if (!this.#state.isBlank) {
       return false;
     }
+    if (message.type === 'collect') {
+      this.#leader = from;
+      this.#attempt = message.attempt;
+      this.#step = 'collect';
+      effects.push({ type: 'readStates', attempt: message.attempt });
+      return true;
+    }
+    if (!isStep(message)) return false;
+    const { attempt } = message;
+    if (this.#isCurrent(attempt)) return this.#onStep(message, effects);
+    // Or its leader would wait for as long as the step may take.
+    const reason = 'it takes part in another start';
+    effects.push({ type: 'send', to: from, message: { type: 'failed', attempt, reason } });
+    return true;
+  }
+
+  #onStep(message: StepMessage, effects: GroupEffect[]): boolean {
     switch (message.type) {
-      case 'collect':
-        this.#leader = from;
-        this.#attempt = message.attempt;
-        this.#step = 'collect';
-        effects.push({ type: 'readStates', attempt: message.attempt });
-        return true;
       case 'seal':
         return this.#onSeal(message, effects);
       case 'fill':
@@ -78,8 +91,6 @@ export class RestartMember {
         return this.#onPrepare(message, effects);
       case 'start':
         return this.#onStart(message, effects);
-      default:
-        return false;
     }
   }
 
@@ -164,7 +175,7 @@ export class RestartMember {
 
   #onSeal(message: GroupMessageOf<'seal'>, effects: GroupEffect[]): boolean {
     const { attempt, view, shards } = message;
-    if (!this.#isCurrent(attempt) || this.#step !== 'idle') {
+    if (this.#step !== 'idle') {
       return false;
     }
     this.#step = 'seal';
@@ -177,7 +188,7 @@ export class RestartMember {
 
   #onFill({ attempt, fills }: GroupMessageOf<'fill'>, effects: GroupEffect[]): boolean {
     const known = fills.every(({ shard }) => this.#state.layout.has(shard));
-    if (!this.#isCurrent(attempt) || this.#step !== 'idle' || !known) {
+    if (this.#step !== 'idle' || !known) {
       return false;
     }
     this.#step = 'fill';
@@ -188,7 +199,7 @@ export class RestartMember {
   /** After filling: its record says that this member has all of the view's epochs. */
   #onAdopt(message: GroupMessageOf<'adopt'>, effects: GroupEffect[]): boolean {
     const { attempt, base, ballot } = message;
-    if (!this.#isCurrent(attempt) || this.#step !== 'idle') {
+    if (this.#step !== 'idle') {
       return false;
     }
     this.#step = 'adopt';
@@ -217,7 +228,7 @@ export class RestartMember {
       const isMine = nodesOf(view, core).includes(this.#state.me);
       return !isMine || core.epoch > (this.#highest.get(core.shard) ?? 0);
     });
-    if (!this.#isCurrent(attempt) || this.#step !== 'idle' || !fresh) {
+    if (this.#step !== 'idle' || !fresh) {
       return false;
     }
     this.#step = 'prepare';
@@ -233,7 +244,7 @@ export class RestartMember {
   }
 
   #onStart({ attempt }: GroupMessageOf<'start'>, effects: GroupEffect[]): boolean {
-    if (!this.#isCurrent(attempt) || this.#step !== 'prepared' || this.#view === null) {
+    if (this.#step !== 'prepared' || this.#view === null) {
       return false;
     }
     this.#step = 'start';
@@ -255,4 +266,16 @@ export class RestartMember {
   #send(message: GroupMessage, effects: GroupEffect[]): void {
     effects.push({ type: 'send', to: this.#leader, message });
   }
+}
+
+const stepTypes: ReadonlySet<string> = new Set<StepMessage['type']>([
+  'seal',
+  'fill',
+  'adopt',
+  'prepare',
+  'start',
+]);
+
+function isStep(message: GroupMessage): message is StepMessage {
+  return stepTypes.has(message.type);
 }

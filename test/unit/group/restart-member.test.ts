@@ -55,6 +55,14 @@ class Follower {
     return effects.find((effect) => effect.type === 'send')?.message;
   }
 
+  /** What a leader is told that has no part in it any more. */
+  refusal(from: number, message: GroupMessage): GroupMessage | undefined {
+    const effects = this.enter({ type: 'message', from, message });
+    expect(effects.map(({ type }) => type)).toEqual(['send']);
+    const sent = effects.find((effect) => effect.type === 'send');
+    return sent?.to === from ? sent.message : undefined;
+  }
+
   report(from: number, attempt: Attempt): Report {
     expect(this.told(from, { type: 'collect', attempt })).toEqual(['readStates']);
     return this.answer(attempt) as Report;
@@ -83,6 +91,7 @@ function prepareOf(attempt: Attempt): GroupMessage {
   return { type: 'prepare', attempt, before: '', view, apart: [] };
 }
 
+const refused = { type: 'failed', attempt: first };
 let follower: Follower;
 
 beforeEach(() => {
@@ -98,7 +107,7 @@ describe('what a member does for the leader of a restart', () => {
   test('is not prepared any more when another one leads', () => {
     follower.report(1, first);
     follower.report(3, second);
-    expect(follower.told(1, prepareOf(first))).toEqual([]);
+    expect(follower.refusal(1, prepareOf(first))).toMatchObject(refused);
     expect(follower.told(3, prepareOf(second))).toEqual(['prepare']);
   });
 
@@ -107,7 +116,7 @@ describe('what a member does for the leader of a restart', () => {
     follower.report(3, second);
     follower.told(3, prepareOf(second));
     follower.enter({ type: 'done', attempt: second });
-    expect(follower.told(1, { type: 'start', attempt: first })).toEqual([]);
+    expect(follower.refusal(1, { type: 'start', attempt: first })).toMatchObject(refused);
     expect(follower.told(3, { type: 'start', attempt: second })).toEqual(['start']);
   });
 
@@ -115,7 +124,17 @@ describe('what a member does for the leader of a restart', () => {
     follower.prepare();
     const common = { fills: [], shards: [], layout: layoutText };
     expect(follower.told(3, { type: 'admit', attempt: second, ...common })).toEqual(['admit']);
-    expect(follower.told(1, { type: 'start', attempt: first })).toEqual([]);
+    expect(follower.refusal(1, { type: 'start', attempt: first })).toMatchObject(refused);
+  });
+
+  test('is told to be over to a leader that waits for it: a fill may take ten minutes', () => {
+    follower.report(1, first);
+    expect(follower.told(1, sealOf(first))).toEqual(['stopShards']);
+    follower.answer(first);
+    // While the first stands still; it comes to nothing, as what the first knows is lacking.
+    follower.report(3, second);
+    expect(follower.refusal(1, { type: 'fill', attempt: first, fills: [] })).toMatchObject(refused);
+    expect(follower.report(1, { leader: 10, number: 2 })).toMatchObject({ type: 'report' });
   });
 });
 
