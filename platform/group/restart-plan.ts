@@ -109,14 +109,33 @@ export function holdersOf(
   if (complete.length > 0) {
     return complete;
   }
-  // All are here and none prepared it: it never began, and the base's epoch is what counts.
+  // It never began if all are here and none prepared it, or if nobody can have committed its view:
+  // what counts is the base's epoch.
   const areAllHere = nodesOf(view, last).every((node) => taking.includes(node));
-  const before = view !== base && areAllHere ? preparedBy(layout, base, taking, reports) : [];
+  const neverBegan = view !== base && (areAllHere || !mayBeCommitted({ base, view }, reports));
+  const before = neverBegan ? preparedBy(layout, base, taking, reports) : [];
   if (before.length > 0) {
     return before;
   }
   // What was in memory alone nobody has to wait for.
   return areAllHere && !last.closed && !layout.persistent ? nodesOf(view, last) : null;
+}
+
+/**
+ * Can a majority of the base and one of the view have prepared what follows the base? Who is not
+ * here may have, and who has lost its disk.
+ */
+function mayBeCommitted({ base, view }: Pick<Lineage, 'base' | 'view'>, reports: Reports): boolean {
+  const mayHavePrepared = (node: number): boolean => {
+    const { committed, prepared } = reports.get(node) ?? { committed: '', prepared: '' };
+    if (prepared === '') return committed === '';
+    return decodeView(Buffer.from(prepared, 'base64')).number > (base?.number ?? 0);
+  };
+  return [base, view].every((each) => {
+    const members = each?.members ?? [];
+    const may = members.filter(({ node }) => mayHavePrepared(node));
+    return each === null || 2 * may.length > members.length;
+  });
 }
 
 /** Of those here that were in the view's epoch of the shard; of a closed one all may have been. */

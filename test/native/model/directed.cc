@@ -115,6 +115,8 @@ std::string_view directed_for(Rule rule) {
       return "unfilled-joiner";
     case Rule::kRestartUnpreparedNeedsAll:
       return "shard-moved-on";
+    case Rule::kRestartAbsentMayHavePrepared:
+      return "prepared-by-few";
     case Rule::kRestartNumberPlusTwo:
       return "unseen-record";
     case Rule::kRestartPromise:

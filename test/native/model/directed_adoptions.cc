@@ -86,25 +86,50 @@ Scenario unfilled_joiner() {
   return scenario;
 }
 
-// Node 2 goes on with the shard alone, which 1 has left; 0 has committed that, and what 2 shows is
-// with 2 alone when all stops. Then those who have prepared it, but have not seen it installed.
-Scenario shard_moved_on() {
-  Scenario scenario{
-      "shard-moved-on", {.members = 0b11111, .shard = 0b00110, .persistent = true}, {}};
-  scenario.stages.push_back({.steps = 500,
-                             .leaders = bit(0),
-                             .change = Change::kLeaveShard,
-                             .which = 1,
-                             .never = {Kind::kTick, Kind::kSuspect, Kind::kHeartbeat},
-                             .until = [](const State& state) {
-                               return disk(state, 3).prepared > 1 && disk(state, 4).prepared > 1 &&
-                                      committed(state, 0) > 1;
-                             }});
+constexpr Setup kShardOfTwo{.members = 0b11111, .shard = 0b00110, .persistent = true};
+
+// Node 0 has node 1 leave the shard.
+Stage leave_2_alone(bool (*until)(const State&)) {
+  return {.steps = 500,
+          .leaders = bit(0),
+          .change = Change::kLeaveShard,
+          .which = 1,
+          .never = {Kind::kTick, Kind::kSuspect, Kind::kHeartbeat},
+          .until = until};
+}
+
+// What 2 shows then is with 2 alone when all stops, and neither 2 nor 0 is back.
+void lose_sight_of_2(Scenario& scenario) {
   scenario.stages.push_back({.steps = 120,
                              .side = 0b00101,
                              .lazy = 0b11010,
                              .never = {Kind::kTick, Kind::kSuspect, Kind::kPropose}});
   scenario.stages.push_back(come_back(0b11010, 200));
+}
+
+// Node 2 goes on with the shard alone; 0 has committed that. Who comes back has prepared it, but
+// has not seen it installed.
+Scenario shard_moved_on() {
+  Scenario scenario{"shard-moved-on", kShardOfTwo, {}};
+  scenario.stages.push_back(leave_2_alone([](const State& state) {
+    return disk(state, 3).prepared > 1 && disk(state, 4).prepared > 1 && committed(state, 0) > 1;
+  }));
+  lose_sight_of_2(scenario);
+  return scenario;
+}
+
+// The same without 4, which is lost before it could prepare.
+Scenario prepared_by_few() {
+  Scenario scenario{"prepared-by-few", kShardOfTwo, {}};
+  scenario.stages.push_back(
+      leave_2_alone([](const State& state) { return state.members[0].table[0].proposed > 1; }));
+  scenario.stages.push_back({.steps = 600,
+                             .crash = bit(4),
+                             .never = {Kind::kPropose, Kind::kNewAttempt},
+                             .until = [](const State& state) {
+                               return disk(state, 3).prepared > 1 && committed(state, 0) > 1;
+                             }});
+  lose_sight_of_2(scenario);
   return scenario;
 }
 
@@ -117,7 +142,8 @@ std::vector<Scenario> adoption_scenarios() {
           adopted_beside_another(),
           lost_record(),
           unfilled_joiner(),
-          shard_moved_on()};
+          shard_moved_on(),
+          prepared_by_few()};
 }
 
 }  // namespace freshet::model

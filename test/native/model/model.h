@@ -161,6 +161,7 @@ class Model {
   Mask participants(Mask present, const Lineage& from) const;
   Mask holders(Mask here, const Lineage& from) const;
   Mask holders_of(Mask here, const View& last) const;
+  bool may_be_committed(Mask here, const Lineage& from) const;
   Mask incomplete() const;
   Mask prepared_in(Mask nodes, Byte epoch_number) const;
   Byte prepared_epoch(int node) const;

@@ -95,10 +95,26 @@ Mask Model::participants(Mask present, const Lineage& from) const {
 Mask Model::holders(Mask here, const Lineage& from) const {
   const Mask complete = holders_of(here, view(from.newest));
   if (complete != 0 || from.newest == from.base) return complete;
-  // With all of them here and none that prepared it, it never began: the epoch before counts.
+  // With all of them here and none that prepared it, or too few that can have prepared its view, it
+  // never began: the epoch before counts.
   const bool are_all_here = minus(view(from.newest).shard, here) == 0;
-  if (!are_all_here && on(Rule::kRestartUnpreparedNeedsAll)) return 0;
+  const bool may_have_begun = !are_all_here && may_be_committed(here, from);
+  if (may_have_begun && on(Rule::kRestartUnpreparedNeedsAll)) return 0;
   return holders_of(here, view(from.base));
+}
+
+// Can a majority of the base and one of the view have prepared what follows the base?
+bool Model::may_be_committed(Mask here, const Lineage& from) const {
+  const View& base = view(from.base);
+  const View& newest = view(from.newest);
+  Mask may = 0;
+  if (on(Rule::kRestartAbsentMayHavePrepared))
+    may = minus(either(base.members, newest.members), here);
+  for (int node = 0; node < kNodes; node++) {
+    if (has(here, node) && view(member(node).disk.prepared).number > base.number)
+      may = either(may, bit(node));
+  }
+  return is_majority(may, base.members) && is_majority(may, newest.members);
 }
 
 // Of those that were in the view's epoch; when it was closed any of the layout may have been last.

@@ -72,6 +72,7 @@ enum class Rule {
   kRestartAdoptedIsRestamped,
   kRestartHoldersHavePrepared,
   kRestartUnpreparedNeedsAll,
+  kRestartAbsentMayHavePrepared,
   kRestartClosedNeedsAll,
   kRestartOthersAreCut,
   kRestartFilledBeforePrepared,

@@ -223,7 +223,45 @@ describe('whose history of a shard counts', () => {
   test("is that of the base's epoch when all are here and nobody prepared the last", () => {
     const given = Object.fromEntries([1, 2, 3].map((node) => [node, { committed: old }]));
     expect(holders(view, [1, 2, 3, 4], given, old)).toEqual([1, 2, 3]);
-    expect(holders(view, [1, 2, 3], given, old)).toBeNull();
+  });
+
+  test('is of nobody when some of the last epoch are away, who may have begun it', () => {
+    const last = viewOf(2, 1, [1, 2, 3, 4], [shardOf(1, 5, [1, 2, 3])]);
+    const here = reports({ 1: { committed: old }, 4: { prepared: last } });
+    expect(holdersOf(layout, { base: old, view: last }, [1, 4], here)).toBeNull();
+  });
+
+  describe('when one that is here and cannot take the shard alone prepared the last epoch', () => {
+    // The log of member 3 is damaged.
+    const last = viewOf(2, 1, [1, 3], [shardOf(1, 5, [1, 3])]);
+    const inOld = { committed: old };
+    const inLast = { committed: old, prepared: last };
+
+    test("is that of the base's, as no majority of the view has prepared it", () => {
+      expect(holders(last, [1, 2], { 1: inOld, 2: inOld, 3: inLast }, old)).toEqual([1, 2]);
+    });
+
+    test("is that of the base's, as no majority of the base has prepared the view", () => {
+      const joined = viewOf(2, 1, [1, 3, 4], [shardOf(1, 5, [1, 3])]);
+      const prepared = { committed: old, prepared: joined };
+      const given = { 1: inOld, 2: inOld, 3: prepared, 4: { prepared: joined } };
+      expect(holders(joined, [1, 2], given, old)).toEqual([1, 2]);
+    });
+
+    test('is of nobody while who is away may have prepared it too', () => {
+      const here = reports({ 2: inOld, 3: inLast });
+      expect(holdersOf(layout, { base: old, view: last }, [2], here)).toBeNull();
+    });
+
+    test('is of nobody when the other one has lost its disk', () => {
+      expect(holders(last, [2], { 1: {}, 2: inOld, 3: inLast }, old)).toBeNull();
+    });
+
+    test('is of nobody when another proposal of that number was prepared', () => {
+      const other = viewOf(2, 1, [1, 2], [shardOf(1, 6, [1, 2])]);
+      const given = { 1: { committed: old, prepared: other }, 2: inOld, 3: inLast };
+      expect(holders(last, [1, 2], given, old)).toBeNull();
+    });
   });
 
   test("is of nobody who prepared neither the last epoch nor the base's", () => {
