@@ -11,6 +11,9 @@ const roundsOfFullTable = 3;
 /** After one round a few may be; a step that nothing met has more. */
 const emptyInRoundMax = 10;
 
+/** How often a long run says how far it is. */
+const progressSeconds = 60;
+
 export interface SeedsOptions extends Omit<SeedOptions, 'seed'> {
   readonly first: number;
   readonly count: number;
@@ -93,16 +96,28 @@ export class Totals {
   }
 }
 
-/** Runs seeds until one fails, so many have run or the time is up; the exit code. */
+/**
+ * Runs seeds until one fails, so many have run, the time is up or it is interrupted; the exit code.
+ */
 export async function runSeeds(options: SeedsOptions): Promise<number> {
   const simulation = new Simulation({ withCanaries: options.canary !== 'none' });
   const totals = new Totals();
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
+  const interruption = new AbortController();
+  process.once('SIGINT', () => {
+    interruption.abort();
+  });
+  let saidAt = 0;
   for (let nth = 0; nth < options.count && seconds() < options.minutes * 60; nth++) {
+    if (interruption.signal.aborted) break;
     const seed = options.first + nth;
     const result = await simulation.run({ ...options, seed });
     totals.add(result);
+    if (seconds() - saidAt >= progressSeconds) {
+      saidAt = seconds();
+      process.stderr.write(`${String(totals.seeds)} seeds in ${saidAt.toFixed(0)} s\n`);
+    }
     if (options.count === 1) {
       process.stdout.write(`trace ${result.trace}\n`);
     }
