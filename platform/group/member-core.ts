@@ -262,7 +262,8 @@ export class MemberCore {
     this.#mender = mender;
   }
 
-  async #read(shard: number, read: () => Promise<Buffer | null>): Promise<Buffer | null> {
+  /** What `read` gives of a shard's log, mended if it is found damaged. */
+  async readMended(shard: number, read: () => Promise<Buffer | null>): Promise<Buffer | null> {
     try {
       return await read();
     } catch (caught) {
@@ -274,7 +275,7 @@ export class MemberCore {
 
   scan(options: ScanOptions): Promise<Buffer | null> {
     const { shard } = options;
-    return this.#read(shard, () =>
+    return this.readMended(shard, () =>
       this.call(`A scan of shard ${String(shard)}`, (token) =>
         this.addon.scan(this.#member, options, token),
       ),
@@ -282,7 +283,7 @@ export class MemberCore {
   }
 
   readCold(shard: number, segment: number, offset: number, length: number): Promise<Buffer | null> {
-    return this.#read(shard, () =>
+    return this.readMended(shard, () =>
       this.call(`A read of shard ${String(shard)} from disk`, (token) =>
         this.addon.readCold(this.#member, shard, segment, offset, length, token),
       ),

@@ -190,15 +190,26 @@ export class LocalShard implements ShardAccess {
     return toObjectRecord(record, head.previousVersionOfKey, wantValue);
   }
 
-  async readPart({ version, epoch }: VersionPlace, from: number): Promise<Uint8Array> {
+  async readPart(place: VersionPlace, from: number): Promise<Uint8Array> {
+    const bytes = await this.#readBytes(place, from, storeLimits.longPartBytes);
+    return bytes ?? new Uint8Array();
+  }
+
+  async checkVersion(place: VersionPlace): Promise<void> {
+    await this.#readBytes(place, 0, Infinity);
+  }
+
+  async #readBytes(
+    { version, epoch }: VersionPlace,
+    from: number,
+    bytesMax: number,
+  ): Promise<Buffer | null> {
     const { shard } = this;
     if (this.#core.addon.epochAt(this.#core.handle, shard, version) !== epoch) {
       const text = `Version ${String(version)} of epoch ${String(epoch)} is not here`;
       throw new FreshetError('NOT_A_MEMBER', text, { details: { shard } });
     }
-    const size = storeLimits.longPartBytes;
-    const bytes = await readVersionBytes(this.#core, shard, version, from, size);
-    return bytes ?? new Uint8Array();
+    return readVersionBytes(this.#core, shard, version, from, bytesMax);
   }
 
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {

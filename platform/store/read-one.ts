@@ -16,7 +16,10 @@ export function readOne(
   return bytes.byteLength === 0 ? null : bytes;
 }
 
-/** `bytesMax` of a version's record, from its byte `from` on, read beside the event loop. */
+/**
+ * `bytesMax` of a version's record, from its byte `from` on, read beside the event loop. Its value is
+ * looked at only where all of it is read from disk. Rejects LOG_CORRUPT: nobody has a good copy.
+ */
 export function readVersionBytes(
   core: MemberCore,
   shard: number,
@@ -26,7 +29,9 @@ export function readVersionBytes(
 ): Promise<Buffer | null> {
   const { addon, handle } = core;
   const size = Math.min(bytesMax, Number.MAX_SAFE_INTEGER);
-  return core.call(`Reading version ${String(version)} of shard ${String(shard)}`, (token) =>
-    addon.readVersion(handle, shard, version, from, size, token),
+  return core.readMended(shard, () =>
+    core.call(`Reading version ${String(version)} of shard ${String(shard)}`, (token) =>
+      addon.readVersion(handle, shard, version, from, size, token),
+    ),
   );
 }

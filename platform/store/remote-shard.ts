@@ -40,6 +40,7 @@ const methods = [
   'putMany',
   'read',
   'readPart',
+  'checkVersion',
   'scan',
   'history',
   'feed',
@@ -133,9 +134,20 @@ export class RemoteShard implements ShardAccess {
     const found = (await this.#insist('read', argument, call)) as ObjectRecord | null;
     const isLeftOut = found?.value === null && !found.removed && read.wantValue;
     if (!isLeftOut || found.size > maxBytes) return found;
-    // However long it takes, as long as each part comes in time.
-    const part = (from: number): Promise<Uint8Array> => this.readPart(found, from, call);
-    return { ...found, value: await fetchValue(part, this.#crc32c) };
+    return { ...found, value: await this.#fetchValue(found, call) };
+  }
+
+  /** However long it takes, as long as each part comes in time. */
+  async #fetchValue(place: VersionPlace, call: ShardCallLimits): Promise<Uint8Array> {
+    const fetch = (): Promise<Uint8Array | null> =>
+      fetchValue((from) => this.readPart(place, from, call), this.#crc32c);
+    const value = await fetch();
+    if (value !== null) return value;
+    // Nobody looks at parts where they are read: there it may be damaged.
+    await this.checkVersion(place, call);
+    const mended = await fetch();
+    if (mended !== null) return mended;
+    throw new FreshetError('UNREACHABLE', 'A long value did not come as it is stored');
   }
 
   async readPart(
@@ -145,6 +157,11 @@ export class RemoteShard implements ShardAccess {
   ): Promise<Uint8Array> {
     const argument = (timeoutMs: number): unknown[] => [{ version, epoch }, from, timeoutMs];
     return (await this.#insist('readPart', argument, call)) as Uint8Array;
+  }
+
+  async checkVersion({ version, epoch }: VersionPlace, call: ShardCallLimits): Promise<void> {
+    const argument = (timeoutMs: number): unknown[] => [{ version, epoch }, timeoutMs];
+    await this.#insist('checkVersion', argument, call);
   }
 
   async scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
@@ -431,6 +448,8 @@ async function serve(
       return shard.read(at(0), call(1));
     case 'readPart':
       return shard.readPart(at(0), at(1), call(2));
+    case 'checkVersion':
+      return shard.checkVersion(at(0), call(1));
     case 'scan':
       return shard.scan(at(0), at(1), call(2));
     case 'history':

@@ -124,6 +124,10 @@ export class RoamingShard implements ShardAccess {
     return this.#following(call, (shard, left) => shard.readPart(place, from, left));
   }
 
+  checkVersion(place: VersionPlace, call: ShardCallLimits): Promise<void> {
+    return this.#following(call, (shard, left) => shard.checkVersion(place, left));
+  }
+
   scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage> {
     const observed = this.#observed(scan.read);
     if (observed !== null) return observed.scan(scan, resume, call);

@@ -94,6 +94,8 @@ export interface ShardAccess {
   glance(key: string, read: ReadLevel): ObjectRecord | null;
   /** Bytes of a version's record, from its byte `from` on; none at its end. */
   readPart(place: VersionPlace, from: number, call: ShardCallLimits): Promise<Uint8Array>;
+  /** Resolves once its whole record is as it was stored: mended, if it was damaged on disk. */
+  checkVersion(place: VersionPlace, call: ShardCallLimits): Promise<void>;
   scan(scan: ShardScan, resume: Uint8Array | null, call: ShardCallLimits): Promise<ScanPage>;
   /** Heads of the versions of a key that are kept, newest first, without values. */
   history(

@@ -82,9 +82,9 @@ test('a value is fetched in parts, and refused if it is not what was stored', as
   record.writeUInt32LE(crc32c(record.subarray(64, 64 + 150)), 4);
   const part = (from: number): Promise<Uint8Array> =>
     Promise.resolve(record.subarray(from, from + 80));
-  expect(Buffer.from(await fetchValue(part, crc32c)).toString()).toBe('v'.repeat(150));
+  expect(Buffer.from((await fetchValue(part, crc32c)) ?? []).toString()).toBe('v'.repeat(150));
   record[100] = 0;
-  await expect(fetchValue(part, crc32c)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  expect(await fetchValue(part, crc32c)).toBeNull();
   await expect(
     fetchValue((from) => (from === 0 ? part(0) : Promise.resolve(new Uint8Array())), crc32c),
   ).rejects.toThrow(/ended too early/);
