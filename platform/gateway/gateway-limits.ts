@@ -11,10 +11,16 @@ const table = {
   bodyBytes: limits.valueBytesWhole,
   /** Of values over `valueBytesWhole`: as much is on its way in at once, and out, at each door. */
   longBodyBytes: 2 * limits.valueBytesMax,
-  /** A long value, in or out, is given up once nothing of it moves for so long. */
+  /**
+   * A long value, in or out, is given up when its next `longLeastBytes` do not move within
+   * `longIdleMs`: at 17 kbit/s. No line is so slow, and 1 GiB is over after six days.
+   */
   longIdleMs: 30_000,
-  /** What a long value goes in over gRPC. */
-  pieceBytes: 1 * MiB,
+  longLeastBytes: 64 * KiB,
+  /** What a long value goes out in. */
+  pieceBytes: 64 * KiB,
+  /** How long the last answer of a connection that is ended may take to go. */
+  lastAnswerMs: 10_000,
   /** A query plan as JSON. */
   planBytes: 1 * MiB,
   /** The options of a pool as JSON. */
@@ -26,4 +32,5 @@ const table = {
 export const gatewayLimits: Readonly<typeof table> = Object.freeze(table);
 
 check(gatewayLimits.planBytes <= gatewayLimits.bodyBytes, 'a plan fits a body');
+check(gatewayLimits.pieceBytes <= gatewayLimits.longLeastBytes, 'each piece that goes counts');
 check(limits.keyBytes * 3 < gatewayLimits.pathBytes, 'a key fits a request line, percent-encoded');

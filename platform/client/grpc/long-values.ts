@@ -7,7 +7,8 @@ import { FreshetError, limits, type ObjectRecord, type PutRequest } from '../../
 import type { ObjectPiece, PutPiece, WirePutRequest } from '../../wire/mod.ts';
 import { objectFromWire } from './convert.ts';
 
-const pieceBytes = 1024 * 1024;
+/** As `PutLong` says: of a piece on a slow line nothing is seen until all of it is there. */
+const pieceBytes = 64 * 1024;
 const noBytes = Buffer.alloc(0);
 
 /** Throws VALUE_TOO_LARGE: no pool takes it. */

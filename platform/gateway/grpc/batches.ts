@@ -1,6 +1,5 @@
 import type { Writable } from 'node:stream';
 import { once } from 'node:events';
-import { FreshetError } from '../../base/mod.ts';
 
 const frameBytes = 256 * 1024;
 const frameItemsMax = 1000;
@@ -42,48 +41,16 @@ export async function* batched<T, B>(
   }
 }
 
-/**
- * Writes frames as fast as the other side reads them; ends early when aborted. Rejects TIMEOUT:
- * nothing was read for `idleMs`.
- */
+/** Writes frames as fast as the other side reads them; ends early when aborted. */
 export async function pump<B>(
   frames: AsyncIterable<B>,
   target: Writable,
   signal: AbortSignal,
-  idleMs = Infinity,
 ): Promise<void> {
   for await (const frame of frames) {
     if (signal.aborted || target.destroyed) return;
-    if (target.write(frame)) continue;
-    const read = once(target, 'drain', { signal }).catch(ignoreAbort);
-    await withinIdle(read, idleMs, 'Nothing of the value was read');
+    if (!target.write(frame)) await once(target, 'drain', { signal }).catch(ignoreAbort);
   }
-}
-
-/** What comes of a stream; rejects TIMEOUT when nothing does for `idleMs`. */
-export async function* comingWithin<T>(items: AsyncIterable<T>, idleMs: number): AsyncGenerator<T> {
-  const iterator = items[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await withinIdle(iterator.next(), idleMs, 'No more of the value came');
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    iterator.return?.().catch(() => undefined);
-  }
-}
-
-async function withinIdle<T>(move: Promise<T>, idleMs: number, what: string): Promise<T> {
-  if (idleMs === Infinity) return move;
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new FreshetError('TIMEOUT', `${what} within ${String(idleMs)} ms`));
-    }, idleMs);
-    move.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-    });
-  });
 }
 
 const notYet = Symbol('not yet');

@@ -6,7 +6,7 @@ import type { ObjectPiece, PutPiece, PutReply } from '../../wire/mod.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import type { LongBodies } from '../long-bodies.ts';
 import { getAdmitted, getWhole, isLeftOut } from '../long-gets.ts';
-import { comingWithin } from './batches.ts';
+import { comingMoving } from './moving.ts';
 import { serviceError } from './service-error.ts';
 
 const noBytes = Buffer.alloc(0);
@@ -40,10 +40,10 @@ export async function* piecesOf(
   }
 }
 
-/** Takes puts whose values come piece by piece. TIMEOUT: no more came within `idleMs`. */
+/** Takes puts whose values come piece by piece. TIMEOUT: too little came within `idleMs`. */
 export function takePieces(door: Door, bodies: LongBodies, idleMs: number) {
   return (call: ServerReadableStream<PutPiece, PutReply>, done: sendUnaryData<PutReply>): void => {
-    takePut(door, comingWithin(call, idleMs), bodies).then(
+    takePut(door, comingMoving(call, idleMs), bodies).then(
       (reply) => {
         done(null, reply);
       },

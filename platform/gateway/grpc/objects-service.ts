@@ -16,6 +16,7 @@ import { gatewayLimits } from '../gateway-limits.ts';
 import { LongBodies } from '../long-bodies.ts';
 import { parsePlanJson } from '../parse-json.ts';
 import { getInMessage, piecesOf, takePieces } from './long-values.ts';
+import { pumpMoving } from './moving.ts';
 import { PutStreamCall } from './put-stream-call.ts';
 import type { GrpcServerOptions } from './server.ts';
 import { serviceError } from './service-error.ts';
@@ -53,7 +54,7 @@ export function objectsService(door: Door, long: LongOptions): ObjectsServer {
 function getLong(door: Door, outgoing: LongBodies, idleMs: number): ObjectsServer['getLong'] {
   return streaming(
     (request, signal) => piecesOf(door, { ...getFromWire(request), signal }, outgoing),
-    idleMs,
+    (pieces, call, signal) => pumpMoving(pieces, call, signal, idleMs),
   );
 }
 
@@ -129,10 +130,10 @@ export function unary<Q, R>(handle: (request: Q) => Promise<R>) {
   };
 }
 
-/** `idleMs`: a client that reads nothing for so long is given up; default: it may wait. */
+/** `send`: default: as fast as the client reads, which may wait. */
 function streaming<Q, B>(
   open: (request: Q, signal: AbortSignal) => AsyncIterable<B>,
-  idleMs?: number,
+  send: typeof pump<B> = pump,
 ) {
   return (call: ServerWritableStream<Q, B>): void => {
     const abort = new AbortController();
@@ -144,7 +145,7 @@ function streaming<Q, B>(
     });
     void (async () => {
       try {
-        await pump(open(call.request, abort.signal), call, abort.signal, idleMs);
+        await send(open(call.request, abort.signal), call, abort.signal);
         call.end();
       } catch (error) {
         // Destroying the call would end it without its status, and the client would wait for ever.

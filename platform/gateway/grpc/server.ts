@@ -12,7 +12,7 @@ export interface GrpcServerOptions {
   readonly port: number;
   /** Of long values on their way in, and out, at once. Default: `gatewayLimits.longBodyBytes`. */
   readonly longBodyBytes?: number;
-  /** Of a long value nothing moves for so long, ms: given up. Default: `gatewayLimits.longIdleMs`. */
+  /** Long values are given up by it, ms. Default: `gatewayLimits.longIdleMs`, as it says. */
   readonly idleMs?: number;
 }
 

@@ -45,13 +45,8 @@ export function endBrokenConnection(caught: NodeJS.ErrnoException, socket: Socke
   endWith(connectionError(caught), socket);
 }
 
-/** Answers a client of whose body nothing more came, and ends the connection. */
-export function endIdleConnection(socket: Socket, idleMs: number): void {
-  const text = `No more of the body came within ${String(idleMs)} ms`;
-  endWith(new FreshetError('TIMEOUT', text, { mend: 'Send the body without long pauses' }), socket);
-}
-
-function endWith(error: FreshetError, socket: Socket): void {
+/** Answers why nothing more is received, and ends the connection. */
+export function endWith(error: FreshetError, socket: Socket): void {
   const body = JSON.stringify({ error });
   // The client was slow, not a member: 408, where TIMEOUT is 504 elsewhere.
   const http = error.code === 'TIMEOUT' ? 408 : statusCodes[error.code].http;
@@ -61,6 +56,11 @@ function endWith(error: FreshetError, socket: Socket): void {
     // Whoever keeps sending is not listened to.
     () => socket.destroy(),
   );
+  // And who reads nothing is not waited for.
+  const late = setTimeout(() => socket.destroy(), gatewayLimits.lastAnswerMs).unref();
+  socket.once('close', () => {
+    clearTimeout(late);
+  });
 }
 
 const shownUnits = 120;

@@ -1,26 +1,31 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { checkSize, limits } from '../../base/mod.ts';
 import type { Door, GetRequest, ObjectRecord } from '../../client/mod.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import { LongBodies } from '../long-bodies.ts';
 import { getAdmitted } from '../long-gets.ts';
+import { Movement } from '../movement.ts';
 import { entityTag, isOther, isUnchanged } from './entity-tag.ts';
-import { endIdleConnection } from './error-replies.ts';
+import { endWith } from './error-replies.ts';
 import { declaredSize } from './raw-bodies.ts';
 
 /**
  * Long values on their way through the HTTP door, bounded in bytes both ways. However long one
- * takes, it may go on as long as it moves: a client that stands still is let go.
+ * takes, it may go on as long as it moves: a client that is too slow is let go.
  */
 export class LongTransfers {
   readonly #door: Door;
   readonly #idleMs: number;
   readonly #in: LongBodies;
   readonly #out: LongBodies;
+  readonly #received = new WeakMap<IncomingMessage, Movement>();
   /** The newest long body of each connection. */
-  readonly #received = new WeakMap<Socket, IncomingMessage>();
+  readonly #newest = new WeakMap<Socket, IncomingMessage>();
+  /** Answers that have room for a long value. */
+  readonly #roomy = new WeakSet<FastifyReply>();
 
   /** `mostBytes`: each way. */
   constructor(door: Door, idleMs: number, mostBytes?: number) {
@@ -38,18 +43,25 @@ export class LongTransfers {
     const pool = (await this.#door.pools()).find(({ name }) => key.startsWith(`${name}/`));
     if (pool !== undefined) checkSize(key, size, pool);
     this.#in.take(size);
+    const movement = this.#watchBody(request, reply);
+    this.#received.set(request.raw, movement);
     onceAnswered(request, reply, () => {
+      movement.end();
       this.#in.giveBack(size);
     });
-    this.#watchBody(request, reply);
+  }
+
+  /** So much of a body came. */
+  came({ raw }: FastifyRequest, bytes: number): void {
+    this.#received.get(raw)?.moved(bytes);
   }
 
   /** A long body is coming, for which the time limit of requests does not hold. */
   isReceiving(socket: Socket): boolean {
-    return this.#received.get(socket)?.complete === false;
+    return this.#newest.get(socket)?.complete === false;
   }
 
-  /** As `Door.get`; a long value comes only if it is sent. */
+  /** As `Door.get`; a long value comes only if it is sent, which `send` does then. */
   async get(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -60,37 +72,51 @@ export class LongTransfers {
       const { 'if-match': match, 'if-none-match': noneMatch } = request.headers;
       return !isOther(match, tag) && !isUnchanged(noneMatch, tag);
     };
-    const options = { wanted: isWanted, signalOf: () => signalUntilAnswered(request, reply) };
-    const { object, roomBytes } = await getAdmitted(this.#door, wanted, this.#out, options);
+    const { object, roomBytes } = await getAdmitted(this.#door, wanted, this.#out, {
+      wanted: isWanted,
+      signalOf: () => signalUntilAnswered(request, reply),
+    });
     if (roomBytes > 0) {
+      this.#roomy.add(reply);
       onceAnswered(request, reply, () => {
         this.#out.giveBack(roomBytes);
       });
-      this.#watchReply(request, reply);
     }
     return object;
   }
 
-  #watchBody({ raw }: FastifyRequest, reply: FastifyReply): void {
-    const { socket } = raw;
-    this.#received.set(socket, raw);
-    raw.setTimeout(this.#idleMs, () => {
-      // Where another reply is on its way, an answer would be taken for that one.
-      if (reply.raw.socket === null) socket.destroy();
-      else endIdleConnection(socket, this.#idleMs);
+  /** A value, or the range of it that is asked for. */
+  send(request: FastifyRequest, reply: FastifyReply, body: Buffer): FastifyReply {
+    if (!this.#roomy.has(reply)) return reply.send(body);
+    const movement = new Movement(this.#idleMs, () => request.raw.socket.destroy());
+    onceAnswered(request, reply, () => {
+      movement.end();
     });
-    raw.once('end', () => {
-      socket.setTimeout(0);
-    });
+    const pieces = Readable.from(piecesOf(body, movement), { objectMode: false });
+    return reply.header('content-length', body.byteLength).send(pieces);
   }
 
-  /** Node ends the connection of an answer that is not read, after once or twice as long. */
-  #watchReply({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
-    reply.raw.setTimeout(this.#idleMs);
-    // Before node sets how long it waits for the next request.
-    reply.raw.prependOnceListener('finish', () => {
-      socket.setTimeout(0);
+  #watchBody({ raw }: FastifyRequest, reply: FastifyReply): Movement {
+    const { socket } = raw;
+    this.#newest.set(socket, raw);
+    const movement = new Movement(this.#idleMs, (error) => {
+      // Where another reply is on its way, an answer would be taken for that one.
+      if (reply.raw.socket === null) socket.destroy();
+      else endWith(error, socket);
     });
+    raw.once('end', () => {
+      movement.end();
+    });
+    return movement;
+  }
+}
+
+/** One more is asked for when one has gone. */
+function* piecesOf(body: Buffer, movement: Movement): Generator<Buffer> {
+  for (let from = 0; from < body.byteLength; from += gatewayLimits.pieceBytes) {
+    const piece = body.subarray(from, from + gatewayLimits.pieceBytes);
+    yield piece;
+    movement.moved(piece.byteLength);
   }
 }
 

@@ -100,7 +100,7 @@ export function addObjectRoutes(app: FastifyInstance, door: Door, transfers: Lon
       if (object === null || object.removed) {
         throw new FreshetError('NOT_FOUND', `There is no object '${key}'`);
       }
-      return sendObject(request, reply, object);
+      return sendObject(transfers, request, reply, object);
     },
   });
   app.post(
@@ -133,6 +133,7 @@ function sendPlace(reply: FastifyReply, result: PutResult): PutResult {
 }
 
 function sendObject(
+  transfers: LongTransfers,
   request: FastifyRequest,
   reply: FastifyReply,
   object: ObjectRecord,
@@ -159,18 +160,19 @@ function sendObject(
   }
   if (isUnchanged(request.headers['if-none-match'], tag)) return reply.code(304).send();
   if (request.method === 'HEAD') return reply.header('content-length', object.size).send();
-  return sendRange(request, reply, object.value ?? new Uint8Array(0), tag);
+  return sendRange(transfers, request, reply, object.value ?? new Uint8Array(0), tag);
 }
 
 function sendRange(
-  { headers }: FastifyRequest,
+  transfers: LongTransfers,
+  request: FastifyRequest,
   reply: FastifyReply,
   value: Uint8Array,
   tag: string,
 ): FastifyReply {
-  const range = rangeOf(headers, value.byteLength, tag);
+  const range = rangeOf(request.headers, value.byteLength, tag);
   const body = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (range === null) return reply.send(body);
+  if (range === null) return transfers.send(request, reply, body);
   if (range === 'unsatisfiable') {
     return reply
       .code(416)
@@ -178,10 +180,10 @@ function sendRange(
       .send();
   }
   const { start, end } = range;
-  return reply
+  void reply
     .code(206)
-    .header('content-range', `bytes ${String(start)}-${String(end)}/${String(value.byteLength)}`)
-    .send(body.subarray(start, end + 1));
+    .header('content-range', `bytes ${String(start)}-${String(end)}/${String(value.byteLength)}`);
+  return transfers.send(request, reply, body.subarray(start, end + 1));
 }
 
 function isHeaderSafe(name: string, value: string): boolean {

@@ -10,16 +10,24 @@ type Done = (error: Error | null, body?: Buffer) => void;
 
 /**
  * Every body is bytes; what they mean is the key's matter. One whose length is said is received
- * where it will be taken from.
+ * where it will be taken from. `came`: told of each part of such a one.
  */
-export function acceptRawBodies(app: FastifyInstance): void {
+export function acceptRawBodies(
+  app: FastifyInstance,
+  came: (request: FastifyRequest, bytes: number) => void,
+): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload, done) => {
     const size = declaredSize(request);
     const most = request.routeOptions.bodyLimit;
     if ((size ?? 0) > most) done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     else if (size === null) gather(payload, Math.min(most, limits.valueBytesWhole), done);
-    else fill(payload, size, done);
+    else {
+      payload.on('data', (chunk: Buffer) => {
+        came(request, chunk.byteLength);
+      });
+      fill(payload, size, done);
+    }
   });
 }
 

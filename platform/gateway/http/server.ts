@@ -40,7 +40,7 @@ export interface ConnectionLimits {
   readonly headersMs: number;
   /** For a request, its body included unless that is long. */
   readonly requestMs: number;
-  /** For a long body, in and out: as long as nothing of it moves. */
+  /** For a long body, in and out, as `gatewayLimits.longIdleMs` says. */
   readonly idleMs: number;
   /** Between two requests. */
   readonly keepAliveMs: number;
@@ -69,7 +69,9 @@ export async function startHttpServer(
   const { connection = defaultConnectionLimits, longBodyBytes } = options;
   const transfers = new LongTransfers(backend.door, connection.idleMs, longBodyBytes);
   const app = createApp(connection, transfers);
-  acceptRawBodies(app);
+  acceptRawBodies(app, (request, bytes) => {
+    transfers.came(request, bytes);
+  });
   addErrorReplies(app, backend.log);
   await addSecurityHeaders(app);
   addOriginGuard(app, options.allowedHosts);

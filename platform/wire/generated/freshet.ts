@@ -5453,8 +5453,8 @@ export const ObjectsService = {
     responseDeserialize: (value: Buffer): PutReplyBatch => PutReplyBatch.decode(value),
   },
   /**
-   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. TIMEOUT when
-   * nothing of one moves for 30 s.
+   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 64 KiB each. TIMEOUT when
+   * the next 64 KiB of one do not move within 30 s, of which whole pieces count.
    */
   putLong: {
     path: "/freshet.v1.Objects/PutLong" as const,
@@ -5522,8 +5522,8 @@ export interface ObjectsServer extends UntypedServiceImplementation {
   /** The fast door for other languages: many puts a frame, many answers a frame, in any order. */
   putStream: handleBidiStreamingCall<PutBatch, PutReplyBatch>;
   /**
-   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. TIMEOUT when
-   * nothing of one moves for 30 s.
+   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 64 KiB each. TIMEOUT when
+   * the next 64 KiB of one do not move within 30 s, of which whole pieces count.
    */
   putLong: handleClientStreamingCall<PutPiece, PutReply>;
   getLong: handleServerStreamingCall<GetRequest, ObjectPiece>;
@@ -5603,8 +5603,8 @@ export interface ObjectsClient extends Client {
   putStream(options: Partial<CallOptions>): ClientDuplexStream<PutBatch, PutReplyBatch>;
   putStream(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<PutBatch, PutReplyBatch>;
   /**
-   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 1 MiB each. TIMEOUT when
-   * nothing of one moves for 30 s.
+   * Values over 64 MiB, which no other call takes or gives: in pieces, up to 64 KiB each. TIMEOUT when
+   * the next 64 KiB of one do not move within 30 s, of which whole pieces count.
    */
   putLong(callback: (error: ServiceError | null, response: PutReply) => void): ClientWritableStream<PutPiece>;
   putLong(

@@ -1,17 +1,19 @@
-/** Clients of the gRPC door that stop in the middle of a long value. */
+/** Clients of the gRPC door that stop in the middle of a long value, or hardly go on. */
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
 import { silentLogger } from '../../../platform/base/mod.ts';
 import { GrpcDoor } from '../../../platform/client/grpc/mod.ts';
 import type { Door, ObjectRecord } from '../../../platform/client/mod.ts';
 import { type Backend, startGrpcServer } from '../../../platform/gateway/mod.ts';
-import { Ack, ObjectsClient, ReadLevel } from '../../../platform/wire/mod.ts';
+import { Ack, type ObjectPiece, ObjectsClient, ReadLevel } from '../../../platform/wire/mod.ts';
 import { until } from '../../support/mod.ts';
 import { longBody, longSize } from './long-rig.ts';
 
 const key = '/milk/film';
 const timeoutMs = 30_000;
-const idleMs = 300;
+const idleMs = 600;
+const tooSlow = `bytes of the value moved within ${String(idleMs)} ms`;
+const asked = { key, read: ReadLevel.READ_LEVEL_UNSPECIFIED, exact: false, timeoutMs };
 const place = { version: 1, epoch: 1, time: 1, previousVersionOfKey: null };
 const about = { key, removed: false, size: longSize, eventTime: null, meta: {} };
 const head = {
@@ -56,14 +58,29 @@ test('a put of which no more comes is given up, and leaves its room', async () =
       const put = client.putLong(new Metadata(), resolve);
       put.write({ put: head, size: longSize, bytes: Buffer.alloc(9) });
     });
-    expect(failed?.details).toContain(`No more of the value came within ${String(idleMs)} ms`);
+    expect(failed?.details).toContain(tooSlow);
   }
+  expect(await door.put({ key, value: longBody })).toMatchObject(place);
+});
+
+test('and one of which hardly anything comes', async () => {
+  const { door, client } = await open();
+  const failed = await new Promise<ServiceError | null>((resolve) => {
+    const put = client.putLong(new Metadata(), resolve);
+    put.write({ put: head, size: longSize, bytes: Buffer.alloc(0) });
+    const dribble = setInterval(() => {
+      put.write({ put: undefined, size: 0, bytes: Buffer.alloc(1) });
+    }, idleMs / 10);
+    closings.push(() => {
+      clearInterval(dribble);
+    });
+  });
+  expect(failed?.details).toContain(tooSlow);
   expect(await door.put({ key, value: longBody })).toMatchObject(place);
 });
 
 test('a get that nobody reads is given up, and leaves its room', async () => {
   const { door, client } = await open();
-  const asked = { key, read: ReadLevel.READ_LEVEL_UNSPECIFIED, exact: false, timeoutMs };
   const pieces = client.getLong(asked);
   const ended = new Promise<ServiceError>((resolve) => pieces.once('error', resolve));
   await new Promise((resolve) => pieces.once('data', resolve));
@@ -71,5 +88,17 @@ test('a get that nobody reads is given up, and leaves its room', async () => {
   await expect(door.get({ key })).rejects.toMatchObject({ code: 'OVERLOADED' });
   await until(async () => (await door.get({ key }).catch(() => null)) !== null);
   pieces.resume();
-  expect((await ended).details).toContain('Nothing of the value was read within');
+  expect((await ended).details).toContain(tooSlow);
+});
+
+test('a get that is read slowly, but goes on, is not', async () => {
+  const { client } = await open();
+  const begin = performance.now();
+  let bytes = 0;
+  for await (const piece of client.getLong(asked) as AsyncIterable<ObjectPiece>) {
+    bytes += piece.bytes.byteLength;
+    const isEarly = performance.now() - begin < 5 * idleMs;
+    if (isEarly) await new Promise((resolve) => setTimeout(resolve, idleMs / 10));
+  }
+  expect(bytes).toBe(longSize);
 });
