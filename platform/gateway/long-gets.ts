@@ -14,6 +14,8 @@ export interface Admitted {
 export interface LongGetOptions {
   /** Asked once it is known, without its bytes. */
   readonly wanted?: (head: ObjectRecord) => boolean;
+  /** Waited for before one is fetched, and takes room. */
+  readonly whenTurn?: () => Promise<void>;
   /** For one that is fetched: aborted when nobody waits for it any more. */
   readonly signalOf?: () => AbortSignal;
 }
@@ -26,13 +28,14 @@ export async function getAdmitted(
   door: Pick<Door, 'get'>,
   request: GetRequest,
   bodies: LongBodies,
-  { wanted = () => true, signalOf }: LongGetOptions = {},
+  { wanted = () => true, whenTurn, signalOf }: LongGetOptions = {},
 ): Promise<Admitted> {
   const { version = null, at = null, maxBytes = Infinity } = request;
   return lookAgain({ version, at }, async () => {
     const head = await getWhole(door, request);
     const isFetched = isLeftOut(head) && head.size <= maxBytes && wanted(head);
     if (!isFetched) return { object: head, roomBytes: 0 };
+    await whenTurn?.();
     bodies.take(head.size);
     try {
       const wait = signalOf === undefined ? request : { ...request, signal: signalOf() };

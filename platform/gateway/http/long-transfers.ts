@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { checkSize, limits } from '../../base/mod.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { checkSize, FreshetError, limits } from '../../base/mod.ts';
 import type { Door, GetRequest, ObjectRecord } from '../../client/mod.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import { LongBodies } from '../long-bodies.ts';
@@ -11,6 +11,14 @@ import { Movement } from '../movement.ts';
 import { entityTag, isOther, isUnchanged } from './entity-tag.ts';
 import { endWith } from './error-replies.ts';
 import { declaredSize } from './raw-bodies.ts';
+import type { ConnectionLimits } from './server.ts';
+
+/** A long body that is received, or what was made of it is awaited. */
+interface Received {
+  readonly movement: Movement;
+  /** Its room is given back once. */
+  readonly leave: () => void;
+}
 
 /**
  * Long values on their way through the HTTP door, bounded in bytes both ways. However long one
@@ -19,20 +27,35 @@ import { declaredSize } from './raw-bodies.ts';
 export class LongTransfers {
   readonly #door: Door;
   readonly #idleMs: number;
+  readonly #answerMs: number;
   readonly #in: LongBodies;
   readonly #out: LongBodies;
-  readonly #received = new WeakMap<IncomingMessage, Movement>();
+  readonly #received = new WeakMap<IncomingMessage, Received>();
   /** The newest long body of each connection. */
   readonly #newest = new WeakMap<Socket, IncomingMessage>();
   /** Answers that have room for a long value. */
   readonly #roomy = new WeakSet<FastifyReply>();
 
   /** `mostBytes`: each way. */
-  constructor(door: Door, idleMs: number, mostBytes?: number) {
+  constructor(door: Door, { idleMs, requestMs }: ConnectionLimits, mostBytes?: number) {
     this.#door = door;
     this.#idleMs = idleMs;
+    this.#answerMs = requestMs;
     this.#in = new LongBodies('in', mostBytes);
     this.#out = new LongBodies('out', mostBytes);
+  }
+
+  /** Answers hold nothing of a long body, and connections no answer that nobody reads. */
+  watchAnswers(app: FastifyInstance): void {
+    app.addHook('onSend', (request, reply, payload, done) => {
+      const received = this.#received.get(request.raw);
+      if (received !== undefined) {
+        request.body = null;
+        received.leave();
+      }
+      if (!(payload instanceof Readable)) this.#watchAnswer(request, reply);
+      done(null, payload);
+    });
   }
 
   /** Before a body is received: one that is not taken is refused then. `keyOf`: whose value. */
@@ -44,16 +67,20 @@ export class LongTransfers {
     if (pool !== undefined) checkSize(key, size, pool);
     this.#in.take(size);
     const movement = this.#watchBody(request, reply);
-    this.#received.set(request.raw, movement);
-    onceAnswered(request, reply, () => {
+    let isHere = true;
+    const leave = (): void => {
+      if (!isHere) return;
+      isHere = false;
       movement.end();
       this.#in.giveBack(size);
-    });
+    };
+    this.#received.set(request.raw, { movement, leave });
+    onceAnswered(request, reply, leave);
   }
 
   /** So much of a body came. */
   came({ raw }: FastifyRequest, bytes: number): void {
-    this.#received.get(raw)?.moved(bytes);
+    this.#received.get(raw)?.movement.moved(bytes);
   }
 
   /** A long body is coming, for which the time limit of requests does not hold. */
@@ -74,6 +101,7 @@ export class LongTransfers {
     };
     const { object, roomBytes } = await getAdmitted(this.#door, wanted, this.#out, {
       wanted: isWanted,
+      whenTurn: () => whenTurn(request, reply),
       signalOf: () => signalUntilAnswered(request, reply),
     });
     if (roomBytes > 0) {
@@ -109,6 +137,15 @@ export class LongTransfers {
     });
     return movement;
   }
+
+  /** Node ends the connection of an answer that is not read, after once or twice as long. */
+  #watchAnswer({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
+    reply.raw.setTimeout(this.#answerMs);
+    // Before node sets how long it waits for the next request.
+    reply.raw.prependOnceListener('finish', () => {
+      socket.setTimeout(0);
+    });
+  }
 }
 
 /** One more is asked for when one has gone. */
@@ -118,6 +155,24 @@ function* piecesOf(body: Buffer, movement: Movement): Generator<Buffer> {
     yield piece;
     movement.moved(piece.byteLength);
   }
+}
+
+/** Resolves once all earlier answers have gone. Rejects CANCELLED: nobody is there. */
+function whenTurn({ raw: { socket } }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const isGone = (): void => {
+      reject(new FreshetError('CANCELLED', 'The connection has ended'));
+    };
+    if (reply.raw.socket !== null) resolve();
+    else if (socket.destroyed) isGone();
+    else {
+      socket.once('close', isGone);
+      reply.raw.once('socket', () => {
+        socket.off('close', isGone);
+        resolve();
+      });
+    }
+  });
 }
 
 function signalUntilAnswered(request: FastifyRequest, reply: FastifyReply): AbortSignal {

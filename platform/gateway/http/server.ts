@@ -38,7 +38,7 @@ export interface HttpServerOptions {
 export interface ConnectionLimits {
   /** For all headers of a request. */
   readonly headersMs: number;
-  /** For a request, its body included unless that is long. */
+  /** For a request, its body included unless that is long; and until more of its answer is read. */
   readonly requestMs: number;
   /** For a long body, in and out, as `gatewayLimits.longIdleMs` says. */
   readonly idleMs: number;
@@ -67,11 +67,12 @@ export async function startHttpServer(
   options: HttpServerOptions,
 ): Promise<RunningHttpServer> {
   const { connection = defaultConnectionLimits, longBodyBytes } = options;
-  const transfers = new LongTransfers(backend.door, connection.idleMs, longBodyBytes);
+  const transfers = new LongTransfers(backend.door, connection, longBodyBytes);
   const app = createApp(connection, transfers);
   acceptRawBodies(app, (request, bytes) => {
     transfers.came(request, bytes);
   });
+  transfers.watchAnswers(app);
   addErrorReplies(app, backend.log);
   await addSecurityHeaders(app);
   addOriginGuard(app, options.allowedHosts);

@@ -59,6 +59,17 @@ test('and of one that hardly comes', async () => {
   }
 });
 
+test('of a long body nothing is kept once it is put, whenever its answer can go', async () => {
+  let puts = 0;
+  const put = (): Promise<void> => (puts++ > 0 ? Promise.resolve() : new Promise(() => undefined));
+  door = await startLongDoor({ longBodyBytes: longSize }, put);
+  const waiting = new Client(door).send(putHead(1), 'x', putHead(longSize), longBody);
+  await until(() => puts === 2);
+  const next = new Client(door).send(putHead(longSize), longBody);
+  expect(await next.answers(1)).toEqual([200]);
+  waiting.socket.destroy();
+});
+
 test('and without an answer where one to another request is awaited', async () => {
   door = await startLongDoor(
     { connection: { ...patient, idleMs: 100 } },
@@ -105,6 +116,34 @@ test('one that is read in time is not, however long that takes', async () => {
   await until(() => bytes > longSize);
   expect(pauses).toBe(8);
   socket.destroy();
+});
+
+test('a long answer takes no room before those to what was asked earlier have gone', async () => {
+  let answer = (): void => undefined;
+  const put = (): Promise<void> => new Promise((resolve) => (answer = resolve));
+  door = await startLongDoor({}, put);
+  const waiting = new Client(door).send(putHead(1), 'x', getHead, getHead);
+  await until(() => door.gets() === 2);
+  const next = new Client(door).send(getHead);
+  expect(await next.answers(1)).toEqual([200]);
+  next.socket.destroy();
+  answer();
+  expect((await waiting.answers(2)).slice(0, 2)).toEqual([200, 200]);
+  waiting.socket.destroy();
+});
+
+test('nor is a connection kept whose short answers nobody reads', async () => {
+  const requestMs = 200;
+  door = await startLongDoor({ connection: { ...patient, requestMs } });
+  const client = new Client(door);
+  const asks = 2000;
+  client.socket.pause();
+  for (let nth = 0; nth < asks; nth++) {
+    client.send('GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  }
+  await sleep(15 * requestMs);
+  client.socket.resume();
+  expect((await client.closed()).length).toBeLessThan(asks);
 });
 
 test('of a client that goes nothing is fetched any more, and it leaves its room', async () => {

@@ -30,6 +30,8 @@ export interface LongDoor {
   readonly port: number;
   /** Long bodies that were looked at before they were received. */
   readonly looks: () => number;
+  /** Gets that the member was asked, of values or without them. */
+  readonly gets: () => number;
   readonly close: () => Promise<void>;
 }
 
@@ -45,6 +47,7 @@ export async function startLongDoor(
   const place = { version: 1, epoch: 1, time: 1, previousVersionOfKey: null };
   const about = { key: '/milk/film', removed: false, size: longSize, eventTime: null, meta: {} };
   let looks = 0;
+  let gets = 0;
   const door = {
     pools: () => {
       looks++;
@@ -52,6 +55,7 @@ export async function startLongDoor(
     },
     put: () => put().then(() => place),
     get: async ({ maxBytes = 0, signal }: GetRequest): Promise<ObjectRecord> => {
+      gets++;
       const value = maxBytes < longSize ? null : longBody;
       if (value !== null) await fetch(signal);
       return { ...about, ...place, value };
@@ -61,7 +65,7 @@ export async function startLongDoor(
     ...{ host: '127.0.0.1', port: 0, allowedHosts: [], dashboardFolder: null },
     ...{ connection: patient, longBodyBytes: 2 * longSize, ...options },
   });
-  return { port: server.port, looks: () => looks, close: server.close };
+  return { port: server.port, looks: () => looks, gets: () => gets, close: server.close };
 }
 
 /** A connection, and all that has come on it but the zeros of long values. */
