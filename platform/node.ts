@@ -202,7 +202,7 @@ async function compose(
   const folder = await openDataFolder(config.dataFolder, cluster.name, node);
   const addon = options.addon ?? loadAddon();
   const recordFiles = folderFiles(folder.path);
-  const record = await readViewRecord(recordFiles, (bytes) => addon.crc32c(bytes));
+  const record = await readViewRecord(recordFiles, (bytes) => addon.crc32c(bytes, 0));
   const [clock, random] = [new SystemClock(), new SystemRandom()];
   const place = { ...me, host: listenHost };
   const door = await listeningDoor(options.nativeDoor ?? null, lookUp);

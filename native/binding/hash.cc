@@ -35,10 +35,13 @@ napi_value key_place(napi_env env, napi_callback_info info) {
 }
 
 napi_value crc(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
+  const Arguments<2> arguments(env, info);
   Bytes bytes;
-  if (!read_bytes(env, arguments[0], "crc32c: bytes", bytes)) return nullptr;
-  return make_number(env, crc32c(bytes.data(), bytes.size()));
+  uint64_t before;
+  if (!read_bytes(env, arguments[0], "crc32c: bytes", bytes) ||
+      !read_integer(env, arguments[1], "crc32c: before", UINT32_MAX, before))
+    return nullptr;
+  return make_number(env, crc32c(bytes.data(), bytes.size(), static_cast<uint32_t>(before)));
 }
 
 }  // namespace

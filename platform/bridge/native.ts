@@ -431,7 +431,8 @@ export interface NativeAddon {
   xxh3(bytes: Uint8Array): bigint;
   /** Of a good key: the XXH3 of its UTF-8 modulo `count`. */
   keyPlace(key: string, count: number): number;
-  crc32c(bytes: Uint8Array): number;
+  /** `before`: the checksum of what comes before the bytes; 0: nothing. */
+  crc32c(bytes: Uint8Array, before: number): number;
 
   // --- fabric.cc
   /** `host` is numeric. */

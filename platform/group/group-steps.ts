@@ -59,7 +59,7 @@ export class GroupSteps {
   readonly #progress: FillProgress;
   readonly #disk: DiskRecovery;
   readonly #log: Logger;
-  readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes);
+  readonly #crc32c: Crc32c = (bytes) => this.#core.addon.crc32c(bytes, 0);
   readonly #enter: (event: GroupEvent) => void;
   /** shard → the donor that has not answered. */
   readonly #asked = new Map<number, number>();

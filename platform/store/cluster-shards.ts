@@ -7,6 +7,7 @@
 import { type Clock, FreshetError, type Random } from '../base/mod.ts';
 import type { Group, MemberCore, PeerMessages } from '../group/mod.ts';
 import { LocalShard } from './local-shard.ts';
+import type { Crc32c } from './long-values.ts';
 import { RemoteShard, serveShards } from './remote-shard.ts';
 import { RoamingShard } from './roaming-shard.ts';
 import type { ShardAccess } from './shard-access.ts';
@@ -53,7 +54,7 @@ function makeAccess(
   const remotes = new Map<number, RemoteShard>();
   const elsewhere = (shard: number): RemoteShard =>
     getOrMake(remotes, shard, () => {
-      const crc32c = (bytes: Uint8Array): number => core.addon.crc32c(bytes);
+      const crc32c: Crc32c = (bytes, before) => core.addon.crc32c(bytes, before);
       return new RemoteShard(group.layout.shard(shard), { messages, group, clock, random, crc32c });
     });
   const here = (shard: number, sends: boolean): LocalShard => {

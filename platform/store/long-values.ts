@@ -39,25 +39,33 @@ export async function bringValue(
   }
 }
 
-/** The value of a version's record, fetched part by part; null: it is not as it was stored. */
+/** `before`: the checksum of what comes before the bytes; 0: nothing. */
+export type Crc32c = (bytes: Uint8Array, before: number) => number;
+
+/**
+ * The value of a version's record, fetched part by part, each of which is looked at as it comes; null:
+ * it is not as it was stored.
+ */
 export async function fetchValue(
   part: (from: number) => Promise<Uint8Array>,
-  crc32c: (bytes: Uint8Array) => number,
+  crc32c: Crc32c,
 ): Promise<Uint8Array | null> {
   const first = await part(0);
   const head = readHead(Buffer.from(first.buffer, first.byteOffset, first.byteLength), 0);
   const bytes = Buffer.allocUnsafeSlow(paddedLength(head.length));
+  let crc = 0;
   for (let [from, next] = [0, first]; ;) {
     bytes.set(next, from);
+    const begin = Math.max(from, payloadAt);
     from += next.byteLength;
+    const end = Math.max(begin, Math.min(from, head.length));
+    crc = crc32c(bytes.subarray(begin, end), crc);
     if (from >= bytes.byteLength) break;
     next = await part(from);
     if (next.byteLength === 0) throw new FreshetError('INTERNAL', 'A long value ended too early');
   }
-  if (crc32c(bytes.subarray(payloadAt, head.length)) === bytes.readUInt32LE(payloadCrcAt)) {
-    return readRecord(bytes, 0).value ?? new Uint8Array();
-  }
-  return null;
+  if (crc !== bytes.readUInt32LE(payloadCrcAt)) return null;
+  return readRecord(bytes, 0).value ?? new Uint8Array();
 }
 
 interface Coming {

@@ -32,7 +32,7 @@ import type {
   VersionPlace,
 } from './shard-access.ts';
 import { lookAgain } from './look-again.ts';
-import { bringValue, ComingValues, fetchValue, isLong } from './long-values.ts';
+import { bringValue, ComingValues, type Crc32c, fetchValue, isLong } from './long-values.ts';
 import { storeLimits } from './store-limits.ts';
 
 const methods = [
@@ -69,7 +69,7 @@ export interface RemoteShardOptions {
   readonly group: Group;
   readonly clock: Clock;
   readonly random: Random;
-  readonly crc32c: (bytes: Uint8Array) => number;
+  readonly crc32c: Crc32c;
 }
 
 export class RemoteShard implements ShardAccess {
@@ -79,7 +79,7 @@ export class RemoteShard implements ShardAccess {
 
   readonly #clock: Clock;
   readonly #stamps: RequestStamps;
-  readonly #crc32c: (bytes: Uint8Array) => number;
+  readonly #crc32c: Crc32c;
   #nextBrought = 1;
 
   constructor(layout: ShardLayout, { messages, group, clock, random, crc32c }: RemoteShardOptions) {

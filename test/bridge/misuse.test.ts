@@ -85,7 +85,8 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
     [misuse('keyPlace', 'k'.repeat(1025), 2), 'keyPlace: key must be a string of at most 1024'],
     [misuse('keyPlace', '/k', 0), 'keyPlace: count must be above 0'],
     [misuse('keyPlace', '/k', 1.5), 'keyPlace: count must be a whole number'],
-    [misuse('crc32c', 'text'), 'crc32c: bytes must be a Uint8Array'],
+    [misuse('crc32c', 'text', 0), 'crc32c: bytes must be a Uint8Array'],
+    [misuse('crc32c', Buffer.alloc(1), -1), 'crc32c: before must be'],
     [
       misuse('readLog', handle, 1, 1, NaN, 0, -1, 0, 100, 1),
       'readLog: sequence must be a whole number',
@@ -159,7 +160,9 @@ describe('what is impossible is answered with its status', () => {
 });
 
 test('hashes are the published ones', () => {
-  expect(addon.crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
+  expect(addon.crc32c(Buffer.from('123456789'), 0)).toBe(0xe3069283);
+  const before = addon.crc32c(Buffer.from('1234'), 0);
+  expect(addon.crc32c(Buffer.from('56789'), before)).toBe(0xe3069283);
   expect(addon.xxh3(new Uint8Array(0))).toBe(0x2d06800538d394c2n);
   for (const key of ['/k', '/barn/é/\u{1f404}', `/${'k'.repeat(1023)}`]) {
     for (const count of [1, 2, 7, 1000]) {

@@ -232,7 +232,7 @@ export class WorldMember {
   async #open(): Promise<void> {
     const { node, layout, changes, replaceAfterMs, log, seed, canary } = this.#place;
     const recordFiles = worldFiles(this.#addon, node, this.waits, canary === 'forgotten-views');
-    const record = await readViewRecord(recordFiles, (bytes) => this.#addon.crc32c(bytes));
+    const record = await readViewRecord(recordFiles, (bytes) => this.#addon.crc32c(bytes, 0));
     if (!this.#isAlive()) return;
     const clock = new WorldClock(this.#addon, node, this.waits);
     const core = new MemberCore(this.#ownAddon(), memberOptions(this.#place), log);

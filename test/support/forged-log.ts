@@ -11,7 +11,7 @@ const headerSize = 64;
  */
 export async function forgeLog(file: string, keyStart: string): Promise<void> {
   const addon = loadAddon();
-  const crcOf = (part: Buffer) => addon.crc32c(part);
+  const crcOf = (part: Buffer) => addon.crc32c(part, 0);
   const content = await readFile(file);
   const found = content.indexOf(keyStart);
   if (found < 0) throw new Error(`${file} has no record of ${keyStart}`);

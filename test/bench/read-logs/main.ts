@@ -15,7 +15,7 @@ for (const entry of await readdir(folder, { recursive: true })) {
   for (;;) {
     const { bytesRead } = await handle.read(buffer, 0, chunkBytes, null);
     if (bytesRead === 0) break;
-    addon.crc32c(buffer.subarray(0, bytesRead));
+    addon.crc32c(buffer.subarray(0, bytesRead), 0);
     bytes += bytesRead;
   }
   await handle.close();

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../../platform/base/mod.ts';
 import { loadAddon } from '../../../platform/bridge/mod.ts';
 import type { CallHandler, PeerMessages } from '../../../platform/group/mod.ts';
-import { bringValue, ComingValues, fetchValue } from '../../../platform/store/long-values.ts';
+import {
+  bringValue,
+  ComingValues,
+  type Crc32c,
+  fetchValue,
+} from '../../../platform/store/long-values.ts';
 import { storeLimits } from '../../../platform/store/store-limits.ts';
 
 const node = 2;
@@ -75,14 +80,20 @@ test('values of two shards do not meet, whatever their numbers', async () => {
 
 test('a value is fetched in parts, and refused if it is not what was stored', async () => {
   const addon = loadAddon();
-  const crc32c = (bytes: Uint8Array): number => addon.crc32c(bytes);
+  const looks: number[] = [];
+  const crc32c: Crc32c = (bytes, before) => {
+    looks.push(bytes.byteLength);
+    return addon.crc32c(bytes, before);
+  };
   const record = Buffer.alloc(64 + 3 * 64);
   record.writeUInt32LE(64 + 150, 8);
   record.fill('v', 64, 64 + 150);
-  record.writeUInt32LE(crc32c(record.subarray(64, 64 + 150)), 4);
+  record.writeUInt32LE(addon.crc32c(record.subarray(64, 64 + 150), 0), 4);
   const part = (from: number): Promise<Uint8Array> =>
     Promise.resolve(record.subarray(from, from + 80));
   expect(Buffer.from((await fetchValue(part, crc32c)) ?? []).toString()).toBe('v'.repeat(150));
+  // Never at more than came at once, nor at what is no value.
+  expect(looks).toEqual([16, 80, 54, 0]);
   record[100] = 0;
   expect(await fetchValue(part, crc32c)).toBeNull();
   await expect(
