@@ -391,7 +391,7 @@ void Agent::close_shard(ShardHost& host) {
   subscriptions_ -= host.subscriptions;
   host.subscriptions = 0;
   logs_.erase(host.id());
-  incoming_.erase(host.id());
+  drop_pieces(host.id());
   host.set_store(nullptr);
 }
 

@@ -125,6 +125,8 @@ class Agent {
   bool forget_log(ShardId shard, AgentTask then);
   void append_log(ShardId shard, ResultBytes&& records, Token token);
   void append_piece(ShardId shard, uint64_t from, Bytes piece, Token token);
+  // What came of a record that will not come whole.
+  void drop_pieces(ShardId shard);
   void report_damage(ShardId shard, Status status, uint64_t segment, uint64_t offset);
   void forget_peer(NodeId node);
 

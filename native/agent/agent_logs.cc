@@ -86,7 +86,7 @@ void Agent::end_append(ShardId shard, Status status, Token token) {
 }
 
 Status Agent::begin_incoming(ShardHost& host, Bytes piece) {
-  incoming_.erase(host.id());
+  drop_pieces(host.id());
   if (piece.size() < sizeof(RecordHeader)) return Status::kInvalidArgument;
   RecordHeader header;
   std::memcpy(&header, piece.data(), sizeof header);
@@ -112,9 +112,16 @@ void Agent::append_piece(ShardId shard, uint64_t from, Bytes piece, Token token)
   incoming.check.add(piece);
   incoming.filled += piece.size();
   if (incoming.filled < incoming.room.size()) return answer(token, Status::kOk);
-  const bool is_sound = incoming.check.is_sound();
+  if (!incoming.check.is_sound()) {
+    drop_pieces(shard);
+    return answer(token, Status::kLogCorrupt);
+  }
   incoming_.erase(found);
-  end_append(shard, is_sound ? host->store()->restore_reserved() : Status::kLogCorrupt, token);
+  end_append(shard, host->store()->restore_reserved(), token);
+}
+
+void Agent::drop_pieces(ShardId shard) {
+  if (incoming_.erase(shard) > 0) find(shard)->store()->abandon_restored();
 }
 
 }  // namespace freshet

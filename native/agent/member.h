@@ -115,6 +115,8 @@ class Member {
   // The same of a record that comes in pieces, in order: `from` is where this one begins. The last
   // one's answer comes once it is synced. kConditionFailed: the one before it is not here.
   Status append_piece(ShardId shard, uint64_t from, Bytes piece, Token token);
+  // Gives back the memory of a record of which no more pieces will come.
+  Status drop_pieces(ShardId shard);
   // Of one that runs no epoch here; subscriptions end without a word. kInvalidArgument: it runs.
   Status cut_back(ShardId shard, LogPosition position, Token token);
   // Digests of what was applied here: JSON {end, checkpoints: [{epoch, sequence, version,

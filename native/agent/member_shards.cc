@@ -230,6 +230,10 @@ Status Member::append_piece(ShardId shard, uint64_t from, Bytes piece, Token tok
       [shard, from, copy, token](Agent& agent) { agent.append_piece(shard, from, *copy, token); });
 }
 
+Status Member::drop_pieces(ShardId shard) {
+  return call([shard](Agent& agent) { agent.drop_pieces(shard); }, false);
+}
+
 Status Member::cut_back(ShardId shard, LogPosition position, Token token) {
   return call([this, shard, position, token](Agent&) { begin_cut(shard, position, token); });
 }

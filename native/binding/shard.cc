@@ -1,5 +1,5 @@
-// openShard, setShardRules, traceBlocks, closeShard, shardState, readLog, appendLog, readPiece,
-// prepareEpoch, startEpoch, stopEpoch.
+// openShard, openShardCut, setShardRules, traceBlocks, closeShard, shardState, readLog, appendLog,
+// readPiece, appendPiece, dropPieces, cutBack, prepareEpoch, startEpoch, stopEpoch.
 #include "native/binding/shard_call.h"
 
 namespace freshet::binding {
@@ -130,6 +130,17 @@ napi_value append_piece(napi_env env, napi_callback_info info) {
   return run_call(env, call, &Member::append_piece, from, piece);
 }
 
+napi_value drop_pieces(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  Handle* handle = Handle::read(env, arguments[0], "dropPieces");
+  uint64_t shard;
+  if (handle == nullptr || !read_integer(env, arguments[1], "dropPieces: shard", UINT32_MAX, shard))
+    return nullptr;
+  Member* member = handle->owned();
+  return make_status(
+      env, member == nullptr ? Status::kClosed : member->drop_pieces(static_cast<ShardId>(shard)));
+}
+
 napi_value cut_back(napi_env env, napi_callback_info info) {
   const Arguments<5> arguments(env, info);
   ShardCall call;
@@ -204,6 +215,7 @@ void init_shard(napi_env env, napi_value exports) {
   add_function(env, exports, "appendLog", append_log);
   add_function(env, exports, "readPiece", read_piece);
   add_function(env, exports, "appendPiece", append_piece);
+  add_function(env, exports, "dropPieces", drop_pieces);
   add_function(env, exports, "cutBack", cut_back);
   add_function(env, exports, "prepareEpoch", prepare_epoch);
   add_function(env, exports, "startEpoch", start_epoch);

@@ -231,6 +231,8 @@ export interface NativeAddon {
     piece: Uint8Array,
     token: number,
   ): number;
+  /** Gives back the memory of a record of which no more pieces will come; none is no error. */
+  dropPieces(member: MemberHandle, shard: number): number;
   /** Forgets everything after (epoch, sequence), on disk too; subscriptions end without a word. */
   cutBack(
     member: MemberHandle,

@@ -69,6 +69,11 @@ export async function appendPiece(
   );
 }
 
+/** No more pieces of a record will come: the memory for all of it is given back. */
+export function dropPieces(core: MemberCore, shard: number): void {
+  core.addon.dropPieces(core.handle, shard);
+}
+
 /** Has other members read pieces of what is here. */
 export function servePieces(core: MemberCore, messages: PeerMessages): void {
   messages.handle(readPieceCall, (_from, argument) => {

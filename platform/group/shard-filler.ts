@@ -19,6 +19,7 @@ import type { ShardLayout } from './layout.ts';
 import type { LogPosition } from './log-calls.ts';
 import {
   appendPiece,
+  dropPieces,
   fetchPiece,
   longHead,
   readRecordsOrPiece,
@@ -233,7 +234,7 @@ export class ShardFiller {
       : readerAt({ epoch, sequence });
   }
 
-  /** All of a long record, of which `piece` is the first. */
+  /** All of a long record, of which `piece` is the first; nothing of it stays if that fails. */
   async #fetchRest(
     head: RecordHead,
     donor: number,
@@ -242,11 +243,16 @@ export class ShardFiller {
     local: WhileLocal,
   ): Promise<void> {
     const { shard, length } = head;
-    for (let from = 0; ;) {
-      await local(appendPiece(this.#core, shard, from, piece));
-      from += piece.byteLength;
-      if (from >= paddedLength(length)) return;
-      piece = await fetchPiece(this.#core, this.#messages, head, { donor, from, signal });
+    try {
+      for (let from = 0; ;) {
+        await local(appendPiece(this.#core, shard, from, piece));
+        from += piece.byteLength;
+        if (from >= paddedLength(length)) return;
+        piece = await fetchPiece(this.#core, this.#messages, head, { donor, from, signal });
+      }
+    } catch (caught) {
+      dropPieces(this.#core, shard);
+      throw caught;
     }
   }
 

@@ -53,6 +53,7 @@ describe('a member', () => {
     expect(addon.submit(handle, 1, 17, 5, 1, 'a', null, null, null)).toBe(closed);
     expect(addon.waitCurrent(handle, 1, false, 1)).toBe(closed);
     expect(addon.shardState(handle, 1, 1)).toBe(closed);
+    expect(addon.dropPieces(handle, 1)).toBe(closed);
     expect(addon.sendMessage(handle, 2, new Uint8Array(1))).toBe(closed);
     expect(addon.listenPort(handle)).toBe(closed);
     expect(addon.drain(handle, new Float64Array(8))).toBe(closed);

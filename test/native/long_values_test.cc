@@ -59,6 +59,21 @@ std::vector<std::byte> read_piece(TestMember& member, LogPosition after, uint64_
       member, member.member().read_piece(kGroupShard, after, from, kPieceBytesMax, token), token);
 }
 
+Status append_piece(TestMember& to, uint64_t from, const std::vector<std::byte>& piece) {
+  const Token token = to.next_token();
+  return to.finish(to.member().append_piece(kGroupShard, from, piece, token), token);
+}
+
+// The last of the records that come before the long one.
+LogPosition before_long(TestMember& member) {
+  std::vector<std::byte> chunk;
+  EXPECT_EQ(read_chunk(member, {}, chunk), Status::kOk);
+  LogPosition last;
+  for (size_t at = 0; at < chunk.size(); at += RecordView(chunk.data() + at).size())
+    last = position_of(RecordView(chunk.data() + at).header());
+  return last;
+}
+
 // Fills `to` with all that `from` has, as one member fills another.
 void fill(TestMember& from, TestMember& to) {
   size_t pieces = 0;
@@ -75,8 +90,7 @@ void fill(TestMember& from, TestMember& to) {
     }
     const LogPosition before{header.epoch, header.sequence - 1};
     for (uint64_t at = 0; !piece.empty(); pieces++) {
-      const Token token = to.next_token();
-      EXPECT(is_ok(to.finish(to.member().append_piece(kGroupShard, at, piece, token), token)));
+      EXPECT(is_ok(append_piece(to, at, piece)));
       at += piece.size();
       piece = read_piece(from, before, at);
     }
@@ -189,18 +203,10 @@ TEST(pieces_that_do_not_follow_or_do_not_match_are_refused) {
   others.open();
   TestMember& to = others[0];
   const auto append = [&](uint64_t from, const std::vector<std::byte>& piece) {
-    const Token token = to.next_token();
-    return to.finish(to.member().append_piece(kGroupShard, from, piece, token), token);
+    return append_piece(to, from, piece);
   };
-  const LogPosition first = group[0].state().last;
-  std::vector<std::byte> chunk;
-  EXPECT_EQ(read_chunk(group[0], {}, chunk), Status::kOk);
-  LogPosition last;
-  for (size_t at = 0; at < chunk.size(); at += RecordView(chunk.data() + at).size()) {
-    const RecordHeader& header = RecordView(chunk.data() + at).header();
-    last = {header.epoch, header.sequence};
-  }
-  EXPECT(last < first);
+  const LogPosition last = before_long(group[0]);
+  EXPECT(last < group[0].state().last);
   const std::vector<std::byte> piece = read_piece(group[0], last, 0);
   EXPECT_EQ(append(kPieceBytesMax, piece), Status::kConditionFailed);
   std::vector<std::byte> other = piece;
@@ -221,6 +227,43 @@ TEST(pieces_that_do_not_follow_or_do_not_match_are_refused) {
     at = end;
   }
   EXPECT_EQ(to.state().version, Version{0});
+}
+
+TEST(memory_of_a_long_record_that_will_not_come_whole_is_given_back_at_once) {
+  MemberGroup group(true);
+  put_all(group, long_value(kWholeRecordMax));
+  MemberGroup others(true);
+  others.open();
+  TestMember& to = others[0];
+  ShardReaders readers;
+  const auto store = readers.access(*to.member().find_shard(kGroupShard)).store;
+  const auto resident = [&] { return store->stats().resident_bytes; };
+  const uint64_t before = resident();
+  const LogPosition last = before_long(group[0]);
+  std::vector<std::byte> piece = read_piece(group[0], last, 0);
+  const size_t size = padded(RecordView(piece.data()).header().length);
+
+  // The donor is gone.
+  EXPECT_EQ(append_piece(to, 0, piece), Status::kOk);
+  EXPECT(resident() >= before + size);
+  EXPECT_EQ(to.member().drop_pieces(kGroupShard), Status::kOk);
+  EXPECT_EQ(append_piece(to, kPieceBytesMax, piece), Status::kConditionFailed);
+  EXPECT_EQ(resident(), before);
+
+  // All of it, but not its bytes.
+  const std::vector<std::byte> first = piece;
+  for (uint64_t at = 0; at < size; at += piece.size()) {
+    piece.resize(std::min(piece.size(), size - at));
+    const bool is_last = at + piece.size() == size;
+    EXPECT_EQ(append_piece(to, at, piece), is_last ? Status::kLogCorrupt : Status::kOk);
+  }
+  EXPECT_EQ(resident(), before);
+
+  // The shard ends here, while somebody reads.
+  EXPECT_EQ(append_piece(to, 0, first), Status::kOk);
+  const Token token = to.next_token();
+  EXPECT(is_ok(to.finish(to.member().close_shard(kGroupShard, token), token)));
+  EXPECT_EQ(resident(), before);
 }
 
 // A long record with short ones before and behind it.

@@ -75,6 +75,7 @@ MutableBytes Store::reserve_restored(size_t record_length) {
   return impl_->reserve_restored(record_length);
 }
 Status Store::restore_reserved() { return impl_->restore_reserved(); }
+void Store::abandon_restored() { (void)impl_->abandon_large(kLargeSlots); }
 Status Store::read_log(LogPosition after, MutableBytes out, size_t& used, LogPosition& last,
                        SessionsRead* sessions) {
   return impl_->read_log(after, out, used, last, sessions);

@@ -187,9 +187,11 @@ class Store {
   // taken; `taken` counts those before it.
   Status restore_run(std::span<const RecordView> run, DurableAt first, size_t& taken);
   // The same of one that comes in pieces, of `record_length` bytes: room for it, which takes the
-  // place of what was not restored; then, when all of it is there and its payload was checked.
+  // place of what was not restored; then, when all of it is there and its payload was checked, or
+  // when no more of it will come. Of what was not restored the memory is given back at once.
   MutableBytes reserve_restored(size_t record_length);
   Status restore_reserved();
+  void abandon_restored();  // idempotent
   // Room for a segment's file that is read to be restored from, each byte at its offset; a record
   // that restore() finds there already is not copied. Empty: the segment is not to stay in memory
   // (`stays`), and its records may lie anywhere. Asked for again of the last segment, it makes one

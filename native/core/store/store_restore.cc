@@ -155,7 +155,7 @@ Status Store::Impl::restore_reserved() {
     if (is_ok(status) && incoming_ != nullptr && incoming_position_ == last_position)
       take_sessions();
   }
-  segments_.discard(std::exchange(large, {}).staged);
+  (void)abandon_large(kLargeSlots);
   return status;
 }
 
