@@ -61,30 +61,44 @@ bool read_point(napi_env env, napi_value kind, napi_value value, ReadPoint& out)
   return read_bound(env, value, "get: value", UINT64_MAX, out.value);
 }
 
+// What a read of one key begins with: member first, shard second, key third.
+struct KeyCall {
+  Handle* handle = nullptr;
+  uint64_t shard = 0;
+  size_t key_size = 0;
+  char room[kKeySizeMax + 8];  // to see that a key is too long, even by one wide character
+
+  bool is_too_long() const { return key_size > kKeySizeMax; }
+  std::string_view key() const { return {room, key_size}; }
+};
+
+bool read_key_call(napi_env env, const napi_value* values, const std::string& name, KeyCall& out) {
+  out.handle = Handle::read(env, values[0], name.c_str());
+  if (out.handle == nullptr ||
+      !read_integer(env, values[1], name + ": shard", UINT32_MAX, out.shard))
+    return false;
+  return napi_get_value_string_utf8(env, values[2], out.room, sizeof out.room, &out.key_size) ==
+             napi_ok ||
+         throw_type_error(env, name + ": key", "a string");
+}
+
 napi_value get(napi_env env, napi_callback_info info) {
   const Arguments<8> arguments(env, info);
-  Handle* handle = Handle::read(env, arguments[0], "get");
-  uint64_t shard, floor;
+  KeyCall call;
+  uint64_t floor;
   bool want_value;
   ReadPoint point;
   std::span<double> head;
-  char key[kKeySizeMax + 8];
-  size_t key_size = 0;
-  if (handle == nullptr || !read_integer(env, arguments[1], "get: shard", UINT32_MAX, shard))
-    return nullptr;
-  if (napi_get_value_string_utf8(env, arguments[2], key, sizeof key, &key_size) != napi_ok) {
-    throw_type_error(env, "get: key", "a string");
-    return nullptr;
-  }
-  if (!read_point(env, arguments[3], arguments[4], point) ||
+  if (!read_key_call(env, arguments.values, "get", call) ||
+      !read_point(env, arguments[3], arguments[4], point) ||
       !read_integer(env, arguments[5], "get: floor", 1, floor) ||
       !read_boolean(env, arguments[6], "get: wantValue", want_value) ||
       !read_float64s(env, arguments[7], "get: head", kHeadWidth, head))
     return nullptr;
-  const ReadScope scope(*handle);
-  const ReadTarget target = find_target(*handle, scope.member(), shard);
+  const ReadScope scope(*call.handle);
+  const ReadTarget target = find_target(*call.handle, scope.member(), call.shard);
   Found found;
-  found.status = key_size > kKeySizeMax ? Status::kNotFound : target.status;
+  found.status = call.is_too_long() ? Status::kNotFound : target.status;
   if (!is_ok(found.status)) {
     fill_head(found, head.data());
     return make_null(env);
@@ -99,12 +113,12 @@ napi_value get(napi_env env, napi_callback_info info) {
     point.newest_max = *stable;
   }
   const Store::ReadGuard guard(*target.access.reader);
-  found = target.access.store->get({key, key_size}, point);
+  found = target.access.store->get(call.key(), point);
   fill_head(found, head.data());
   if (!is_ok(found.status) || found.removed || !want_value || found.record == nullptr)
     return make_null(env);
   const Bytes value = RecordView(found.record).value();
-  handle->count_copied(value.size());
+  call.handle->count_copied(value.size());
   return make_buffer(env, value);
 }
 
@@ -112,11 +126,10 @@ napi_value get(napi_env env, napi_callback_info info) {
 constexpr double kAskOtherwise = -1;
 constexpr double kNoRoom = -2;
 
-double glance_at(Handle& handle, uint64_t shard, std::string_view key, bool linearizable,
-                 MutableBytes out, double* head) {
-  const ReadScope scope(handle);
-  const ReadTarget target = find_target(handle, scope.member(), shard);
-  if (!is_ok(target.status) || key.size() > kKeySizeMax) return kAskOtherwise;
+double glance_at(const KeyCall& call, bool linearizable, MutableBytes out, double* head) {
+  const ReadScope scope(*call.handle);
+  const ReadTarget target = find_target(*call.handle, scope.member(), call.shard);
+  if (!is_ok(target.status) || call.is_too_long()) return kAskOtherwise;
   ReadPoint point;
   if (linearizable) {
     if (!shows_all(*scope.member(), *target.view, true)) return kAskOtherwise;
@@ -125,7 +138,7 @@ double glance_at(Handle& handle, uint64_t shard, std::string_view key, bool line
     if (target.view->persistent()) point.newest_max = *stable;
   }
   const Store::ReadGuard guard(*target.access.reader);
-  const Found found = target.access.store->get(key, point);
+  const Found found = target.access.store->get(call.key(), point);
   if (!is_ok(found.status) || found.removed || found.record == nullptr) return kAskOtherwise;
   const RecordView record(found.record);
   const Bytes meta = record.meta();
@@ -137,25 +150,18 @@ double glance_at(Handle& handle, uint64_t shard, std::string_view key, bool line
   std::memcpy(out.data() + meta.size(), value.data(), value.size());
   // Another store may have taken its place since it was found.
   if (target.view->store_generation() != target.generation) return kAskOtherwise;
-  handle.count_copied(meta.size() + value.size());
+  call.handle->count_copied(meta.size() + value.size());
   return static_cast<double>(meta.size() + value.size());
 }
 
 napi_value glance(napi_env env, napi_callback_info info) {
   const Arguments<6> arguments(env, info);
-  Handle* handle = Handle::read(env, arguments[0], "glance");
-  uint64_t shard, at;
+  KeyCall call;
+  uint64_t at;
   bool linearizable;
   Bytes out;
-  char key[kKeySizeMax + 8];
-  size_t key_size = 0;
-  if (handle == nullptr || !read_integer(env, arguments[1], "glance: shard", UINT32_MAX, shard))
-    return nullptr;
-  if (napi_get_value_string_utf8(env, arguments[2], key, sizeof key, &key_size) != napi_ok) {
-    throw_type_error(env, "glance: key", "a string");
-    return nullptr;
-  }
-  if (!read_boolean(env, arguments[3], "glance: linearizable", linearizable) ||
+  if (!read_key_call(env, arguments.values, "glance", call) ||
+      !read_boolean(env, arguments[3], "glance: linearizable", linearizable) ||
       !read_bytes(env, arguments[4], "glance: out", out) ||
       !read_integer(env, arguments[5], "glance: at", out.size(), at))
     return nullptr;
@@ -165,7 +171,7 @@ napi_value glance(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   const MutableBytes room(const_cast<std::byte*>(out.data()) + at, out.size() - at);
-  return make_number(env, glance_at(*handle, shard, {key, key_size}, linearizable, room, head));
+  return make_number(env, glance_at(call, linearizable, room, head));
 }
 
 napi_value is_current(napi_env env, napi_callback_info info) {

@@ -69,6 +69,8 @@ describe('a missing or wrong argument is a TypeError with its path', () => {
       misuse('submit', handle, 1, 17, 5, 1, 'k', null, null, new Float64Array(3)),
       'submit: extra must be a Float64Array of at least 7',
     ],
+    [misuse('get', handle, 'one', 'k'), 'get: shard must be a whole number'],
+    [misuse('glance', handle, 1, 7), 'glance: key must be a string'],
     [misuse('get', handle, 1, 'k', 4), 'get: point must be a whole number from 0 to 3'],
     [
       misuse('glance', handle, 1, 'k', true, new Uint8Array(200), 201),
