@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createServer, type Server, Socket } from 'node:net';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import {
   type FreshetError,
   ManualClock,
@@ -127,10 +127,15 @@ async function open(): Promise<FreshetError | null> {
 
 type Outcome = number | string;
 
-function put(request: number, timeoutMs = 2500, session = 77): Promise<Outcome> {
+function put(
+  request: number,
+  timeoutMs = 2500,
+  session = 77,
+  value = Buffer.from('v'),
+): Promise<Outcome> {
   return new Promise((resolve) => {
     const stamp: SessionStamp = { session, request, lowestUnanswered: 1 };
-    const plain = { pool: 1, key: '/p/k', value: Buffer.from('v'), meta: null } as const;
+    const plain = { pool: 1, key: '/p/k', value, meta: null } as const;
     const rest = { kind: 'put', ack: 'delivered', expect: null, eventTime: null } as const;
     const change = { ...plain, ...rest, session: stamp };
     const answer = {
@@ -183,6 +188,22 @@ test('a turn begins with the first that is asked in it', async () => {
   expect(connection?.turnMs).toBe(clock.monotonicMs());
   member.done(member.ofType(16)[0]!, 1);
   expect(await answered).toBe(1);
+});
+
+test('what is much goes before the turn ends', async () => {
+  expect(await open()).toBeNull();
+  const write = vi.spyOn(Socket.prototype, 'write');
+  onTestFinished(() => {
+    write.mockRestore();
+  });
+  const value = Buffer.alloc(15 * 1024);
+  const puts = [1, 2].map(async (request) => put(request, 2500, 77, value));
+  expect(write).not.toHaveBeenCalled();
+  puts.push(put(3, 2500, 77, value));
+  expect(write).toHaveBeenCalled();
+  await until(() => member.ofType(16).length === 3);
+  for (const bytes of member.ofType(16)) member.done(bytes, 21);
+  expect(await Promise.all(puts)).toEqual([21, 21, 21]);
 });
 
 test('what is unanswered or waits is UNREACHABLE once the connection is lost', async () => {
