@@ -58,17 +58,20 @@ void Agent::watch_lag(Nanos now) {
 // What each disk has left is told to all, and asked for here: a shard takes what all of its members
 // have room for.
 void Agent::look_at_disks() {
+  DiskSpace mine;
   if (log_ != nullptr) {
-    const DiskSpace mine = log_->space();
+    mine = log_->space();
     views_.set_disk(mine);
     note_disk(config_.node, mine);
   }
   for (const NodeId node : views_.peers()) note_disk(node, views_.disk_of(node));
   for (ShardHost* host : order_) {
-    DiskRoom least = DiskRoom::kEnough;
-    for (const auto& [node, space] : short_disks_)
-      if (host->contains(node)) least = std::max(least, space.room);
-    host->set_disk_room(least);
+    DiskLeft left;
+    if (host->is_prepared()) {
+      for (const NodeId node : host->replica()->config().members)
+        left.add(node == config_.node ? mine : views_.disk_of(node));
+    }
+    host->set_disk_left(left);
   }
 }
 

@@ -13,8 +13,8 @@ constexpr auto kSpaceInterval = std::chrono::milliseconds(500);
 
 }  // namespace
 
-LogFiles::LogFiles(FileSystem& files, std::string data, uint64_t step, uint64_t free_space_min)
-    : files_(files), data_(std::move(data)), step_(step), free_space_min_(free_space_min) {}
+LogFiles::LogFiles(FileSystem& files, std::string data, uint64_t step)
+    : files_(files), data_(std::move(data)), step_(step) {}
 
 LogFiles::~LogFiles() { stop_thread(); }
 

@@ -47,7 +47,7 @@ struct LogFile {
 
 class LogFiles {
  public:
-  LogFiles(FileSystem& files, std::string data, uint64_t step, uint64_t free_space_min);
+  LogFiles(FileSystem& files, std::string data, uint64_t step);
   ~LogFiles();
 
   void start_thread();
@@ -66,9 +66,7 @@ class LogFiles {
   void ask_room(const std::shared_ptr<LogFile>& file, uint64_t end);
 
   void look_at_space();
-  DiskSpace space() const {
-    return make_disk_space(free_.load(std::memory_order_relaxed), free_space_min_);
-  }
+  DiskSpace space() const { return make_disk_space(free_.load(std::memory_order_relaxed)); }
 
  private:
   Status make(ShardId shard, uint64_t segment, std::shared_ptr<LogFile>& out);
@@ -85,7 +83,6 @@ class LogFiles {
   FileSystem& files_;
   const std::string data_;
   const uint64_t step_;
-  const uint64_t free_space_min_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

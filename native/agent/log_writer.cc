@@ -24,7 +24,7 @@ class LogWriter::Impl {
       : files_(files),
         config_(std::move(config)),
         wake_(std::move(wake)),
-        log_files_(files, config_.data, config_.prepare_step, config_.free_space_min) {}
+        log_files_(files, config_.data, config_.prepare_step) {}
   ~Impl() { stop(); }
 
   Status start() {

@@ -34,9 +34,8 @@ namespace freshet {
 struct LogWriterConfig {
   std::string data;  // folder of this member
   uint64_t cluster = 0;
-  uint64_t disk = 0;                              // identity of the data folder (see DataFolder)
-  uint64_t free_space_min = uint64_t{256} << 20;  // below: the disk is nearly full
-  uint64_t prepare_step = uint64_t{2} << 20;      // bytes zeroed ahead at once
+  uint64_t disk = 0;                          // identity of the data folder (see DataFolder)
+  uint64_t prepare_step = uint64_t{2} << 20;  // bytes zeroed ahead at once
   bool threads = true;  // false: no thread is made, the owner calls do_work() (simulation)
 };
 

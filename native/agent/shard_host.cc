@@ -244,12 +244,26 @@ Status ShardHost::try_submit(const Submission& submission) {
   if (!is_running()) return not_running();
   if (is_changing()) return Status::kOverloaded;
   if (!are_enough(replica_->config().members.size())) return Status::kShardStopped;
-  if (view_.persistent() && is_refused(submission.change.kind, disk_room_))
-    return Status::kDiskFull;
+  const bool logs = view_.persistent();
+  const uint64_t length = record_length(submission.change);
+  const bool is_long = logs && length > kWholeRecordMax;
+  if (logs && is_refused(submission.change.kind, disk_left_.room)) return Status::kDiskFull;
+  if (is_long && !fits_disks(length)) return Status::kDiskFull;
   const Status admitted = store_->admission();
   if (!is_ok(admitted)) return admitted;
   dirty = true;
-  return give(submission.change, submission.ack, submission.token, submission.borrows);
+  const Status given =
+      give(submission.change, submission.ack, submission.token, submission.borrows);
+  if (is_long && is_ok(given)) long_.emplace(submission.token, length);
+  return given;
+}
+
+// Shorter ones are what the minimum of free space is for. What is under way here comes first; of
+// what is not synced some may be written, so that rather too much is refused than too little.
+bool ShardHost::fits_disks(uint64_t length) const {
+  uint64_t needed = length + store_->unsynced_bytes();
+  for (const auto& [token, other] : long_) needed += other;
+  return needed <= disk_left_.long_max;
 }
 
 // A value that the replica reads until it releases it is kept here, unless it `stays` where it
@@ -269,6 +283,7 @@ Status ShardHost::give(Change change, Ack ack, Token token, bool stays) {
 }
 
 void ShardHost::release(Token token) {
+  if (!long_.empty()) long_.erase(token);
   const auto kept = std::ranges::find(kept_, token, &Kept::token);
   if (kept == kept_.end()) {
     context_.callers.release(token);

@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -143,9 +144,8 @@ class ShardHost {
   // on; at most kTracedBlocksMax.
   std::vector<BlockSent> take_trace();
 
-  // The least that a disk of the epoch's members has: of a persistent shard nothing that needs more
-  // is taken.
-  void set_disk_room(DiskRoom room) { disk_room_ = room; }
+  // What disks of the epoch's members have: of a persistent shard nothing that needs more is taken.
+  void set_disk_left(const DiskLeft& left) { disk_left_ = left; }
 
   // One pass. True in `ended` if the epoch ended by itself in it (a broken peer).
   int step(Micros wall, Nanos now, bool& ended);
@@ -184,6 +184,7 @@ class ShardHost {
   bool is_changing() const;
   bool are_enough(size_t members) const { return members >= members_min_; }
   Status try_submit(const Submission& submission);
+  bool fits_disks(uint64_t length) const;
   Status give(Change change, Ack ack, Token token, bool stays);
   void release(Token token);
   Status not_running() const;
@@ -216,7 +217,8 @@ class ShardHost {
   std::deque<Kept> kept_;  // values that a replica reads and nobody else keeps; oldest first
   Nanos lag_patience_ = 0;
   std::vector<Lag> lags_;
-  DiskRoom disk_room_ = DiskRoom::kEnough;
+  DiskLeft disk_left_;
+  std::unordered_map<Token, uint64_t> long_;  // of a persistent shard, not delivered yet: lengths
   std::optional<std::vector<BlockSent>> trace_;  // none: nobody asked
   std::vector<RegionRevoke> leaving_;            // what was revoked, and may still be written
   Outputs out_;

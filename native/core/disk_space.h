@@ -26,10 +26,12 @@ struct DiskSpace {
   friend bool operator==(const DiskSpace&, const DiskSpace&) = default;
 };
 
+// Below: the disk is nearly full.
+inline constexpr uint64_t kDiskFreeMin = uint64_t{256} << 20;
 // Of the minimum of free space, what is kept back from removes and controls too.
 inline constexpr uint64_t kDiskReserveShare = 4;
 
-constexpr DiskSpace make_disk_space(uint64_t free, uint64_t free_min) {
+constexpr DiskSpace make_disk_space(uint64_t free, uint64_t free_min = kDiskFreeMin) {
   if (free >= free_min) return {free, DiskRoom::kEnough};
   return {free, free >= free_min / kDiskReserveShare ? DiskRoom::kLittle : DiskRoom::kNone};
 }
@@ -41,6 +43,18 @@ constexpr uint64_t cell_of(const DiskSpace& space) {
 constexpr DiskSpace disk_space_in(uint64_t cell) {
   return {cell >> 2, static_cast<DiskRoom>(std::min<uint64_t>(cell & 3, 2))};
 }
+
+// What the disks of a shard's members let it take.
+struct DiskLeft {
+  DiskRoom room = DiskRoom::kEnough;
+  uint64_t long_max = UINT64_MAX;  // bytes beyond the minimum, where they are least
+
+  constexpr void add(const DiskSpace& space, uint64_t free_min = kDiskFreeMin) {
+    if (space == DiskSpace{}) return;  // has told nothing
+    room = std::max(room, space.room);
+    long_max = std::min(long_max, space.free - std::min(space.free, free_min));
+  }
+};
 
 // Removes and what changes a shard's rules are small, and what makes room begins with them.
 constexpr bool is_refused(RecordKind kind, DiskRoom room) {

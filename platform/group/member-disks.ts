@@ -45,7 +45,8 @@ export class MemberDisks {
     const short = [...this.#short.values()].filter(({ node }) => holders.includes(node));
     const [least] = short.sort((one, other) => one.freeBytes - other.freeBytes);
     if (least === undefined) {
-      const text = `${what} was refused: a disk of shard ${String(shard)} was nearly full`;
+      // A long one may find too little where there is enough for others.
+      const text = `${what} was refused: a disk of shard ${String(shard)} has no room for it`;
       return new FreshetError('DISK_FULL', text, { details: { shard } });
     }
     const { node, freeBytes } = least;

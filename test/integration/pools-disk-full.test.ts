@@ -117,7 +117,8 @@ test('a member whose disk is nearly full has all refuse for its shards, until it
   try {
     const objects = cluster.ids.map((id) => cluster.member(id).store.objects);
     const [first, , full] = objects as [(typeof objects)[0], unknown, (typeof objects)[0]];
-    await first.createPool({ name: '/milk', kind: 'persistent', subgroup: 'persistent' });
+    const persistent = { kind: 'persistent', subgroup: 'persistent' } as const;
+    await first.createPool({ name: '/milk', ...persistent, maxValueBytes: 128 * MiB });
     await first.createPool({ name: '/other', kind: 'persistent', subgroup: 'away' });
     await first.createPool({ name: '/herd', kind: 'volatile' });
     await first.put({ key: '/milk/kept', value: bytes('kept') });
@@ -144,9 +145,20 @@ test('a member whose disk is nearly full has all refuse for its shards, until it
     expect(refused.code).toBe('DISK_FULL');
     expect(text((await full.get({ key: '/milk/kept' }))?.value)).toBe('kept');
 
+    // Enough for others, not for a long one.
+    await disk.leave(300 * MiB);
+    const long = Buffer.alloc(65 * MiB);
+    for (const member of objects) {
+      await whenTaken(() => member.put({ key: '/milk/short', value: bytes('y') }));
+      await expect(member.put({ key: '/milk/long', value: long })).rejects.toMatchObject({
+        code: 'DISK_FULL',
+        mend: 'Free or add disk space',
+      });
+    }
+
     await disk.leave(512 * MiB);
     for (const member of objects) {
-      await whenTaken(() => member.put({ key: '/milk/after', value: bytes('y') }));
+      await whenTaken(() => member.put({ key: '/milk/long', value: long }));
     }
     // Nobody's log has failed meanwhile.
     expect(cluster.members.map(({ group }) => group.status.members.length)).toEqual([3, 3, 3]);

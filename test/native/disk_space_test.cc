@@ -29,6 +29,19 @@ TEST(what_is_shown_in_a_cell_is_read_from_it) {
   EXPECT(unlimited.room == DiskRoom::kEnough && unlimited.free == UINT64_MAX >> 2);
 }
 
+TEST(a_shard_takes_what_the_least_of_its_disks_has_room_for) {
+  DiskLeft left;
+  EXPECT(left.room == DiskRoom::kEnough && left.long_max == UINT64_MAX);
+  left.add({}, kMin);  // has told nothing
+  EXPECT(left.room == DiskRoom::kEnough && left.long_max == UINT64_MAX);
+  for (const uint64_t free : {kMin + 70, kMin + 50, kMin + 60})
+    left.add(make_disk_space(free, kMin), kMin);
+  EXPECT(left.room == DiskRoom::kEnough && left.long_max == 50);
+  for (const uint64_t free : {kMin, kMin / 2, kMin / 8, kMin - 1})
+    left.add(make_disk_space(free, kMin), kMin);
+  EXPECT(left.room == DiskRoom::kNone && left.long_max == 0);
+}
+
 TEST(values_are_refused_before_what_makes_room) {
   for (const RecordKind kind : {RecordKind::kPut, RecordKind::kTrigger}) {
     EXPECT(!is_refused(kind, DiskRoom::kEnough));

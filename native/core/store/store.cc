@@ -21,6 +21,7 @@ Applied Store::apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool c
 MappedBlock Store::abandon_large(uint32_t slot) { return impl_->abandon_large(slot); }
 void Store::expect(std::span<const std::byte* const> records) { impl_->expect(records); }
 Status Store::admission() const { return impl_->admission(); }
+uint64_t Store::unsynced_bytes() const { return impl_->unsynced_bytes(); }
 
 bool Store::close_batch(Sequence delivered, LogBatch& out) {
   return impl_->close_batch(delivered, out);

@@ -139,6 +139,9 @@ class Store {
   // refuses only for reasons that are the same at every member.
   Status admission() const;
 
+  // Of what was applied, what is not known to be on disk.
+  uint64_t unsynced_bytes() const;
+
   // Closes what was applied since the last batch into one, with its mark; a batch lies within one
   // segment, so call it until it returns false. False: nothing new.
   bool close_batch(Sequence delivered, LogBatch& out);

@@ -65,6 +65,7 @@ class Store::Impl final : public Subscriptions::Source {
   bool close_batch(Sequence delivered, LogBatch& out);
   bool close_idle(LogBatch& out);
   void on_batch_synced(const LogBatch& batch);
+  uint64_t unsynced_bytes() const;
   bool has_room_for(uint64_t segment) const;
   bool bring_back(uint64_t segment, MappedBlock block, size_t used);
   DurableAt synced_end() const { return {synced_.segment, synced_.offset}; }

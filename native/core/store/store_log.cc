@@ -146,6 +146,13 @@ uint64_t Store::Impl::waiting_for_disk() const {
   return bytes;
 }
 
+uint64_t Store::Impl::unsynced_bytes() const {
+  uint64_t bytes = 0;
+  for (auto id = static_cast<uint32_t>(synced_.segment); id < segments_.count(); id++)
+    bytes += segments_.at(id).used - segments_.at(id).synced;
+  return bytes;
+}
+
 void Store::Impl::drop_cold_memory() {
   while (segments_.staying_bytes() > config.memory_max && resident_from_ < segments_.count()) {
     Segment& segment = segments_.at(resident_from_);

@@ -46,6 +46,11 @@ test('forgets what has room again', () => {
   expect(disks.isMineFull).toBe(false);
   tell(3, 500 * MiB, diskRooms.enough);
   const refusal = disks.fullError(7, [3], 'The change of /milk/a');
-  expect(refusal.code).toBe('DISK_FULL');
-  expect(refusal.details).toEqual({ shard: 7 });
+  expect(refusal.toJSON()).toEqual({
+    code: 'DISK_FULL',
+    message: 'The change of /milk/a was refused: a disk of shard 7 has no room for it',
+    mend: 'Free or add disk space',
+    retryable: true,
+    details: { shard: 7 },
+  });
 });
