@@ -22,8 +22,9 @@ export function attemptMs(leftMs: number, members: number, bytes = 0): number {
 
 /** Before the next try, ms: none while there are members that were not asked in this round. */
 export function pauseMs(tries: number, members: number): number {
-  if (tries % members !== 0) return 0;
-  return Math.min(pauseMsMin * 2 ** (tries / members - 1), pauseMsMax);
+  const round = Math.max(1, members);
+  if (tries % round !== 0) return 0;
+  return Math.min(pauseMsMin * 2 ** (tries / round - 1), pauseMsMax);
 }
 
 /** After several tries nobody knows whether one of them was made. */

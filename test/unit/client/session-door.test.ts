@@ -254,5 +254,7 @@ test('pauses come after each round, and grow to a second', () => {
   const rounds = (members: number) => Array.from({ length: 8 }, (_, n) => pauseMs(n + 1, members));
   expect(rounds(1)).toEqual([50, 100, 200, 400, 800, 1000, 1000, 1000]);
   expect(rounds(3)).toEqual([0, 0, 50, 0, 0, 100, 0, 0]);
+  // Nobody is known that could be asked.
+  expect(rounds(0)).toEqual(rounds(1));
   expect(isGone('UNREACHABLE') && !isGone('DISK_FULL') && !isGone('SESSION_EXPIRED')).toBe(true);
 });
