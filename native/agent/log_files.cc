@@ -47,10 +47,10 @@ Status LogFiles::make(ShardId shard, uint64_t segment, std::shared_ptr<LogFile>&
   made->shard = shard;
   made->segment = segment;
   const std::string path = folder + "/" + segment_name(segment);
-  Status status = files_.open(path, FileSystem::Mode::kCreate, made->file);
+  Status status = files_.open(path, FileSystem::Mode::kLog, made->file);
   if (status == Status::kNotFound) {
     status = files_.make_folder(folder);
-    if (is_ok(status)) status = files_.open(path, FileSystem::Mode::kCreate, made->file);
+    if (is_ok(status)) status = files_.open(path, FileSystem::Mode::kLog, made->file);
   }
   if (is_ok(status)) status = made->file->size(made->room);
   if (is_ok(status)) out = std::move(made);
@@ -78,6 +78,9 @@ Status LogFiles::open(ShardId shard, uint64_t segment, std::shared_ptr<LogFile>&
 }
 
 Status LogFiles::begin_write(LogFile& file, uint64_t end) {
+  // The rest of a block is written with it.
+  const uint64_t block = file.file->block_size();
+  end = (end + block - 1) / block * block;
   std::unique_lock lock(mutex_);
   if (end > file.room) {
     changed_.wait(lock, [&] { return !file.busy; });

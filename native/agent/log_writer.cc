@@ -16,6 +16,9 @@ namespace {
 // Of a larger batch so much is written in a turn: other shards do not wait for all of it.
 constexpr size_t kSliceMax = size_t{32} << 20;
 
+// Past the system's cache a batch of this size is written as fast where no room was made for it.
+constexpr size_t kUnzeroedMin = size_t{32} << 10;
+
 }  // namespace
 
 class LogWriter::Impl {
@@ -110,7 +113,6 @@ class LogWriter::Impl {
   Status sync(LogFile& file);
   void sync_all();
   void report_all();
-  void let_go_sealed();
   int report_forgotten();
   static void add(std::atomic<uint64_t>& counter, uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
@@ -164,7 +166,6 @@ int LogWriter::Impl::do_work() {
   write_all();
   sync_all();
   report_all();
-  let_go_sealed();
   (void)report_forgotten();
   // Asked for after the sync, so that making room does not delay it.
   for (size_t i = turn_.size(); i-- > 0;) {
@@ -172,6 +173,8 @@ int LogWriter::Impl::do_work() {
     Shard& shard = shards_[batch.shard];
     if (shard.asked || shard.failed || shard.file == nullptr) continue;
     shard.asked = true;
+    const bool is_direct = shard.file->file->block_size() > 1;
+    if (is_direct && batch.bytes.size() >= kUnzeroedMin) continue;
     log_files_.ask_room(shard.file, batch.offset + batch.bytes.size());
   }
   for (const LogBatch& batch : turn_) shards_[batch.shard].asked = false;
@@ -299,22 +302,13 @@ void LogWriter::Impl::sync_all() {
 
 void LogWriter::Impl::report_all() {
   for (const LogBatch& batch : turn_) {
-    const Shard& shard = shards_[batch.shard];
+    Shard& shard = shards_[batch.shard];
+    shard.sealed.clear();
     const Status status = shard.failed ? Status::kDiskFailed : Status::kOk;
     FRESHET_CHECK(reports_.push({batch, status}));
     add(count_, 1);
   }
   if (wake_) wake_();
-}
-
-// The store has the newest of it in memory, so the system need not: the next files find memory that
-// was used just now.
-void LogWriter::Impl::let_go_sealed() {
-  for (const LogBatch& batch : turn_) {
-    Shard& shard = shards_[batch.shard];
-    for (const auto& file : shard.sealed) file->file->drop_cache();
-    shard.sealed.clear();
-  }
 }
 
 LogWriter::LogWriter(FileSystem& files, LogWriterConfig config, std::function<void()> wake)

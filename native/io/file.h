@@ -24,8 +24,9 @@ class File {
   virtual Status preallocate(uint64_t size) = 0;
   virtual Status size(uint64_t& out) = 0;
   virtual Status truncate(uint64_t size) = 0;
-  // What is on disk need not be kept in the system's memory as well.
-  virtual void drop_cache() {}
+  // Over 1: what is written is written in blocks of so many bytes, past the system's cache. Nobody
+  // else may write to a block of it meanwhile.
+  virtual uint64_t block_size() const { return 1; }
 };
 
 // Held while this lives; gone with the process.
@@ -37,8 +38,9 @@ class FileLock {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  // kCreate: read and write, made if need be.
-  enum class Mode : uint8_t { kRead, kReadWrite, kCreate };
+  // kCreate: read and write, made if need be. kLog: the same, for what is written in order from
+  // memory that lies in pages as the file does in blocks: past the system's cache if it can be.
+  enum class Mode : uint8_t { kRead, kReadWrite, kCreate, kLog };
   // kNotFound: no such file (or folder).
   virtual Status open(const std::string& path, Mode mode, std::unique_ptr<File>& out) = 0;
   virtual Status list(const std::string& folder, std::vector<std::string>& names) = 0;

@@ -12,6 +12,8 @@
 #include <cstdio>
 #include <string>
 
+#include "native/io/block_writer.h"
+
 namespace freshet {
 namespace {
 
@@ -36,18 +38,27 @@ class PosixFile final : public File {
   explicit PosixFile(int descriptor) : descriptor_(descriptor) {}
   ~PosixFile() override { ::close(descriptor_); }
 
+  // `direct`: the same file, past the cache.
+  Status use_blocks(int direct) {
+    uint64_t end = 0;
+    Status status = size(end);
+    const uint64_t whole = (end + BlockWriter::kBlock - 1) / BlockWriter::kBlock;
+    // Within a block that the file has, so there is room for it.
+    if (is_ok(status) && end % BlockWriter::kBlock != 0)
+      status = truncate(whole * BlockWriter::kBlock);
+    blocks_ = std::make_unique<BlockWriter>(descriptor_, direct, whole * BlockWriter::kBlock);
+    return status;
+  }
+
+  uint64_t block_size() const override { return blocks_ == nullptr ? 1 : BlockWriter::kBlock; }
+
   Status write_at(uint64_t offset, Bytes bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t written =
-          ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (written < 0) {
-        if (errno == EINTR) continue;
-        return status_of(errno);
-      }
-      bytes = bytes.subspan(static_cast<size_t>(written));
-      offset += static_cast<uint64_t>(written);
-    }
-    return Status::kOk;
+    if (blocks_ == nullptr) return write_cached(offset, bytes);
+    const BlockWriter::Written written = blocks_->write(offset, bytes);
+    if (written.error != 0) return status_of(written.error);
+    const Status status = write_cached(offset + written.bytes, bytes.subspan(written.bytes));
+    if (!is_ok(status) || written.padding == 0) return status;
+    return write_cached(offset + bytes.size(), {kZeros, written.padding});
   }
 
   Status read_at(uint64_t offset, MutableBytes out) override {
@@ -75,7 +86,7 @@ class PosixFile final : public File {
     if (at >= wanted) return Status::kOk;
     while (at < wanted) {
       const size_t step = static_cast<size_t>(std::min<uint64_t>(kZeroStep, wanted - at));
-      if (const Status status = write_at(at, {kZeros, step}); !is_ok(status)) return status;
+      if (const Status status = write_cached(at, {kZeros, step}); !is_ok(status)) return status;
       at += step;
     }
     return sync_data();
@@ -93,10 +104,23 @@ class PosixFile final : public File {
                                                                      : status_of(errno);
   }
 
-  void drop_cache() override { (void)::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED); }
-
  private:
+  Status write_cached(uint64_t offset, Bytes bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written =
+          ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (written < 0) {
+        if (errno == EINTR) continue;
+        return status_of(errno);
+      }
+      bytes = bytes.subspan(static_cast<size_t>(written));
+      offset += static_cast<uint64_t>(written);
+    }
+    return Status::kOk;
+  }
+
   const int descriptor_;
+  std::unique_ptr<BlockWriter> blocks_;
 };
 
 class PosixLock final : public FileLock {
@@ -112,11 +136,17 @@ class PosixFileSystem final : public FileSystem {
  public:
   Status open(const std::string& path, Mode mode, std::unique_ptr<File>& out) override {
     int flags = O_CLOEXEC | (mode == Mode::kRead ? O_RDONLY : O_RDWR);
-    if (mode == Mode::kCreate) flags |= O_CREAT;
+    if (mode == Mode::kCreate || mode == Mode::kLog) flags |= O_CREAT;
     const int descriptor = ::open(path.c_str(), flags, 0644);
     if (descriptor < 0) return status_of(errno);
-    out = std::make_unique<PosixFile>(descriptor);
-    return Status::kOk;
+    auto file = std::make_unique<PosixFile>(descriptor);
+    Status status = Status::kOk;
+    if (mode == Mode::kLog) {
+      const int direct = ::open(path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
+      if (direct >= 0) status = file->use_blocks(direct);
+    }
+    if (is_ok(status)) out = std::move(file);
+    return status;
   }
 
   Status list(const std::string& folder, std::vector<std::string>& names) override {

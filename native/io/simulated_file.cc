@@ -203,7 +203,7 @@ Status SimulatedFileSystem::open(const std::string& path, Mode mode, std::unique
   const std::lock_guard lock(state_->mutex);
   auto found = state_->names.find(path);
   if (found == state_->names.end()) {
-    if (mode != Mode::kCreate) return Status::kNotFound;
+    if (mode != Mode::kCreate && mode != Mode::kLog) return Status::kNotFound;
     if (!state_->folders.contains(folder_of(path))) return Status::kNotFound;
     if (!state_->operate()) return Status::kDiskFailed;
     found = state_->names.emplace(path, std::make_shared<State::Content>()).first;
