@@ -1,10 +1,11 @@
-// The files that the log thread writes, and the zeroed room ahead of its writes.
+// The files that the log threads write, and the zeroed room ahead of its writes.
 //
 // A write into room that is already zeroed on disk changes no metadata, so its sync is short. Room
 // is made in steps by a thread of its own; a write that outruns it is right all the same, only
 // slower.
 //
-// Threads: `keep` by its own thread; everything else from the log thread. One lock between the two.
+// Threads: `keep` by its own thread; everything else from log threads, of a file and its shard from
+// one alone. One lock between all of them.
 // Invariants
 //  1. While a file is `busy` its room is being made and nobody writes beyond `room`.
 //  2. While a write beyond `room` is going on (`writing`) no room is made in that file.
@@ -35,7 +36,7 @@ struct LogFile {
   uint64_t segment = 0;
   std::unique_ptr<File> file;
   bool name_synced = false;
-  bool touched = false;  // written since its last sync; log thread only
+  bool touched = false;  // written since its last sync; its log thread only
 
   // Under LogFiles' lock.
   uint64_t room = 0;

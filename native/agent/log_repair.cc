@@ -10,7 +10,7 @@
 namespace freshet {
 namespace {
 
-constexpr size_t kPieceSize = size_t{1} << 20;  // read again at once
+constexpr size_t kReadAgainSize = size_t{1} << 20;  // read again at once
 constexpr size_t kMarkSize = sizeof(RecordHeader);
 
 bool same_record(const RecordHeader& a, const RecordHeader& b) {
@@ -204,7 +204,7 @@ Status write_and_check(FileSystem& files, const LogRepair& repair, uint64_t segm
   if (!is_ok(status)) return status;
   std::vector<std::byte> again;
   while (!bytes.empty() && is_ok(status)) {
-    again.resize(std::min(bytes.size(), kPieceSize));
+    again.resize(std::min(bytes.size(), kReadAgainSize));
     status = file->read_at(offset, again);
     if (is_ok(status) && !std::equal(again.begin(), again.end(), bytes.begin()))
       status = Status::kLogCorrupt;

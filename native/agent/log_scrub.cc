@@ -9,7 +9,7 @@
 namespace freshet {
 namespace {
 
-constexpr size_t kPieceSize = size_t{1} << 20;  // of a long record
+constexpr size_t kScrubPieceSize = size_t{1} << 20;  // of a long record
 
 class Step {
  public:
@@ -67,7 +67,7 @@ Status Step::look_at_long(const RecordHeader& header) {
   const uint64_t end = at_.offset + padded(header.length);
   PieceCheck check(header);
   while (at_.offset < end) {
-    const Status status = fill(std::min<uint64_t>(kPieceSize, end - at_.offset));
+    const Status status = fill(std::min<uint64_t>(kScrubPieceSize, end - at_.offset));
     if (!is_ok(status)) return status;
     check.add(bytes_);
     at_.offset += bytes_.size();

@@ -1,8 +1,6 @@
-// The log thread: takes batches of all shards of a member to disk.
-//
-// Each turn takes every batch that waits, writes them into preallocated, zeroed files, syncs every
-// file touched once (group commit), and reports. A very large batch takes several turns. A second
-// thread of its own keeps zeroed room ahead of the writes.
+// The log threads: take batches of all shards of a member to disk. Each has some of the shards
+// (log_lane.h), so that none waits for the sync of another's file; a disk syncs several at once in
+// hardly more time than one. One more keeps zeroed room ahead of the writes (log_files.h).
 //
 //   <data>/shard-<id>/<number>.log      one file per segment; see log_format.h
 //
@@ -47,7 +45,7 @@ struct LogReport {
 
 class LogWriter {
  public:
-  // `wake` is called on the log thread after reports were queued; it must not block.
+  // `wake` is called on the log threads after reports were queued; it must not block.
   LogWriter(FileSystem& files, LogWriterConfig config, std::function<void()> wake);
   ~LogWriter();  // as stop()
 
@@ -55,7 +53,8 @@ class LogWriter {
   // Writes and syncs what was submitted, then ends the threads. Idempotent.
   void stop();
 
-  // Hands over a batch; false: kLogQueueMax wait, try again in the next pass (keep the batch).
+  // Hands over a batch; false: kLogQueueMax wait where it has to, try again in the next pass (keep
+  // the batch).
   bool submit(const LogBatch& batch);
   // Lets go of a shard's files, none of whose batches wait, so that they may be cut or removed; a
   // failure of them is forgotten, too. Reported behind what was submitted before. As submit().
@@ -64,7 +63,7 @@ class LogWriter {
   // all batches of a shard are reported, may take everything delivered as synced.
   bool collect(LogReport& report);
 
-  // One turn of the log thread, for an owner that configured no threads. Returns batches done.
+  // One turn, for an owner that configured no threads. Returns batches done.
   int do_work();
   bool has_work() const;
 

@@ -52,7 +52,8 @@ inline constexpr size_t kEvictedSessionsMax = 65536;  // evicted sessions whose 
 inline constexpr size_t kPoolsMax = 65536;            // pool ids of one shard are below it
 inline constexpr size_t kTransientsMax = 65536;  // triggers of one shard kept for slow consumers
 inline constexpr size_t kEventQueueMax = 65536;  // matched versions waiting for collect_events
-inline constexpr size_t kLogQueueMax = 4096;     // batches between agent and log thread
+inline constexpr size_t kLogLanes = 4;           // log threads of a member
+inline constexpr size_t kLogQueueMax = 1024;     // batches between agent and a log thread
 inline constexpr uint64_t kHistoryCheckpointVersions =
     1024;                                               // from one digest that is kept to the next
 inline constexpr size_t kHistoryCheckpointsMax = 256;   // of one shard

@@ -1,6 +1,7 @@
-// The log thread on a real disk: order, group commit, failure, space, and the files' bytes.
+// The log threads on a real disk: order, group commit, failure, space, and the files' bytes.
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -28,13 +29,86 @@ struct TempFolder {
   ~TempFolder() { std::filesystem::remove_all(path); }
 };
 
+// A real disk on which syncs of files below a folder wait until they are let go.
+class HeldSyncs final : public FileSystem {
+ public:
+  explicit HeldSyncs(std::string folder) : folder_(std::move(folder)) {}
+
+  void until_held() { syncs_.wait(0); }
+  void let_go() {
+    is_held_.store(false);
+    is_held_.notify_all();
+  }
+
+  Status open(const std::string& path, Mode mode, std::unique_ptr<File>& out) override {
+    std::unique_ptr<File> file;
+    const Status status = files_->open(path, mode, file);
+    if (is_ok(status)) out = std::make_unique<Held>(*this, path, std::move(file));
+    return status;
+  }
+  Status list(const std::string& folder, std::vector<std::string>& names) override {
+    return files_->list(folder, names);
+  }
+  Status make_folder(const std::string& path) override { return files_->make_folder(path); }
+  Status remove(const std::string& path) override { return files_->remove(path); }
+  Status rename(const std::string& from, const std::string& to) override {
+    return files_->rename(from, to);
+  }
+  Status sync_folder(const std::string& path) override { return files_->sync_folder(path); }
+  Status free_space(const std::string& path, uint64_t& bytes) override {
+    return files_->free_space(path, bytes);
+  }
+  Status lock(const std::string& path, std::unique_ptr<FileLock>& out) override {
+    return files_->lock(path, out);
+  }
+
+ private:
+  class Held final : public File {
+   public:
+    Held(HeldSyncs& owner, const std::string& path, std::unique_ptr<File> file)
+        : owner_(owner),
+          waits_(path.find(owner.folder_) != std::string::npos),
+          file_(std::move(file)) {}
+    Status write_at(uint64_t offset, Bytes bytes) override {
+      return file_->write_at(offset, bytes);
+    }
+    Status read_at(uint64_t offset, MutableBytes out) override {
+      return file_->read_at(offset, out);
+    }
+    Status sync_data() override {
+      if (waits_) {
+        owner_.syncs_.fetch_add(1);
+        owner_.syncs_.notify_all();
+        owner_.is_held_.wait(true);
+      }
+      return file_->sync_data();
+    }
+    Status preallocate(uint64_t size) override { return file_->preallocate(size); }
+    Status size(uint64_t& out) override { return file_->size(out); }
+    Status truncate(uint64_t size) override { return file_->truncate(size); }
+    uint64_t block_size() const override { return file_->block_size(); }
+
+   private:
+    HeldSyncs& owner_;
+    const bool waits_;
+    const std::unique_ptr<File> file_;
+  };
+
+  const std::string folder_;
+  const std::unique_ptr<FileSystem> files_ = make_posix_file_system();
+  std::atomic<int> syncs_{0};
+  std::atomic<bool> is_held_{true};
+};
+
 }  // namespace
 
-TEST(three_shards_share_the_log_thread_and_come_back) {
+// More shards than threads.
+TEST(shards_share_the_log_threads_and_come_back) {
+  constexpr size_t kShards = kLogLanes + 2;
   TempFolder folder;
   const auto files = make_posix_file_system();
   std::vector<std::unique_ptr<Store>> stores;
-  for (ShardId shard = 1; shard <= 3; shard++)
+  for (ShardId shard = 1; shard <= kShards; shard++)
     stores.push_back(std::make_unique<Store>(
         StoreConfig{.shard = shard, .persistent = true, .segment_size = size_t{256} << 10}));
   std::vector<uint64_t> digests;
@@ -44,7 +118,7 @@ TEST(three_shards_share_the_log_thread_and_come_back) {
                      [&] { wakes.fetch_add(1); });
     EXPECT(is_ok(writer.start()));
     std::vector<Feeder> feeds;
-    std::vector<Sequence> synced(3, -1);
+    std::vector<Sequence> synced(kShards, -1);
     for (auto& store : stores) {
       feeds.emplace_back(*store);
       (void)feeds.back().pool(1);
@@ -60,17 +134,16 @@ TEST(three_shards_share_the_log_thread_and_come_back) {
         back++;
       }
     };
-    for (int i = 0; i < 6000; i++) {
-      Feeder& feed = feeds[static_cast<size_t>(i % 3)];
-      (void)feed.put("/k" + std::to_string(i % 90), std::string(static_cast<size_t>(i % 700), 'v'));
+    for (size_t i = 0; i < 12'000; i++) {
+      Feeder& feed = feeds[i % kShards];
+      (void)feed.put("/k" + std::to_string(i % 180), std::string(i % 700, 'v'));
       if (i % 20 < 3) {
-        for (LogBatch batch;
-             stores[static_cast<size_t>(i % 3)]->close_batch(feed.sequence - 1, batch); out++)
+        for (LogBatch batch; stores[i % kShards]->close_batch(feed.sequence - 1, batch); out++)
           EXPECT(writer.submit(batch));
       }
       take();
     }
-    for (size_t n = 0; n < 3; n++) {
+    for (size_t n = 0; n < kShards; n++) {
       for (LogBatch batch; stores[n]->close_batch(feeds[n].sequence - 1, batch); out++)
         EXPECT(writer.submit(batch));
     }
@@ -80,16 +153,45 @@ TEST(three_shards_share_the_log_thread_and_come_back) {
     EXPECT(wakes.load() > 0);
     EXPECT(writer.stats().syncs <= writer.stats().batches);
     EXPECT(writer.space().room == DiskRoom::kEnough);
-    for (size_t n = 0; n < 3; n++) EXPECT_EQ(synced[n], feeds[n].sequence - 1);
+    for (size_t n = 0; n < kShards; n++) EXPECT_EQ(synced[n], feeds[n].sequence - 1);
     for (auto& store : stores) digests.push_back(store->digest());
   }
-  for (ShardId shard = 1; shard <= 3; shard++) {
+  for (ShardId shard = 1; shard <= kShards; shard++) {
     Store store({.shard = shard, .persistent = true, .segment_size = size_t{256} << 10});
     const RecoveryResult result =
         recover_log(*files, {folder.path, kCluster, kDisk, std::nullopt}, store);
     EXPECT_EQ(status_name(result.status), status_name(Status::kOk));
     EXPECT_EQ(store.digest(), digests[shard - 1]);
   }
+}
+
+// The sync of one shard's file takes as long as it takes; those of other threads are reported.
+TEST(no_shard_waits_for_the_sync_of_another_thread) {
+  TempFolder folder;
+  HeldSyncs files("/shard-1/");
+  LogWriter writer(files, {.data = folder.path, .cluster = kCluster, .disk = kDisk}, nullptr);
+  EXPECT(is_ok(writer.start()));
+  std::vector<std::unique_ptr<Store>> stores;
+  for (ShardId shard = 1; shard <= 2; shard++) {
+    stores.push_back(std::make_unique<Store>(StoreConfig{.shard = shard, .persistent = true}));
+    Feeder feed(*stores.back());
+    (void)feed.pool(1);
+    LogBatch batch;
+    EXPECT(stores.back()->close_batch(feed.sequence - 1, batch));
+    EXPECT(writer.submit(batch));
+  }
+  const auto next = [&] {
+    LogReport report;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!writer.collect(report) && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT(is_ok(report.status));
+    return report.batch.shard;
+  };
+  files.until_held();
+  EXPECT_EQ(next(), ShardId{2});
+  files.let_go();
+  EXPECT_EQ(next(), ShardId{1});
 }
 
 TEST(a_segment_file_begins_with_its_header_and_then_the_records_as_in_memory) {
