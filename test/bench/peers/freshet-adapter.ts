@@ -121,8 +121,12 @@ const guarantees = {
   persistent: 'synced by all 3 members, in one agreed order',
 };
 
-/** Of 1 MiB the driver keeps 232 values; what is not in memory a persistent pool has on disk. */
-const memory = { volatile: { shardBytes: 512 * 1024 * 1024 }, persistent: {} };
+/**
+ * Of 1 MiB the driver keeps 232 values; what is not in memory a persistent pool has on disk, so the
+ * least is enough there, and is used again soon.
+ */
+const MiB = 1024 * 1024;
+const memory = { volatile: { shardBytes: 512 * MiB }, persistent: { shardBytes: 64 * MiB } };
 
 /** `base`: where its folders may be. */
 export function makeAdapter(
