@@ -145,7 +145,11 @@ const kills = [
   { what: 'its sender, as others write it to disk', victim: 1, watched: 2, counter: 'log_bytes' },
 ];
 
-test('a put under way is there as a whole or not, whoever is killed, also at who comes back', async () => {
+const crashes =
+  'a put under way is there as a whole or not, whoever is killed, also at who comes back';
+
+// Four times 200 MiB go to three disks, and back to who was killed.
+test(crashes, { timeout: 4 * timeoutMs }, async () => {
   await start();
   const before = new Way(2, '/kept/before', longValue(65 * MiB + 1, 0));
   expect(await before.done).toMatchObject({ version: 1 });
