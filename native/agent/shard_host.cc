@@ -335,8 +335,7 @@ bool ShardHost::is_current() const {
   if (!is_running()) return false;
   const Frontiers& frontiers = replica_->frontiers();
   const Sequence shown = view_.persistent() ? frontiers.persisted : frontiers.delivered;
-  return shown >= frontiers.received && frontiers.stopped == 0 && !frontiers.wedged &&
-         holds_lease();
+  return shown >= frontiers.changes && frontiers.stopped == 0 && !frontiers.wedged && holds_lease();
 }
 
 void ShardHost::set_dispatched(Version version) {

@@ -35,6 +35,7 @@ void ShardView::mirror(const Frontiers& from) {
     target.store(source.load(std::memory_order_relaxed), std::memory_order_release);
   };
   copy(from.wedged, to.wedged);
+  copy(from.changes, to.changes);
   copy(from.received, to.received);
   copy(from.delivered_version, to.delivered_version);
   copy(from.delivered, to.delivered);

@@ -3,7 +3,7 @@
 // Threads: written by the agent, read by any. The views of a member are found without a lock and
 // live as long as the member.
 // Invariants
-//  1. `received` of an epoch is mirrored before the transport can show it to a peer.
+//  1. `changes` of an epoch is mirrored before the transport can show it to a peer.
 //  2. A store that was replaced lives on until its last reader has let go of it.
 #ifndef FRESHET_AGENT_SHARD_VIEW_H_
 #define FRESHET_AGENT_SHARD_VIEW_H_

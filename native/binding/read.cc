@@ -37,7 +37,7 @@ bool shows_all(const Member& member, const ShardView& view, bool persisted) {
   if (epoch == nullptr) return false;
   const Frontiers& frontiers = epoch->frontiers;
   // Received first: what was visible anywhere before this moment is at or below it.
-  const Sequence received = frontiers.received.load(std::memory_order_seq_cst);
+  const Sequence received = frontiers.changes.load(std::memory_order_seq_cst);
   const Sequence applied = persisted && view.persistent()
                                ? frontiers.persisted.load(std::memory_order_acquire)
                                : frontiers.delivered.load(std::memory_order_acquire);

@@ -99,7 +99,7 @@ Status ShardReplica::Impl::submit(const Change& change, Ack ack, Token token) {
 void ShardReplica::Impl::wait_current(Token token, bool persisted) {
   if (!end_.running()) return answers_.refuse_read(token);
   const bool at_once = config_.raw || breaks(CoreCanary::kReadAtOnce);
-  const uint64_t received = at_once ? delivered_ : table_.mine(table_.layout().received_seq());
+  const uint64_t received = at_once ? delivered_ : received_changes_;
   if (persisted && config_.persistent) {
     answers_.await_persisted(token, received);
   } else {
@@ -183,6 +183,8 @@ int ShardReplica::Impl::make_messages() {
                               ? least_taken_of_mine()
                               : messages_among(table_.least_delivered_seq(), my_sender_, senders));
   int work = sender_->feed();
+  // Nulls are made below alone.
+  if (sender_->messages() > received_[my_sender_]) changes_[my_sender_] = sender_->messages();
   const uint64_t owed =
       config_.raw || breaks(CoreCanary::kNoNulls)
           ? 0
@@ -195,16 +197,6 @@ int ShardReplica::Impl::make_messages() {
   return work;
 }
 
-void ShardReplica::Impl::show_received() {
-  const size_t senders = streams_.size();
-  const RowLayout& layout = table_.layout();
-  for (size_t s = 0; s < senders; s++) table_.set(layout.received(s), received_[s]);
-  const uint64_t sequences = contiguous_sequences({received_.data(), senders});
-  // Readers here first: a read that begins after a peer saw the counter must wait for it.
-  frontiers_.received.store(static_cast<Sequence>(sequences) - 1, std::memory_order_release);
-  table_.set(layout.received_seq(), sequences);
-}
-
 int ShardReplica::Impl::deliver(Outputs& out) {
   const uint64_t stable = table_.least_received_seq();
   const uint64_t before = delivered_;
@@ -215,7 +207,7 @@ int ShardReplica::Impl::deliver(Outputs& out) {
   }
   FRESHET_CHECK_VALUES(delivered_ <= stable, delivered_, stable);
   const int work = show_delivery(before);
-  if (work > 0) table_.set(table_.layout().delivered_seq(), delivered_);
+  if (work > 0) table_.set_quietly(table_.layout().delivered_seq(), delivered_);
   return work;
 }
 
@@ -241,6 +233,7 @@ bool ShardReplica::Impl::deliver_turns(size_t count, size_t& cost, Outputs& out)
   store_.expect(std::span(records).first(taken));
   for (size_t i = 0; i < taken; i++) {
     if (records[i] != nullptr) {
+      delivered_change_ = delivered_ + 1;
       const RingFault bad = deliver_message(turn_, records[i], cost, out);
       if (bad != RingFault::kNone) {
         fault = bad;
@@ -266,11 +259,11 @@ int ShardReplica::Impl::show_delivery(uint64_t before) {
   clock_.observe(store_.newest_time());
   frontiers_.delivered_version.store(newest, std::memory_order_release);
   frontiers_.delivered.store(static_cast<Sequence>(delivered_) - 1, std::memory_order_release);
-  if (config_.persistent) {
+  if (config_.persistent && delivered_change_ > before) {
     if (checkpoints_.full()) {
-      checkpoints_.back() = {delivered_, newest};
+      checkpoints_.back() = {delivered_change_, newest};
     } else {
-      checkpoints_.push({delivered_, newest});
+      checkpoints_.push({delivered_change_, newest});
     }
   }
   return static_cast<int>(std::min<uint64_t>(delivered_ - before, INT32_MAX));
@@ -329,7 +322,7 @@ int ShardReplica::Impl::show_persisted() {
   if (nothing_unsynced) synced_ = delivered_;
   FRESHET_CHECK_VALUES(synced_ <= delivered_, synced_, delivered_);
   if (is_trimmed()) return 0;  // shown with PREPARE, answered by confirm()
-  table_.set(table_.layout().persisted(), synced_);
+  table_.set(table_.layout().persisted(), synced_, shown_persisted_ < delivered_change_);
 
   const uint64_t everywhere =
       breaks(CoreCanary::kPersistEarly) ? synced_ : table_.least_persisted();
@@ -345,6 +338,8 @@ int ShardReplica::Impl::publish_persisted(uint64_t everywhere) {
     version = checkpoints_.front().version;
     visible_ = checkpoints_.front().sequences;
   }
+  // All that was delivered, but for nulls, is published then.
+  if (checkpoints_.empty()) visible_ = persisted_;
   if (version > frontiers_.persisted_version.load(std::memory_order_relaxed)) {
     store_.publish_persisted(version);
     frontiers_.persisted_version.store(version, std::memory_order_release);
@@ -367,7 +362,8 @@ LagCounts ShardReplica::Impl::counts_of(Rank member) const {
   const auto shown = [&](size_t cell) {
     return member == me_ ? table_.mine(cell) : table_.shown(member, cell);
   };
-  return {shown(layout.received_seq()), shown(layout.delivered_seq()),
+  const uint64_t received = member == me_ ? received_changes_ : shown(layout.received_seq());
+  return {received, shown(layout.delivered_seq()),
           config_.persistent ? shown(layout.persisted()) : 0, 0};
 }
 

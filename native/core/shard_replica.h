@@ -12,7 +12,7 @@
 //  3. A byte of my ring is reused only after every member has delivered its record.
 //  4. A cell of the table never goes back.
 //  5. A null is sent in reaction to another's message only; nulls are not applied or logged.
-//  6. The frontier `received` that readers see is published before a peer can see the counter.
+//  6. The frontier `changes` that readers see is published before a peer can see the counter.
 //  7. Once wedged, what is delivered beyond the stable part is the ragged trim, all of it.
 //
 // Raw delivery (shard_replica_raw.cc; Derecho's unordered mode) has 3, 4 and 6 of these: a record
@@ -66,6 +66,7 @@ struct ShardConfig {
 // Read by other threads to answer reads; monotone within an epoch.
 struct Frontiers {
   std::atomic<Sequence> received{-1};   // contiguous global sequence received here
+  std::atomic<Sequence> changes{-1};    // of it, up to the newest change: what a read waits for
   std::atomic<Sequence> delivered{-1};  // applied here
   std::atomic<Sequence> persisted{-1};  // synced at every member
   std::atomic<Version> delivered_version{0};

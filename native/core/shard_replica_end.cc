@@ -62,7 +62,7 @@ void ShardReplica::Impl::filled() {
   const uint64_t before = delivered_;
   const LogPosition last = store_.last_position();
   if (last.epoch == config_.epoch)
-    delivered_ = std::max(delivered_, static_cast<uint64_t>(last.sequence + 1));
+    delivered_ = delivered_change_ = std::max(delivered_, static_cast<uint64_t>(last.sequence + 1));
   (void)show_delivery(before);
   if (is_sender()) copied_ = end_.knows_trim() ? end_.trim(my_sender_) : UINT64_MAX;
   end_.delivered_all();

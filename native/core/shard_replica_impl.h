@@ -140,6 +140,15 @@ class ShardReplica::Impl {
   std::array<uint64_t, kMembersMax> changes_{};   // by sender: up to its newest that is no null
   std::array<uint64_t, kMembersMax> shown_{};     // by sender: ring position shown as delivered
   bool show_delivered_ = false;
+  // Counts of sequences up to the newest message that is no null: of those taken in, of those
+  // delivered. What comes behind it nobody waits for.
+  uint64_t newest_change_ = 0;
+  uint64_t delivered_change_ = 0;
+  // Sequences received without a gap, but for nulls behind the newest change among them.
+  uint64_t received_changes_ = 0;
+  // As my row was pushed last.
+  uint64_t shown_received_ = 0;
+  uint64_t shown_persisted_ = 0;
 
   struct Checkpoint {
     uint64_t sequences;

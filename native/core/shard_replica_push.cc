@@ -1,9 +1,29 @@
 // What a replica writes to the others: its ring, and its row of the shard's table.
 #include <algorithm>
 
+#include "native/core/order.h"
 #include "native/core/shard_replica_impl.h"
 
 namespace freshet {
+
+void ShardReplica::Impl::show_received() {
+  const size_t senders = streams_.size();
+  const RowLayout& layout = table_.layout();
+  for (size_t s = 0; s < senders; s++) {
+    table_.set_quietly(layout.received(s), received_[s]);
+    if (changes_[s] == 0) continue;
+    const auto change = static_cast<uint64_t>(sequence_of(changes_[s] - 1, s, senders)) + 1;
+    newest_change_ = std::max(newest_change_, change);
+  }
+  const uint64_t sequences = contiguous_sequences({received_.data(), senders});
+  // Readers here first: a read that begins after a peer saw the counter must wait for it.
+  // What came behind a gap makes no null in front of it worth waiting for.
+  const bool goes_on = sequences > table_.mine(layout.received_seq());
+  if (goes_on) received_changes_ = std::min(newest_change_, sequences);
+  frontiers_.changes.store(static_cast<Sequence>(received_changes_) - 1, std::memory_order_release);
+  frontiers_.received.store(static_cast<Sequence>(sequences) - 1, std::memory_order_release);
+  table_.set(layout.received_seq(), sequences, shown_received_ < newest_change_);
+}
 
 bool ShardReplica::Impl::is_to_show() const {
   if (table_.is_urgent() || show_delivered_) return true;
@@ -26,6 +46,8 @@ int ShardReplica::Impl::push(Outputs& out) {
   if (is_to_show()) {
     changed = table_.take_changed();
     show_delivered_ = false;
+    shown_received_ = table_.mine(table_.layout().received_seq());
+    shown_persisted_ = table_.mine(table_.layout().persisted());
     for (size_t s = 0; s < streams_.size(); s++) shown_[s] = streams_[s].delivered_position();
   }
   const size_t before = out.writes.size();

@@ -54,6 +54,7 @@ void ShardReplica::Impl::show_raw() {
   const RowLayout& layout = table_.layout();
   for (size_t s = 0; s < streams_.size(); s++)
     table_.set(layout.received(s), streams_[s].delivered());
+  frontiers_.changes.store(static_cast<Sequence>(delivered_) - 1, std::memory_order_release);
   frontiers_.received.store(static_cast<Sequence>(delivered_) - 1, std::memory_order_release);
 }
 

@@ -18,8 +18,10 @@
 //   sent[slot]      | the same of sends that are written                     | all
 //
 // A member writes its cells, then pushes the range that changed, once a pass, behind the ring bytes
-// that `tail` guards. delivered_seq alone is no reason to push: nobody waits for it while a ring
-// has room, so it goes with the next cell that somebody does wait for.
+// that `tail` guards. A cell that was set quietly is no reason to push: nobody waits for it now, so
+// it goes with the next that somebody does wait for, or with a heartbeat. So is delivered_seq while
+// a ring has room, and so are the cells of what was received and persisted where nothing but nulls
+// is new.
 //
 // Thread: the agent's; rows of others are written by the transport at any time.
 // Invariants
@@ -102,17 +104,18 @@ class ShardTable {
   uint64_t shown(Rank member, size_t cell) const { return load_cell(cell_at(member, cell)); }
   size_t members() const { return seen_.size(); }
 
-  // Raises one of my cells; returns whether it changed.
-  bool set(size_t cell, uint64_t value) {
+  // Raises one of my cells; returns whether it changed. `awaited`: others may be waiting for it.
+  bool set(size_t cell, uint64_t value, bool awaited = true) {
     uint64_t* place = cell_at(me_, cell);
     const uint64_t now = load_cell(place);
     FRESHET_CHECK_VALUES(value >= now, value, now);
     if (value == now) return false;
     store_cell(place, value);
     changed_.add(cell);
-    urgent_ = urgent_ || cell != layout_.delivered_seq();
+    urgent_ = urgent_ || awaited;
     return true;
   }
+  bool set_quietly(size_t cell, uint64_t value) { return set(cell, value, false); }
   bool has_changed() const { return !changed_.empty(); }
   // Has a cell changed that others may be waiting for?
   bool is_urgent() const { return urgent_; }

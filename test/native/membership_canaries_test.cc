@@ -41,7 +41,7 @@ TEST(canary_committed_without_all_survivors) { expect_found(CoreCanary::kCommitE
 TEST(canary_a_new_attempt_reads_no_suspects) { expect_found(CoreCanary::kNoThaw); }
 TEST(canary_writes_to_who_is_not_prepared) { expect_found(CoreCanary::kNoHold); }
 TEST(canary_a_late_replica_is_not_wedged) { expect_found(CoreCanary::kLateUnwedged); }
-TEST(canary_dropped_although_committed) { expect_found(CoreCanary::kDropAlive, 1040); }
+TEST(canary_dropped_although_committed) { expect_found(CoreCanary::kDropAlive, 19380); }
 
 }  // namespace
 }  // namespace freshet::test

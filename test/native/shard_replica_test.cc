@@ -52,6 +52,53 @@ TEST(an_idle_group_is_silent) {
   EXPECT_EQ(group.writes, 0u);
 }
 
+TEST(a_put_of_a_sender_busy_alone_costs_one_push_to_each_other) {
+  for (size_t busy = 0; busy < 3; busy++) {
+    DirectGroup group({});
+    group.set_rules(0);
+    for (Token token = 1; token <= 5; token++) {
+      const size_t before = group.writes;
+      EXPECT_EQ(group.put(busy, "k", value_of(10), token), Status::kOk);
+      group.settle();
+      EXPECT_EQ(group.answered(token), 1);
+      const size_t pushes = 3 * 2;
+      if (token > 1) EXPECT_EQ(group.writes - before, 2 * pushes);  // the ring and the row
+    }
+    for (size_t m = 0; m < 3; m++) EXPECT_EQ(group.store(m).newest_version(), 5u);
+  }
+}
+
+TEST(nulls_alone_hold_no_read_back_and_come_with_the_heartbeat) {
+  for (const bool persistent : {false, true}) {
+    DirectGroup group({.persistent = persistent});
+    group.set_rules(0);
+    EXPECT_EQ(group.put(0, "k", value_of(10), 1), Status::kOk);
+    group.settle();
+    for (size_t m = 0; persistent && m < 3; m++) (void)group.sync(m);
+    group.settle();
+    const size_t before = group.writes;
+    for (size_t m = 0; m < 3; m++) {
+      const Frontiers& frontiers = group.replica(m).frontiers();
+      EXPECT(frontiers.delivered.load() >= frontiers.changes.load());
+      EXPECT(!persistent || frontiers.persisted.load() >= frontiers.changes.load());
+      EXPECT_EQ(frontiers.persisted_version.load(), persistent ? 1u : 0u);
+      group.replica(m).wait_current(10 + m, persistent);
+    }
+    group.settle();
+    for (size_t m = 0; m < 3; m++) EXPECT(group.answer(10 + m).status == Status::kOk);
+    EXPECT_EQ(group.writes, before);
+    for (int beat = 0; beat < 3; beat++) {
+      for (size_t m = 0; m < 3; m++) (void)group.replica(m).show_delivered();
+      group.settle();
+    }
+    for (size_t m = 0; m < 3; m++) {
+      const Frontiers& frontiers = group.replica(m).frontiers();
+      EXPECT_EQ(frontiers.delivered.load(), frontiers.received.load());
+      EXPECT(!group.replica(m).show_delivered());
+    }
+  }
+}
+
 TEST(a_put_is_answered_when_all_members_have_it) {
   DirectGroup group({});
   group.set_rules(0);

@@ -55,7 +55,7 @@ const slowDisks: Partial<SeedOptions> = {
   shards: 2,
   catalog: false,
   operations: 3000,
-  seed: 8,
+  seed: 180,
   script: [6000, 9000, 12_000, 15_000].flatMap((atMs): Act[] => [
     { atMs, do: 'slow-disk', node: 'all', forMs: 2000 },
     power(atMs + 1500),

@@ -323,7 +323,7 @@ void Cluster::wait_some(size_t m) {
   Replica& replica = members_[m]->replicas[shard];
   const Token token = kWaitBit | (waits_.size() + 1);
   const bool persisted = random_.chance(50);
-  waits_[token] = {0, shard, replica.replica->frontiers().received.load(), persisted,
+  waits_[token] = {0, shard, replica.replica->frontiers().changes.load(), persisted,
                    acknowledged_[shard]};
   replica.replica->wait_current(token, persisted);
 }
