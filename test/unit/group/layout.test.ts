@@ -89,8 +89,8 @@ describe('ring sizes', () => {
 
   test('share the budget of the member, as powers of two', () => {
     // 13 shards of three senders are 39 rings.
-    expect(layout.ringSize(1, 512 * MiB)).toBe(8 * MiB);
-    expect(layout.ringSize(1, 96 * MiB)).toBe(2 * MiB);
+    expect(layout.ringSize(1, 512 * MiB)).toBe(groupLimits.ringSizeMax);
+    expect(layout.ringSize(1, 48 * MiB)).toBe(MiB);
     expect(layout.ringSize(1, 39 * groupLimits.ringSizeMin)).toBe(groupLimits.ringSizeMin);
   });
 
