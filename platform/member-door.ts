@@ -40,19 +40,19 @@ export class MemberDoor implements Door {
     });
   }
 
-  async put(request: PutRequest): Promise<PutResult> {
+  put(request: PutRequest): Promise<PutResult> {
     return this.#member.store.objects.put(request);
   }
 
-  async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
+  putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
     return this.#member.store.objects.putMany(requests);
   }
 
-  async remove(request: RemoveRequest): Promise<PutResult> {
+  remove(request: RemoveRequest): Promise<PutResult> {
     return this.#member.store.objects.remove(request);
   }
 
-  async get(request: GetRequest): Promise<ObjectRecord | null> {
+  get(request: GetRequest): Promise<ObjectRecord | null> {
     return this.#member.store.objects.get(request);
   }
 

@@ -5,7 +5,7 @@
  * Invariants
  *  1. Every accepted call is settled exactly once: by its row, or by close.
  *  2. Bytes that the native side borrows are held until their `released` row.
- *  3. Rows are handled in the order in which they were drained; no handler runs inside a call.
+ *  3. Rows are handled in the order in which they were drained; none is handled inside a call.
  */
 import { check, type FreshetError, isFreshetError, type Logger, messageOf } from '../base/mod.ts';
 import {
@@ -37,7 +37,7 @@ import { groupLimits } from './group-limits.ts';
 import { lagIn } from './slow-members.ts';
 import { TokenTable } from './token-table.ts';
 import { ViewDecoder } from './view-codec.ts';
-import { ignore, unanswered, type Waiter } from './waiter.ts';
+import { type ChangeWaiter, unanswered, type Waiter } from './waiter.ts';
 
 export class MemberCore {
   readonly addon: NativeAddon;
@@ -86,6 +86,11 @@ export class MemberCore {
     return this.#tokens.count;
   }
 
+  /** Calls that may wait besides. */
+  get room(): number {
+    return groupLimits.waitingTokens - this.#tokens.count;
+  }
+
   listen(listener: CoreListener): void {
     this.#listeners.push(listener);
   }
@@ -99,43 +104,20 @@ export class MemberCore {
   }
 
   /**
-   * Queues a change. A number is a refusal (a status, above 0): nothing was queued. With ack none
-   * the promise resolves to null at once.
+   * Queues a change; its completion goes to `end`, but with ack none nobody answers. Returns 0, or a
+   * status above 0: nothing was queued. Throws OVERLOADED: too many calls wait.
    */
-  submit(change: CoreChange): Promise<Completion | null> | number {
+  submit(change: CoreChange, end: ChangeWaiter): number {
     const { value, ack } = change;
-    const borrowed = value !== null && value.byteLength > this.borrowThreshold;
-    if (ack === acks.none) {
-      const token = borrowed ? this.#tokens.add(unanswered(value)) : 0;
-      const refused = this.#submitNative(change, token);
-      if (refused !== 0) {
-        this.#tokens.remove(token);
-        return refused;
-      }
-      return Promise.resolve(null);
-    }
-    let resolve: (completion: Completion) => void = ignore;
-    let reject: (error: FreshetError) => void = ignore;
-    const token = this.#tokens.add({
-      complete: (completion) => {
-        resolve(completion);
-      },
-      result: null,
-      fail: (error) => {
-        reject(error);
-      },
-      held: borrowed ? value : null,
-      answered: false,
-    });
+    const held = value !== null && value.byteLength > this.borrowThreshold ? value : null;
+    let waiter: Waiter = end;
+    if (ack !== acks.none) end.held = held;
+    else if (held === null) return this.#submitNative(change, 0);
+    else waiter = unanswered(held);
+    const token = this.#tokens.add(waiter);
     const refused = this.#submitNative(change, token);
-    if (refused !== 0) {
-      this.#tokens.remove(token);
-      return refused;
-    }
-    return new Promise<Completion>((onDone, onFail) => {
-      resolve = onDone;
-      reject = onFail;
-    });
+    if (refused !== 0) this.#tokens.remove(token);
+    return refused;
   }
 
   #submitNative(change: CoreChange, token: number): number {
@@ -162,9 +144,9 @@ export class MemberCore {
     return Math.max(0, queued);
   }
 
-  /** A token for `submitMany`; `complete` is called with its row, `fail` at close. */
-  reserve(complete: (completion: Completion) => void, fail: (error: FreshetError) => void): number {
-    return this.#tokens.add({ complete, result: null, fail, held: null, answered: false });
+  /** A token for `submitMany`. Throws OVERLOADED: too many calls wait. */
+  reserve(end: ChangeWaiter): number {
+    return this.#tokens.add(end);
   }
 
   giveBack(token: number): void {
@@ -195,11 +177,12 @@ export class MemberCore {
 
   /** Waits until what was received here up to now is delivered (and persisted). */
   async waitCurrent(shard: number, persisted: boolean): Promise<void> {
-    const completion = await new Promise<Completion>((resolve, reject) => {
-      const token = this.reserve(resolve, reject);
+    const completion = await new Promise<Completion>((resolve, fail) => {
+      const waiter = { complete: resolve, result: null, fail, held: null, answered: false };
+      const token = this.#tokens.add(waiter);
       const refused = this.addon.waitCurrent(this.#member, shard, persisted, token);
       if (refused < 0) {
-        this.giveBack(token);
+        this.#tokens.remove(token);
         resolve({ status: -refused, epoch: 0, version: 0, time: 0, previousVersionOfKey: 0 });
       }
     });

@@ -47,4 +47,5 @@ export { beginMove, planMoves } from './shard-moves.ts';
 export { dataShardFolders } from './shard-folders.ts';
 export { planShards } from './shard-plan.ts';
 export { TokenTable } from './token-table.ts';
+export { ChangeWaiter } from './waiter.ts';
 export { readViewRecord } from './view-record.ts';

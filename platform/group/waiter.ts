@@ -11,6 +11,16 @@ export interface Waiter {
   answered: boolean;
 }
 
+/** Whoever made a change: one object, as a member takes a million of them in a second. */
+export abstract class ChangeWaiter implements Waiter {
+  readonly result = null;
+  held: Uint8Array | null = null;
+  answered = false;
+
+  abstract complete(completion: Completion): void;
+  abstract fail(error: FreshetError): void;
+}
+
 export function ignore(): void {
   // A settled call needs nobody.
 }

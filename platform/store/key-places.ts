@@ -1,14 +1,20 @@
 import { checkKey, KeptByKey } from '../base/mod.ts';
 import type { Placement } from '../bridge/mod.ts';
+import type { PoolInfo } from './pool.ts';
 import type { PoolDirectory } from './pool-directory.ts';
 import type { ShardAccess } from './shard-access.ts';
+
+export interface KeyPlace {
+  readonly pool: PoolInfo;
+  readonly shard: ShardAccess;
+}
 
 /** Where keys lie, as far as this member knows; kept for keys that come again. */
 export class KeyPlaces {
   readonly #directory: PoolDirectory;
   readonly #placement: Placement;
   readonly #access: (shard: number) => ShardAccess;
-  readonly #kept = new KeptByKey<ShardAccess>();
+  readonly #kept = new KeptByKey<KeyPlace>();
   /** Of the directory. */
   #generation = -1;
 
@@ -23,7 +29,7 @@ export class KeyPlaces {
   }
 
   /** null: no pool holds it. Throws INVALID_KEY or KEY_TOO_LONG. */
-  of(key: string): ShardAccess | null {
+  of(key: string): KeyPlace | null {
     const { generation } = this.#directory;
     if (this.#generation !== generation) {
       this.#kept.clear();
@@ -32,11 +38,11 @@ export class KeyPlaces {
     return this.#kept.get(key) ?? this.#placeAnew(key);
   }
 
-  #placeAnew(key: string): ShardAccess | null {
+  #placeAnew(key: string): KeyPlace | null {
     const pool = this.#directory.find(checkKey(key));
     if (pool === null) return null;
-    const shard = this.#access(this.#placement.shardOf(pool, key));
-    this.#kept.keep(key, shard);
-    return shard;
+    const place = { pool, shard: this.#access(this.#placement.shardOf(pool, key)) };
+    this.#kept.keep(key, place);
+    return place;
   }
 }

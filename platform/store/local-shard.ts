@@ -8,7 +8,6 @@
  */
 import {
   type Clock,
-  conditionError,
   FreshetError,
   limits,
   type ObjectRecord,
@@ -16,30 +15,24 @@ import {
   type PutResult,
   type ReadLevel,
   type ShardFrontier,
-  toFreshetError,
 } from '../base/mod.ts';
 import {
-  acks,
   frontierColumns,
   frontierWidth,
   headColumns,
   readFloors,
   readPoints,
-  recordKinds,
 } from '../bridge/mod.ts';
 import {
-  type Completion,
-  type CoreChange,
   type Group,
   type MemberCore,
   type PackedRecord,
   readRecord,
   type ShardLayout,
 } from '../group/mod.ts';
-import { encodeExtra } from './change-extra.ts';
 import { CurrentStore, leftError } from './current-store.ts';
+import { LocalChanges } from './local-changes.ts';
 import { LocalFeed } from './local-feed.ts';
-import { submitPacked } from './packed-puts.ts';
 import { toObjectRecord } from './object-record.ts';
 import { readOne, readVersionBytes } from './read-one.ts';
 import { Glances } from './glances.ts';
@@ -47,6 +40,7 @@ import { lookAgain } from './look-again.ts';
 import { readScanPage } from './scan-page.ts';
 import {
   type FeedOptions,
+  type MadeChange,
   plainScan,
   type ScanPage,
   type ShardAccess,
@@ -57,15 +51,7 @@ import {
   type ShardScan,
   type VersionPlace,
 } from './shard-access.ts';
-import { ShardWriter } from './shard-writer.ts';
 import { storeLimits } from './store-limits.ts';
-
-const nothingKnown: PutResult = Object.freeze({
-  version: 0,
-  epoch: 0,
-  time: 0,
-  previousVersionOfKey: null,
-});
 
 /** Where a version was found: the native head, copied out. */
 interface Head {
@@ -85,8 +71,7 @@ export class LocalShard implements ShardAccess {
   readonly #layout: ShardLayout;
   readonly #core: MemberCore;
   readonly #group: Group;
-  readonly #clock: Clock;
-  readonly #writer: ShardWriter;
+  readonly #changes: LocalChanges;
   readonly #current: CurrentStore;
   readonly #glances: Glances;
 
@@ -95,69 +80,24 @@ export class LocalShard implements ShardAccess {
     this.#layout = layout;
     this.#core = core;
     this.#group = group;
-    this.#clock = clock;
-    this.#writer = new ShardWriter(layout.shard, core, group, clock);
+    const previousOf = (key: string, version: number): number | null =>
+      this.#headPrevious(key, version);
+    this.#changes = new LocalChanges(layout.shard, { core, group, clock, previousOf });
     this.#current = new CurrentStore(layout, core, group, clock);
     this.#glances = new Glances(core);
   }
 
-  async put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
-    const deadline = this.#clock.monotonicMs() + call.timeoutMs;
-    for (;;) {
-      const left = Math.max(1, deadline - this.#clock.monotonicMs());
-      const completion = await this.#writer.submit(this.#toCore(change), left, call.signal);
-      if (completion === null) {
-        return nothingKnown;
-      }
-      // Under a session identity it is applied once, however often it is sent.
-      const isCutOff = this.#isCutOff(completion);
-      if (isCutOff && change.session !== null && !this.#group.isHere(this.shard)) {
-        throw leftError(this.shard);
-      }
-      if (!isCutOff || change.session === null || this.#clock.monotonicMs() >= deadline) {
-        return this.#toResult(change, completion);
-      }
-    }
+  put(change: ShardChange, call: ShardCallLimits): Promise<PutResult> {
+    return this.#changes.make(change, call);
   }
 
-  async putMany(
-    changes: readonly ShardChange[],
-    call: ShardCallLimits,
-  ): Promise<readonly PutOutcome[]> {
-    // What waits already goes first; and a borrowed value cannot be packed.
-    const threshold = this.#core.borrowThreshold;
-    const packable =
-      !this.#writer.isBacklogged &&
-      this.#group.isRunning(this.shard) &&
-      changes.every(({ value, ack }) => (value?.byteLength ?? 0) <= threshold && ack !== 'none');
-    if (!packable) {
-      return Promise.all(changes.map((change) => this.#outcome(this.put(change, call))));
-    }
-    const native = changes.map((change) => this.#toCore(change));
-    const answers = submitPacked(this.#core, native);
-    return Promise.all(
-      changes.map((change, nth) => {
-        const answer = answers[nth];
-        return this.#outcome(
-          answer === undefined ? this.put(change, call) : this.#answered(answer, change, call),
-        );
-      }),
-    );
+  putMany(changes: readonly ShardChange[], call: ShardCallLimits): Promise<readonly PutOutcome[]> {
+    return this.#changes.makeMany(changes, call);
   }
 
-  async #answered(
-    answer: Promise<Completion>,
-    change: ShardChange,
-    call: ShardCallLimits,
-  ): Promise<PutResult> {
-    const completion = await answer;
-    return change.session !== null && this.#isCutOff(completion)
-      ? this.put(change, call)
-      : this.#toResult(change, completion);
-  }
-
-  #isCutOff({ status }: Completion): boolean {
-    return this.#core.statusName(status) === 'SHARD_STOPPED';
+  begin(changes: readonly MadeChange[]): boolean {
+    this.#changes.begin(changes);
+    return true;
   }
 
   glance(key: string, read: ReadLevel): ObjectRecord | null {
@@ -417,59 +357,10 @@ export class LocalShard implements ShardAccess {
     return page.records[0] ?? null;
   }
 
-  #toCore(change: ShardChange): CoreChange {
-    return {
-      shard: this.shard,
-      kind: recordKinds[change.kind],
-      ack: acks[change.ack],
-      pool: change.pool,
-      key: change.key,
-      value: change.value,
-      meta: change.meta,
-      extra: encodeExtra(change),
-    };
-  }
-
-  #toResult(change: ShardChange, completion: Completion): PutResult {
-    const { status, version, epoch, time, previousVersionOfKey } = completion;
-    const previous = previousVersionOfKey > 0 ? previousVersionOfKey : null;
-    if (status === 0) {
-      const told = previous ?? this.#previousOf(change, version);
-      return { version, epoch, time, previousVersionOfKey: told };
-    }
-    const { key } = change;
-    const name = this.#core.statusName(status);
-    if (name === 'CONDITION_FAILED') throw conditionError(key, previousVersionOfKey);
-    if (name === 'SHARD_STOPPED') {
-      const what = `The change of ${key} may or may not have been made`;
-      throw this.#group.stoppedError(this.shard, what);
-    }
-    const what = `The change of ${key}`;
-    if (name === 'DISK_FULL') throw this.#group.diskFullError(this.shard, what);
-    throw this.#core.error(status, what, { key, shard: this.shard });
-  }
-
-  /** What is answered later than at delivery, or again to a retry, comes without it. */
-  #previousOf({ kind, key, ack, session }: ShardChange, version: number): number | null {
-    const isTold = ack !== 'persisted' && session === null;
-    if (kind === 'control' || isTold || version === 0) {
-      return null;
-    }
-    return this.#headPrevious(key, version);
-  }
-
   #headPrevious(key: string, version: number): number | null {
     const { exactVersion } = readPoints;
     this.#core.get(this.shard, key, exactVersion, version, readFloors.local, false);
     const previous = this.#core.head[headColumns.previousVersionOfKey] as number;
     return previous > 0 ? previous : null;
-  }
-
-  async #outcome(result: Promise<PutResult>): Promise<PutOutcome> {
-    try {
-      return await result;
-    } catch (caught) {
-      return toFreshetError(caught);
-    }
   }
 }

@@ -5,12 +5,12 @@
  * Thread: event loop.
  */
 import {
+  allOutcomes,
   type CallLimits,
   checkBatch,
   checkedEventTime,
   checkKey,
   checkPoint,
-  checkRaw,
   checkSize,
   type Clock,
   compareText,
@@ -18,17 +18,16 @@ import {
   FreshetError,
   type GetRequest,
   type HistoryRequest,
-  isFreshetError,
   limits,
   type ListRequest,
   type ObjectRecord,
+  oneResult,
+  type OutcomeSink,
   type PutOutcome,
   type PutRequest,
   type PutResult,
   type RemoveRequest,
   type ShardFrontier,
-  timeoutOf,
-  toChange,
   toFreshetError,
   type TriggerRequest,
   type TriggerResult,
@@ -38,9 +37,11 @@ import {
 } from '../base/mod.ts';
 import { Placement } from '../bridge/mod.ts';
 import { type Group, MemberClock, type MemberCore } from '../group/mod.ts';
+import { callLimits } from './call-limits.ts';
 import type { Catalog } from './catalog.ts';
 import { KeyPlaces } from './key-places.ts';
 import { mergeKeys } from './listing.ts';
+import { ObjectChanges } from './object-changes.ts';
 import { openFeeds } from './open-feeds.ts';
 import type { PoolInfo, PoolOptions } from './pool.ts';
 import { PoolDirectory } from './pool-directory.ts';
@@ -49,7 +50,6 @@ import {
   plainScan,
   type ShardAccess,
   type ShardCallLimits,
-  type ShardChange,
   type ShardScan,
 } from './shard-access.ts';
 import type { TriggerRouter } from './trigger-router.ts';
@@ -71,6 +71,7 @@ export class ObjectStore {
   readonly #places: KeyPlaces;
   readonly #options: ObjectStoreOptions;
   readonly #pools: PoolManager;
+  readonly #changes: ObjectChanges;
 
   constructor(options: ObjectStoreOptions) {
     const { catalog, group, access, core } = options;
@@ -80,58 +81,42 @@ export class ObjectStore {
     this.#pools = new PoolManager(catalog, this.directory, group, access, poolsMax);
     this.placement = new Placement(core.addon);
     this.#places = new KeyPlaces(this.directory, this.placement, access);
+    this.#changes = new ObjectChanges({
+      ...options,
+      directory: this.directory,
+      placement: this.placement,
+      places: this.#places,
+      pools: this.#pools,
+      poolOf: (key, call) => this.#poolOf(key, call),
+    });
   }
 
   /**
    * Rejects CONDITION_FAILED, VALUE_TOO_LARGE, UNKNOWN_POOL, OVERLOADED, SHARD_STOPPED, TIMEOUT …
    */
-  async put(request: PutRequest): Promise<PutResult> {
-    const pool = await this.#poolOf(request.key, request);
-    const call = callLimits(request, request.value.byteLength);
-    return this.#change(pool, this.#putOf(request), call);
+  put(request: PutRequest): Promise<PutResult> {
+    return oneResult((sink) => {
+      this.#changes.make('put', [request], sink);
+    });
   }
 
-  async remove(request: RemoveRequest): Promise<PutResult> {
-    const pool = await this.#poolOf(request.key, request);
-    return this.#change(pool, (now) => toChange('remove', request, now), callLimits(request));
+  remove(request: RemoveRequest): Promise<PutResult> {
+    return oneResult((sink) => {
+      this.#changes.make('remove', [request], sink);
+    });
   }
 
   /** Many puts, not atomic: outcomes in order. Rejects only for too many, or too many bytes. */
   async putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
     checkBatch(requests);
-    const outcomes: (PutOutcome | null)[] = requests.map(() => null);
-    const byShard = new Map<number, { change: ShardChange; nth: number }[]>();
-    await Promise.all(
-      requests.map(async (request, nth) => {
-        try {
-          const pool = await this.#poolOf(request.key, request);
-          const change = this.#putOf(request)(pool);
-          const shard = this.placement.shardOf(pool, request.key);
-          const group = byShard.get(shard) ?? [];
-          group.push({ change, nth });
-          byShard.set(shard, group);
-        } catch (caught) {
-          outcomes[nth] = toFreshetError(caught);
-        }
-      }),
-    );
-    const call = callLimits(requests[0] ?? {});
-    await Promise.all(
-      [...byShard].map(async ([shard, group]) => {
-        const changes = group.map(({ change }) => change);
-        const answers = await this.#putInto(shard, changes, call);
-        await Promise.all(
-          group.map(async ({ change, nth }, at) => {
-            const answer = answers[at] as PutOutcome;
-            const make = this.#putOf(requests[nth] as PutRequest);
-            outcomes[nth] = isFreshetError(answer, 'UNKNOWN_POOL')
-              ? await asOutcome(this.#changeAgain(change.key, make, call))
-              : answer;
-          }),
-        );
-      }),
-    );
-    return outcomes as PutOutcome[];
+    return allOutcomes(requests.length, (sink) => {
+      this.#changes.make('put', requests, sink, true);
+    });
+  }
+
+  /** As `putMany`, of any number; each outcome is told as it comes. */
+  putEach(requests: readonly PutRequest[], sink: OutcomeSink): void {
+    this.#changes.make('put', requests, sink);
   }
 
   /** null: there is no such object, or not at that point. */
@@ -232,7 +217,7 @@ export class ObjectStore {
   async openWatch(request: WatchRequest): Promise<Watch> {
     const { prefix, from, signal } = request;
     const all = await this.#poolsUnder(prefix, {});
-    const pools = all.filter((pool) => !this.#isRaw(pool));
+    const pools = all.filter((pool) => !this.#changes.isRaw(pool));
     if (pools.length === 0) {
       throw new FreshetError('UNSUPPORTED', `What is put into ${prefix} has no order to watch`, {
         mend: 'Register a lambda on it, or put into a pool of an ordered subgroup',
@@ -299,7 +284,7 @@ export class ObjectStore {
     const { key, read = 'linearizable', version, exact, at, maxBytes = 0 } = request;
     const isNewest = version === undefined && exact === undefined && at === undefined;
     if (!isNewest || !Number.isSafeInteger(maxBytes) || maxBytes < 0) return null;
-    const found = this.#places.of(key)?.glance(key, read) ?? null;
+    const found = this.#places.of(key)?.shard.glance(key, read) ?? null;
     const isLeftOut = found !== null && found.size > (request.maxBytes ?? Infinity);
     return isLeftOut ? null : found;
   }
@@ -344,64 +329,6 @@ export class ObjectStore {
         details: { at, latest },
       });
     }
-  }
-
-  #isRaw({ shards }: PoolInfo): boolean {
-    const { layout } = this.#options.group;
-    return shards.some((shard) => layout.has(shard) && layout.shard(shard).delivery === 'raw');
-  }
-
-  /** What puts it into its pool, if that takes it. */
-  #putOf(request: PutRequest): (pool: PoolInfo) => ShardChange {
-    return (pool) => {
-      checkRaw(pool, request, this.#isRaw(pool));
-      return toChange(request.store === false ? 'trigger' : 'put', request, pool);
-    };
-  }
-
-  /** What happens to one shard is no matter of the others. */
-  async #putInto(
-    shard: number,
-    changes: readonly ShardChange[],
-    call: ShardCallLimits,
-  ): Promise<readonly PutOutcome[]> {
-    try {
-      return await this.#access(shard).putMany(changes, call);
-    } catch (caught) {
-      const error = toFreshetError(caught);
-      return changes.map(() => error);
-    }
-  }
-
-  async #change(
-    pool: PoolInfo,
-    make: (pool: PoolInfo) => ShardChange,
-    call: ShardCallLimits,
-  ): Promise<PutResult> {
-    const change = make(pool);
-    const shard = this.placement.shardOf(pool, change.key);
-    try {
-      return await this.#access(shard).put(change, call);
-    } catch (caught) {
-      if (!isFreshetError(caught, 'UNKNOWN_POOL')) {
-        throw caught;
-      }
-    }
-    return this.#changeAgain(change.key, make, call);
-  }
-
-  /** The shard did not know the pool: its rules were lost, or the key has another pool by now. */
-  async #changeAgain(
-    key: string,
-    make: (pool: PoolInfo) => ShardChange,
-    call: ShardCallLimits,
-  ): Promise<PutResult> {
-    await this.#options.catalog.catchUp(call.timeoutMs);
-    const pool = this.directory.find(key);
-    if (pool === null) throw this.directory.unknown(key);
-    const shard = this.placement.shardOf(pool, key);
-    await this.#pools.repair(pool, shard, call);
-    return this.#access(shard).put(make(pool), call);
   }
 
   async *#withValues(
@@ -472,20 +399,6 @@ export class ObjectStore {
   }
 }
 
-async function asOutcome(result: Promise<PutResult>): Promise<PutOutcome> {
-  try {
-    return await result;
-  } catch (caught) {
-    return toFreshetError(caught);
-  }
-}
-
 function isUnder(key: string, pools: readonly PoolInfo[]): boolean {
   return pools.some(({ name }) => key.startsWith(`${name}/`));
-}
-
-/** `bytes`: of the value that goes with the call. */
-function callLimits({ timeoutMs, signal }: CallLimits, bytes = 0): ShardCallLimits {
-  const wanted = timeoutMs ?? timeoutOf(bytes);
-  return { timeoutMs: Math.min(wanted, limits.requestTimeoutMsMax), signal: signal ?? null };
 }

@@ -1,73 +1,115 @@
-import type { FreshetError } from '../base/mod.ts';
-import { extraWidth } from '../bridge/mod.ts';
-import type { Completion, CoreChange, MemberCore } from '../group/mod.ts';
-
-const fixedHead = 6 * 4 + 8 + extraWidth * 8;
-const noExtra = [NaN, -1, -1, -1, 0, 0, 0] as const;
-
 /**
- * Queues many changes with one native call (layout: `NativeAddon.submitMany`). Returns a promise
- * for each that was queued; undefined for the rest, for which there was no room.
+ * Many changes in one native call: they are laid out side by side in memory that is used again (see
+ * `NativeAddon.submitMany`).
+ *
+ * Thread: event loop.
  */
-export function submitPacked(
-  core: MemberCore,
-  changes: readonly CoreChange[],
-): readonly (Promise<Completion> | undefined)[] {
-  const keys = changes.map(({ key }) => Buffer.from(key, 'utf8'));
-  const sizes = changes.map((change, nth) => entrySize(change, keys[nth] as Buffer));
-  const packed = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0));
-  const tokens: number[] = [];
-  const answers: Promise<Completion>[] = [];
-  let at = 0;
-  changes.forEach((change, nth) => {
-    answers.push(
-      new Promise<Completion>((resolve, reject: (error: FreshetError) => void) => {
-        tokens.push(core.reserve(resolve, reject));
-      }),
-    );
-    writeEntry(packed, at, change, keys[nth] as Buffer, tokens[nth] as number);
-    at += sizes[nth] as number;
-  });
-  const queued = core.submitMany(packed, changes.length);
-  for (const token of tokens.slice(queued)) {
-    core.giveBack(token);
+import { extraWidth } from '../bridge/mod.ts';
+import type { ChangeWaiter, CoreChange, MemberCore } from '../group/mod.ts';
+
+/** Of one entry, in front of key, meta and value: six u32, the token, `extra`; all float64 aligned. */
+const numbersBytes = 24;
+const headBytes = numbersBytes + 8 + extraWidth * 8;
+/** UTF-8 bytes that one UTF-16 unit takes at most. */
+const bytesPerUnit = 3;
+const noExtra = [NaN, -1, -1, -1, 0, 0, 0] as const;
+/** Memory kept for the next call. */
+const keptBytes = 256 * 1024;
+
+/** Who waits for a change. */
+interface Entry extends ChangeWaiter {
+  readonly change: CoreChange;
+}
+
+interface Room {
+  readonly bytes: Buffer;
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
+}
+
+export class PackedPuts {
+  readonly #core: MemberCore;
+  #kept = newRoom(0);
+
+  constructor(core: MemberCore) {
+    this.#core = core;
   }
-  return changes.map((_, nth) => (nth < queued ? answers[nth] : undefined));
+
+  /**
+   * Queues changes, none of which is of ack none or large enough to be borrowed. Returns how many
+   * were queued; of the rest, for which there was no room, nothing is kept.
+   */
+  submit(all: readonly Entry[]): number {
+    const core = this.#core;
+    const entries = all.slice(0, core.room);
+    const room = this.#roomFor(entries);
+    const tokens: number[] = [];
+    let queued = 0;
+    try {
+      let at = 0;
+      for (const entry of entries) {
+        const token = core.reserve(entry);
+        tokens.push(token);
+        at = writeEntry(room, at, entry.change, token);
+      }
+      queued = core.submitMany(room.bytes.subarray(0, at), entries.length);
+    } finally {
+      for (const token of tokens.slice(queued)) core.giveBack(token);
+    }
+    return queued;
+  }
+
+  #roomFor(entries: readonly Entry[]): Room {
+    let size = 0;
+    for (const { change } of entries) {
+      const { key, meta, value } = change;
+      const keyMax = key.length * bytesPerUnit;
+      size += aligned(headBytes + keyMax + (meta?.byteLength ?? 0) + (value?.byteLength ?? 0));
+    }
+    if (size <= this.#kept.bytes.byteLength) return this.#kept;
+    // The next ones may be a little larger.
+    const room = newRoom(Math.max(size, Math.min(2 * size, keptBytes)));
+    if (size <= keptBytes) this.#kept = room;
+    return room;
+  }
 }
 
-function entrySize({ meta, value }: CoreChange, key: Buffer): number {
-  const size = fixedHead + key.byteLength + (meta?.byteLength ?? 0) + (value?.byteLength ?? 0);
-  return Math.ceil(size / 8) * 8;
+function newRoom(size: number): Room {
+  const memory = new ArrayBuffer(size);
+  const views = { words: new Uint32Array(memory), doubles: new Float64Array(memory) };
+  return { bytes: Buffer.from(memory), ...views };
 }
 
+/** Where the next one begins. */
 function writeEntry(
-  packed: Buffer,
+  { bytes, words, doubles }: Room,
   at: number,
   change: CoreChange,
-  key: Buffer,
   token: number,
-): void {
+): number {
   const { meta, value, extra } = change;
-  let next = at;
-  const numbers = [
-    change.shard,
-    change.kind | (change.ack << 4),
-    change.pool,
-    key.byteLength,
-    meta?.byteLength ?? 0,
-    value?.byteLength ?? 0,
-  ];
-  for (const number of numbers) {
-    next = packed.writeUInt32LE(number, next);
-  }
-  next = packed.writeDoubleLE(token, next);
+  let next = at + headBytes;
+  const keyLength = bytes.write(change.key, next, 'utf8');
+  next += keyLength;
+  if (meta !== null) bytes.set(meta, next);
+  next += meta?.byteLength ?? 0;
+  if (value !== null) bytes.set(value, next);
+  next += value?.byteLength ?? 0;
+  const word = at / 4;
+  words[word] = change.shard;
+  words[word + 1] = change.kind | (change.ack << 4);
+  words[word + 2] = change.pool;
+  words[word + 3] = keyLength;
+  words[word + 4] = meta?.byteLength ?? 0;
+  words[word + 5] = value?.byteLength ?? 0;
+  const double = (at + numbersBytes) / 8;
+  doubles[double] = token;
   for (let column = 0; column < extraWidth; column++) {
-    next = packed.writeDoubleLE(extra?.[column] ?? (noExtra[column] as number), next);
+    doubles[double + 1 + column] = extra?.[column] ?? (noExtra[column] as number);
   }
-  for (const bytes of [key, meta, value]) {
-    if (bytes !== null) {
-      packed.set(bytes, next);
-      next += bytes.byteLength;
-    }
-  }
+  return aligned(next);
+}
+
+function aligned(size: number): number {
+  return Math.ceil(size / 8) * 8;
 }

@@ -76,7 +76,6 @@ export class RemoteShard implements ShardAccess {
   readonly shard: number;
   readonly #messages: PeerMessages;
   readonly #group: Group;
-
   readonly #clock: Clock;
   readonly #stamps: RequestStamps;
   readonly #crc32c: Crc32c;
@@ -117,6 +116,10 @@ export class RemoteShard implements ShardAccess {
     call: ShardCallLimits,
   ): Promise<readonly PutOutcome[]> {
     return this.#stamped(changes, (stamped) => this.#insistMany(stamped, call));
+  }
+
+  begin(): boolean {
+    return false;
   }
 
   glance(): null {

@@ -22,6 +22,7 @@ import type { LocalShard } from './local-shard.ts';
 import { RoamingFeed } from './roaming-feed.ts';
 import type {
   FeedOptions,
+  MadeChange,
   ScanPage,
   ShardAccess,
   ShardCallLimits,
@@ -108,6 +109,10 @@ export class RoamingShard implements ShardAccess {
         return isLeft ? asOutcome(this.put(change, { ...call, timeoutMs })) : outcome;
       }),
     );
+  }
+
+  begin(changes: readonly MadeChange[]): boolean {
+    return this.#makesChanges && this.here?.begin(changes) === true;
   }
 
   glance(key: string, read: ReadLevel): ObjectRecord | null {

@@ -83,12 +83,26 @@ export interface FeedOptions {
   readonly share?: EventShare | null;
 }
 
+/** A change, and who hears once how it ended. */
+export interface MadeChange {
+  readonly change: ShardChange;
+  /** Monotonic ms. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | null;
+  settle(outcome: PutOutcome): void;
+}
+
 /** One shard, held here or reached through another member. Every rejection is a FreshetError. */
 export interface ShardAccess {
   readonly shard: number;
   put(change: ShardChange, call: ShardCallLimits): Promise<PutResult>;
   /** Not atomic; in order, each with its own outcome. */
   putMany(changes: readonly ShardChange[], call: ShardCallLimits): Promise<readonly PutOutcome[]>;
+  /**
+   * As `put` of each, in order, without a promise; NOT_A_MEMBER: it may be made elsewhere, by `put`.
+   * false: none was begun, as they are not made here.
+   */
+  begin(changes: readonly MadeChange[]): boolean;
   read(read: ShardRead, call: ShardCallLimits): Promise<ObjectRecord | null>;
   /** The newest of a key as `read` would answer it, if that is known at once; null: ask `read`. */
   glance(key: string, read: ReadLevel): ObjectRecord | null;

@@ -7,23 +7,84 @@
  *  1. While anything waits, nothing overtakes it.
  *  2. A waiting change has never been queued below: giving it up has no effect.
  *  3. Waiting changes and bytes are bounded.
+ *  4. Every submission ends once.
  */
 import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
-import type { Completion, CoreChange, Group, MemberCore } from '../group/mod.ts';
+import { acks } from '../bridge/mod.ts';
+import {
+  ChangeWaiter,
+  type Completion,
+  type CoreChange,
+  type Group,
+  type MemberCore,
+} from '../group/mod.ts';
+import { PackedPuts } from './packed-puts.ts';
 import { storeLimits } from './store-limits.ts';
 
-interface Waiting {
+/** A change on its way; one object, as a member makes many. It is submitted once. */
+export abstract class Submission extends ChangeWaiter {
+  readonly #writer: ShardWriter;
   readonly change: CoreChange;
+  /** Monotonic ms. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal | null;
-  readonly resolve: (completion: Promise<Completion | null>) => void;
-  readonly reject: (error: FreshetError) => void;
-}
+  #onAbort: (() => void) | null = null;
 
-interface InFlight {
-  readonly deadlineMs: number;
-  readonly change: CoreChange;
-  readonly reject: (error: FreshetError) => void;
+  constructor(
+    writer: ShardWriter,
+    change: CoreChange,
+    deadlineMs: number,
+    signal: AbortSignal | null,
+  ) {
+    super();
+    this.#writer = writer;
+    this.change = change;
+    this.deadlineMs = deadlineMs;
+    this.signal = signal;
+  }
+
+  /** The completion as the native side gave it, of any status; null with ack none. */
+  protected abstract onDone(completion: Completion | null): void;
+  /**
+   * OVERLOADED, SHARD_STOPPED or NOT_A_MEMBER, where this member only observes the shard (never
+   * queued, no effect), TIMEOUT (effect unknown), CANCELLED, CLOSED.
+   */
+  protected abstract onFailed(error: FreshetError): void;
+
+  /** false: the caller has given up already. */
+  begin(): boolean {
+    const { signal } = this;
+    if (signal === null) return true;
+    if (signal.aborted) return false;
+    this.#onAbort = () => {
+      this.fail(cancelled(this.change));
+    };
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    return true;
+  }
+
+  complete(completion: Completion | null): void {
+    if (!this.#end()) return;
+    try {
+      this.onDone(completion);
+    } catch (caught) {
+      leaveUncaught(caught);
+    }
+  }
+
+  fail(error: FreshetError): void {
+    if (!this.#end()) return;
+    try {
+      this.onFailed(error);
+    } catch (caught) {
+      leaveUncaught(caught);
+    }
+  }
+
+  #end(): boolean {
+    if (this.#onAbort !== null) this.signal?.removeEventListener('abort', this.#onAbort);
+    return this.#writer.leave(this);
+  }
 }
 
 export class ShardWriter {
@@ -34,8 +95,10 @@ export class ShardWriter {
   readonly #overloaded: number;
   readonly #stopped: number;
   readonly #notHere: number;
-  readonly #waiting: Waiting[] = [];
-  readonly #inFlight = new Set<InFlight>();
+  readonly #packed: PackedPuts;
+  readonly #waiting: Submission[] = [];
+  /** All that have not ended, those that wait among them. */
+  readonly #open = new Set<Submission>();
   #waitingBytes = 0;
   #pumping = false;
   #sweeping = false;
@@ -45,6 +108,7 @@ export class ShardWriter {
     this.#core = core;
     this.#group = group;
     this.#clock = clock;
+    this.#packed = new PackedPuts(core);
     this.#overloaded = core.addon.statusNames.indexOf('OVERLOADED');
     this.#stopped = core.addon.statusNames.indexOf('SHARD_STOPPED');
     this.#notHere = core.addon.statusNames.indexOf('NOT_A_MEMBER');
@@ -54,54 +118,72 @@ export class ShardWriter {
     return this.#waiting.length > 0;
   }
 
-  /**
-   * The completion as the native side gave it, of any status; null with ack none. Rejects
-   * OVERLOADED, SHARD_STOPPED or NOT_A_MEMBER, where this member only observes the shard (never
-   * queued, no effect), TIMEOUT (effect unknown), CANCELLED.
-   */
-  async submit(
-    change: CoreChange,
-    timeoutMs: number,
-    signal: AbortSignal | null,
-  ): Promise<Completion | null> {
-    const deadlineMs = this.#clock.monotonicMs() + timeoutMs;
-    if (signal?.aborted === true) {
-      throw cancelled(change);
+  submit(submission: Submission): void {
+    this.#open.add(submission);
+    if (!submission.begin()) {
+      submission.fail(cancelled(submission.change));
+      return;
     }
-    const queued = this.isBacklogged ? this.#overloaded : this.#submitNow(change);
-    const answer =
-      typeof queued === 'number' ? this.#wait(queued, change, deadlineMs, signal) : queued;
-    return this.#within(answer, change, deadlineMs, signal);
+    try {
+      const refused = this.isBacklogged ? this.#overloaded : this.#submitNow(submission);
+      if (refused !== 0) this.#wait(refused, submission);
+      else if (submission.change.ack === acks.none) submission.complete(null);
+    } catch (caught) {
+      submission.fail(toFreshetError(caught));
+    }
+    this.#scheduleSweep();
   }
 
-  #wait(
-    refused: number,
-    change: CoreChange,
-    deadlineMs: number,
-    signal: AbortSignal | null,
-  ): Promise<Completion | null> {
+  /** As `submit` of each in order, with one native call where that can be. */
+  submitMany(submissions: readonly Submission[]): void {
+    let taken = 0;
+    // What waits already goes first; and a borrowed value cannot be packed.
+    if (!this.isBacklogged && this.#group.isRunning(this.#shard)) {
+      const packable = submissions.every(({ change: { value, ack }, signal }) => {
+        const size = value?.byteLength ?? 0;
+        return size <= this.#core.borrowThreshold && ack !== acks.none && signal === null;
+      });
+      if (packable) taken = this.#packed.submit(submissions);
+    }
+    submissions.forEach((submission, nth) => {
+      if (nth < taken) this.#open.add(submission);
+      else this.submit(submission);
+    });
+    this.#scheduleSweep();
+  }
+
+  /** It has ended; false: it had before. */
+  leave(submission: Submission): boolean {
+    return this.#open.delete(submission);
+  }
+
+  #wait(refused: number, submission: Submission): void {
+    const { change } = submission;
     if (refused !== this.#overloaded && refused !== this.#stopped) {
-      throw this.#core.error(refused, `The change of ${change.key}`, { key: change.key });
+      submission.fail(this.#refusedError(refused, change));
+      return;
     }
     const size = change.value?.byteLength ?? 0;
     const full =
       this.#waiting.length >= storeLimits.waitingPuts ||
       (this.#waitingBytes > 0 && this.#waitingBytes + size > storeLimits.waitingBytes);
     if (full) {
-      throw this.#overloadedError(change);
+      submission.fail(this.#overloadedError(change));
+      return;
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, deadlineMs, signal, resolve, reject });
-      this.#waitingBytes += size;
-      this.#schedulePump(refused);
-    });
+    this.#waiting.push(submission);
+    this.#waitingBytes += size;
+    this.#schedulePump(refused);
   }
 
   /**
-   * What is given to a shard that stands still comes back with its effect unknown: it waits here.
+   * 0: queued; else why not. What is given to a shard that stands still comes back with its effect
+   * unknown: it waits here.
    */
-  #submitNow(change: CoreChange): Promise<Completion | null> | number {
-    if (this.#group.isRunning(this.#shard)) return this.#core.submit(change);
+  #submitNow(submission: Submission): number {
+    if (this.#group.isRunning(this.#shard)) {
+      return this.#core.submit(submission.change, submission);
+    }
     return this.#group.isObserving(this.#shard) ? this.#notHere : this.#stopped;
   }
 
@@ -122,22 +204,20 @@ export class ShardWriter {
     let done = 0;
     let refused = 0;
     for (; done < this.#waiting.length; done++) {
-      const waiting = this.#waiting[done] as Waiting;
-      if (waiting.signal?.aborted === true) {
-        waiting.reject(cancelled(waiting.change));
-        continue;
-      }
-      const queued = this.#offer(waiting);
+      const submission = this.#waiting[done] as Submission;
+      // Its caller gave it up.
+      if (!this.#open.has(submission)) continue;
+      const queued = this.#offer(submission);
       if (queued === this.#stopped && !this.#group.isHere(this.#shard)) {
-        waiting.reject(this.#leftError(waiting.change));
+        submission.fail(this.#leftError(submission.change));
         continue;
       }
       if (queued === this.#overloaded || queued === this.#stopped) {
         refused = queued;
-        if (now < waiting.deadlineMs) {
+        if (now < submission.deadlineMs) {
           break;
         }
-        waiting.reject(this.#givenUp(queued, waiting.change));
+        submission.fail(this.#givenUp(queued, submission.change));
       }
     }
     for (const { change } of this.#waiting.splice(0, done)) {
@@ -149,32 +229,35 @@ export class ShardWriter {
     }
   }
 
-  /** 0: taken or answered; else why it must wait on. */
-  #offer(waiting: Waiting): number {
+  /** 0: taken or ended; else why it must wait on. */
+  #offer(submission: Submission): number {
     try {
-      const queued = this.#submitNow(waiting.change);
-      if (typeof queued !== 'number') {
-        waiting.resolve(queued);
+      const queued = this.#submitNow(submission);
+      if (queued === 0) {
+        if (submission.change.ack === acks.none) submission.complete(null);
         return 0;
       }
       if (queued === this.#overloaded || queued === this.#stopped) {
         return queued;
       }
-      const { key } = waiting.change;
-      waiting.reject(this.#core.error(queued, `The change of ${key}`, { key }));
+      submission.fail(this.#refusedError(queued, submission.change));
     } catch (caught) {
-      waiting.reject(toFreshetError(caught));
+      submission.fail(toFreshetError(caught));
     }
     return 0;
   }
 
   #dropOverdue(now: number, refused: number): void {
     const overdue = this.#waiting.filter(({ deadlineMs }) => now >= deadlineMs);
-    for (const waiting of overdue) {
-      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-      this.#waitingBytes -= waiting.change.value?.byteLength ?? 0;
-      waiting.reject(this.#givenUp(refused, waiting.change));
+    for (const submission of overdue) {
+      this.#waiting.splice(this.#waiting.indexOf(submission), 1);
+      this.#waitingBytes -= submission.change.value?.byteLength ?? 0;
+      submission.fail(this.#givenUp(refused, submission.change));
     }
+  }
+
+  #refusedError(status: number, { key }: CoreChange): FreshetError {
+    return this.#core.error(status, `The change of ${key}`, { key });
   }
 
   #givenUp(refused: number, change: CoreChange): FreshetError {
@@ -196,40 +279,8 @@ export class ShardWriter {
     });
   }
 
-  #within(
-    answer: Promise<Completion | null>,
-    change: CoreChange,
-    deadlineMs: number,
-    signal: AbortSignal | null,
-  ): Promise<Completion | null> {
-    return new Promise((resolve, reject) => {
-      const flight: InFlight = { deadlineMs, change, reject };
-      this.#inFlight.add(flight);
-      const onAbort = (): void => {
-        this.#inFlight.delete(flight);
-        reject(cancelled(change));
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const settle = (): void => {
-        this.#inFlight.delete(flight);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      answer.then(
-        (completion) => {
-          settle();
-          resolve(completion);
-        },
-        (error: unknown) => {
-          settle();
-          reject(toFreshetError(error));
-        },
-      );
-      this.#scheduleSweep();
-    });
-  }
-
   #scheduleSweep(): void {
-    if (this.#sweeping) {
+    if (this.#sweeping || this.#open.size === 0) {
       return;
     }
     this.#sweeping = true;
@@ -237,23 +288,21 @@ export class ShardWriter {
       this.#sweeping = false;
       // Those that still wait for room are told by the pump, which knows that they had no effect.
       const now = this.#clock.monotonicMs() - 2 * storeLimits.overdueSweepMs;
-      for (const flight of this.#inFlight) {
-        const { deadlineMs, change, reject } = flight;
-        if (now >= deadlineMs) {
-          this.#inFlight.delete(flight);
-          const message = `The change of ${change.key} was not answered in time`;
-          reject(
-            new FreshetError('TIMEOUT', message, {
-              details: { key: change.key, shard: this.#shard },
-            }),
-          );
-        }
+      for (const submission of this.#open) {
+        if (now < submission.deadlineMs) continue;
+        const { key } = submission.change;
+        const details = { key, shard: this.#shard };
+        const text = `The change of ${key} was not answered in time`;
+        submission.fail(new FreshetError('TIMEOUT', text, { details }));
       }
-      if (this.#inFlight.size > 0) {
-        this.#scheduleSweep();
-      }
+      this.#scheduleSweep();
     });
   }
+}
+
+/** What a caller throws is uncaught, and no matter of those whose answers come with its own. */
+function leaveUncaught(caught: unknown): void {
+  void Promise.reject(toFreshetError(caught));
 }
 
 function cancelled(change: CoreChange): FreshetError {

@@ -29,4 +29,8 @@ export class SilentShard extends LocalShard {
   ): Promise<readonly PutOutcome[]> {
     return this.#senders.putMany(changes, call);
   }
+
+  override begin(): boolean {
+    return false;
+  }
 }

@@ -1,5 +1,5 @@
 /** The native side of a member that runs a volatile shard alone, and what it is filled with. */
-import { silentLogger } from '../../platform/base/mod.ts';
+import { type FreshetError, silentLogger } from '../../platform/base/mod.ts';
 import {
   acks,
   extraColumns,
@@ -8,12 +8,14 @@ import {
   multicastAlgorithms,
   recordKinds,
 } from '../../platform/bridge/mod.ts';
+import type { Completion } from '../../platform/group/core-types.ts';
 import type { Delivery } from '../../platform/group/layout-options.ts';
 import { MemberCore } from '../../platform/group/member-core.ts';
 import { positionCall } from '../../platform/group/observer-feed.ts';
 import type { CallHandler, PeerMessages } from '../../platform/group/peer-messages.ts';
 import { ShardFiller } from '../../platform/group/shard-filler.ts';
 import { prepareEpoch, setShardRules } from '../../platform/group/view-calls.ts';
+import { ChangeWaiter } from '../../platform/group/waiter.ts';
 import { memberOptions, poolId } from './native-member.ts';
 
 export const shard = 1;
@@ -23,6 +25,17 @@ export interface Position {
   readonly epoch: number;
   readonly sequence: number;
   readonly version: number;
+}
+
+class Answer extends ChangeWaiter {
+  readonly complete: (completion: Completion) => void;
+  readonly fail: (error: FreshetError) => void;
+
+  constructor(complete: (completion: Completion) => void, fail: (error: FreshetError) => void) {
+    super();
+    this.complete = complete;
+    this.fail = fail;
+  }
 }
 
 /** Nobody is between members. */
@@ -133,8 +146,10 @@ export class FillMember {
     extra: Float64Array | null,
   ): Promise<number> {
     const change = { shard, kind, ack: acks.delivered, pool, key, value, meta: null, extra };
-    const done = await this.core.submit(change);
-    if (typeof done === 'number' || done === null) throw new Error(`refused: ${String(done)}`);
+    const done = await new Promise<Completion>((resolve, reject) => {
+      const refused = this.core.submit(change, new Answer(resolve, reject));
+      if (refused !== 0) reject(new Error(`refused: ${String(refused)}`));
+    });
     const status = this.core.statusName(done.status);
     if (status !== 'OK') throw new Error(`refused: ${status}`);
     return done.version;

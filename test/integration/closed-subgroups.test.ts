@@ -187,6 +187,11 @@ test('of many puts those into a subgroup that went are refused, and no others', 
   await objects(1).createPool(pool);
   const { shards } = await objects(1).createPool(hay);
   const send = Reflect.get<RoamingShard, 'putMany'>(RoamingShard.prototype, 'putMany');
+  const begin = Reflect.get<RoamingShard, 'begin'>(RoamingShard.prototype, 'begin');
+  const begun = vi.spyOn(RoamingShard.prototype, 'begin');
+  begun.mockImplementation(function elsewhere(this: RoamingShard, puts) {
+    return !shards.includes(this.shard) && begin.call(this, puts);
+  });
   const many = vi.spyOn(RoamingShard.prototype, 'putMany');
   many.mockImplementation(async function late(this: RoamingShard, ...puts) {
     if (shards.includes(this.shard)) {

@@ -17,6 +17,7 @@ import {
   type Random,
   type RemoveRequest,
   RequestStamps,
+  type OutcomeSink,
   type SessionStamp,
   toChange,
   toFreshetError,
@@ -32,11 +33,6 @@ import { isForGrpc, type NativeCalls, type Placed } from './native-calls.ts';
 /** Of a put the value is there. */
 export type ChangeRequest = RemoveRequest & Pick<Partial<PutRequest>, 'value'>;
 
-/** Where outcomes go; `nth` says of which change. */
-export interface ChangeEnd {
-  settle(nth: number, outcome: PutOutcome): void;
-}
-
 /** A change on its way, and what becomes of its first try. */
 class Way implements ChangeAnswer {
   readonly change: ObjectChange;
@@ -47,7 +43,7 @@ class Way implements ChangeAnswer {
   /** Monotonic ms. */
   readonly deadline: number;
   readonly #owner: NativeChanges;
-  readonly #end: ChangeEnd;
+  readonly #end: OutcomeSink;
   readonly #nth: number;
   /** That was asked first; null: nobody was. */
   #node: number | null = null;
@@ -59,7 +55,7 @@ class Way implements ChangeAnswer {
     stamp: SessionStamp | null,
     timeoutMs: number,
     deadline: number,
-    end: ChangeEnd,
+    end: OutcomeSink,
     nth: number,
   ) {
     this.#owner = owner;
@@ -115,7 +111,7 @@ export class NativeChanges {
     kind: ObjectChange['kind'],
     request: ChangeRequest,
     nowMs: number,
-    end: ChangeEnd,
+    end: OutcomeSink,
     nth = 0,
   ): void {
     const { ack, session } = request;

@@ -8,12 +8,14 @@
  * Thread: event loop.
  */
 import {
-  FreshetError,
+  allOutcomes,
   type GetRequest,
   type HistoryRequest,
   type ListRequest,
   type ObjectChange,
   type ObjectRecord,
+  oneResult,
+  type OutcomeSink,
   type PoolInfo,
   type PoolOptions,
   type PutOutcome,
@@ -31,7 +33,7 @@ import {
 import type { Door, ViewInfo } from '../door.ts';
 import { doorValueBytesMax } from './door-frames.ts';
 import { NativeCalls, type NativeCallsOptions, unlessAborted } from './native-calls.ts';
-import { type ChangeEnd, type ChangeRequest, NativeChanges } from './native-changes.ts';
+import { type ChangeRequest, NativeChanges } from './native-changes.ts';
 import { NativeReads } from './native-reads.ts';
 import { NativeTriggers, type TriggerOverGrpc } from './native-triggers.ts';
 import { watchNatively } from './native-watch.ts';
@@ -65,13 +67,11 @@ export class NativeDoor implements Door {
 
   /** Connections gather what one turn of the event loop asks. */
   putMany(requests: readonly PutRequest[]): Promise<readonly PutOutcome[]> {
-    if (requests.length === 0) return Promise.resolve([]);
     const nowMs = this.#options.clock.monotonicMs();
-    return new Promise((resolve) => {
-      const batch = new Batch(requests.length, resolve);
+    return allOutcomes(requests.length, (sink) => {
       requests.forEach((request, nth) => {
-        if (request.signal !== undefined) settleWith(this.put(request), batch, nth);
-        else this.#begin(request.store === false ? 'trigger' : 'put', request, nowMs, batch, nth);
+        if (request.signal !== undefined) settleWith(this.put(request), sink, nth);
+        else this.#begin(request.store === false ? 'trigger' : 'put', request, nowMs, sink, nth);
       });
     });
   }
@@ -151,12 +151,8 @@ export class NativeDoor implements Door {
   }
 
   #change(kind: ObjectChange['kind'], request: ChangeRequest): Promise<PutResult> {
-    const made = new Promise<PutResult>((resolve, reject) => {
-      const settle = (_nth: number, outcome: PutOutcome): void => {
-        if (outcome instanceof FreshetError) reject(outcome);
-        else resolve(outcome);
-      };
-      this.#begin(kind, request, this.#options.clock.monotonicMs(), { settle }, 0);
+    const made = oneResult((sink) => {
+      this.#begin(kind, request, this.#options.clock.monotonicMs(), sink, 0);
     });
     return unlessAborted(made, request.signal);
   }
@@ -166,7 +162,7 @@ export class NativeDoor implements Door {
     kind: ObjectChange['kind'],
     request: ChangeRequest,
     nowMs: number,
-    end: ChangeEnd,
+    end: OutcomeSink,
     nth: number,
   ): void {
     const { key, value } = request;
@@ -198,26 +194,7 @@ export class NativeDoor implements Door {
   }
 }
 
-/** Puts that are answered together. */
-class Batch implements ChangeEnd {
-  readonly #outcomes: PutOutcome[];
-  readonly #resolve: (outcomes: readonly PutOutcome[]) => void;
-  #left: number;
-
-  constructor(count: number, resolve: (outcomes: readonly PutOutcome[]) => void) {
-    this.#outcomes = new Array<PutOutcome>(count);
-    this.#resolve = resolve;
-    this.#left = count;
-  }
-
-  settle(nth: number, outcome: PutOutcome): void {
-    this.#outcomes[nth] = outcome;
-    this.#left--;
-    if (this.#left === 0) this.#resolve(this.#outcomes);
-  }
-}
-
-function settleWith(made: Promise<PutResult>, end: ChangeEnd, nth: number): void {
+function settleWith(made: Promise<PutResult>, end: OutcomeSink, nth: number): void {
   made.then(
     (result) => {
       end.settle(nth, result);

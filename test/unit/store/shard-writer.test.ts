@@ -3,7 +3,8 @@ import { FreshetError, isErrorCode, ManualClock } from '../../../platform/base/m
 import type { Completion, CoreChange } from '../../../platform/group/core-types.ts';
 import type { Group } from '../../../platform/group/group.ts';
 import type { MemberCore } from '../../../platform/group/member-core.ts';
-import { ShardWriter } from '../../../platform/store/shard-writer.ts';
+import type { ChangeWaiter } from '../../../platform/group/waiter.ts';
+import { ShardWriter, Submission } from '../../../platform/store/shard-writer.ts';
 import { storeLimits } from '../../../platform/store/store-limits.ts';
 
 const statusNames = ['OK', 'OVERLOADED', 'SHARD_STOPPED', 'UNKNOWN_POOL'];
@@ -13,23 +14,24 @@ const stopped = 2;
 /** A native side with a ring of so much room, which says in which order it was given changes. */
 class Ring {
   readonly taken: string[] = [];
-  readonly open: ((completion: Completion) => void)[] = [];
+  readonly open: ChangeWaiter[] = [];
   readonly addon = { statusNames };
   room = 0;
   refusal = overloaded;
 
-  submit(change: CoreChange): Promise<Completion> | number {
+  submit(change: CoreChange, end: ChangeWaiter): number {
     if (this.room === 0) {
       return this.refusal;
     }
     this.room--;
     this.taken.push(change.key);
-    return new Promise((resolve) => this.open.push(resolve));
+    this.open.push(end);
+    return 0;
   }
 
   answerAll(): void {
-    for (const resolve of this.open.splice(0)) {
-      resolve({ status: 0, epoch: 1, version: 1, time: 1, previousVersionOfKey: 0 });
+    for (const end of this.open.splice(0)) {
+      end.complete({ status: 0, epoch: 1, version: 1, time: 1, previousVersionOfKey: 0 });
     }
   }
 
@@ -45,15 +47,47 @@ const group = {
   stoppedError: (_shard: number, what: string) => new FreshetError('SHARD_STOPPED', what),
 };
 
-function setUp(): { ring: Ring; clock: ManualClock; writer: ShardWriter } {
+function setUp() {
   const ring = new Ring();
   const clock = new ManualClock();
   const core = ring as unknown as MemberCore;
-  return { ring, clock, writer: new ShardWriter(1, core, group as unknown as Group, clock) };
+  const writer = new ShardWriter(1, core, group as unknown as Group, clock);
+  const ask = (
+    change: CoreChange,
+    timeoutMs: number,
+    signal: AbortSignal | null = null,
+  ): Promise<Completion | null> => {
+    const asked = new Asked(writer, change, clock.monotonicMs() + timeoutMs, signal);
+    writer.submit(asked);
+    return asked.ended;
+  };
+  return { ring, clock, writer, ask };
 }
 
 function change(key: string, value: Uint8Array | null = null): CoreChange {
   return { shard: 1, kind: 1, ack: 1, pool: 1, key, value, meta: null, extra: null };
+}
+
+class Asked extends Submission {
+  readonly ended: Promise<Completion | null>;
+  #resolve: (completion: Completion | null) => void = () => undefined;
+  #reject: (error: FreshetError) => void = () => undefined;
+
+  constructor(...given: ConstructorParameters<typeof Submission>) {
+    super(...given);
+    this.ended = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  protected onDone(completion: Completion | null): void {
+    this.#resolve(completion);
+  }
+
+  protected onFailed(error: FreshetError): void {
+    this.#reject(error);
+  }
 }
 
 async function codeOf(result: Promise<unknown>): Promise<string> {
@@ -67,10 +101,10 @@ async function codeOf(result: Promise<unknown>): Promise<string> {
 
 describe('changes for which there is no room', () => {
   test('wait in their order; nothing overtakes them', async () => {
-    const { ring, clock, writer } = setUp();
-    const answers = ['a', 'b', 'c'].map((key) => writer.submit(change(key), 1000, null));
+    const { ring, clock, writer, ask } = setUp();
+    const answers = ['a', 'b', 'c'].map((key) => ask(change(key), 1000));
     ring.room = 2;
-    answers.push(writer.submit(change('d'), 1000, null));
+    answers.push(ask(change('d'), 1000));
     expect(ring.taken).toEqual([]);
     clock.advance(storeLimits.ringPauseMs);
     expect(ring.taken).toEqual(['a', 'b']);
@@ -83,9 +117,9 @@ describe('changes for which there is no room', () => {
   });
 
   test('are refused as OVERLOADED at their own deadline', async () => {
-    const { clock, writer } = setUp();
-    const long = codeOf(writer.submit(change('long'), 5000, null));
-    const short = codeOf(writer.submit(change('short'), 50, null));
+    const { clock, writer, ask } = setUp();
+    const long = codeOf(ask(change('long'), 5000));
+    const short = codeOf(ask(change('short'), 50));
     clock.advance(60);
     expect(await short).toBe('OVERLOADED');
     expect(writer.isBacklogged).toBe(true);
@@ -95,34 +129,32 @@ describe('changes for which there is no room', () => {
   });
 
   test('of a shard that stands still say so', async () => {
-    const { ring, clock, writer } = setUp();
+    const { ring, clock, ask } = setUp();
     ring.refusal = stopped;
-    const refused = codeOf(writer.submit(change('a'), 100, null));
+    const refused = codeOf(ask(change('a'), 100));
     clock.advance(200);
     expect(await refused).toBe('SHARD_STOPPED');
   });
 
   test('are bounded in bytes and number', async () => {
-    const { writer, ring, clock } = setUp();
+    const { ring, clock, ask } = setUp();
     const large = new Uint8Array(storeLimits.waitingBytes / 2);
-    const first = writer.submit(change('a', large), 1000, null);
-    const second = writer.submit(change('b', large), 1000, null);
-    expect(await codeOf(writer.submit(change('c', new Uint8Array(1)), 1000, null))).toBe(
-      'OVERLOADED',
-    );
+    const first = ask(change('a', large), 1000);
+    const second = ask(change('b', large), 1000);
+    expect(await codeOf(ask(change('c', new Uint8Array(1)), 1000))).toBe('OVERLOADED');
     ring.room = 9;
     clock.advance(storeLimits.ringPauseMs);
     ring.answerAll();
     await Promise.all([first, second]);
-    const fits = writer.submit(change('d', new Uint8Array(1)), 1000, null);
+    const fits = ask(change('d', new Uint8Array(1)), 1000);
     ring.answerAll();
     await fits;
   });
 
   test('can be given up', async () => {
-    const { ring, clock, writer } = setUp();
+    const { ring, clock, ask } = setUp();
     const abort = new AbortController();
-    const given = codeOf(writer.submit(change('a'), 1000, abort.signal));
+    const given = codeOf(ask(change('a'), 1000, abort.signal));
     abort.abort();
     expect(await given).toBe('CANCELLED');
     ring.room = 1;
@@ -132,9 +164,9 @@ describe('changes for which there is no room', () => {
 });
 
 test('what is never answered ends as TIMEOUT, its effect being unknown', async () => {
-  const { ring, clock, writer } = setUp();
+  const { ring, clock, ask } = setUp();
   ring.room = 1;
-  const result = codeOf(writer.submit(change('a'), 1000, null));
+  const result = codeOf(ask(change('a'), 1000));
   clock.advance(900);
   expect(ring.taken).toEqual(['a']);
   clock.advance(1000);
