@@ -121,6 +121,9 @@ function backendOf(
 ): Backend {
   return {
     door,
+    putEach: (requests, sink) => {
+      member.store.objects.putEach(requests, sink);
+    },
     lambdas,
     sample: () => sampleOf(member, lambdas),
     verify: (quick) => member.group.care.verify(!quick),

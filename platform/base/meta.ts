@@ -1,10 +1,12 @@
-import { encode } from '@msgpack/msgpack';
+import { Encoder } from '@msgpack/msgpack';
 import { FreshetError } from './errors.ts';
 import { limits } from './limits.ts';
 import { decodeMessagePack } from './message-pack.ts';
 import type { Meta } from './object.ts';
 
 const noMeta: Meta = Object.freeze({});
+/** Each has memory to write to. */
+const encoder = new Encoder();
 
 /** Meta as it lies in a record: a MessagePack map of strings; null when empty. */
 export function encodeMeta(meta: Meta | undefined): Uint8Array | null {
@@ -18,12 +20,19 @@ export function encodeMeta(meta: Meta | undefined): Uint8Array | null {
   if (names.length > limits.metaEntries) {
     throw tooLarge(`${String(names.length)} entries, ${String(limits.metaEntries)} are allowed`);
   }
+  let units = 0;
   for (const name of names) {
-    if (typeof meta[name] !== 'string') {
+    const entry: unknown = meta[name];
+    if (typeof entry !== 'string') {
       throw new FreshetError('INVALID_ARGUMENT', `The meta entry ${name} is not a string`);
     }
+    units += name.length + entry.length;
   }
-  const bytes = encode(meta);
+  // Each takes a byte at least; and the encoder keeps the most memory that it ever needed.
+  if (units > limits.metaBytes) {
+    throw tooLarge(`over ${String(units)} bytes, ${String(limits.metaBytes)} are allowed`);
+  }
+  const bytes = encoder.encode(meta);
   if (bytes.byteLength > limits.metaBytes) {
     throw tooLarge(`${String(bytes.byteLength)} bytes, ${String(limits.metaBytes)} are allowed`);
   }

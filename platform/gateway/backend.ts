@@ -3,6 +3,8 @@ import type {
   LayoutReport,
   Logger,
   NativeDoorInfo,
+  OutcomeSink,
+  PutRequest,
   VerifyReport,
 } from '../base/mod.ts';
 import type { Door } from '../client/mod.ts';
@@ -12,6 +14,8 @@ import type { DeployedPipeline, LambdaRuntime } from '../lambda/mod.ts';
 /** What the doors of a member stand on. */
 export interface Backend {
   readonly door: Door;
+  /** Puts of the door, each of which is told as it ends. */
+  readonly putEach: (requests: readonly PutRequest[], sink: OutcomeSink) => void;
   readonly lambdas: LambdaRuntime;
   /** Numbers for /metrics and the views, taken when asked. */
   readonly sample: () => MemberSample;

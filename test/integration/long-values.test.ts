@@ -3,7 +3,7 @@ import net from 'node:net';
 import { promisify } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { limits, silentLogger } from '../../platform/base/mod.ts';
+import { limits } from '../../platform/base/mod.ts';
 import { connect, Database, raw } from '../../platform/client/mod.ts';
 import { GrpcDoor } from '../../platform/client/grpc/mod.ts';
 import { type Backend, startGrpcServer, startHttpServer } from '../../platform/gateway/mod.ts';
@@ -13,6 +13,7 @@ import { longValue } from '../support/long-value.ts';
 import { makeTempFolder, type TemporaryFolder, until } from '../support/mod.ts';
 import { startServingCluster, type ServingCluster } from '../support/serving.ts';
 import { ask, errorOf, take } from './doors-rig.ts';
+import { backendOf } from '../support/backend.ts';
 
 const MiB = 1024 * 1024;
 const size = limits.valueBytesWhole + 3 * MiB + 17;
@@ -222,8 +223,7 @@ describe('more than may be on its way out', () => {
   const path = `/v1/objects${key}`;
   const value = valueOf(5);
   const makeBackend = (): Backend => {
-    const door = new MemberDoor(cluster.members[0]!, () => ({}));
-    return { door, log: silentLogger() } as unknown as Backend;
+    return backendOf(new MemberDoor(cluster.members[0]!, () => ({})));
   };
 
   beforeAll(async () => {

@@ -11,7 +11,9 @@ import {
 } from '../../client/grpc/mod.ts';
 import type { Door } from '../../client/mod.ts';
 import type { KeyBatch, ObjectBatch, ObjectsServer, RowBatch, WatchBatch } from '../../wire/mod.ts';
+import type { Backend } from '../backend.ts';
 import { batched, pump } from './batches.ts';
+import { GatheredPuts } from '../gathered-puts.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import { LongBodies } from '../long-bodies.ts';
 import { parsePlanJson } from '../parse-json.ts';
@@ -24,11 +26,15 @@ import { serviceError } from './service-error.ts';
 /** See {@link GrpcServerOptions}. */
 type LongOptions = Pick<GrpcServerOptions, 'longBodyBytes' | 'idleMs'>;
 
+type ObjectsBackend = Pick<Backend, 'door' | 'putEach'>;
+
 /** The `Objects` service on a member's door. Every failure is a coded error in the trailers. */
-export function objectsService(door: Door, long: LongOptions): ObjectsServer {
+export function objectsService(backend: ObjectsBackend, long: LongOptions): ObjectsServer {
+  const { door, putEach } = backend;
+  const puts = new GatheredPuts(putEach);
   const { longBodyBytes, idleMs = gatewayLimits.longIdleMs } = long;
   return {
-    put: unary(async (request) => putResultToWire(await door.put(putFromWire(request)))),
+    put: unary(async (request) => putResultToWire(await puts.put(putFromWire(request)))),
     remove: unary(async (request) => putResultToWire(await door.remove(removeFromWire(request)))),
     get: unary(async (request) => {
       const object = await getInMessage(door, getFromWire(request));
@@ -43,7 +49,7 @@ export function objectsService(door: Door, long: LongOptions): ObjectsServer {
       return { members: [...members], time };
     }),
     putStream: (call) => {
-      new PutStreamCall(door, call).start();
+      new PutStreamCall(putEach, call).start();
     },
     putLong: takePieces(door, new LongBodies('in', longBodyBytes), idleMs),
     getLong: getLong(door, new LongBodies('out', longBodyBytes), idleMs),

@@ -1,8 +1,8 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { FreshetError, toFreshetError } from '../../base/mod.ts';
+import { type PutOutcome, type PutRequest, toFreshetError } from '../../base/mod.ts';
 import { outcomeToWire, putFromWire } from '../../client/grpc/mod.ts';
-import type { Door } from '../../client/mod.ts';
 import type { PutBatch, PutReplyBatch, WirePutOutcome } from '../../wire/mod.ts';
+import type { Backend } from '../backend.ts';
 
 /** Puts of one stream under way; the stream is not read further beyond it. */
 const putsInFlightMax = 8192;
@@ -16,7 +16,7 @@ const putsInFlightMax = 8192;
  *  3. While the other side does not read its answers, no further puts are read.
  */
 export class PutStreamCall {
-  readonly #door: Door;
+  readonly #putEach: Backend['putEach'];
   readonly #call: ServerDuplexStream<PutBatch, PutReplyBatch>;
   #outcomes: WirePutOutcome[] = [];
   #inFlight = 0;
@@ -24,8 +24,8 @@ export class PutStreamCall {
   #isScheduled = false;
   #isBlocked = false;
 
-  constructor(door: Door, call: ServerDuplexStream<PutBatch, PutReplyBatch>) {
-    this.#door = door;
+  constructor(putEach: Backend['putEach'], call: ServerDuplexStream<PutBatch, PutReplyBatch>) {
+    this.#putEach = putEach;
     this.#call = call;
   }
 
@@ -47,26 +47,30 @@ export class PutStreamCall {
   }
 
   #onBatch({ firstSequence, puts }: PutBatch): void {
+    const requests: PutRequest[] = [];
+    const sequences: number[] = [];
+    this.#inFlight += puts.length;
     puts.forEach((put, index) => {
-      this.#put(firstSequence + index, put);
+      const sequence = firstSequence + index;
+      try {
+        requests.push(putFromWire(put));
+        sequences.push(sequence);
+      } catch (error) {
+        this.#answer(sequence, toFreshetError(error));
+      }
+    });
+    this.#putEach(requests, {
+      settle: (nth, outcome) => {
+        this.#answer(sequences[nth] as number, outcome);
+      },
     });
     if (this.#inFlight >= putsInFlightMax) this.#call.pause();
   }
 
-  #put(sequence: number, put: PutBatch['puts'][number]): void {
-    this.#inFlight++;
-    const answer = (result: Parameters<typeof outcomeToWire>[1]) => {
-      this.#inFlight--;
-      this.#outcomes.push(outcomeToWire(sequence, result));
-      this.#schedule();
-    };
-    try {
-      this.#door.put(putFromWire(put)).then(answer, (error: unknown) => {
-        answer(toFreshetError(error));
-      });
-    } catch (error) {
-      answer(error instanceof FreshetError ? error : toFreshetError(error));
-    }
+  #answer(sequence: number, outcome: PutOutcome): void {
+    this.#inFlight--;
+    this.#outcomes.push(outcomeToWire(sequence, outcome));
+    this.#schedule();
   }
 
   #schedule(): void {

@@ -32,7 +32,7 @@ export async function startGrpcServer(
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
   });
-  server.addService(ObjectsService, objectsService(backend.door, long));
+  server.addService(ObjectsService, objectsService(backend, long));
   server.addService(PoolsService, poolsService(backend));
   server.addService(PipelinesService, pipelinesService(backend));
   server.addService(ClusterService, clusterService(backend));

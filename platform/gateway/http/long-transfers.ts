@@ -58,10 +58,15 @@ export class LongTransfers {
     });
   }
 
-  /** Before a body is received: one that is not taken is refused then. `keyOf`: whose value. */
+  /** A long body is said to come, and no longer one than any. */
+  isLong(request: FastifyRequest): boolean {
+    const size = declaredSize(request) ?? 0;
+    return size > limits.valueBytesWhole && size <= gatewayLimits.putBodyBytes;
+  }
+
+  /** Before a long body is received: one that is not taken is refused then. `keyOf`: whose value. */
   async admit(request: FastifyRequest, reply: FastifyReply, keyOf: () => string): Promise<void> {
     const size = declaredSize(request) ?? 0;
-    if (size <= limits.valueBytesWhole || size > gatewayLimits.putBodyBytes) return;
     const key = keyOf();
     const pool = (await this.#door.pools()).find(({ name }) => key.startsWith(`${name}/`));
     if (pool !== undefined) checkSize(key, size, pool);

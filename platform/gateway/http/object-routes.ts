@@ -1,7 +1,9 @@
 import { type Static, Type } from 'typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FreshetError } from '../../base/mod.ts';
-import type { Ack, Door, ObjectRecord, PutResult, ReadLevel } from '../../client/mod.ts';
+import type { Ack, ObjectRecord, PutResult, ReadLevel } from '../../client/mod.ts';
+import type { Backend } from '../backend.ts';
+import { GatheredPuts } from '../gathered-puts.ts';
 import { gatewayLimits } from '../gateway-limits.ts';
 import { bytesOf } from '../parse-json.ts';
 import { entityTag, expectationOf, isOther, isUnchanged, rangeOf } from './entity-tag.ts';
@@ -44,33 +46,15 @@ const Place = Type.Object({
   previousVersionOfKey: Type.Union([Type.Integer(), Type.Null()]),
 });
 
+type ObjectsBackend = Pick<Backend, 'door' | 'putEach'>;
+
 /** Raw bodies under `/v1/objects/<key>`; ETags are conditions, ranges are honoured. */
-export function addObjectRoutes(app: FastifyInstance, door: Door, transfers: LongTransfers): void {
-  app.put(
-    `${route}/*`,
-    {
-      bodyLimit: gatewayLimits.putBodyBytes,
-      preParsing: async (request, reply, payload) => {
-        await transfers.admit(request, reply, () => keyOfUrl(request.raw.url ?? '', route));
-        return payload;
-      },
-      schema: { summary: 'Store a value', querystring: PutQuery, response: { 200: Place } },
-    },
-    async (request, reply) => {
-      const { ack, eventTime, store } = request.query as Static<typeof PutQuery>;
-      const result = await door.put({
-        key: keyOfUrl(request.raw.url ?? '', route),
-        value: bytesOf(request.body),
-        meta: metaOf(request),
-        ...expectationOf(request.headers),
-        ...sessionOf(request.headers),
-        ...(ack === undefined ? {} : { ack: ack satisfies Ack }),
-        ...(eventTime === undefined ? {} : { eventTime }),
-        ...(store === undefined ? {} : { store }),
-      });
-      return sendPlace(reply, result);
-    },
-  );
+export function addObjectRoutes(
+  app: FastifyInstance,
+  { door, putEach }: ObjectsBackend,
+  transfers: LongTransfers,
+): void {
+  addPut(app, new GatheredPuts(putEach), transfers);
   app.delete(
     `${route}/*`,
     { schema: { summary: 'Remove an object; its history stays', response: { 200: Place } } },
@@ -110,6 +94,40 @@ export function addObjectRoutes(app: FastifyInstance, door: Door, transfers: Lon
       const { to = 'one' } = request.query as Static<typeof TriggerQuery>;
       const key = keyOfUrl(request.raw.url ?? '', triggerRoute);
       return door.triggerPut({ key, value: bytesOf(request.body), meta: metaOf(request), to });
+    },
+  );
+}
+
+function addPut(app: FastifyInstance, puts: GatheredPuts, transfers: LongTransfers): void {
+  app.put(
+    `${route}/*`,
+    {
+      bodyLimit: gatewayLimits.putBodyBytes,
+      preParsing: (request, reply, payload, done) => {
+        if (!transfers.isLong(request)) {
+          done(null, payload);
+          return;
+        }
+        const keyOf = (): string => keyOfUrl(request.raw.url ?? '', route);
+        transfers.admit(request, reply, keyOf).then(() => {
+          done(null, payload);
+        }, done);
+      },
+      schema: { summary: 'Store a value', querystring: PutQuery, response: { 200: Place } },
+    },
+    async (request, reply) => {
+      const { ack, eventTime, store } = request.query as Static<typeof PutQuery>;
+      const result = await puts.put({
+        key: keyOfUrl(request.raw.url ?? '', route),
+        value: bytesOf(request.body),
+        meta: metaOf(request),
+        ...expectationOf(request.headers),
+        ...sessionOf(request.headers),
+        ...(ack === undefined ? {} : { ack: ack satisfies Ack }),
+        ...(eventTime === undefined ? {} : { eventTime }),
+        ...(store === undefined ? {} : { store }),
+      });
+      return sendPlace(reply, result);
     },
   );
 }

@@ -80,7 +80,7 @@ export async function startHttpServer(
     openapi: { openapi: '3.1.0', info: { title: 'Freshet', version: packageVersion() } },
   });
   await app.register((routes, _options, done) => {
-    addObjectRoutes(routes, backend.door, transfers);
+    addObjectRoutes(routes, backend, transfers);
     addListingRoutes(routes, backend.door);
     addAdminRoutes(routes, backend);
     routes.get('/metrics', { schema: { summary: 'Prometheus text format' } }, (_request, reply) =>

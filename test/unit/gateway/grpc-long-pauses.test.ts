@@ -1,13 +1,13 @@
 /** Clients of the gRPC door that stop in the middle of a long value, or hardly go on. */
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
-import { silentLogger } from '../../../platform/base/mod.ts';
 import { GrpcDoor } from '../../../platform/client/grpc/mod.ts';
 import type { Door, ObjectRecord } from '../../../platform/client/mod.ts';
-import { type Backend, startGrpcServer } from '../../../platform/gateway/mod.ts';
+import { startGrpcServer } from '../../../platform/gateway/mod.ts';
 import { Ack, type ObjectPiece, ObjectsClient, ReadLevel } from '../../../platform/wire/mod.ts';
 import { until } from '../../support/mod.ts';
 import { longBody, longSize } from './long-rig.ts';
+import { backendOf } from '../../support/backend.ts';
 
 const key = '/milk/film';
 const timeoutMs = 30_000;
@@ -35,9 +35,12 @@ async function open(): Promise<{ door: GrpcDoor; client: ObjectsClient }> {
       return Promise.resolve({ ...about, ...place, value });
     },
   } as unknown as Door;
-  const backend = { door: served, log: silentLogger() } as unknown as Backend;
   const limits = { longBodyBytes: longSize, idleMs };
-  const server = await startGrpcServer(backend, { host: '127.0.0.1', port: 0, ...limits });
+  const server = await startGrpcServer(backendOf(served), {
+    host: '127.0.0.1',
+    port: 0,
+    ...limits,
+  });
   const address = `127.0.0.1:${String(server.port)}`;
   const door = new GrpcDoor(address, { token: null, timeoutMs });
   const client = new ObjectsClient(address, credentials.createInsecure());

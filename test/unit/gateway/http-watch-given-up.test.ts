@@ -1,9 +1,9 @@
 import net from 'node:net';
 import { test } from 'vitest';
-import { silentLogger } from '../../../platform/base/mod.ts';
 import type { Door, WatchRequest } from '../../../platform/client/mod.ts';
-import { type Backend, startHttpServer } from '../../../platform/gateway/mod.ts';
+import { startHttpServer } from '../../../platform/gateway/mod.ts';
 import { until } from '../../support/mod.ts';
+import { backendOf } from '../../support/backend.ts';
 
 test('who goes away while a watch is looked into does not leave it running', async () => {
   let asked = false;
@@ -24,7 +24,7 @@ test('who goes away while a watch is looked into does not leave it running', asy
       return { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) };
     },
   } as unknown as Door;
-  const server = await startHttpServer({ door, log: silentLogger() } as unknown as Backend, {
+  const server = await startHttpServer(backendOf(door), {
     host: '127.0.0.1',
     port: 0,
     allowedHosts: [],

@@ -1,13 +1,10 @@
 /** The HTTP door over a member that is none, and clients that send what they like. */
 import net from 'node:net';
-import { limits, silentLogger } from '../../../platform/base/mod.ts';
+import { limits } from '../../../platform/base/mod.ts';
 import type { Door, GetRequest, ObjectRecord } from '../../../platform/client/mod.ts';
-import {
-  type Backend,
-  type HttpServerOptions,
-  startHttpServer,
-} from '../../../platform/gateway/mod.ts';
+import { type HttpServerOptions, startHttpServer } from '../../../platform/gateway/mod.ts';
 import { until } from '../../support/mod.ts';
+import { backendOf } from '../../support/backend.ts';
 
 /** The shortest long value. */
 export const longSize = limits.valueBytesWhole + 1;
@@ -61,7 +58,7 @@ export async function startLongDoor(
       return { ...about, ...place, value };
     },
   } as unknown as Door;
-  const server = await startHttpServer({ door, log: silentLogger() } as unknown as Backend, {
+  const server = await startHttpServer(backendOf(door), {
     ...{ host: '127.0.0.1', port: 0, allowedHosts: [], dashboardFolder: null },
     ...{ connection: patient, longBodyBytes: 2 * longSize, ...options },
   });
