@@ -22,7 +22,7 @@ struct Crc32cPair {
 Crc32cPair crc32c_both(Bytes first, Bytes second);
 
 // The implementations behind it, for tests that compare them.
-enum class Crc32cKind : uint8_t { kTable, kHardware };
+enum class Crc32cKind : uint8_t { kTable, kHardware, kFolded };
 bool crc32c_has(Crc32cKind kind);
 uint32_t crc32c_with(Crc32cKind kind, const void* data, size_t size, uint32_t crc = 0);
 
