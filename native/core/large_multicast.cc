@@ -182,7 +182,7 @@ RingFault LargeMulticast::deliver(size_t s, const RecordHeader& place, Sequence 
   // What all have received is in nobody's queue any more.
   const bool is_read = trimmed && !transfer->machine.is_confirmed();
   applied = store_.apply_large(slot, config_.epoch, sequence, is_read);
-  if (is_read || padded(transfer->record.size()) <= kLargeCopyMax) cost += transfer->record.size();
+  if (is_read || store_.copies_large(transfer->record.size())) cost += transfer->record.size();
   if (is_read) abandoned_.push_back(store_.abandon_large(slot));
   counts.delivered = number;
   forget(slot);

@@ -36,8 +36,12 @@ inline constexpr size_t kBlockSizeMax = size_t{8} << 20;  // one write
 inline constexpr size_t kBlockSizeDefault = size_t{256} << 10;
 inline constexpr uint32_t kManyBlocks = 128;  // a value of more goes in blocks of twice the size
 // A large record up to this size is copied behind the others when it is delivered; a longer one
-// begins a segment where it was put together.
+// begins a segment of the log, which is a file, where it was put together.
 inline constexpr size_t kLargeCopyMax = size_t{2} << 20;
+// In a volatile store it is a segment by itself from this size on, or from what this many of fill
+// the store's memory, if that is more: each has an id, and may be a mapping.
+inline constexpr size_t kAloneSizeMin = size_t{256} << 10;
+inline constexpr size_t kAloneRecordsMax = 4096;
 
 inline constexpr size_t kSegmentSize = size_t{16} << 20;
 inline constexpr size_t kSegmentSizeMin = size_t{1} << 20;  // of volatile shards of little memory

@@ -351,7 +351,8 @@ void leave_one_out(size_t size) {
 
 // What is copied counts, so that others get a turn.
 TEST(a_pass_delivers_few_of_many_large_records) {
-  DirectGroup group({.multicast = MulticastAlgorithm::kChain, .block_size = kBlockSizeMin});
+  DirectGroup group(
+      {.persistent = true, .multicast = MulticastAlgorithm::kChain, .block_size = kBlockSizeMin});
   group.set_rules(0);
   const auto value = value_of(kLarge);
   for (Token token = 1; token <= kTransfersMax; token++)

@@ -15,10 +15,13 @@ using namespace freshet::test;
 
 namespace {
 
+constexpr int kLargeStep = 1000;  // puts of which one is large
+
 // A value tells its key and number, so that a reader sees a torn or reused record.
 std::string value_of(int key, int number) {
   std::string value = std::to_string(key) + ":" + std::to_string(number) + ":";
-  value.append(static_cast<size_t>(50 + number % 200), static_cast<char>('a' + number % 26));
+  const int length = number % kLargeStep == 0 ? 300'000 : 50 + number % 200;
+  value.append(static_cast<size_t>(length), static_cast<char>('a' + number % 26));
   return value;
 }
 
@@ -76,7 +79,7 @@ void read_on(Store& store, const std::atomic<bool>& stop, uint64_t seed, Tally& 
 void run(bool persistent, int steps) {
   Store store({.shard = 1,
                .persistent = persistent,
-               .memory_max = size_t{4} << 20,
+               .memory_max = size_t{32} << 20,
                .segment_size = size_t{64} << 10});
   Feeder feed(store);
   (void)feed.pool(1, 3);
@@ -92,6 +95,8 @@ void run(bool persistent, int steps) {
     const int key = static_cast<int>(random() % static_cast<uint64_t>(10 + i / 10)) % 3000;
     if (i % 17 == 0) {
       (void)feed.remove("/k" + std::to_string(key));
+    } else if (i % kLargeStep == 0) {
+      (void)feed.put_large("/k" + std::to_string(key), value_of(key, i));
     } else {
       (void)feed.put("/k" + std::to_string(key), value_of(key, i));
     }

@@ -281,54 +281,6 @@ TEST(a_full_volatile_store_refuses_puts_alike_everywhere_and_answers_reads) {
   EXPECT(fill(0) == fill(50'000));
 }
 
-TEST(large_records_come_in_pieces_between_small_ones) {
-  for (const bool persistent : {false, true}) {
-    Store store({.shard = 1, .persistent = persistent});
-    Feeder feed(store);
-    (void)feed.pool(1);
-    for (const size_t size : {size_t{100}, size_t{300} << 10, size_t{3} << 20, size_t{20} << 20}) {
-      std::string value(size, 'q');
-      value[size / 2] = 'r';
-      const auto bytes = encode(put_of(1, "/large", value));
-      const RecordView record(bytes.data());
-      const MutableBytes room = store.reserve_large(3, record.header().length);
-      EXPECT(room.size() >= record.header().length);
-      for (size_t at = 0; at < bytes.size(); at += 10'000) {
-        const size_t step = std::min<size_t>(10'000, bytes.size() - at);
-        std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(at), step,
-                    room.begin() + static_cast<ptrdiff_t>(at));
-        if (at % 50'000 == 0) (void)feed.put("/small", "s");
-      }
-      const Applied applied = store.apply_large(3, feed.epoch, feed.sequence++);
-      EXPECT(is_ok(applied.status));
-      const Found found = store.get_version(applied.version);
-      EXPECT_EQ(found.value_size, size);
-      EXPECT(value_of(found) == value);
-      EXPECT(payload_crc_matches(RecordView(found.record)));
-      (void)feed.put("/after", "x");
-    }
-    (void)store.reserve_large(2, 1 << 20);
-    store.abandon_large(2);
-    store.abandon_large(2);
-  }
-}
-
-// Many may be on their way at once, of which none takes a segment.
-TEST(a_large_record_that_will_be_copied_takes_as_much_memory_as_it_needs) {
-  Store store({.shard = 1});
-  Feeder feed(store);
-  (void)feed.pool(1);
-  (void)feed.put("/small", "s");
-  const uint64_t before = store.stats().resident_bytes;
-  constexpr size_t kSize = size_t{100} << 10;
-  for (uint32_t slot = 0; slot < kTransfersMax; slot++) (void)store.reserve_large(slot, kSize);
-  const uint64_t taken = store.stats().resident_bytes - before;
-  EXPECT(taken >= kTransfersMax * kSize);
-  EXPECT(taken < 2 * kTransfersMax * kSize);
-  for (uint32_t slot = 0; slot < kTransfersMax; slot++) (void)store.abandon_large(slot);
-  EXPECT_EQ(store.stats().resident_bytes, before);
-}
-
 TEST(the_log_read_back_restores_an_equal_store) {
   for (const bool persistent : {false, true}) {
     Store store({.shard = 1, .persistent = persistent, .segment_size = kSmallSegment});

@@ -57,6 +57,7 @@ class Location {
 
   uint64_t bits_ = 0;
 };
+static_assert(kAloneRecordsMax < kSegmentIdsMax / 64, "most ids are for segments of many");
 static_assert(kRecordSizeMax / kLongUnit + 1 < (size_t{1} << 20));
 
 }  // namespace freshet

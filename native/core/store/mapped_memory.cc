@@ -17,7 +17,11 @@ std::byte* map_memory(size_t size, PageUse use) {
 }
 
 void unmap_memory(std::byte* memory, size_t size) {
-  FRESHET_CHECK_VALUES(::munmap(memory, size) == 0, size, errno);
+  if (::munmap(memory, size) == 0) return;
+  // A part may be refused where the process has as many mappings as it may: its pages go, and its
+  // addresses stay.
+  FRESHET_CHECK_VALUES(errno == ENOMEM, size, errno);
+  FRESHET_CHECK_VALUES(::madvise(memory, size, MADV_DONTNEED) == 0, size, errno);
 }
 
 }  // namespace freshet

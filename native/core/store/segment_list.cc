@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 constexpr size_t kSpareSegments = 4;  // kept beyond the memory that a store is to take
+constexpr size_t kOwnPages = 16;      // times that less than a segment is mapped by itself
 
 constexpr size_t round_up(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
 
@@ -26,6 +27,7 @@ SegmentList::~SegmentList() {
       unmap_memory(segment->memory, segment->capacity);
   }
   for (const Staged& spare : spare_) unmap_memory(spare.memory, spare.capacity);
+  if (block_.capacity > 0) unmap_memory(block_.memory, block_.capacity);
 }
 
 size_t SegmentList::capacity_for(size_t payload) const {
@@ -39,29 +41,45 @@ void SegmentList::add_resident(int64_t bytes) {
 }
 
 // Memory that was used before costs nothing, fresh pages the system has to clear, and under a
-// hypervisor often to find. Segments that are not of one record have one size.
+// hypervisor often to find; what was given back last may be in a cache yet. Segments that are not
+// of one record have one size.
 SegmentList::Staged SegmentList::take_memory(size_t capacity) {
   const size_t most = capacity == segment_size_ ? capacity : capacity + capacity / 4;
-  auto best = spare_.end();
-  for (auto it = spare_.begin(); it != spare_.end(); ++it) {
-    const bool fits = it->capacity >= capacity && it->capacity <= most;
-    if (fits && (best == spare_.end() || it->capacity <= best->capacity)) best = it;
+  size_t best = spare_.size();
+  for (size_t i = spare_.size();
+       i-- > 0 && (best == spare_.size() || spare_[best].capacity > capacity);) {
+    const bool fits = spare_[i].capacity >= capacity && spare_[i].capacity <= most;
+    if (fits && (best == spare_.size() || spare_[i].capacity < spare_[best].capacity)) best = i;
   }
   Staged taken;
-  if (best != spare_.end()) {
-    taken = *best;
-    spare_.erase(best);
+  if (best != spare_.size()) {
+    taken = spare_[best];
+    spare_.erase(spare_.begin() + static_cast<ptrdiff_t>(best));
     spare_bytes_ -= taken.capacity;
     add_resident(static_cast<int64_t>(taken.capacity));
     return taken;
   }
   trim_spare(capacity);
-  // A shard that never fills one segment is not worth huge pages.
-  const bool small = opened_ == 0 || capacity < segment_size_;
-  if (capacity >= segment_size_) opened_++;
-  taken = {map_memory(capacity, small ? PageUse::kPlain : PageUse::kHuge), capacity};
   add_resident(static_cast<int64_t>(capacity));
-  return taken;
+  return {fresh_memory(capacity), capacity};
+}
+
+// A shard that never fills one segment is not worth huge pages. Where there are many less than a
+// segment, they share pages: each is unmapped by itself all the same.
+std::byte* SegmentList::fresh_memory(size_t capacity) {
+  if (capacity >= segment_size_)
+    return map_memory(capacity, opened_++ == 0 ? PageUse::kPlain : PageUse::kHuge);
+  if (cut_ < kOwnPages) {
+    cut_++;
+    return map_memory(capacity, PageUse::kPlain);
+  }
+  if (block_.capacity < capacity) {
+    if (block_.capacity > 0) unmap_memory(block_.memory, block_.capacity);
+    block_ = {map_memory(segment_size_, PageUse::kHuge), segment_size_};
+  }
+  std::byte* memory = block_.memory;
+  block_ = {memory + capacity, block_.capacity - capacity};
+  return memory;
 }
 
 void SegmentList::give_memory(Staged memory) {

@@ -6,7 +6,8 @@
 // Threads: the writer; address() from readers too.
 // Invariants
 //  1. Bytes below `used` of a segment never change.
-//  2. A segment's memory is unlinked (address() is null) before it is retired.
+//  2. A segment's memory is given back once no reader can have its address any more: it is retired
+//     when it goes cold (address() is null) or when nothing in it lives.
 #ifndef FRESHET_CORE_STORE_SEGMENT_LIST_H_
 #define FRESHET_CORE_STORE_SEGMENT_LIST_H_
 
@@ -31,6 +32,7 @@ struct Segment {
   size_t used = 0;      // next append goes here
   size_t live = 0;      // bytes of records that are still reachable (volatile stores)
   bool sealed = false;  // nothing is appended any more
+  bool alone = false;   // one record of a volatile store, in as much memory as it takes
   bool ending = false;  // its index is written
 
   // Persistent stores only.
@@ -95,6 +97,7 @@ class SegmentList {
   };
   static void on_grace_over(void* owner, void* object);
   Staged take_memory(size_t capacity);  // at least
+  std::byte* fresh_memory(size_t capacity);
   void give_memory(Staged memory);
   void add_resident(int64_t bytes);
   void trim_spare(size_t needed);
@@ -112,7 +115,9 @@ class SegmentList {
   std::vector<uint32_t> free_ids_;
   std::vector<Staged> spare_;  // the oldest first
   uint64_t spare_bytes_ = 0;
+  Staged block_;  // of which what is less than a segment is cut
   size_t opened_ = 0;
+  size_t cut_ = 0;
   uint64_t leaving_ = 0;  // retired, not given back yet
   std::atomic<uint64_t> resident_{0};
 };

@@ -15,6 +15,7 @@ Applied Store::apply(const RecordView& record, Epoch epoch, Sequence sequence) {
 MutableBytes Store::reserve_large(uint32_t slot, size_t record_length) {
   return impl_->reserve_large(slot, record_length);
 }
+bool Store::copies_large(size_t record_length) const { return impl_->copies_large(record_length); }
 Applied Store::apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool copied) {
   return impl_->apply_large(slot, epoch, sequence, copied);
 }

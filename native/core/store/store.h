@@ -133,6 +133,8 @@ class Store {
   // It will never be there, or was copied. The memory is given out, as others may still write it or
   // read it; idempotent.
   MappedBlock abandon_large(uint32_t slot);
+  // Is one so long copied when it is applied, or does it stay where it was put together?
+  bool copies_large(size_t record_length) const;
 
   // Would a new request be taken now? kOverloaded: memory is short at this member or its disk is
   // behind. kDiskFailed: its log is broken. To be asked before a request is ordered; apply() itself

@@ -56,6 +56,11 @@ Status Store::Impl::admission() const {
   return waiting_for_disk() > config.memory_max ? Status::kOverloaded : Status::kOk;
 }
 
+bool Store::Impl::copies_large(size_t record_length) const {
+  const size_t alone = std::max(kAloneSizeMin, config.memory_max / kAloneRecordsMax);
+  return is_volatile() ? padded(record_length) < alone : padded(record_length) <= kLargeCopyMax;
+}
+
 MutableBytes Store::Impl::reserve_large(uint32_t slot, size_t record_length) {
   FRESHET_CHECK_VALUES(slot < large_.size() && record_length <= kRecordSizeMax, slot,
                        record_length);
@@ -65,7 +70,7 @@ MutableBytes Store::Impl::reserve_large(uint32_t slot, size_t record_length) {
   // Room for the marks and the index that end a segment.
   const size_t ends = size / kIndexStep * sizeof(IndexEntry) + 1024;
   // In a volatile store no more than it takes: what is behind it would count, and be of no use.
-  const bool apart = size <= kLargeCopyMax || is_volatile();
+  const bool apart = copies_large(record_length) || is_volatile();
   large.staged = apart ? segments_.stage_apart(size) : segments_.stage(size + ends);
   large.length = record_length;
   return {large.staged.memory + segments_.start(), size};
@@ -300,25 +305,30 @@ void Store::Impl::take_control(const RecordView& record, const PoolRules& rules)
   controls_.push_back(std::move(kept));
 }
 
-// Copies `record` into the log. The header is the caller's to finish; controls of a volatile store
-// are kept beside the segments, but pass through them like the others.
+// Copies `record` into the log, or takes the memory it lies in for a segment. The header is the
+// caller's to finish; controls of a volatile store are kept beside the segments, but pass through
+// them like the others.
 RecordHeader& Store::Impl::place(const RecordView& record, Large* large, Location& location) {
   const RecordHeader& incoming = record.header();
   const size_t size = record.size();
   const bool removed = incoming.kind == RecordKind::kRemove;
-  if (large != nullptr && size > kLargeCopyMax) {
-    seal_head();
-    head_ = &segments_.adopt(large->staged);
-    large->staged = {};
+  Segment* segment = nullptr;
+  if (large == nullptr || copies_large(incoming.length)) {
+    segment = &room_for(size);
+    copy_metered(segment->memory + segment->used, record.start(), incoming.length);
   } else {
-    Segment& segment = room_for(size);
-    copy_metered(segment.memory + segment.used, record.start(), incoming.length);
+    if (config.persistent) seal_head();
+    segment = &segments_.adopt(std::exchange(large->staged, {}));
+    // A log goes on behind it. In memory the others go on where they were, and nothing is cleaned
+    // away from what ends as a whole.
+    if (config.persistent) head_ = segment;
+    segment->sealed = segment->alone = is_volatile();
   }
   // Memory that was used before is not zero.
-  std::memset(head_->memory + head_->used + incoming.length, 0, size - incoming.length);
-  location = Location(head_->id, head_->used, size, removed);
-  auto* header = reinterpret_cast<RecordHeader*>(head_->memory + head_->used);
-  head_->used += size;
+  std::memset(segment->memory + segment->used + incoming.length, 0, size - incoming.length);
+  location = Location(segment->id, segment->used, size, removed);
+  auto* header = reinterpret_cast<RecordHeader*>(segment->memory + segment->used);
+  segment->used += size;
   return *header;
 }
 

@@ -16,8 +16,8 @@ constexpr size_t kLookCost = 64;  // of a dead record, in bytes of the budget
 }  // namespace
 
 bool Store::Impl::maintain(size_t bytes_max) {
-  reclaimer.collect();
   release_some(kReleaseStep);
+  reclaimer.collect();
   if (config.persistent) {
     drop_cold_memory();
     return has_releasable();
@@ -35,20 +35,21 @@ bool Store::Impl::maintain(size_t bytes_max) {
 bool Store::Impl::choose_victim() {
   size_t used = 0;
   size_t live = 0;
-  Segment* best = nullptr;
-  for (uint32_t id = 0; id < segments_.count(); id++) {
-    if (!segments_.has(id)) continue;
-    Segment& segment = segments_.at(id);
-    if (segment.memory == nullptr || !segment.sealed) continue;
-    used += segment.used;
-    live += segment.live;
-    const bool better = best == nullptr || segment.live * best->used < best->live * segment.used;
-    if (better) best = &segment;
+  Segment** best_place = nullptr;
+  for (Segment*& segment : cleanable_) {
+    used += segment->used;
+    live += segment->live;
+    const bool better = best_place == nullptr ||
+                        segment->live * (*best_place)->used < (*best_place)->live * segment->used;
+    if (better) best_place = &segment;
   }
-  if (best == nullptr) return false;
+  if (best_place == nullptr) return false;
+  Segment* best = *best_place;
   // Segments without anything alive cost nothing to free; else a quarter may be dead.
   if (best->live > 0 && used - live < live / 4 + 2 * config.segment_size) return false;
   if (best->live > best->used / 8 * 7) return false;
+  *best_place = cleanable_.back();
+  cleanable_.pop_back();
   victim_ = best;
   victim_offset_ = 0;
   return true;
@@ -57,7 +58,7 @@ bool Store::Impl::choose_victim() {
 std::byte* Store::Impl::survivor_room(size_t size, Location from, Location& to) {
   if (survivor_ == nullptr || survivor_->used >= kRecordOffsetEnd ||
       survivor_->used + size > survivor_->capacity) {
-    if (survivor_ != nullptr) survivor_->sealed = true;
+    if (survivor_ != nullptr) seal(*survivor_);
     survivor_ = &segments_.open(size);
   }
   to = from.moved_to(survivor_->id, survivor_->used);

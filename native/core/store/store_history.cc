@@ -67,7 +67,9 @@ void Store::Impl::drop(Version version) {
   const Location location = slots.read(*slot);
   FRESHET_CHECK(location.has_record());
   slot->location.store(location.as_pruned().bits(), std::memory_order_release);
-  segments_.at(location.segment()).live -= location.size();
+  Segment& segment = segments_.at(location.segment());
+  segment.live -= location.size();
+  if (segment.alone) segments_.release(segment);
   count_live(-static_cast<int64_t>(location.size()));
   retained_.store(retained_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   // A persistent store's slots stay: history there is bounded by the disk.

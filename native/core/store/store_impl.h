@@ -51,6 +51,7 @@ class Store::Impl final : public Subscriptions::Source {
   };
   Applied apply(const RecordView& record, Epoch epoch, Sequence sequence, Large* large);
   void expect(std::span<const std::byte* const> records);
+  bool copies_large(size_t record_length) const;
   MutableBytes reserve_large(uint32_t slot, size_t record_length);
   Applied apply_large(uint32_t slot, Epoch epoch, Sequence sequence, bool copied);
   MappedBlock abandon_large(uint32_t slot);
@@ -176,6 +177,7 @@ class Store::Impl final : public Subscriptions::Source {
   void append_mark(Segment& segment, LogPosition delivered);
   void append_index(Segment& segment);
   void seal_head();
+  void seal(Segment& segment);
   uint64_t waiting_for_disk() const;
   void drop_cold_memory();
   bool find_in_memory(LogPosition after, uint32_t& segment, size_t& offset) const;
@@ -281,7 +283,8 @@ class Store::Impl final : public Subscriptions::Source {
   std::unique_ptr<SessionTable> incoming_;
   LogPosition incoming_position_;
 
-  // The cleaner.
+  // The cleaner: of a volatile store, what is sealed and holds more than one record.
+  std::vector<Segment*> cleanable_;
   Segment* victim_ = nullptr;
   size_t victim_offset_ = 0;
   Segment* survivor_ = nullptr;

@@ -78,8 +78,13 @@ void Store::Impl::seal_head() {
     append_index(*head_);
     append_mark(*head_, head_->last);
   }
-  head_->sealed = true;
+  seal(*head_);
   head_ = nullptr;
+}
+
+void Store::Impl::seal(Segment& segment) {
+  segment.sealed = true;
+  if (is_volatile()) cleanable_.push_back(&segment);
 }
 
 bool Store::Impl::close_batch(Sequence delivered, LogBatch& out) {

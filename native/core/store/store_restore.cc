@@ -44,7 +44,7 @@ void Store::Impl::end_restored(Segment& segment) {
 
 void Store::Impl::begin_restored(uint32_t segment, size_t payload) {
   FRESHET_CHECK_VALUES(segment == segments_.count(), segment, segments_.count());
-  if (head_ != nullptr) head_->sealed = true;
+  if (head_ != nullptr) seal(*head_);
   if (room_of_ == segment) {
     head_ = &segments_.adopt(room_);
     room_ = {};

@@ -2,6 +2,7 @@
 #ifndef FRESHET_TEST_NATIVE_SUPPORT_RECORDS_H_
 #define FRESHET_TEST_NATIVE_SUPPORT_RECORDS_H_
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,16 @@ class Feeder {
   }
   Applied put(std::string_view key, std::string_view value, Micros stamp = 0) {
     return apply(put_of(1, key, value, stamp));
+  }
+  // As blocks bring it: into memory that was taken before.
+  Applied put_large(std::string_view key, std::string_view value) {
+    return apply_large(put_of(1, key, value));
+  }
+  Applied apply_large(const Change& change) {
+    const auto record = encode(change, store_.config().shard, epoch);
+    const size_t length = RecordView(record.data()).header().length;
+    std::ranges::copy(record, store_.reserve_large(0, length).begin());
+    return store_.apply_large(0, epoch, sequence++);
   }
   Applied remove(std::string_view key) {
     Change change = put_of(1, key, "");
