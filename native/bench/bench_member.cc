@@ -46,6 +46,7 @@ class BenchMember {
     } else if (options_.loader < 0 ? index_ < options_.senders : index_ == options_.loader) {
       load();
     } else {
+      await_warm();
       measure([this](Nanos end) {
         if (options_.puts > 0) return await_loaders();
         while (now() < end) usleep(1000);
@@ -205,9 +206,11 @@ class BenchMember {
     latencies_.reserve(2'000'000);
     value_.assign(options_.size, std::byte{7});
     const uint64_t mine = options_.versions / static_cast<uint64_t>(options_.senders);
-    fill(INT64_MAX, mine);
+    fill(INT64_MAX, mine + options_.warm_puts);
     if (options_.puts > 0) {
       finish();
+      shared_.warm++;
+      await_warm();
       measure([this](Nanos end) { fill_and_finish(end); });
     } else {
       fill(now() + static_cast<Nanos>(options_.warm_seconds * 1e9), UINT64_MAX);
@@ -224,9 +227,15 @@ class BenchMember {
     await_loaders();
   }
 
+  int loaders() const { return options_.loader < 0 ? options_.senders : 1; }
+
+  // Of counted puts those before them are answered.
+  void await_warm() {
+    while (options_.puts > 0 && shared_.warm.load() < loaders()) usleep(200);
+  }
+
   void await_loaders() {
-    const int loaders = options_.loader < 0 ? options_.senders : 1;
-    while (shared_.ended.load() < loaders) usleep(200);
+    while (shared_.ended.load() < loaders()) usleep(200);
   }
 
   // Keeps the window full until `end`, or until so many were put in all.

@@ -22,9 +22,10 @@ struct Options {
   size_t window = 1000;  // unanswered puts of one sender
   double seconds = 3;
   double warm_seconds = 0.5;
-  // Of each sender, in the time of which the last answer of all is the end, without a warm-up; at
-  // most `seconds` long. 0: what is answered in `seconds` counts.
+  // Of each sender, in the time of which the last answer of all is the end, after `warm_puts` of
+  // each; at most `seconds` long. 0: what is answered in `seconds` counts.
   uint64_t puts = 0;
+  uint64_t warm_puts = 0;
   bool persistent = false;
   bool raw = false;   // triggers, delivered as they are received
   bool idle = false;  // no load at all: what the members cost
@@ -57,7 +58,8 @@ struct Outcome {
 
 struct SharedState {
   std::atomic<int> arrived{0};  // at the barriers, counted on
-  std::atomic<int> ended{0};    // of those that put: all of it was answered
+  std::atomic<int> warm{0};     // of those that put: what comes before was answered
+  std::atomic<int> ended{0};    // and all that is measured
   std::atomic<uint16_t> ports[kMembersMax];
   Outcome outcomes[kMembersMax];
 };

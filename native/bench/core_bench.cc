@@ -3,12 +3,14 @@
 //   core_bench [--members 3] [--senders 3] [--size 100] [--window 1000] [--seconds 3]
 //              [--persistent] [--raw] [--idle] [--spin 0] [--ring 4194304] [--keys 1000]
 //              [--pools 1] [--shards 1] [--history 4] [--versions 0] [--memory 1]
-//              [--folder F] [--alone] [--loader rank] [--puts 0]
+//              [--folder F] [--alone] [--streams] [--loader rank] [--puts 0] [--warm 0]
 //
 // `--puts`: so many of each sender are measured, to the last answer of all, if `--seconds` do for
-// them. `--versions`: put before anything is measured; `--memory`: GiB of a member's shards.
+// them, behind `--warm` that are not. `--versions`: put before anything is measured; `--memory`:
+// GiB of a member's shards.
 // `--raw`: triggers, delivered as they are received; `--alone`: nothing but the members is
-// measured. Prints one line of JSON. `--window 1 --senders 1` is one put at a time.
+// measured; `--streams`: TCP streams from the senders to all others too. Prints one line of JSON.
+// `--window 1 --senders 1` is one put at a time.
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -28,6 +30,7 @@
 #include <vector>
 
 #include "native/bench/bench_member.h"
+#include "native/bench/raw_streams.h"
 #include "native/core/check.h"
 
 namespace {
@@ -38,6 +41,15 @@ using freshet::kWorkKinds;
 struct Arguments {
   Options options;
   bool alone = false;
+  bool streams = false;
+};
+
+// What the machine does in the same run, as far as it was asked for.
+struct Reference {
+  Percentiles ping_pong;
+  SyncRate logs;
+  Percentiles one_log;
+  double stream_bytes = 0;  // a second
 };
 
 bool read_arguments(int argc, char** argv, Arguments& out) {
@@ -52,6 +64,8 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
       options.raw = true;
     } else if (name == "--alone") {
       out.alone = true;
+    } else if (name == "--streams") {
+      out.streams = true;
     } else if (i + 1 == argc) {
       return false;
     } else {
@@ -71,6 +85,8 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
         options.seconds = std::atof(value);
       else if (name == "--puts")
         options.puts = number;
+      else if (name == "--warm")
+        options.warm_puts = number;
       else if (name == "--spin")
         options.spin_us = static_cast<int>(number);
       else if (name == "--ring")
@@ -98,8 +114,24 @@ bool read_arguments(int argc, char** argv, Arguments& out) {
   return fits && options.senders >= 1 && options.senders <= options.members && options.window >= 1;
 }
 
-void print(const Options& options, const SharedState& shared, const Percentiles& raw,
-           const SyncRate& logs) {
+Reference measure_reference(const Arguments& arguments) {
+  const Options& options = arguments.options;
+  Reference reference;
+  if (arguments.alone) return reference;
+  reference.ping_pong = ping_pong(5000);
+  if (options.persistent) {
+    // As many bytes a sync as 64 records of this size.
+    const size_t record = options.size + 92;
+    reference.logs = side_by_side_logs(options.folder, options.members, 64 * record, 1);
+    reference.one_log = one_log(options.folder, record, 1);
+  }
+  if (arguments.streams)
+    reference.stream_bytes =
+        raw_streams(options.members, options.senders, options.size, options.seconds);
+  return reference;
+}
+
+void print(const Options& options, const SharedState& shared, const Reference& reference) {
   double puts = 0;
   double cpu = 0;
   double seconds = 0;
@@ -123,7 +155,8 @@ void print(const Options& options, const SharedState& shared, const Percentiles&
       "\"latencyP50\":%.1f,\"latencyP99\":%.1f,\"latencyMean\":%.1f,\"cpuShare\":%.3f,"
       "\"work\":{\"protocol\":%.4f,\"copy\":%.4f,\"system\":%.4f,\"idle\":%.4f},"
       "\"copiedPerSecond\":%.0f,\"passes\":%llu,\"systemCalls\":%llu,\"logBatches\":%llu,"
-      "\"pingPongP50\":%.1f,\"pingPongP99\":%.1f,\"rawSyncsPerSecond\":%.0f}\n",
+      "\"pingPongP50\":%.1f,\"pingPongP99\":%.1f,\"rawSyncsPerSecond\":%.0f,"
+      "\"rawSyncP50\":%.1f,\"rawStreamBytesPerSecond\":%.0f}\n",
       options.size, options.idle ? 0 : options.senders, options.window,
       options.persistent ? "true" : "false", options.spin_us, options.ring_size, seconds, puts,
       static_cast<unsigned long long>(refused), first.latency.p50_us, first.latency.p99_us,
@@ -131,8 +164,9 @@ void print(const Options& options, const SharedState& shared, const Percentiles&
       work[3] / metered, static_cast<double>(copied) / seconds,
       static_cast<unsigned long long>(first.passes),
       static_cast<unsigned long long>(first.system_calls),
-      static_cast<unsigned long long>(first.log_batches), raw.p50_us, raw.p99_us,
-      logs.syncs_per_second);
+      static_cast<unsigned long long>(first.log_batches), reference.ping_pong.p50_us,
+      reference.ping_pong.p99_us, reference.logs.syncs_per_second, reference.one_log.p50_us,
+      reference.stream_bytes);
 }
 
 }  // namespace
@@ -154,14 +188,7 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  Percentiles raw;
-  SyncRate logs;
-  if (!arguments.alone) {
-    raw = ping_pong(5000);
-    // As many bytes a sync as 64 records of this size.
-    if (options.persistent)
-      logs = side_by_side_logs(options.folder, options.members, 64 * (options.size + 92), 1);
-  }
+  const Reference reference = measure_reference(arguments);
   void* memory =
       mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   FRESHET_CHECK(memory != MAP_FAILED);
@@ -187,6 +214,6 @@ int main(int argc, char** argv) {
     if (std::system(command.c_str()) != 0) failures++;
   }
   if (failures > 0) return 1;
-  print(options, *shared, raw, logs);
+  print(options, *shared, reference);
   return 0;
 }

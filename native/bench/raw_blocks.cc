@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@ namespace freshet::bench {
 namespace {
 
 constexpr size_t kMessage = 100;
+constexpr size_t kLogFile = size_t{64} << 20;
 
 void wait_readable(int epoll) {
   epoll_event event;
@@ -55,6 +57,49 @@ int watched(int fd) {
   return epoll;
 }
 
+// Holds this thread on the `nth` of the cores that it may run on, if there are so many.
+void hold_on_core(const cpu_set_t& allowed, int nth) {
+  for (int core = 0; core < CPU_SETSIZE; core++) {
+    if (!CPU_ISSET(core, &allowed) || nth-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    FRESHET_CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+    return;
+  }
+}
+
+// A file of zeros to write into, as logs have theirs. Ends with it.
+class LogFile {
+ public:
+  explicit LogFile(std::string path)
+      : path_(std::move(path)), fd_(open(path_.c_str(), O_CREAT | O_RDWR | O_TRUNC, 0600)) {
+    FRESHET_CHECK(fd_ >= 0);
+    const std::vector<char> zeros(size_t{1} << 20);
+    for (size_t at = 0; at < kLogFile; at += zeros.size())
+      FRESHET_CHECK(pwrite(fd_, zeros.data(), zeros.size(), static_cast<off_t>(at)) > 0);
+    fsync(fd_);
+  }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  ~LogFile() {
+    close(fd_);
+    unlink(path_.c_str());
+  }
+
+  void append(const std::vector<char>& batch) {
+    if (at_ + batch.size() > kLogFile) at_ = 0;
+    FRESHET_CHECK(pwrite(fd_, batch.data(), batch.size(), static_cast<off_t>(at_)) > 0);
+    FRESHET_CHECK(fdatasync(fd_) == 0);
+    at_ += batch.size();
+  }
+
+ private:
+  const std::string path_;
+  const int fd_;
+  size_t at_ = 0;
+};
+
 }  // namespace
 
 Nanos now() {
@@ -83,7 +128,10 @@ Percentiles ping_pong(int rounds) {
   auto* raw = reinterpret_cast<sockaddr*>(&address);
   FRESHET_CHECK(bind(listener, raw, length) == 0 && listen(listener, 1) == 0);
   FRESHET_CHECK(getsockname(listener, raw, &length) == 0);
+  cpu_set_t allowed;
+  FRESHET_CHECK(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
   const pid_t child = fork();
+  hold_on_core(allowed, child == 0 ? 1 : 0);
   if (child == 0) {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     FRESHET_CHECK(connect(fd, raw, sizeof address) == 0);
@@ -104,6 +152,7 @@ Percentiles ping_pong(int rounds) {
     samples.push_back(now() - start);
   }
   waitpid(child, nullptr, 0);
+  FRESHET_CHECK(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
   close(epoll);
   close(fd);
   close(listener);
@@ -112,33 +161,31 @@ Percentiles ping_pong(int rounds) {
 
 SyncRate side_by_side_logs(const std::string& folder, int writers, size_t batch_size,
                            double seconds) {
-  constexpr size_t kFile = size_t{64} << 20;
   std::vector<std::thread> threads;
   std::vector<uint64_t> syncs(static_cast<size_t>(writers));
   for (int w = 0; w < writers; w++) {
     threads.emplace_back([&, w] {
-      const std::string path = folder + "/raw-" + std::to_string(w);
-      const int fd = open(path.c_str(), O_CREAT | O_RDWR | O_TRUNC, 0600);
-      FRESHET_CHECK(fd >= 0);
-      const std::vector<char> zeros(size_t{1} << 20);
-      for (size_t at = 0; at < kFile; at += zeros.size())
-        FRESHET_CHECK(pwrite(fd, zeros.data(), zeros.size(), static_cast<off_t>(at)) > 0);
-      fsync(fd);
+      LogFile log(folder + "/raw-" + std::to_string(w));
       const std::vector<char> batch(batch_size, 'x');
       const Nanos end = now() + static_cast<Nanos>(seconds * 1e9);
-      for (size_t at = 0; now() < end; at += batch_size) {
-        if (at + batch_size > kFile) at = 0;
-        FRESHET_CHECK(pwrite(fd, batch.data(), batch_size, static_cast<off_t>(at)) > 0);
-        FRESHET_CHECK(fdatasync(fd) == 0);
-        syncs[static_cast<size_t>(w)]++;
-      }
-      close(fd);
-      unlink(path.c_str());
+      for (; now() < end; syncs[static_cast<size_t>(w)]++) log.append(batch);
     });
   }
   for (std::thread& thread : threads) thread.join();
   const auto all = static_cast<double>(std::accumulate(syncs.begin(), syncs.end(), uint64_t{0}));
   return {all / writers / seconds, all * static_cast<double>(batch_size) / seconds};
+}
+
+Percentiles one_log(const std::string& folder, size_t batch_size, double seconds) {
+  LogFile log(folder + "/raw");
+  const std::vector<char> batch(batch_size, 'x');
+  std::vector<Nanos> samples;
+  const Nanos end = now() + static_cast<Nanos>(seconds * 1e9);
+  for (Nanos start = now(); start < end; start = now()) {
+    log.append(batch);
+    samples.push_back(now() - start);
+  }
+  return percentiles(std::move(samples));
 }
 
 }  // namespace freshet::bench

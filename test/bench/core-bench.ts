@@ -19,6 +19,8 @@ export interface CoreBenchOptions {
   readonly seconds: number;
   /** Of each sender, until all are answered, in at most `seconds`; default 0: for `seconds`. */
   readonly puts?: number;
+  /** Of each sender, before those; default 0. */
+  readonly warm?: number;
   readonly persistent?: boolean;
   /** Triggers, delivered as they are received. */
   readonly raw?: boolean;
@@ -37,6 +39,8 @@ export interface CoreBenchOptions {
   readonly ring?: number;
   /** Nothing is measured beside it. */
   readonly alone?: boolean;
+  /** TCP streams from each sender to all others are measured beside it. */
+  readonly streams?: boolean;
   /** No load: what the members cost. */
   readonly idle?: boolean;
 }
@@ -55,16 +59,21 @@ export interface CoreBenchResult {
   readonly work: Readonly<Record<AgentWork, number>>;
   /** Bytes of records and values that the agents copied from one memory to another. */
   readonly copiedPerSecond: number;
-  /** TCP round trips of 100 B between two processes that sleep in epoll. */
+  /** TCP round trips of 100 B between two processes that sleep in epoll, on a core each. */
   readonly pingPongP50: number;
   readonly pingPongP99: number;
   /** Of one of three logs side by side, 64 records of this size a sync; 0 for volatile. */
   readonly rawSyncsPerSecond: number;
+  /** Of one log alone, a record of this size each; 0 for volatile. */
+  readonly rawSyncP50: number;
+  /** Given by all senders, counted once, to however many they go; 0: not asked for. */
+  readonly rawStreamBytesPerSecond: number;
 }
 
 /** Records of the size in question that the raw logs write with each sync. */
 export const recordsPerRawSync = 64;
 
+const flags = ['persistent', 'idle', 'raw', 'alone', 'streams'] as const;
 const buildTimeoutMs = 900_000;
 const overheadMs = 60_000;
 /** Of what is put before anything is measured. */
@@ -86,19 +95,18 @@ export async function runCoreBench(
   folder: string,
   options: CoreBenchOptions,
 ): Promise<CoreBenchResult> {
-  const { size, senders, window, seconds, persistent, idle, raw, alone } = options;
+  const { size, senders, window, seconds } = options;
   const { members = 3, keys = 1000, pools = 1, shards = 1 } = options;
-  const { history = 4, versions = 0, memory = 1, ring = 4 << 20, puts = 0 } = options;
-  const load = { members, size, senders, window, seconds, keys, puts };
+  const { history = 4, versions = 0, memory = 1, ring = 4 << 20 } = options;
+  const { puts = 0, warm = 0 } = options;
+  const load = { members, size, senders, window, seconds, keys, puts, warm };
   const numbers = { ...load, pools, shards, history, versions, memory, ring };
   const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   // Members that begin: a log that an earlier run left belongs to others.
   const data = await mkdtemp(join(folder, 'core-'));
   if (options.loader !== undefined) args.push('--loader', String(options.loader));
-  if (persistent === true) args.push('--persistent', '--folder', data);
-  if (idle === true) args.push('--idle');
-  if (raw === true) args.push('--raw');
-  if (alone === true) args.push('--alone');
+  if (options.persistent === true) args.push('--folder', data);
+  for (const flag of flags) if (options[flag] === true) args.push(`--${flag}`);
   const timeoutMs = seconds * 1000 + (versions / leastPutsPerSecond) * 1000 + overheadMs;
   try {
     return JSON.parse(await runToEnd(program, args, { timeoutMs })) as CoreBenchResult;

@@ -23,12 +23,29 @@ const bars: readonly Bar[] = [
     figure: 'core-persisted-100',
     judge: (name, figure) => besideLogs(`${name} beside own logs`, figure),
   },
+  { row: 'core-persisted-10k', figure: 'core-persisted-10k', judge: least(15_000, perSecond) },
+  {
+    row: 'core-persisted-10k',
+    figure: 'core-persisted-10k',
+    judge: (name, figure) => besideLogs(`${name} beside own logs`, figure),
+  },
   {
     row: 'core-one-put',
     figure: 'core-one-put worst rank p50',
     judge: ratioAtMost(1.7, ' × sleeping ping-pong'),
   },
+  {
+    row: 'core-one-persisted',
+    figure: 'core-one-persisted worst rank p50',
+    judge: ratioAtMost(1, ' × (1.7 × ping-pong + 1.5 × fdatasync)'),
+  },
+  { row: 'idle', figure: 'idle', judge: most(1.99, ' % of one core') },
+  ...['delivered-1m', 'delivered-100m'].map((row) => {
+    const judge = ratioAtLeast(0.7, ' × raw TCP streams');
+    return { row, figure: `${row} all send`, judge };
+  }),
   { row: 'member-get', figure: 'member-get local', judge: least(1_500_000, ' gets/s') },
+  { row: 'member-get', figure: 'member-get linearizable', judge: least(300_000, ' gets/s') },
   {
     row: 'member-get',
     figure: 'member-get local',
@@ -40,6 +57,12 @@ const bars: readonly Bar[] = [
     return { row: 'growth', figure: `growth: ${what}`, judge: ratioAtMost(1.3, ' × with little') };
   }),
   { row: 'large-eight', figure: 'large-eight binomial', judge: ratioAtMost(1.3, ' × one copy') },
+  {
+    row: 'large-eight',
+    figure: 'large-eight sequential',
+    // Seven copies leave one host: what took less would be no sequential sending.
+    judge: ratioAtLeast(6, ' × one copy'),
+  },
   {
     row: 'large-eight',
     figure: 'large-eight blocks not as in the schedule',

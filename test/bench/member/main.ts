@@ -1,4 +1,5 @@
 /** The process of one member under load: a serving member that also puts, when asked, by itself. */
+import type { ReadLevel } from '../../../platform/base/mod.ts';
 import { readFloors, readPoints } from '../../../platform/bridge/mod.ts';
 import type { Member } from '../../../platform/node.ts';
 import { type ParentCall, runMemberProcess } from '../../../platform/member-process.ts';
@@ -50,7 +51,7 @@ async function putMoment(member: Member, key: string, failures: string[]): Promi
   }
 }
 
-/** `local` gets through the store, and the addon's own that are behind them. */
+/** Gets through the store, and the addon's own that are behind `local` ones. */
 const getLocally: ParentCall = async (member, argument): Promise<GetRates> => {
   const { prefix, keys: count, size, window, milliseconds } = argument as LocalGets;
   const { objects } = member.store;
@@ -61,10 +62,8 @@ const getLocally: ParentCall = async (member, argument): Promise<GetRates> => {
   const shards = keys.map((key) => objects.placement.shardOf(pool, key));
   let nth = 0;
   const next = (): number => nth++ % count;
-  const getSome = async (): Promise<void> => {
-    const gets = Array.from({ length: window }, () =>
-      objects.get({ key: keys[next()]!, read: 'local' }),
-    );
+  const getSome = async (read: ReadLevel): Promise<void> => {
+    const gets = Array.from({ length: window }, () => objects.get({ key: keys[next()]!, read }));
     const found = await Promise.all(gets);
     if (found.some((object) => object?.value?.byteLength !== size)) {
       throw new Error('a get found something else');
@@ -82,11 +81,12 @@ const getLocally: ParentCall = async (member, argument): Promise<GetRates> => {
     );
     if (found?.byteLength !== size) throw new Error('the addon found something else');
   };
-  const local = await rateOf(milliseconds, window, getSome);
+  const local = await rateOf(milliseconds, window, () => getSome('local'));
+  const linearizable = await rateOf(milliseconds, window, () => getSome('linearizable'));
   const bare = await rateOf(milliseconds, window, () => {
     for (let i = 0; i < window; i++) getBare();
   });
-  return { local, bare };
+  return { local, linearizable, bare };
 };
 
 /** A second, after a fifth of the time that does not count. */

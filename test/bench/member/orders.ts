@@ -27,6 +27,7 @@ export interface LocalGets {
 /** Gets a second. */
 export interface GetRates {
   readonly local: number;
+  readonly linearizable: number;
   /** Of the addon's own function, one by one. */
   readonly bare: number;
 }

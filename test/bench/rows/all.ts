@@ -1,5 +1,14 @@
 import type { Row } from '../row.ts';
-import { coreOnePut, corePersisted, coreVolatileLarge, coreVolatileSmall } from './core-rows.ts';
+import {
+  coreOnePersisted,
+  coreOnePut,
+  corePersisted,
+  corePersistedLarge,
+  coreVolatileLarge,
+  coreVolatileSmall,
+  delivered1,
+  delivered100,
+} from './core-rows.ts';
 import { cutCable } from './cut-cable.ts';
 import { dairyFrames } from './dairy-frames.ts';
 import { firstLine } from './first-line.ts';
@@ -23,7 +32,11 @@ export const rows: readonly Row[] = [
   coreVolatileSmall,
   coreVolatileLarge,
   corePersisted,
+  corePersistedLarge,
   coreOnePut,
+  coreOnePersisted,
+  delivered1,
+  delivered100,
   growth,
   memberPut,
   memberGet,

@@ -3,8 +3,11 @@ import { workFigures } from '../agents-work.ts';
 import { recordsPerRawSync, runCoreBench } from '../core-bench.ts';
 import type { CoreBenchOptions, CoreBenchResult } from '../core-bench.ts';
 import { type Figure, plainRow, type Row, type RowContext } from '../row.ts';
+import { median } from '../statistics.ts';
 import { tcpMessagesPerSecond } from '../tcp-stream.ts';
 
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
 const seconds = { full: 3, quick: 0.5 };
 const window = { small: 1000, large: 100, persistent: 4000 };
 
@@ -38,18 +41,23 @@ function volatileRow(name: string, size: number, unanswered: number, batch: numb
 export const coreVolatileSmall = volatileRow('core-volatile-100', 100, window.small, 64);
 export const coreVolatileLarge = volatileRow('core-volatile-10k', 10_240, window.large, 1);
 
-export const corePersisted = plainRow(
-  'core-persisted-100',
-  `Puts of 100 B acknowledged as persisted on all three disks, three senders, ` +
-    `${String(window.persistent)} unanswered each; spin 0. Beside it three own logs writing side ` +
-    `by side, ${String(recordsPerRawSync)} records a sync.`,
-  async (context): Promise<readonly Figure[]> => {
-    const options = { size: 100, senders: 3, window: window.persistent, persistent: true };
-    const { putsPerSecond, rawSyncsPerSecond } = await bench(context, options);
-    const raw = { name: 'three own logs', value: rawSyncsPerSecond * recordsPerRawSync };
-    return [{ name: 'core-persisted-100', unit: 'puts/s', value: putsPerSecond, raw }];
-  },
-);
+function persistedRow(name: string, size: number, unanswered: number): Row {
+  return plainRow(
+    name,
+    `Puts of ${String(size)} B acknowledged as persisted on all three disks, three senders, ` +
+      `${String(unanswered)} unanswered each; spin 0. Beside it three own logs writing side by ` +
+      `side, ${String(recordsPerRawSync)} records a sync.`,
+    async (context): Promise<readonly Figure[]> => {
+      const options = { size, senders: 3, window: unanswered, persistent: true };
+      const { putsPerSecond, rawSyncsPerSecond } = await bench(context, options);
+      const raw = { name: 'three own logs', value: rawSyncsPerSecond * recordsPerRawSync };
+      return [{ name, unit: 'puts/s', value: putsPerSecond, raw }];
+    },
+  );
+}
+
+export const corePersisted = persistedRow('core-persisted-100', 100, window.persistent);
+export const corePersistedLarge = persistedRow('core-persisted-10k', 10_240, window.large);
 
 export const coreOnePut = plainRow(
   'core-one-put',
@@ -77,3 +85,54 @@ export const coreOnePut = plainRow(
     ];
   },
 );
+
+export const coreOnePersisted = plainRow(
+  'core-one-persisted',
+  'One put of 100 B at a time, acknowledged as persisted on all three disks, native code only, p50 ' +
+    'at the slowest of three members that may send. Beside it 1.7 TCP round trips of 100 B between ' +
+    'two processes that sleep in epoll and 1.5 syncs of one log alone, a record each.',
+  async (context): Promise<readonly Figure[]> => {
+    const ranks: CoreBenchResult[] = [];
+    for (const loader of [0, 1, 2]) {
+      const options = { size: 100, senders: 3, loader, window: 1, persistent: true };
+      ranks.push(await bench(context, options));
+    }
+    const value = Math.max(...ranks.map((rank) => rank.latencyP50));
+    const bare = median(ranks.map((rank) => 1.7 * rank.pingPongP50 + 1.5 * rank.rawSyncP50));
+    const raw = { name: '1.7 × ping-pong + 1.5 × fdatasync', value: bare };
+    return [{ name: 'core-one-persisted worst rank p50', unit: 'µs', value, raw }];
+  },
+);
+
+/** `load`: what a sender has unanswered, and what is put in all. */
+function deliveredRow(
+  name: string,
+  { size, ...load }: Pick<CoreBenchOptions, 'size' | 'window' | 'keys' | 'puts' | 'warm'>,
+): Row {
+  const whole = `${String(size / MiB)} MiB`;
+  return plainRow(
+    name,
+    `Bytes that each of three members is given a second in volatile puts of ${whole}, all of them ` +
+      'sending, and one. Beside it TCP streams from each sender to the two others in writes of ' +
+      'that size, in no order.',
+    async (context): Promise<readonly Figure[]> => {
+      const figures: Figure[] = [];
+      for (const senders of [3, 1]) {
+        // Twice what all that are under way take, and what is kept.
+        const room = { history: 1, memory: (12 * load.window * size) / GiB };
+        const options = { size, ...load, ...room, senders, streams: true };
+        const result = await bench(context, options);
+        const raw = { name: 'raw TCP streams', value: result.rawStreamBytesPerSecond / MiB };
+        const value = (result.putsPerSecond * size) / MiB;
+        const shown = `${name} ${senders === 1 ? 'one sends' : 'all send'}`;
+        figures.push({ name: shown, unit: 'MiB/s', value, raw }, ...workFigures(shown, result));
+      }
+      return figures;
+    },
+  );
+}
+
+export const delivered1 = deliveredRow('delivered-1m', { size: MiB, window: 4, keys: 4 });
+export const delivered100 = deliveredRow('delivered-100m', {
+  ...{ size: 100 * MiB, window: 1, keys: 1, warm: 4, puts: 10 },
+});

@@ -9,7 +9,8 @@ export const memberGet: Row = {
   name: 'member-get',
   method:
     '`local` gets of 100 B in the process of a member, 1000 keys in turn, 100 under way together, ' +
-    "a promise each. Beside them calls of the addon's function that gives a value, one by one.",
+    'a promise each; then `linearizable` ones, while nothing is put. Beside both, calls of the ' +
+    "addon's function that gives a value, `local` and one by one.",
   open: async (context) => {
     const { cluster, db, close } = await startBenchCluster(context.folder);
     await db.createPool({ name: '/bench', kind: 'volatile', schema: 'raw' });
@@ -18,9 +19,11 @@ export const memberGet: Row = {
     return {
       close,
       run: async () => {
-        const { local, bare } = (await cluster.call(1, 'getLocally', order)) as GetRates;
-        const raw = { name: 'the bare N-API get', value: bare };
-        return [{ name: 'member-get local', unit: 'gets/s', value: local, raw }];
+        const rates = (await cluster.call(1, 'getLocally', order)) as GetRates;
+        const raw = { name: 'the bare N-API get', value: rates.bare };
+        return (['local', 'linearizable'] as const).map((read) => {
+          return { name: `member-get ${read}`, unit: 'gets/s', value: rates[read], raw };
+        });
       },
     };
   },
