@@ -99,6 +99,45 @@ TEST(nulls_alone_hold_no_read_back_and_come_with_the_heartbeat) {
   }
 }
 
+TEST(a_put_behind_a_gap_makes_no_null_before_it_worth_waiting_for) {
+  for (const bool persistent : {false, true}) {
+    DirectGroup group({.persistent = persistent});
+    group.set_rules(0);
+    const auto settle = [&] {
+      group.settle();
+      for (size_t m = 0; persistent && m < 3; m++) (void)group.sync(m);
+      group.settle();
+    };
+    EXPECT_EQ(group.put(0, "k", value_of(10), 1), Status::kOk);
+    settle();
+    const Frontiers& frontiers = group.replica(1).frontiers();
+    const Sequence newest = frontiers.changes.load();
+    const Sequence shown = (persistent ? frontiers.persisted : frontiers.delivered).load();
+    EXPECT(shown < frontiers.received.load());  // nulls, of which nobody is told for now
+
+    // Before its turn comes one of member 0, who has not heard of it.
+    EXPECT_EQ(group.put(2, "k", value_of(10), 2), Status::kOk);
+    group.step(2);
+    group.step(1);
+    EXPECT_EQ(frontiers.changes.load(), newest);
+    group.replica(1).wait_current(3, persistent);
+    group.step(1);
+    EXPECT_EQ(group.answered(3), 1);
+    EXPECT_EQ(group.answered(2), 0);
+
+    // Without the gap the next read has to wait for it.
+    group.step(0);
+    group.step(1);
+    EXPECT(frontiers.changes.load() > newest);
+    group.replica(1).wait_current(4, persistent);
+    group.step(1);
+    EXPECT_EQ(group.answered(4), 0);
+    settle();
+    EXPECT_EQ(group.answered(4), 1);
+    EXPECT_EQ(group.store(1).newest_version(), 2u);
+  }
+}
+
 TEST(a_put_is_answered_when_all_members_have_it) {
   DirectGroup group({});
   group.set_rules(0);
