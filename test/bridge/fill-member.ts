@@ -91,13 +91,21 @@ export class FillMember {
     await setShardRules(this.core, { shard, raw, ...blocks });
   }
 
+  /** Makes the memory of an epoch with these members, the first of whom alone sends. */
+  async prepare(epoch: number, members: readonly number[]): Promise<void> {
+    const options = { shard, epoch, members, senders: [0] };
+    await prepareEpoch(this.core, { ...options, ringSize: MiB, dispatchLagMax: Infinity });
+  }
+
+  async start(epoch: number): Promise<void> {
+    const { core } = this;
+    await core.call('start', (token) => core.addon.startEpoch(core.handle, shard, epoch, token));
+  }
+
   /** Runs an epoch alone. */
   async begin(epoch: number): Promise<void> {
-    const { core } = this;
-    const { nodeId } = core;
-    const options = { shard, epoch, members: [nodeId], senders: [0] };
-    await prepareEpoch(core, { ...options, ringSize: MiB, dispatchLagMax: Infinity });
-    await core.call('start', (token) => core.addon.startEpoch(core.handle, shard, epoch, token));
+    await this.prepare(epoch, [this.core.nodeId]);
+    await this.start(epoch);
   }
 
   async position(): Promise<Position> {

@@ -15,4 +15,5 @@ export {
   testData,
   type ToolName,
 } from './requirements.ts';
+export { uncaughtIn } from './uncaught.ts';
 export { until } from './until.ts';

@@ -6,6 +6,7 @@ import type { MemberCore } from '../../../platform/group/member-core.ts';
 import type { ChangeWaiter } from '../../../platform/group/waiter.ts';
 import { ShardWriter, Submission } from '../../../platform/store/shard-writer.ts';
 import { storeLimits } from '../../../platform/store/store-limits.ts';
+import { uncaughtIn } from '../../support/mod.ts';
 
 const statusNames = ['OK', 'OVERLOADED', 'SHARD_STOPPED', 'UNKNOWN_POOL'];
 const overloaded = 1;
@@ -171,4 +172,60 @@ test('what is never answered ends as TIMEOUT, its effect being unknown', async (
   expect(ring.taken).toEqual(['a']);
   clock.advance(1000);
   expect(await result).toBe('TIMEOUT');
+});
+
+/** Notes what it is told, and throws then. */
+class Thrower extends Submission {
+  readonly told: string[] = [];
+
+  protected onDone(): void {
+    this.told.push('OK');
+    throw new Error(this.change.key);
+  }
+
+  protected onFailed({ code }: FreshetError): void {
+    this.told.push(code);
+    throw new Error(this.change.key);
+  }
+}
+
+describe('who throws when it is told', () => {
+  const keys = ['first', 'second'];
+
+  function setUpThrowers() {
+    const { ring, clock, writer, ask } = setUp();
+    const deadline = clock.monotonicMs() + 1000;
+    const throwers = keys.map((key) => new Thrower(writer, change(key), deadline, null));
+    for (const one of throwers) writer.submit(one);
+    return { ring, clock, throwers, last: ask(change('c'), 1000) };
+  }
+
+  test.each([
+    ['an answer', 'OK'],
+    ['that its time is over', 'TIMEOUT'],
+  ])('%s takes nothing from the others', async (_what, code) => {
+    const { ring, clock, throwers, last } = setUpThrowers();
+    ring.room = 9;
+    clock.advance(storeLimits.ringPauseMs);
+    const uncaught = await uncaughtIn(async () => {
+      if (code === 'OK') ring.answerAll();
+      else clock.advance(2000);
+      expect(await codeOf(last)).toBe(code);
+    });
+    expect(throwers.map(({ told }) => told)).toEqual([[code], [code]]);
+    expect(uncaught.map(String)).toEqual(keys.map((key): unknown => expect.stringContaining(key)));
+    // What comes after its end it does not hear.
+    ring.answerAll();
+    expect(throwers.flatMap(({ told }) => told)).toHaveLength(2);
+  });
+
+  test('that there was no room for it takes nothing from the others', async () => {
+    const { clock, throwers, last } = setUpThrowers();
+    const uncaught = await uncaughtIn(async () => {
+      clock.advance(1000 + storeLimits.ringPauseMs);
+      expect(await codeOf(last)).toBe('OVERLOADED');
+    });
+    expect(throwers.map(({ told }) => told)).toEqual([['OVERLOADED'], ['OVERLOADED']]);
+    expect(uncaught).toHaveLength(2);
+  });
 });
