@@ -56,7 +56,7 @@ export {
   transferMs,
 } from './object-changes.ts';
 export type { OutcomeSink } from './outcomes.ts';
-export { allOutcomes, oneResult } from './outcomes.ts';
+export { allOutcomes, leaveUncaught, oneResult, settleIn } from './outcomes.ts';
 export type { PoolInfo, PoolKind, PoolOptions, SchemaKind, TimeAxis } from './pool.ts';
 export { poolOfKey, poolsUnder } from './pool.ts';
 export { packageRoot, packageVersion, runsFromSources } from './package-root.ts';

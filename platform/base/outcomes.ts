@@ -1,10 +1,24 @@
 /** How changes end that are asked together: each on its own, and without a promise for each. */
-import { FreshetError } from './errors.ts';
+import { FreshetError, toFreshetError } from './errors.ts';
 import type { PutOutcome, PutResult } from './object.ts';
 
 /** Hears once of each change of a call, by its place in it. */
 export interface OutcomeSink {
   settle(nth: number, outcome: PutOutcome): void;
+}
+
+/** What `sink` throws is uncaught, and no matter of those that are told with this one. */
+export function settleIn(sink: OutcomeSink, nth: number, outcome: PutOutcome): void {
+  try {
+    sink.settle(nth, outcome);
+  } catch (caught) {
+    leaveUncaught(caught);
+  }
+}
+
+/** As if a caller had thrown it in a turn of its own. */
+export function leaveUncaught(caught: unknown): void {
+  void Promise.reject(toFreshetError(caught));
 }
 
 /** Settles as the only change that is begun does. */

@@ -13,6 +13,7 @@ import {
   type OutcomeSink,
   type PutOutcome,
   type PutRequest,
+  settleIn,
   toChange,
   toFreshetError,
 } from '../base/mod.ts';
@@ -78,10 +79,10 @@ class AskedChange implements MadeChange {
   settle(outcome: PutOutcome): void {
     if (outcome instanceof FreshetError && isTriedAgain(outcome)) {
       void this.#owner.again(this, outcome).then((later) => {
-        this.#sink.settle(this.#nth, later);
+        settleIn(this.#sink, this.#nth, later);
       });
     } else {
-      this.#sink.settle(this.#nth, outcome);
+      settleIn(this.#sink, this.#nth, outcome);
     }
   }
 }
@@ -179,7 +180,7 @@ export class ObjectChanges {
       if (place !== null) return new AskedChange(this, kind, request, place, nowMs, sink, nth);
       void this.#askLater(kind, request, nowMs, sink, nth);
     } catch (caught) {
-      sink.settle(nth, toFreshetError(caught));
+      settleIn(sink, nth, toFreshetError(caught));
     }
     return null;
   }
@@ -199,7 +200,7 @@ export class ObjectChanges {
       const place = { pool, shard: access(placement.shardOf(pool, request.key)) };
       asked = new AskedChange(this, kind, request, place, nowMs, sink, nth);
     } catch (caught) {
-      sink.settle(nth, toFreshetError(caught));
+      settleIn(sink, nth, toFreshetError(caught));
       return;
     }
     if (!this.#begin(asked.shard, [asked])) await this.#makeAlone(asked);

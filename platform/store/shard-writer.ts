@@ -9,7 +9,7 @@
  *  3. Waiting changes and bytes are bounded.
  *  4. Every submission ends once.
  */
-import { type Clock, FreshetError, toFreshetError } from '../base/mod.ts';
+import { type Clock, FreshetError, leaveUncaught, toFreshetError } from '../base/mod.ts';
 import { acks } from '../bridge/mod.ts';
 import {
   ChangeWaiter,
@@ -298,11 +298,6 @@ export class ShardWriter {
       this.#scheduleSweep();
     });
   }
-}
-
-/** What a caller throws is uncaught, and no matter of those whose answers come with its own. */
-function leaveUncaught(caught: unknown): void {
-  void Promise.reject(toFreshetError(caught));
 }
 
 function cancelled(change: CoreChange): FreshetError {
