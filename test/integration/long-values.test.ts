@@ -1,4 +1,6 @@
 /** Values too long for one message, in and out through every door and member. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import http from 'node:http';
 import net from 'node:net';
 import { promisify } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
@@ -200,6 +202,71 @@ test('what is over the limit of its pool is refused, and what is over all limits
   const unread = await ask(httpPort(0), path, { method: 'PUT', headers }).catch(() => null);
   expect(unread === null || unread.status === 413).toBe(true);
 });
+
+describe('two values of one turn that are together too long for a message', () => {
+  const bytes = 40 * MiB;
+
+  test.each(pools)('go each by itself to a member that holds their shard: $name', async (pool) => {
+    const [shard = 0] = cluster.members[0]!.store.objects.directory.get(pool.name)?.shards ?? [];
+    const other = cluster.members.findIndex(({ group }) => !group.isHere(shard));
+    const together = vi.spyOn(cluster.members[other]!.store.objects, 'putEach');
+    const paths = ['one', 'two'].map((key) => `/v1/objects${pool.name}/${key}`);
+    let round = 0;
+    const values = (): Buffer[] => paths.map((_, nth) => longValue(bytes, 2 * round + nth));
+    // How the last bytes come is the kernel's to say.
+    await until(async () => {
+      round++;
+      const answers = await putAtOnce(httpPort(other), paths, values());
+      expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
+      return together.mock.calls.some(([requests]) => requests.length === 2);
+    });
+    for (const nth of cluster.members.keys()) {
+      for (const [at, value] of values().entries()) {
+        expectSame((await ask(httpPort(nth), paths[at]!)).body, value);
+      }
+    }
+  });
+});
+
+/** Puts whose last bytes are sent in one turn, once the member has read all others. */
+async function putAtOnce(
+  port: number,
+  paths: readonly string[],
+  values: readonly Buffer[],
+): Promise<http.IncomingMessage[]> {
+  const incoming: net.Socket[] = [];
+  const note = (begun: unknown): void => {
+    const { socket } = begun as { readonly socket: net.Socket };
+    if (socket.localPort === port) incoming.push(socket);
+  };
+  subscribe('http.server.request.start', note);
+  const requests = paths.map((path, nth) => {
+    const headers = { 'content-length': values[nth]!.byteLength };
+    const to = { host: '127.0.0.1', port, path, method: 'PUT', headers, agent: false };
+    const request = http.request(to);
+    request.write(values[nth]!.subarray(0, -1));
+    return request;
+  });
+  const answers = requests.map(
+    (request) =>
+      new Promise<http.IncomingMessage>((resolve, reject) => {
+        request.on('response', (answer) => {
+          resolve(answer.resume());
+        });
+        request.on('error', reject);
+      }),
+  );
+  try {
+    await until(() => {
+      const read = incoming.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+      return read === requests.reduce((sum, { socket }) => sum + (socket?.bytesWritten ?? 1), 0);
+    });
+  } finally {
+    unsubscribe('http.server.request.start', note);
+  }
+  for (const [nth, request] of requests.entries()) request.end(values[nth]!.subarray(-1));
+  return Promise.all(answers);
+}
 
 test('clients that go before the end leave nothing behind', async () => {
   const path = '/v1/objects/long/kept/gone';
