@@ -20,7 +20,6 @@ import { FillMember, shard } from './fill-member.ts';
 import { poolId } from './native-member.ts';
 
 const call = { timeoutMs: 1000, signal: null };
-const group = { isRunning: () => true, isHere: () => true } as unknown as Group;
 const open: FillMember[] = [];
 
 afterEach(() => {
@@ -34,10 +33,18 @@ async function openMember(nodeId: number): Promise<FillMember> {
   return member;
 }
 
-function changesOf({ core }: FillMember) {
+function changesOf(member: FillMember) {
+  const { core } = member;
   const clock = new ManualClock();
+  const state = { isRunning: true };
+  const group = {
+    isRunning: () => state.isRunning,
+    isHere: () => true,
+    isObserving: () => false,
+    stoppedError: (_shard: number, what: string) => new FreshetError('SHARD_STOPPED', what),
+  } as unknown as Group;
   const changes = new LocalChanges(shard, { core, group, clock, previousOf: () => null });
-  return { core, clock, changes };
+  return { member, core, clock, state, changes };
 }
 
 /** The member that has the shard alone. */
@@ -154,6 +161,32 @@ test('what is never answered ends as TIMEOUT, and what there was no room for as 
   expect(core.waiting).toBe(queued);
   await core.stopEpoch(shard);
   await until(() => core.waiting === 0);
+});
+
+test('of those whose epoch ends the ones with a session are made in the next', async () => {
+  const { member, core, clock, state, changes } = await startInVain();
+  const keys = ['/a', '/b', '/c', '/d'];
+  const told: unknown[] = [];
+  const made = keys.map((key, nth): MadeChange => {
+    const session = { session: 7, request: nth + 1, lowestUnanswered: 1 };
+    const change = changeOf(key, nth % 2 === 0 ? {} : { session });
+    const settle = (outcome: PutOutcome): void => {
+      [told[nth]] = shown([outcome]);
+    };
+    return { change, deadlineMs: clock.monotonicMs() + 1000, signal: null, settle };
+  });
+  changes.begin(made);
+  state.isRunning = false;
+  await core.stopEpoch(shard);
+  await until(() => core.waiting === 0);
+  expect(told).toEqual(['SHARD_STOPPED', undefined, 'SHARD_STOPPED']);
+  await member.begin(2);
+  await member.makePool();
+  state.isRunning = true;
+  clock.advance(storeLimits.stoppedPauseMs);
+  await until(() => told.length === keys.length);
+  expect(told).toEqual(['SHARD_STOPPED', 1, 'SHARD_STOPPED', 2]);
+  expect(keys.map((key) => String(found(core, key)))).toEqual(['null', 'of /b', 'null', 'of /d']);
 });
 
 test('who throws when it is told takes no answer from the others', async () => {
