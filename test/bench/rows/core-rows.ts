@@ -9,7 +9,7 @@ import { tcpMessagesPerSecond } from '../tcp-stream.ts';
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 const seconds = { full: 3, quick: 0.5 };
-const window = { small: 1000, large: 100, persistent: 4000 };
+const window = { small: 1000, large: 100, persistent: 4000, persistentLarge: 400 };
 
 async function bench(context: RowContext, options: Omit<CoreBenchOptions, 'seconds'>) {
   return runCoreBench(await context.coreBench(), context.folder, {
@@ -41,14 +41,15 @@ function volatileRow(name: string, size: number, unanswered: number, batch: numb
 export const coreVolatileSmall = volatileRow('core-volatile-100', 100, window.small, 64);
 export const coreVolatileLarge = volatileRow('core-volatile-10k', 10_240, window.large, 1);
 
-function persistedRow(name: string, size: number, unanswered: number): Row {
+/** `memory`: GiB of a member; little is soon used again, as in one that has run for a while. */
+function persistedRow(name: string, size: number, unanswered: number, memory: number): Row {
   return plainRow(
     name,
     `Puts of ${String(size)} B acknowledged as persisted on all three disks, three senders, ` +
-      `${String(unanswered)} unanswered each; spin 0. Beside it three own logs writing side by ` +
-      `side, ${String(recordsPerRawSync)} records a sync.`,
+      `${String(unanswered)} unanswered each, ${String(memory)} GiB of memory a member; spin 0. ` +
+      `Beside it three own logs writing side by side, ${String(recordsPerRawSync)} records a sync.`,
     async (context): Promise<readonly Figure[]> => {
-      const options = { size, senders: 3, window: unanswered, persistent: true };
+      const options = { size, senders: 3, window: unanswered, memory, persistent: true };
       const { putsPerSecond, rawSyncsPerSecond } = await bench(context, options);
       const raw = { name: 'three own logs', value: rawSyncsPerSecond * recordsPerRawSync };
       return [{ name, unit: 'puts/s', value: putsPerSecond, raw }];
@@ -56,14 +57,19 @@ function persistedRow(name: string, size: number, unanswered: number): Row {
   );
 }
 
-export const corePersisted = persistedRow('core-persisted-100', 100, window.persistent);
-export const corePersistedLarge = persistedRow('core-persisted-10k', 10_240, window.large);
+export const corePersisted = persistedRow('core-persisted-100', 100, window.persistent, 1);
+export const corePersistedLarge = persistedRow(
+  'core-persisted-10k',
+  10_240,
+  window.persistentLarge,
+  1 / 8,
+);
 
 export const coreOnePut = plainRow(
   'core-one-put',
   'One volatile put of 100 B at a time at one member, native code only, p50 and p99: at the only ' +
     'sender, and at the slowest of three that may send; beside it TCP round trips of 100 B ' +
-    'between two processes that sleep in epoll.',
+    'between two processes that sleep in epoll, each held on a core of its own.',
   async (context): Promise<readonly Figure[]> => {
     const result = await bench(context, { size: 100, senders: 1, window: 1 });
     const raw = (value: number) => ({ name: 'sleeping TCP ping-pong', value });
@@ -90,7 +96,8 @@ export const coreOnePersisted = plainRow(
   'core-one-persisted',
   'One put of 100 B at a time, acknowledged as persisted on all three disks, native code only, p50 ' +
     'at the slowest of three members that may send. Beside it 1.7 TCP round trips of 100 B between ' +
-    'two processes that sleep in epoll and 1.5 syncs of one log alone, a record each.',
+    'two processes that sleep in epoll, each held on a core of its own, and 1.5 syncs of one log ' +
+    'alone, a record each.',
   async (context): Promise<readonly Figure[]> => {
     const ranks: CoreBenchResult[] = [];
     for (const loader of [0, 1, 2]) {
