@@ -5,7 +5,8 @@
 // source: freshet.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "../binary.ts";
 import {
   type CallOptions,
   type ChannelCredentials,
@@ -589,7 +590,7 @@ export const Expectation: MessageFns<Expectation> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -597,7 +598,7 @@ export const Expectation: MessageFns<Expectation> = {
               break;
             }
 
-            message.versionOfKey = longToNumber(reader.uint64());
+            message.versionOfKey = reader.safeUint64();
             continue;
           }
           case 3: {
@@ -605,7 +606,7 @@ export const Expectation: MessageFns<Expectation> = {
               break;
             }
 
-            message.epoch = longToNumber(reader.uint64());
+            message.epoch = reader.safeUint64();
             continue;
           }
         }
@@ -657,7 +658,7 @@ export const Session: MessageFns<Session> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -665,7 +666,7 @@ export const Session: MessageFns<Session> = {
               break;
             }
 
-            message.request = longToNumber(reader.uint64());
+            message.request = reader.safeUint64();
             continue;
           }
           case 3: {
@@ -673,7 +674,7 @@ export const Session: MessageFns<Session> = {
               break;
             }
 
-            message.lowestUnanswered = longToNumber(reader.uint64());
+            message.lowestUnanswered = reader.safeUint64();
             continue;
           }
         }
@@ -785,7 +786,7 @@ export const PutRequest: MessageFns<PutRequest> = {
               break;
             }
 
-            message.eventTime = longToNumber(reader.int64());
+            message.eventTime = reader.safeInt64();
             continue;
           }
           case 6: {
@@ -937,7 +938,7 @@ export const PutPiece: MessageFns<PutPiece> = {
               break;
             }
 
-            message.size = longToNumber(reader.uint64());
+            message.size = reader.safeUint64();
             continue;
           }
           case 3: {
@@ -1057,7 +1058,7 @@ export const PutReply: MessageFns<PutReply> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -1065,7 +1066,7 @@ export const PutReply: MessageFns<PutReply> = {
               break;
             }
 
-            message.epoch = longToNumber(reader.uint64());
+            message.epoch = reader.safeUint64();
             continue;
           }
           case 3: {
@@ -1073,7 +1074,7 @@ export const PutReply: MessageFns<PutReply> = {
               break;
             }
 
-            message.time = longToNumber(reader.int64());
+            message.time = reader.safeInt64();
             continue;
           }
           case 4: {
@@ -1081,7 +1082,7 @@ export const PutReply: MessageFns<PutReply> = {
               break;
             }
 
-            message.previousVersionOfKey = longToNumber(reader.uint64());
+            message.previousVersionOfKey = reader.safeUint64();
             continue;
           }
         }
@@ -1166,7 +1167,7 @@ export const RemoveRequest: MessageFns<RemoveRequest> = {
               break;
             }
 
-            message.eventTime = longToNumber(reader.int64());
+            message.eventTime = reader.safeInt64();
             continue;
           }
           case 5: {
@@ -1262,7 +1263,7 @@ export const GetRequest: MessageFns<GetRequest> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 4: {
@@ -1278,7 +1279,7 @@ export const GetRequest: MessageFns<GetRequest> = {
               break;
             }
 
-            message.at = longToNumber(reader.int64());
+            message.at = reader.safeInt64();
             continue;
           }
           case 6: {
@@ -1294,7 +1295,7 @@ export const GetRequest: MessageFns<GetRequest> = {
               break;
             }
 
-            message.maxBytes = longToNumber(reader.uint64());
+            message.maxBytes = reader.safeUint64();
             continue;
           }
         }
@@ -1448,7 +1449,7 @@ export const Object: MessageFns<Object> = {
               break;
             }
 
-            message.size = longToNumber(reader.uint64());
+            message.size = reader.safeUint64();
             continue;
           }
           case 5: {
@@ -1456,7 +1457,7 @@ export const Object: MessageFns<Object> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 6: {
@@ -1464,7 +1465,7 @@ export const Object: MessageFns<Object> = {
               break;
             }
 
-            message.epoch = longToNumber(reader.uint64());
+            message.epoch = reader.safeUint64();
             continue;
           }
           case 7: {
@@ -1472,7 +1473,7 @@ export const Object: MessageFns<Object> = {
               break;
             }
 
-            message.time = longToNumber(reader.int64());
+            message.time = reader.safeInt64();
             continue;
           }
           case 8: {
@@ -1480,7 +1481,7 @@ export const Object: MessageFns<Object> = {
               break;
             }
 
-            message.eventTime = longToNumber(reader.int64());
+            message.eventTime = reader.safeInt64();
             continue;
           }
           case 9: {
@@ -1488,7 +1489,7 @@ export const Object: MessageFns<Object> = {
               break;
             }
 
-            message.previousVersionOfKey = longToNumber(reader.uint64());
+            message.previousVersionOfKey = reader.safeUint64();
             continue;
           }
           case 10: {
@@ -1677,7 +1678,7 @@ export const TriggerRequest: MessageFns<TriggerRequest> = {
               break;
             }
 
-            message.eventTime = longToNumber(reader.int64());
+            message.eventTime = reader.safeInt64();
             continue;
           }
           case 7: {
@@ -1813,7 +1814,7 @@ export const TriggerReply: MessageFns<TriggerReply> = {
               break;
             }
 
-            message.time = longToNumber(reader.int64());
+            message.time = reader.safeInt64();
             continue;
           }
         }
@@ -1862,7 +1863,7 @@ export const PutBatch: MessageFns<PutBatch> = {
               break;
             }
 
-            message.firstSequence = longToNumber(reader.uint64());
+            message.firstSequence = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -1970,7 +1971,7 @@ export const PutOutcome: MessageFns<PutOutcome> = {
               break;
             }
 
-            message.sequence = longToNumber(reader.uint64());
+            message.sequence = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -2147,7 +2148,7 @@ export const HistoryRequest: MessageFns<HistoryRequest> = {
               break;
             }
 
-            message.fromVersion = longToNumber(reader.uint64());
+            message.fromVersion = reader.safeUint64();
             continue;
           }
           case 5: {
@@ -2155,7 +2156,7 @@ export const HistoryRequest: MessageFns<HistoryRequest> = {
               break;
             }
 
-            message.toVersion = longToNumber(reader.uint64());
+            message.toVersion = reader.safeUint64();
             continue;
           }
         }
@@ -2283,7 +2284,7 @@ export const ListRequest: MessageFns<ListRequest> = {
               break;
             }
 
-            message.at = longToNumber(reader.int64());
+            message.at = reader.safeInt64();
             continue;
           }
           case 5: {
@@ -2791,7 +2792,7 @@ export const PoolOptions: MessageFns<PoolOptions> = {
               break;
             }
 
-            message.history = longToNumber(reader.uint64());
+            message.history = reader.safeUint64();
             continue;
           }
           case 4: {
@@ -2799,7 +2800,7 @@ export const PoolOptions: MessageFns<PoolOptions> = {
               break;
             }
 
-            message.maxValueBytes = longToNumber(reader.uint64());
+            message.maxValueBytes = reader.safeUint64();
             continue;
           }
           case 5: {
@@ -3144,7 +3145,7 @@ export const ShardFrontier: MessageFns<ShardFrontier> = {
               break;
             }
 
-            message.epoch = longToNumber(reader.uint64());
+            message.epoch = reader.safeUint64();
             continue;
           }
           case 3: {
@@ -3152,7 +3153,7 @@ export const ShardFrontier: MessageFns<ShardFrontier> = {
               break;
             }
 
-            message.delivered = longToNumber(reader.uint64());
+            message.delivered = reader.safeUint64();
             continue;
           }
           case 4: {
@@ -3160,7 +3161,7 @@ export const ShardFrontier: MessageFns<ShardFrontier> = {
               break;
             }
 
-            message.stable = longToNumber(reader.uint64());
+            message.stable = reader.safeUint64();
             continue;
           }
           case 5: {
@@ -3168,7 +3169,7 @@ export const ShardFrontier: MessageFns<ShardFrontier> = {
               break;
             }
 
-            message.persisted = longToNumber(reader.uint64());
+            message.persisted = reader.safeUint64();
             continue;
           }
         }
@@ -3602,7 +3603,7 @@ export const View: MessageFns<View> = {
               break;
             }
 
-            message.view = longToNumber(reader.uint64());
+            message.view = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -3726,7 +3727,7 @@ export const LayoutReply: MessageFns<LayoutReply> = {
               break;
             }
 
-            message.view = longToNumber(reader.uint64());
+            message.view = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -3768,7 +3769,7 @@ export const LayoutReply: MessageFns<LayoutReply> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 6: {
@@ -3996,7 +3997,7 @@ export const HeldShard: MessageFns<HeldShard> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 11: {
@@ -4218,7 +4219,7 @@ export const ChangeLayoutReply: MessageFns<ChangeLayoutReply> = {
               break;
             }
 
-            message.from = longToNumber(reader.uint64());
+            message.from = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -4226,7 +4227,7 @@ export const ChangeLayoutReply: MessageFns<ChangeLayoutReply> = {
               break;
             }
 
-            message.to = longToNumber(reader.uint64());
+            message.to = reader.safeUint64();
             continue;
           }
           case 3: {
@@ -4548,7 +4549,7 @@ export const ShardVerdict: MessageFns<ShardVerdict> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 4: {
@@ -4630,7 +4631,7 @@ export const MemberVerdict: MessageFns<MemberVerdict> = {
               break;
             }
 
-            message.version = longToNumber(reader.uint64());
+            message.version = reader.safeUint64();
             continue;
           }
           case 3: {
@@ -4703,7 +4704,7 @@ export const LogPlace: MessageFns<LogPlace> = {
               break;
             }
 
-            message.segment = longToNumber(reader.uint64());
+            message.segment = reader.safeUint64();
             continue;
           }
           case 2: {
@@ -4711,7 +4712,7 @@ export const LogPlace: MessageFns<LogPlace> = {
               break;
             }
 
-            message.offset = longToNumber(reader.uint64());
+            message.offset = reader.safeUint64();
             continue;
           }
         }
@@ -4977,7 +4978,7 @@ export const NativeDoorReply: MessageFns<NativeDoorReply> = {
               break;
             }
 
-            message.expires = longToNumber(reader.uint64());
+            message.expires = reader.safeUint64();
             continue;
           }
           case 4: {
@@ -4993,7 +4994,7 @@ export const NativeDoorReply: MessageFns<NativeDoorReply> = {
               break;
             }
 
-            message.view = longToNumber(reader.uint64());
+            message.view = reader.safeUint64();
             continue;
           }
           case 6: {
@@ -5310,7 +5311,7 @@ export const NativePool: MessageFns<NativePool> = {
               break;
             }
 
-            message.maxValueBytes = longToNumber(reader.uint64());
+            message.maxValueBytes = reader.safeUint64();
             continue;
           }
           case 6: {
@@ -6019,17 +6020,6 @@ export const ClusterClient = makeGenericClientConstructor(ClusterService, "fresh
   service: typeof ClusterService;
   serviceName: string;
 };
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
-}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
