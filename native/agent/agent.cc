@@ -134,7 +134,7 @@ int Agent::do_work(Nanos now) {
   work += step_messages();
   if (subscriptions_ > 0) work += collect_events();
   if (door_ != nullptr) work += door_->collect(now);
-  if (log_ != nullptr) work += run_logs(work == 0);
+  if (log_ != nullptr) work += run_logs(false);
   if (work > 0 || to_maintain_) work += maintain(work == 0);
   if (!retired_.empty()) drop_retired();
   if (door_ != nullptr) work += door_->send();
@@ -354,6 +354,7 @@ void Agent::run_timers(Nanos now) {
     shared_.counters.show(*work_meter);
   }
   look_at_disks();
+  for (const auto& [id, log] : logs_) (void)log->close(log->rests());
   rows_.end_quiet();
 }
 

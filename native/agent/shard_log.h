@@ -8,6 +8,7 @@
 #define FRESHET_AGENT_SHARD_LOG_H_
 
 #include <deque>
+#include <utility>
 
 #include "native/agent/log_writer.h"
 #include "native/agent/shard_host.h"
@@ -24,6 +25,9 @@ class ShardLog {
   // Closes what is new, if the writer has room; `idle`: also the mark of what was synced last.
   // With `all` it goes on until nothing is left. Returns how many batches it handed over.
   int close(bool idle, bool all = false);
+  // Called at intervals: is nothing closed since the last call? Then the mark is due; before, it
+  // would be one more write and sync of a disk from which the next batch may want one.
+  bool rests() { return std::exchange(closed_before_, closed_) == closed_; }
   // Is more applied than was closed? False may be wrong only while batches are in flight.
   bool is_settled() const { return in_flight_ == 0 && !has_held_ && !has_more_; }
 
@@ -48,6 +52,7 @@ class ShardLog {
   bool has_more_ = false;
   size_t in_flight_ = 0;
   uint64_t closed_ = 0;  // batches
+  uint64_t closed_before_ = 0;
   uint64_t reported_ = 0;
   Status failed_ = Status::kOk;
   std::deque<Waiting> waiting_;

@@ -55,7 +55,7 @@ const slowDisks: Partial<SeedOptions> = {
   shards: 2,
   catalog: false,
   operations: 3000,
-  seed: 180,
+  seed: 555,
   script: [6000, 9000, 12_000, 15_000].flatMap((atMs): Act[] => [
     { atMs, do: 'slow-disk', node: 'all', forMs: 2000 },
     power(atMs + 1500),
@@ -142,7 +142,7 @@ const canaries: readonly (readonly [Canary, Partial<SeedOptions>, RegExp])[] = [
   ['stale-keys', { faults: 0 }, /the history of key\/\d+ of shard \d+ is not linearizable/],
   // A retry is applied once.
   ['forget-sessions', { members: null }, /what was put is applied twice/],
-  ['unstamped-calls', { members: null }, /what was put is applied twice/],
+  ['unstamped-calls', { members: null, seed: 60 }, /what was put is applied twice/],
   // Watchers are told everything, once.
   ['skipped-event', { seed: 4 }, /version \d+ watched at node \d+: \d+ is due/],
   ['untold-gap', begunAnew, /version \d+ watched at node \d+: \d+ is due/],
