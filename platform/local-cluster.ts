@@ -3,7 +3,8 @@
  * `freshet dev`, demonstrations and tests of crashes.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { check, errorFromObject, FreshetError, packageRoot, runsFromSources } from './base/mod.ts';
@@ -257,17 +258,17 @@ export async function unlessAborted<T>(work: Promise<T>, signal?: AbortSignal): 
   });
 }
 
-/** TCP ports of 127.0.0.1 that were free a moment ago. */
+/** Below those that systems give to who asks for any: 32768 and more on Linux, else 49152. */
+const firstPort = 16_384;
+const endOfPorts = 32_768;
+const triesPerPort = 100;
+
+/**
+ * Different TCP ports of 127.0.0.1 that were free a moment ago, and that no connection and no door
+ * is given meanwhile.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject).listen(0, '127.0.0.1', resolve);
-      });
-      return server;
-    }),
-  );
+  const servers = await Promise.all(Array.from({ length: count }, listenSomewhere));
   const ports = servers.map((server) => {
     const address = server.address();
     check(address !== null && typeof address === 'object', 'a listening server has a port');
@@ -275,6 +276,25 @@ export async function freePorts(count: number): Promise<number[]> {
   });
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return ports;
+}
+
+async function listenSomewhere(): Promise<Server> {
+  for (let left = triesPerPort; ; left--) {
+    try {
+      return await listenAt(left > 0 ? randomInt(firstPort, endOfPorts) : 0);
+    } catch (caught) {
+      if (left === 0) throw caught;
+    }
+  }
+}
+
+function listenAt(port: number): Promise<Server> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', () => {
+      resolve(server);
+    });
+  });
 }
 
 /** A program of this folder that runs a member as its parent runs: from sources, or compiled. */

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { freePorts } from '../../platform/local-cluster.ts';
 
 /** A folder that is removed with all it holds. */
 export interface TemporaryFolder {
@@ -28,14 +28,6 @@ export async function makeTempFolder(name = 'test'): Promise<TemporaryFolder> {
  * got: between this and the use another program may take it.
  */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') {
-    throw new Error('The system gave no port');
-  }
-  return address.port;
+  const [port = 0] = await freePorts(1);
+  return port;
 }
