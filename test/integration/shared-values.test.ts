@@ -208,11 +208,13 @@ describe('a lambda that writes into a value', () => {
       if (isAgain || event.name === 'small') await sums.put(event.name + '/over', Buffer.from('x'));`;
     // Busy with the small one until the writer is done with the big one.
     const late = `
-      if (event.name === 'small') await until('go');
-      else await tell(event.name, event.bytes);`;
+      if (event.name === 'small') {
+        await sums.put('small/begun', Buffer.from('x'));
+        await until('go');
+      } else await tell(event.name, event.bytes);`;
     await deploy('volatile', { writer, late });
     await pool('/in').put('small', Buffer.from('x'));
-    await sums('small', ['over']);
+    await sums('small', ['begun', 'over']);
     await member('put', '/in/big');
     await sums('big', ['over']);
     await pool('/sums').put('go', Buffer.from('x'));
