@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "native/core/status.h"
@@ -35,6 +36,13 @@ struct SocketAddress {
   sockaddr_storage storage = {};
   socklen_t length = 0;
 };
+
+// Between two ends on one machine nothing can be congested. What the system chooses may space the
+// packets all the same (BBR sets a timer for every few, which takes large values a third of their
+// rate), and goes on to do so once it was in use. So sockets begin without, and those that lead to
+// another machine have the system's choice before anything is sent.
+inline constexpr std::string_view kUnspaced = "reno";
+void set_congestion_control(int fd, std::string_view name);
 
 // Of a numeric IPv4 or IPv6 address; names are looked up elsewhere (platform/group), as that
 // blocks.
