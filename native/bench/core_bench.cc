@@ -32,6 +32,7 @@
 #include "native/bench/bench_member.h"
 #include "native/bench/raw_streams.h"
 #include "native/core/check.h"
+#include "native/io/tcp/socket.h"
 
 namespace {
 
@@ -49,7 +50,8 @@ struct Reference {
   Percentiles ping_pong;
   SyncRate logs;
   Percentiles one_log;
-  double stream_bytes = 0;  // a second
+  double stream_bytes = 0;    // a second, connected as the system has it
+  double unspaced_bytes = 0;  // and as members on one machine are
 };
 
 bool read_arguments(int argc, char** argv, Arguments& out) {
@@ -125,9 +127,14 @@ Reference measure_reference(const Arguments& arguments) {
     reference.logs = side_by_side_logs(options.folder, options.members, 64 * record, 1);
     reference.one_log = one_log(options.folder, record, 1);
   }
-  if (arguments.streams)
-    reference.stream_bytes =
-        raw_streams(options.members, options.senders, options.size, options.seconds);
+  if (arguments.streams) {
+    const auto streams = [&](std::string_view congestion_control) {
+      const auto [members, senders] = std::pair(options.members, options.senders);
+      return raw_streams(members, senders, options.size, options.seconds, congestion_control);
+    };
+    reference.stream_bytes = streams("");
+    reference.unspaced_bytes = streams(freshet::tcp::kUnspaced);
+  }
   return reference;
 }
 
@@ -156,7 +163,8 @@ void print(const Options& options, const SharedState& shared, const Reference& r
       "\"work\":{\"protocol\":%.4f,\"copy\":%.4f,\"system\":%.4f,\"idle\":%.4f},"
       "\"copiedPerSecond\":%.0f,\"passes\":%llu,\"systemCalls\":%llu,\"logBatches\":%llu,"
       "\"pingPongP50\":%.1f,\"pingPongP99\":%.1f,\"rawSyncsPerSecond\":%.0f,"
-      "\"rawSyncP50\":%.1f,\"rawStreamBytesPerSecond\":%.0f}\n",
+      "\"rawSyncP50\":%.1f,\"rawStreamBytesPerSecond\":%.0f,"
+      "\"rawUnspacedBytesPerSecond\":%.0f}\n",
       options.size, options.idle ? 0 : options.senders, options.window,
       options.persistent ? "true" : "false", options.spin_us, options.ring_size, seconds, puts,
       static_cast<unsigned long long>(refused), first.latency.p50_us, first.latency.p99_us,
@@ -166,7 +174,7 @@ void print(const Options& options, const SharedState& shared, const Reference& r
       static_cast<unsigned long long>(first.system_calls),
       static_cast<unsigned long long>(first.log_batches), reference.ping_pong.p50_us,
       reference.ping_pong.p99_us, reference.logs.syncs_per_second, reference.one_log.p50_us,
-      reference.stream_bytes);
+      reference.stream_bytes, reference.unspaced_bytes);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 
 #include "native/bench/raw_blocks.h"
 #include "native/core/check.h"
+#include "native/io/tcp/socket.h"
 
 namespace freshet::bench {
 namespace {
@@ -42,9 +43,15 @@ struct Listener {
   sockaddr_in address = {};
 };
 
-Listener listen_on_loopback() {
+int open_socket(std::string_view congestion_control) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (!congestion_control.empty()) tcp::set_congestion_control(fd, congestion_control);
+  return fd;
+}
+
+Listener listen_on_loopback(std::string_view congestion_control) {
   Listener listener;
-  listener.fd = socket(AF_INET, SOCK_STREAM, 0);
+  listener.fd = open_socket(congestion_control);
   listener.address.sin_family = AF_INET;
   listener.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof listener.address;
@@ -60,8 +67,8 @@ class Carrier {
   Carrier(int index, bool sends, size_t size, std::atomic<uint64_t>& given)
       : sends_(sends), given_(given), message_(size, static_cast<char>(index)), taken_(size) {}
 
-  void connect_to(const Listener& other) {
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  void connect_to(const Listener& other, std::string_view congestion_control) {
+    const int fd = open_socket(congestion_control);
     const auto* raw = reinterpret_cast<const sockaddr*>(&other.address);
     FRESHET_CHECK(connect(fd, raw, sizeof other.address) == 0);
     streams_.push_back({fd});
@@ -123,14 +130,15 @@ uint64_t total_of(const Given& given) {
 
 }  // namespace
 
-double raw_streams(int members, int senders, size_t size, double seconds) {
+double raw_streams(int members, int senders, size_t size, double seconds,
+                   std::string_view congestion_control) {
   FRESHET_CHECK(members >= 2 && members <= kProcessesMax);
   void* memory =
       mmap(nullptr, sizeof(Given), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   FRESHET_CHECK(memory != MAP_FAILED);
   auto* given = new (memory) Given{};
   std::vector<Listener> listeners;
-  for (int i = 0; i < members; i++) listeners.push_back(listen_on_loopback());
+  for (int i = 0; i < members; i++) listeners.push_back(listen_on_loopback(congestion_control));
   std::vector<pid_t> children;
   for (int i = 0; i < members; i++) {
     children.push_back(fork());
@@ -138,7 +146,7 @@ double raw_streams(int members, int senders, size_t size, double seconds) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     Carrier carrier(i, i < senders, size, given->bytes[i]);
     for (int other = 0; other < i; other++)
-      carrier.connect_to(listeners[static_cast<size_t>(other)]);
+      carrier.connect_to(listeners[static_cast<size_t>(other)], congestion_control);
     for (int other = i + 1; other < members; other++)
       carrier.accept_from(listeners[static_cast<size_t>(i)]);
     carrier.carry();

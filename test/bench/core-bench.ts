@@ -68,6 +68,8 @@ export interface CoreBenchResult {
   readonly rawSyncP50: number;
   /** Given by all senders, counted once, to however many they go; 0: not asked for. */
   readonly rawStreamBytesPerSecond: number;
+  /** The same without the congestion control that the system chooses, as members connect. */
+  readonly rawUnspacedBytesPerSecond: number;
 }
 
 /** Records of the size in question that the raw logs write with each sync. */
