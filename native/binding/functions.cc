@@ -23,6 +23,7 @@ void add_functions(napi_env env, napi_value exports) {
   init_subscription(env, exports);
   init_hash(env, exports);
   init_fabric(env, exports);
+  init_socket(env, exports);
 }
 
 }  // namespace freshet::binding

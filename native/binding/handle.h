@@ -121,6 +121,7 @@ void init_query(napi_env env, napi_value exports);
 void init_subscription(napi_env env, napi_value exports);
 void init_hash(napi_env env, napi_value exports);
 void init_fabric(napi_env env, napi_value exports);
+void init_socket(napi_env env, napi_value exports);
 
 }  // namespace freshet::binding
 

@@ -439,4 +439,10 @@ export interface NativeAddon {
   // --- fabric.cc
   /** `host` is numeric. */
   inspectFabric(kind: TransportKind, host: string): FabricReport;
+
+  // --- socket.cc
+  /** A socket that connects as members do with each other, without their spacing of packets on one
+   *  machine: its file descriptor, the caller's to close. It may not be connected yet, which shows
+   *  when it is read or written. -1: `host` is not numeric, or there is no way to it. */
+  dial(host: string, port: number): number;
 }

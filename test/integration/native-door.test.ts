@@ -1,4 +1,5 @@
 /** The native door by itself: without gRPC, with wrong tickets, in large numbers. */
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   FreshetError,
@@ -15,6 +16,7 @@ import { loadAddon } from '../../platform/bridge/mod.ts';
 import { connect } from '../../platform/client/mod.ts';
 import { ChangeCall } from '../../platform/client/native/change-call.ts';
 import { DoorConnection } from '../../platform/client/native/door-connection.ts';
+import type { Dial } from '../../platform/client/native/door-socket.ts';
 import type { NativeDoor } from '../../platform/client/native/native-door.ts';
 import { clusterIdentity } from '../../platform/cluster-identity.ts';
 import { issueTicket } from '../../platform/native-ticket.ts';
@@ -23,7 +25,9 @@ import { until } from '../support/mod.ts';
 import { openNativeOnly } from '../support/native-only.ts';
 import { type DoorsRig, startDoors, take } from './doors-rig.ts';
 
-const { statusNames } = loadAddon();
+const addon = loadAddon();
+const { statusNames } = addon;
+const dial: Dial = (host, port) => addon.dial(host, port);
 
 let rig: DoorsRig;
 let info: NativeDoorInfo;
@@ -248,6 +252,7 @@ async function enter(): Promise<DoorConnection> {
       address: info.members[0]!,
       ticket: info.ticket,
       statusNames,
+      dial,
       clock: new SystemClock(),
       random: new SystemRandom(),
       onOpen: () => {
@@ -329,6 +334,7 @@ async function refusalOf(address: NativeAddress, ticket: NativeTicket): Promise<
       address,
       ticket,
       statusNames,
+      dial,
       clock: new SystemClock(),
       random: new SystemRandom(),
       onOpen: () => {
@@ -364,4 +370,17 @@ test('tickets are refused by name', async () => {
   expect(await refusalOf({ ...address!, nodeId: 2 }, good)).toBe('NOT_A_MEMBER');
   const grpcPort = { ...address!, port: rig.grpcPort };
   expect(['INVALID_ARGUMENT', 'UNREACHABLE']).toContain(await refusalOf(grpcPort, good));
+});
+
+test('a member is reached by the name of its host too, and a way that fails is told', async () => {
+  const [address] = info.members;
+  const { ticket } = info;
+  expect(await refusalOf({ ...address!, host: 'localhost' }, ticket)).toBeNull();
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  for (const host of ['127.0.0.1', 'localhost']) {
+    expect(await refusalOf({ ...address!, host, port }, ticket)).toBe('UNREACHABLE');
+  }
 });

@@ -9,7 +9,7 @@
  *  3. No more is unanswered than the member said that it takes, but for one change of any size.
  *  4. It keeps the process alive only while something is waited for.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import {
   type Clock,
   formatAddress,
@@ -22,6 +22,7 @@ import {
 } from '../../base/mod.ts';
 import { coreError, readPoints } from '../../bridge/mod.ts';
 import { FrameWriter, readLevels, type WatchFrame } from './door-frames.ts';
+import { type Dial, openSocket } from './door-socket.ts';
 import { type FramedObject, FrameReader } from './frame-reader.ts';
 import { Handshake } from './handshake.ts';
 
@@ -62,6 +63,7 @@ export interface DoorConnectionOptions {
   readonly ticket: NativeTicket;
   /** The native table. */
   readonly statusNames: readonly string[];
+  readonly dial: Dial;
   readonly clock: Clock;
   readonly random: Random;
   readonly onOpen: () => void;
@@ -84,12 +86,10 @@ const standstillMs = 200;
 const graceMs = 500;
 /** Calls that wait to be sent; beyond it they are refused as OVERLOADED. */
 const queueMax = 65_536;
-const readBytes = 256 * 1024;
 const writeBytes = 1024 * 1024;
 /** So much is sent before the turn ends: the member works on it meanwhile. */
 const sendBytes = 32 * 1024;
 const firstWatch = 2 ** 40;
-const keepAliveMs = 10_000;
 
 type State = 'connecting' | 'open' | 'ended';
 
@@ -130,20 +130,9 @@ export class DoorConnection {
     this.#handshake = new Handshake(ticket, address.nodeId, random);
     this.#reader = this.#makeReader();
     this.#since = clock.monotonicMs();
-    const settings = {
-      host: address.host,
-      port: address.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: keepAliveMs,
-      highWaterMark: writeBytes,
-      onread: { buffer: Buffer.alloc(readBytes), callback: this.#onRead },
-    };
-    this.#socket = connect(settings);
-    this.#socket.once('connect', () => {
-      this.#out.hello(this.nodeId, ticket.clusterId, this.#handshake.nonce, ticket.ticket);
-      this.#send();
-    });
+    this.#socket = openSocket(options.dial, address, this.#onRead);
+    this.#out.hello(this.nodeId, ticket.clusterId, this.#handshake.nonce, ticket.ticket);
+    this.#send();
     this.#socket.on('drain', () => {
       this.#isBlocked = false;
       this.#flush();

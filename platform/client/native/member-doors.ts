@@ -7,10 +7,12 @@
 import { type Clock, FreshetError, type NativeAddress, type Random } from '../../base/mod.ts';
 import { pauseMs } from '../retry-policy.ts';
 import { DoorConnection } from './door-connection.ts';
+import type { Dial } from './door-socket.ts';
 import type { Topology } from './topology.ts';
 
 export interface MemberDoorsOptions {
   readonly statusNames: readonly string[];
+  readonly dial: Dial;
   readonly clock: Clock;
   readonly random: Random;
   /** A member knows a view that the topology may not know. */

@@ -29,6 +29,7 @@ export async function openNative(options: OpenNativeOptions): Promise<NativeDoor
   const { statusNames } = addon;
   const doors: MemberDoors = new MemberDoors({
     statusNames,
+    dial: (host, port) => addon.dial(host, port),
     clock,
     random,
     onView: (view) => {

@@ -114,6 +114,7 @@ async function open(): Promise<FreshetError | null> {
       address: { nodeId: 2, host: '127.0.0.1', port: address.port },
       ticket: { ticket: Buffer.alloc(64, 1), key, expires: 0, clusterId: bytes },
       statusNames,
+      dial: () => -1,
       clock,
       random: new SeededRandom(1),
       onOpen: () => {

@@ -35,7 +35,8 @@ async function unconnected() {
   await topology.load();
   const random = new SeededRandom(1);
   const told = { onView: () => undefined, onLost: () => undefined };
-  const doors = new MemberDoors({ statusNames, clock, random, ...told });
+  const dial = () => -1;
+  const doors = new MemberDoors({ statusNames, dial, clock, random, ...told });
   const pauses: number[] = [];
   const pause = async (delayMs: number): Promise<void> => {
     pauses.push(delayMs);
