@@ -40,9 +40,9 @@ const bars: readonly Bar[] = [
     judge: ratioAtMost(1, ' × (1.7 × ping-pong + 1.5 × fdatasync)'),
   },
   { row: 'idle', figure: 'idle', judge: most(1.99, ' % of one core') },
-  ...['delivered-1m', 'delivered-100m'].map((row) => {
+  ...['delivered-1m', 'delivered-100m'].flatMap((row) => {
     const judge = ratioAtLeast(0.7, ' × raw TCP streams');
-    return { row, figure: `${row} all send`, judge };
+    return ['all send', 'one sends'].map((who) => ({ row, figure: `${row} ${who}`, judge }));
   }),
   { row: 'member-get', figure: 'member-get local', judge: least(1_500_000, ' gets/s') },
   { row: 'member-get', figure: 'member-get linearizable', judge: least(300_000, ' gets/s') },
