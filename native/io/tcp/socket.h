@@ -39,10 +39,11 @@ struct SocketAddress {
   socklen_t length = 0;
 };
 
-// Between two ends on one machine nothing can be congested. What the system chooses may space the
-// packets all the same (BBR sets a timer for every few, which takes large values a third of their
-// rate), and goes on to do so once it was in use. So sockets begin without, and those that lead to
-// another machine have the system's choice before anything is sent.
+// Between two ends on one machine (one address, or both in 127/8) no link can be congested. The
+// system's default may space the packets all the same (BBR sets a timer for every few, which takes
+// large values a third of their rate), and goes on to do so once it was in use. So sockets begin
+// without, and all others have the default back before anything is sent: it takes the place of
+// what a route may name, and is left out where the system refuses it.
 inline constexpr std::string_view kUnspaced = "reno";
 void set_congestion_control(int fd, std::string_view name);
 
